@@ -1,0 +1,278 @@
+package wire
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+)
+
+// Bounds of what a transcript keeps.
+const (
+	recordHeader  = 5
+	maxRecordBody = 1<<14 + 2048 // RFC 5246, Section 6.2.3
+	maxShown      = 4096         // bytes of application data or non-TLS kept per entry
+	maxEntries    = 4096         // a flood of tiny records ends the transcript
+)
+
+// Decode reads both streams of a connection. The key log, in the SSLKEYLOGFILE
+// format, may be nil or incomplete: what it does not open stays Opaque.
+//
+// What cannot be decoded is noted in the transcript's Faults, and the rest is
+// read as far as it goes. The transcript refers to no memory of flows.
+func Decode(flows []Flow, keyLog []byte) *Transcript {
+	c := &connection{keys: parseKeyLog(keyLog), transcript: &Transcript{}}
+	c.client.from, c.server.from = Client, Server
+	for _, f := range flows {
+		if h := c.half(f.From); h != nil {
+			h.pending = append(h.pending, f.Data...)
+			c.records(h)
+		}
+	}
+	c.finish(&c.client)
+	c.finish(&c.server)
+	return c.transcript
+}
+
+// A connection is the state of decoding: both directions, and what the hellos
+// agreed on.
+type connection struct {
+	keys           keyLog
+	transcript     *Transcript
+	client, server half
+
+	clientRandom, serverRandom []byte
+	suite                      suite
+	known                      bool // the suite is one that can be opened
+}
+
+// A half is one direction.
+type half struct {
+	from      Peer
+	pending   []byte // bytes that are no whole record yet
+	consumed  int    // bytes of the stream before pending
+	handshake []byte // bytes that are no whole handshake message yet
+	encrypted bool
+	keys      *protection
+	secret    []byte // TLS 1.3: the application traffic secret in use
+	broken    bool   // what follows is no TLS, or lies beyond the bounds
+}
+
+func (c *connection) half(from Peer) *half {
+	switch from {
+	case Client:
+		return &c.client
+	case Server:
+		return &c.server
+	}
+	return nil
+}
+
+// records takes every whole record from the half's pending bytes.
+func (c *connection) records(h *half) {
+	for !h.broken && len(h.pending) >= recordHeader {
+		header := h.pending[:recordHeader]
+		length := int(header[3])<<8 | int(header[4])
+		contentType := ContentType(header[0])
+		if contentType < ChangeCipherSpec || contentType > ApplicationData || header[1] != 3 {
+			c.fault(h, errors.New("not a TLS record"))
+			break
+		}
+		if length > maxRecordBody {
+			c.fault(h, fmt.Errorf("record claims %d bytes, more than TLS allows", length))
+			break
+		}
+		if len(c.transcript.Entries) >= maxEntries {
+			c.fault(h, fmt.Errorf("more than %d messages, the rest was not read", maxEntries))
+			break
+		}
+		if len(h.pending) < recordHeader+length {
+			return
+		}
+		c.record(h, contentType, header, h.pending[recordHeader:recordHeader+length])
+		h.pending = h.pending[recordHeader+length:]
+		h.consumed += recordHeader + length
+	}
+	if h.broken && len(h.pending) > 0 {
+		c.foreign(h)
+	}
+}
+
+func (c *connection) fault(h *half, err error) {
+	c.transcript.Faults = append(c.transcript.Faults, Fault{From: h.from, Offset: h.consumed, Err: err})
+	h.broken = true
+}
+
+// foreign keeps the start of what is no TLS, in one entry per direction.
+func (c *connection) foreign(h *half) {
+	entries := c.transcript.Entries
+	i := len(entries) - 1
+	for i >= 0 && (entries[i].ContentType != NotTLS || entries[i].From != h.from) {
+		i--
+	}
+	if i < 0 {
+		c.add(Entry{From: h.from, ContentType: NotTLS})
+		i = len(c.transcript.Entries) - 1
+	}
+	e := &c.transcript.Entries[i]
+	e.Length += len(h.pending)
+	e.Body = append(e.Body, h.pending[:min(len(h.pending), maxShown-len(e.Body))]...)
+	h.consumed += len(h.pending)
+	h.pending = nil
+}
+
+func (c *connection) add(e Entry) { c.transcript.Entries = append(c.transcript.Entries, e) }
+
+// record handles one record: opens it, and hands its content on.
+func (c *connection) record(h *half, contentType ContentType, header, payload []byte) {
+	content, protected := payload, h.encrypted
+	if h.encrypted {
+		var err error
+		if c.transcript.Version < tls.VersionTLS13 {
+			content, err = h.keys.open12(header, payload)
+		} else if protected = contentType == ApplicationData; protected {
+			// In TLS 1.3 only application_data is encrypted: an alert may still
+			// come in clear, and change_cipher_spec is there for middleboxes.
+			var inner ContentType
+			if inner, content, err = h.keys.open13(header, payload); err == nil {
+				contentType = inner
+			}
+		}
+		if err != nil {
+			c.add(Entry{From: h.from, ContentType: contentType, Protected: true, Opaque: true, Length: len(payload)})
+			return
+		}
+	}
+	c.content(h, contentType, protected, content)
+}
+
+func (c *connection) content(h *half, contentType ContentType, protected bool, content []byte) {
+	e := Entry{From: h.from, ContentType: contentType, Protected: protected, Length: len(content)}
+	switch contentType {
+	case HandshakeRecord:
+		h.handshake = append(h.handshake, content...)
+		c.messages(h, protected)
+		return
+	case AlertRecord:
+		if len(content) != 2 {
+			c.fault(h, fmt.Errorf("alert of %d bytes", len(content)))
+			return
+		}
+		e.Alert = Alert{Level: content[0], Description: content[1]}
+	case ChangeCipherSpec:
+		if c.transcript.Version < tls.VersionTLS13 {
+			c.changeCipherSpec(h)
+		}
+	case ApplicationData:
+		e.Body = append([]byte(nil), content[:min(len(content), maxShown)]...)
+	}
+	c.add(e)
+}
+
+// changeCipherSpec switches the direction to the keys of the last hellos.
+func (c *connection) changeCipherSpec(h *half) {
+	h.encrypted, h.keys = true, nil
+	if c.known {
+		master := c.keys.secret("CLIENT_RANDOM", c.clientRandom)
+		h.keys = newProtection12(c.transcript.Version, c.suite, h.from, master, c.clientRandom, c.serverRandom)
+	}
+}
+
+// messages takes every whole handshake message from the half's handshake bytes.
+func (c *connection) messages(h *half, protected bool) {
+	for len(h.handshake) >= 4 && !h.broken {
+		length := int(h.handshake[1])<<16 | int(h.handshake[2])<<8 | int(h.handshake[3])
+		if len(h.handshake) < 4+length {
+			return
+		}
+		if len(c.transcript.Entries) >= maxEntries {
+			c.fault(h, fmt.Errorf("more than %d messages, the rest was not read", maxEntries))
+			return
+		}
+		e := Entry{
+			From: h.from, ContentType: HandshakeRecord, Protected: protected, Length: length,
+			Handshake: HandshakeType(h.handshake[0]),
+			Body:      append([]byte(nil), h.handshake[4:4+length]...),
+		}
+		h.handshake = h.handshake[4+length:]
+		c.add(e)
+		if err := c.follow(h, &e); err != nil {
+			c.transcript.Faults = append(c.transcript.Faults, Fault{From: h.from, Offset: h.consumed, Err: err})
+		}
+	}
+}
+
+// follow keeps track of what the message means for the records after it.
+func (c *connection) follow(h *half, e *Entry) error {
+	switch {
+	case e.Handshake == ClientHello && h.from == Client:
+		random, err := parseClientRandom(e.Body)
+		if err != nil {
+			return err
+		}
+		c.clientRandom = random
+	case e.Handshake == ServerHello && h.from == Server:
+		return c.serverHello(e)
+	case e.Handshake == Finished && c.transcript.Version >= tls.VersionTLS13:
+		label := "CLIENT_TRAFFIC_SECRET_0"
+		if h.from == Server {
+			label = "SERVER_TRAFFIC_SECRET_0"
+		}
+		h.secret = c.keys.secret(label, c.clientRandom)
+		h.keys = newProtection13(c.suite, h.secret)
+	case e.Handshake == KeyUpdate && len(h.secret) > 0:
+		next, err := expandLabel(c.suite.prf, h.secret, "traffic upd", len(h.secret))
+		if err != nil {
+			return err
+		}
+		h.secret, h.keys = next, newProtection13(c.suite, next)
+	}
+	return nil
+}
+
+func (c *connection) serverHello(e *Entry) error {
+	hello, err := parseServerHello(e.Body)
+	if err != nil {
+		return err
+	}
+	c.transcript.Version, c.transcript.CipherSuite = hello.version, hello.suite
+	c.serverRandom = hello.random
+	c.suite, c.known = suiteByID(hello.suite)
+	if hello.encryptThenMAC && c.suite.block != nil {
+		c.known = false // crypto/tls never asks for it; the records stay opaque
+	}
+	if hello.version < tls.VersionTLS13 || hello.retry {
+		return nil
+	}
+	for _, h := range []*half{&c.client, &c.server} {
+		label := "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
+		if h.from == Server {
+			label = "SERVER_HANDSHAKE_TRAFFIC_SECRET"
+		}
+		h.encrypted, h.keys = true, nil
+		if c.known {
+			h.keys = newProtection13(c.suite, c.keys.secret(label, c.clientRandom))
+		}
+	}
+	return nil
+}
+
+// finish notes what was begun and never completed.
+func (c *connection) finish(h *half) {
+	if h.broken {
+		return
+	}
+	if len(h.handshake) >= 4 {
+		length := int(h.handshake[1])<<16 | int(h.handshake[2])<<8 | int(h.handshake[3])
+		c.fault(h, fmt.Errorf("%v message claims %d bytes, %d came", HandshakeType(h.handshake[0]), length, len(h.handshake)-4))
+		return
+	}
+	if len(h.pending) == 0 {
+		return
+	}
+	if len(h.pending) < recordHeader && (h.pending[0] < 20 || h.pending[0] > 23) {
+		c.fault(h, errors.New("not a TLS record"))
+		c.foreign(h)
+		return
+	}
+	c.fault(h, fmt.Errorf("record is incomplete: %d bytes came", len(h.pending)))
+}

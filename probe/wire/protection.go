@@ -1,0 +1,257 @@
+package wire
+
+import (
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/md5" //nolint:gosec // the PRF of TLS 1.0 and 1.1
+	"crypto/sha1"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"hash"
+
+	"golang.org/x/crypto/cryptobyte"
+)
+
+// A protection opens the records of one direction under one set of keys. It is
+// stateful: records must be given in order. A nil protection stands for keys
+// that the log does not have: it opens nothing.
+type protection struct {
+	version uint16
+	suite   suite
+	aead    cipher.AEAD
+	nonce   []byte // TLS 1.2: the implicit part; TLS 1.3: the whole IV
+	block   cipher.Block
+	iv      []byte // TLS 1.0: the last block of the record before
+	stream  cipher.Stream
+	macKey  []byte
+	seq     uint64
+}
+
+var errNotOpened = errors.New("record could not be decrypted")
+
+// open13 returns the inner content type and content of a record.
+// See RFC 8446, Section 5.2.
+func (p *protection) open13(header, payload []byte) (ContentType, []byte, error) {
+	if p == nil {
+		return 0, nil, errNotOpened
+	}
+	nonce := append([]byte(nil), p.nonce...)
+	xorSequence(nonce, p.seq)
+	plain, err := p.aead.Open(nil, nonce, payload, header)
+	if err != nil {
+		return 0, nil, errNotOpened
+	}
+	p.seq++
+	for len(plain) > 0 && plain[len(plain)-1] == 0 {
+		plain = plain[:len(plain)-1]
+	}
+	if len(plain) == 0 {
+		return 0, nil, errNotOpened
+	}
+	return ContentType(plain[len(plain)-1]), plain[:len(plain)-1], nil
+}
+
+// open12 returns the content of a record up to TLS 1.2.
+// See RFC 5246, Section 6.2.3.
+func (p *protection) open12(header, payload []byte) ([]byte, error) {
+	if p == nil {
+		return nil, errNotOpened
+	}
+	var plain []byte
+	var err error
+	switch {
+	case p.aead != nil:
+		plain, err = p.openAEAD(header, payload)
+	case p.block != nil:
+		plain, err = p.openCBC(payload)
+	default:
+		plain = make([]byte, len(payload))
+		p.stream.XORKeyStream(plain, payload)
+	}
+	if err == nil && p.aead == nil {
+		plain, err = p.checkMAC(header, plain)
+	}
+	p.seq++
+	return plain, err
+}
+
+func (p *protection) openAEAD(header, payload []byte) ([]byte, error) {
+	explicit := p.suite.explicitNonce
+	if len(payload) < explicit+p.aead.Overhead() {
+		return nil, errNotOpened
+	}
+	nonce := append([]byte(nil), p.nonce...)
+	if explicit > 0 {
+		nonce = append(nonce, payload[:explicit]...)
+	} else {
+		xorSequence(nonce, p.seq) // RFC 7905, Section 2
+	}
+	payload = payload[explicit:]
+	plain, err := p.aead.Open(nil, nonce, payload, p.associated(header, len(payload)-p.aead.Overhead()))
+	if err != nil {
+		return nil, errNotOpened
+	}
+	return plain, nil
+}
+
+func (p *protection) openCBC(payload []byte) ([]byte, error) {
+	size := p.block.BlockSize()
+	iv := p.iv
+	if p.version >= tls.VersionTLS11 {
+		if len(payload) < size {
+			return nil, errNotOpened
+		}
+		iv, payload = payload[:size], payload[size:]
+	}
+	if len(payload) == 0 || len(payload)%size != 0 {
+		return nil, errNotOpened
+	}
+	plain := make([]byte, len(payload))
+	cipher.NewCBCDecrypter(p.block, iv).CryptBlocks(plain, payload)
+	p.iv = append(p.iv[:0:0], payload[len(payload)-size:]...)
+	padding := int(plain[len(plain)-1]) + 1
+	if padding > len(plain) {
+		return nil, errNotOpened
+	}
+	return plain[:len(plain)-padding], nil
+}
+
+func (p *protection) checkMAC(header, plain []byte) ([]byte, error) {
+	n := len(plain) - p.suite.macLen
+	if n < 0 {
+		return nil, errNotOpened
+	}
+	mac := hmac.New(p.suite.mac, p.macKey)
+	mac.Write(p.associated(header, n))
+	mac.Write(plain[:n])
+	if !hmac.Equal(mac.Sum(nil), plain[n:]) {
+		return nil, errNotOpened
+	}
+	return plain[:n], nil
+}
+
+// associated is the data that the MAC or AEAD of TLS ≤ 1.2 covers beside the content.
+func (p *protection) associated(header []byte, length int) []byte {
+	data := binary.BigEndian.AppendUint64(nil, p.seq)
+	data = append(data, header[:3]...)
+	return binary.BigEndian.AppendUint16(data, uint16(length))
+}
+
+func xorSequence(nonce []byte, seq uint64) {
+	var counter [8]byte
+	binary.BigEndian.PutUint64(counter[:], seq)
+	tail := nonce[len(nonce)-len(counter):]
+	for i := range counter {
+		tail[i] ^= counter[i]
+	}
+}
+
+// newProtection13 derives record keys from a traffic secret.
+// See RFC 8446, Section 7.3. It returns nil without a secret.
+func newProtection13(s suite, secret []byte) *protection {
+	if len(secret) == 0 || s.aead == nil {
+		return nil
+	}
+	key, err := expandLabel(s.prf, secret, "key", s.keyLen)
+	if err != nil {
+		return nil
+	}
+	iv, err := expandLabel(s.prf, secret, "iv", 12)
+	if err != nil {
+		return nil
+	}
+	aead, err := s.aead(key)
+	if err != nil {
+		return nil
+	}
+	return &protection{version: tls.VersionTLS13, suite: s, aead: aead, nonce: iv}
+}
+
+func expandLabel(h func() hash.Hash, secret []byte, label string, length int) ([]byte, error) {
+	var b cryptobyte.Builder
+	b.AddUint16(uint16(length))
+	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte("tls13 " + label)) })
+	b.AddUint8LengthPrefixed(func(*cryptobyte.Builder) {})
+	info, err := b.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	return hkdf.Expand(h, secret, string(info), length)
+}
+
+// newProtection12 derives one peer's record keys from a master secret.
+// See RFC 5246, Section 6.3. It returns nil without a secret and for SSL 3.0.
+func newProtection12(version uint16, s suite, from Peer, master, clientRandom, serverRandom []byte) *protection {
+	if len(master) == 0 || version < tls.VersionTLS10 || version > tls.VersionTLS12 {
+		return nil
+	}
+	ivLen := s.fixedIV
+	if s.block != nil {
+		ivLen = cbcIVLen(s)
+	}
+	seed := append(append([]byte("key expansion"), serverRandom...), clientRandom...)
+	keys := prf(version, s, master, seed, 2*(s.macLen+s.keyLen+ivLen))
+	take := func(n int) []byte {
+		mine := keys[:n]
+		if from == Server {
+			mine = keys[n : 2*n]
+		}
+		keys = keys[2*n:]
+		return mine
+	}
+	p := &protection{version: version, suite: s, macKey: take(s.macLen)}
+	key, iv := take(s.keyLen), take(ivLen)
+	var err error
+	switch {
+	case s.aead != nil:
+		p.nonce = iv
+		p.aead, err = s.aead(key)
+	case s.block != nil:
+		p.iv = iv
+		p.block, err = s.block(key)
+	default:
+		p.stream, err = s.stream(key)
+	}
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+func cbcIVLen(s suite) int {
+	if s.keyLen == 24 {
+		return 8 // 3DES
+	}
+	return 16
+}
+
+// prf is the pseudorandom function of RFC 5246, Section 5, and before TLS 1.2
+// of RFC 2246, Section 5.
+func prf(version uint16, s suite, secret, seed []byte, length int) []byte {
+	if version >= tls.VersionTLS12 {
+		return pHash(s.prf, secret, seed, length)
+	}
+	half := (len(secret) + 1) / 2
+	out := pHash(md5.New, secret[:half], seed, length)
+	for i, b := range pHash(sha1.New, secret[len(secret)-half:], seed, length) {
+		out[i] ^= b
+	}
+	return out
+}
+
+func pHash(h func() hash.Hash, secret, seed []byte, length int) []byte {
+	mac := func(data ...[]byte) []byte {
+		m := hmac.New(h, secret)
+		for _, d := range data {
+			m.Write(d)
+		}
+		return m.Sum(nil)
+	}
+	var out []byte
+	for a := mac(seed); len(out) < length; a = mac(a) {
+		out = append(out, mac(a, seed)...)
+	}
+	return out[:length]
+}
