@@ -1,0 +1,162 @@
+// Package certstore holds the candidates: it reads client certificates, chains
+// and keys from wherever they lie, pairs them by public key, and says of each
+// key whether it can be used.
+//
+// Call [Load]. What is in a file is found by content, never by its name. A
+// certificate without a usable key is still an identity: that the key is
+// missing, locked, unreadable or another one's is the answer that the user
+// came for.
+//
+// The package judges nothing: neither dates nor chains. See its neighbours
+// certstore/chain and probe/match.
+package certstore
+
+import (
+	"context"
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// An Identity is a candidate: an end-entity certificate, its chain as stored,
+// and its key.
+type Identity struct {
+	// Label is a short name, unique within a [Holding].
+	Label string
+	// Source is the file that holds the certificate.
+	Source string
+	// Leaf is nil when nothing could be read: a locked or unreadable container.
+	Leaf *x509.Certificate
+	// Chain is what is stored beside the leaf, in stored order, without the leaf.
+	Chain []*x509.Certificate
+	Key   Key
+}
+
+// A Key is an identity's private key, as far as it is at hand.
+type Key struct {
+	State KeyState
+	// Detail explains the state: which file, which reason of the operating
+	// system. It never holds key material.
+	Detail string
+	// Signer is nil unless State is Usable.
+	Signer crypto.Signer
+	// Proofs are the signatures that were tried; nil until [Identity.Prove].
+	Proofs []Proof
+}
+
+// A KeyState says what is known of an identity's key.
+type KeyState string
+
+// The states of a key.
+const (
+	Usable     KeyState = "usable"
+	Locked     KeyState = "locked"     // it is there, and no password opened it
+	Missing    KeyState = "missing"    // no key was found for the certificate
+	Unreadable KeyState = "unreadable" // the operating system or the format stands in the way
+	Mismatched KeyState = "mismatched" // a key was found, for another certificate
+	Unknown    KeyState = "unknown"
+)
+
+// Certificate returns the identity as crypto/tls presents it, or nil without a
+// leaf or a usable key.
+func (i *Identity) Certificate() *tls.Certificate {
+	if i.Leaf == nil || i.Key.Signer == nil {
+		return nil
+	}
+	cert := &tls.Certificate{Certificate: [][]byte{i.Leaf.Raw}, PrivateKey: i.Key.Signer, Leaf: i.Leaf}
+	for _, c := range i.Chain {
+		cert.Certificate = append(cert.Certificate, c.Raw)
+	}
+	return cert
+}
+
+// An Authority is a CA certificate at hand, with the file it came from.
+type Authority struct {
+	Certificate *x509.Certificate
+	Source      string
+}
+
+// A Holding is everything that was loaded.
+type Holding struct {
+	Identities  []*Identity
+	Authorities []Authority
+	// Problems are what could not be read on the way, and did not prevent the
+	// rest.
+	Problems []error
+
+	complaints []*SourceError // about candidates that brought no identity
+}
+
+// RequireIdentity returns nil if any identity has a certificate, and else the
+// [*SourceError] that best says why none has.
+func (h *Holding) RequireIdentity() error {
+	for _, i := range h.Identities {
+		if i.Leaf != nil {
+			return nil
+		}
+	}
+	if len(h.complaints) > 0 {
+		return h.complaints[0]
+	}
+	return &SourceError{Kind: NothingFound, Err: errors.New("no certificate was found")}
+}
+
+// A Source is a file or directory, and what it is expected to hold.
+type Source struct {
+	Path string
+	Role Role
+}
+
+// A Role says what a source is for.
+type Role int
+
+// The roles of a source.
+const (
+	Candidate   Role = iota // certificates with or without keys (--cert)
+	KeyFile                 // keys kept apart (--key)
+	Authorities             // CA certificates to build paths from (--authorities)
+)
+
+// Options says how to open what is locked. The zero Options, and nil, try the
+// empty password only.
+type Options struct {
+	// Passwords are tried on every locked container and key, in order.
+	Passwords []string
+	// Prompt asks for the password of a source after Passwords failed; attempt
+	// counts from 1. It is called by one goroutine at a time. It returns
+	// [ErrNoPassword] when nobody answers. Nil means that nobody can be asked.
+	Prompt func(ctx context.Context, source string, attempt int) (string, error)
+}
+
+// ErrNoPassword is what a Prompt returns when nobody answers.
+var ErrNoPassword = errors.New("no password was given")
+
+// A SourceError says why a source that was named is of no use.
+type SourceError struct {
+	Source string
+	Kind   ErrorKind
+	Err    error // says the reason after the source's name, as in "is empty"
+}
+
+func (e *SourceError) Error() string { return fmt.Sprintf("%q %v", e.Source, e.Err) }
+
+func (e *SourceError) Unwrap() error { return e.Err }
+
+// An ErrorKind groups source errors by what helps against them.
+type ErrorKind int
+
+// The kinds of source errors.
+const (
+	NotReadable   ErrorKind = iota // the operating system refused
+	NotUnderstood                  // empty, damaged, too large, or an unknown format
+	WrongPassword
+	CAOnly  // CA certificates where a client certificate was expected
+	KeyOnly // a private key and no certificate
+	NothingFound
+)
+
+// quote writes a file name so that no character of it acts on a terminal.
+func quote(name string) string { return strconv.Quote(name) }

@@ -1,0 +1,112 @@
+package certstore
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// Contents is what one file holds.
+type contents struct {
+	file     *file
+	certs    []*x509.Certificate // in stored order, each once
+	keys     []crypto.Signer
+	locked   []string // for each key that no password opened: what it is
+	sealed   string   // not empty: the whole container is locked, and why
+	problems []error  // what is there and could not be used
+}
+
+func (c *contents) empty() bool {
+	return len(c.certs) == 0 && len(c.keys) == 0 && len(c.locked) == 0 && c.sealed == ""
+}
+
+func (c *contents) addCert(der []byte, place string) {
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		c.problem(place, fmt.Errorf("a certificate that this program cannot use: %w", err))
+		return
+	}
+	for _, have := range c.certs {
+		if have.Equal(cert) {
+			c.problem(place, errors.New("the same certificate once more"))
+			return
+		}
+	}
+	c.certs = append(c.certs, cert)
+}
+
+func (c *contents) problem(place string, err error) {
+	if place != "" {
+		err = fmt.Errorf("%s: %w", place, err)
+	}
+	c.problems = append(c.problems, fmt.Errorf("%s: %w", quote(c.file.path), err))
+}
+
+// An opener turns files into contents; it knows the passwords.
+type opener struct {
+	options Options
+	mu      sync.Mutex // guards Prompt
+}
+
+// open reads the file by its content. The error says what the file is instead
+// of something useful.
+func (o *opener) open(ctx context.Context, f *file) (*contents, error) {
+	c := &contents{file: f}
+	data := f.data
+	switch {
+	case len(bytes.TrimSpace(data)) == 0:
+		return nil, errors.New("is empty")
+	case bytes.Contains(data, []byte("-----BEGIN ")):
+		return c, o.pem(ctx, c, data)
+	case isPKCS12(data):
+		return c, o.pkcs12(ctx, c, data)
+	default:
+		return c, o.der(ctx, c, data)
+	}
+}
+
+// unlock calls open with one password after the other until it does not return
+// errWrongPassword: those given, the empty one, and then what the prompt brings.
+func (o *opener) unlock(ctx context.Context, source string, open func(password string) error) error {
+	for _, password := range append(o.options.Passwords[:len(o.options.Passwords):len(o.options.Passwords)], "") {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := open(password); !errors.Is(err, errWrongPassword) {
+			return err
+		}
+	}
+	if o.options.Prompt == nil {
+		return errWrongPassword
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	const attempts = 3
+	for attempt := 1; attempt <= attempts; attempt++ {
+		password, err := o.options.Prompt(ctx, source, attempt)
+		if errors.Is(err, ErrNoPassword) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := open(password); !errors.Is(err, errWrongPassword) {
+			return err
+		}
+	}
+	return errWrongPassword
+}
+
+var errWrongPassword = errors.New("no password opens it")
+
+// whyLocked explains errWrongPassword to the reader of a finding.
+func (o *opener) whyLocked() string {
+	if len(o.options.Passwords) > 0 {
+		return "the password given does not open it"
+	}
+	return "it is protected by a password, and none was given"
+}

@@ -1,0 +1,89 @@
+package certstore
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// der reads a file that holds one certificate or key in DER.
+func (o *opener) der(ctx context.Context, c *contents, data []byte) error {
+	s := cryptobyte.String(data)
+	var first, rest cryptobyte.String
+	if !s.ReadASN1Element(&first, asn1.SEQUENCE) {
+		return unknownFormat(data)
+	}
+	if rest = s; len(bytes.TrimSpace(rest)) > 0 {
+		c.problem("", fmt.Errorf("%d bytes after the end of the DER object were not read", len(rest)))
+	}
+	certErr := errors.New("not a certificate")
+	if looksLikeCertificate(first) {
+		var cert *x509.Certificate
+		if cert, certErr = x509.ParseCertificate(first); certErr == nil {
+			c.certs = append(c.certs, cert)
+			return nil
+		}
+		return fmt.Errorf("is a certificate that this program cannot use: %w", certErr)
+	}
+	if key, err := parseKey(first); err == nil {
+		c.keys = append(c.keys, key)
+		return nil
+	}
+	if isEncryptedPKCS8(first) {
+		return o.encryptedPKCS8(ctx, c, first)
+	}
+	return unknownFormat(data)
+}
+
+// looksLikeCertificate sees SEQUENCE { SEQUENCE, SEQUENCE, BIT STRING }.
+func looksLikeCertificate(der []byte) bool {
+	s := cryptobyte.String(der)
+	var cert cryptobyte.String
+	return s.ReadASN1(&cert, asn1.SEQUENCE) && cert.SkipASN1(asn1.SEQUENCE) &&
+		cert.SkipASN1(asn1.SEQUENCE) && cert.SkipASN1(asn1.BIT_STRING) && cert.Empty()
+}
+
+// parseKey reads a private key in PKCS#8, PKCS#1 or SEC 1.
+func parseKey(der []byte) (crypto.Signer, error) {
+	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+		return key, nil
+	}
+	if key, err := x509.ParseECPrivateKey(der); err == nil {
+		return key, nil
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		return nil, errors.New("a private key that is damaged or of a kind that this program cannot use")
+	}
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("a private key of type %T, which cannot sign", key)
+	}
+	return signer, nil
+}
+
+// unknownFormat names the formats that people hand over by mistake.
+func unknownFormat(data []byte) error {
+	starts := func(magic string) bool { return bytes.HasPrefix(data, []byte(magic)) }
+	switch {
+	case starts("\xfe\xed\xfe\xed"):
+		return errors.New("is a Java key store (JKS): convert it with keytool -importkeystore -deststoretype pkcs12")
+	case starts("\xce\xce\xce\xce"):
+		return errors.New("is a Java key store (JCEKS): convert it with keytool -importkeystore -deststoretype pkcs12")
+	case starts("PuTTY-User-Key-File"):
+		return errors.New("is a PuTTY key, which TLS clients do not read")
+	case starts("ssh-"), starts("ecdsa-sha2-"):
+		return errors.New("is an SSH public key, not a certificate")
+	case starts("SQLite format 3"):
+		return errors.New("is an SQLite database, perhaps of NSS: export the certificate with pk12util -o")
+	case starts("\x30"):
+		return errors.New("is DER, but neither a certificate nor a private key nor PKCS#12, or it is cut off")
+	}
+	return fmt.Errorf("is in no format that is known here (it starts with %x)", data[:min(len(data), 8)])
+}

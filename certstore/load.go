@@ -1,0 +1,87 @@
+package certstore
+
+import (
+	"context"
+	"errors"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Load reads the sources and returns what they hold. Directories are walked,
+// files are told apart by content, and keys are paired with certificates by
+// public key, whichever of the sources they lie in.
+//
+// An error is a [*SourceError] about a source that was named and is of no use,
+// or the context's. What lies below a directory, or beside something useful, and
+// cannot be read, is in the holding's Problems instead. That there is no
+// identity is no error here; see [Holding.RequireIdentity].
+func Load(ctx context.Context, o *Options, sources ...Source) (*Holding, error) {
+	files, err := readSources(ctx, sources)
+	if err != nil {
+		return nil, err
+	}
+	if o == nil {
+		o = &Options{}
+	}
+	opened, errs, err := openAll(ctx, &opener{options: *o}, files)
+	if err != nil {
+		return nil, err
+	}
+	return hold(files, opened, errs)
+}
+
+// openAll opens the files in parallel, for deriving keys from passwords is what
+// takes time. The results have the order of files.
+func openAll(ctx context.Context, o *opener, files []*file) (opened []*contents, errs []error, err error) {
+	opened, errs = make([]*contents, len(files)), make([]error, len(files))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i, f := range files {
+		if f.err != nil {
+			continue
+		}
+		group.Go(func() error {
+			opened[i], errs[i] = o.open(ctx, f)
+			f.data = nil
+			return ctx.Err()
+		})
+	}
+	return opened, errs, group.Wait()
+}
+
+// hold sorts out the contents: problems, authorities, and identities.
+func hold(files []*file, opened []*contents, errs []error) (*Holding, error) {
+	h := &Holding{}
+	p := newPairing()
+	for i, f := range files {
+		err := errs[i]
+		switch {
+		case errors.Is(f.err, errTooLarge):
+			err = f.err
+		case f.err != nil && f.source.Role == Authorities:
+			err = reason(f.err)
+		case f.err != nil:
+			p.unreadable = append(p.unreadable, f)
+			continue
+		}
+		switch {
+		case err != nil && f.named():
+			return nil, &SourceError{Source: f.path, Kind: kindOf(f), Err: err}
+		case err != nil:
+			h.Problems = append(h.Problems, &SourceError{Source: f.path, Kind: kindOf(f), Err: err})
+		default:
+			h.Problems = append(h.Problems, opened[i].problems...)
+			p.add(opened[i])
+		}
+	}
+	p.pair(h)
+	return h, nil
+}
+
+func kindOf(f *file) ErrorKind {
+	if f.err != nil && !errors.Is(f.err, errTooLarge) {
+		return NotReadable
+	}
+	return NotUnderstood
+}

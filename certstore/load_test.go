@@ -1,0 +1,409 @@
+package certstore
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mtlsprobe/certstore/certtest"
+
+	"github.com/google/go-cmp/cmp"
+	"software.sslmate.com/src/go-pkcs12"
+)
+
+func testPKI() *certtest.PKI {
+	return certtest.New(
+		certtest.Edge{Subject: "Root", Issuer: "Root"},
+		certtest.Edge{Subject: "Issuing", Issuer: "Root"},
+		certtest.Edge{Subject: "client", Issuer: "Issuing"},
+		certtest.Edge{Subject: "other", Issuer: "Issuing"},
+	)
+}
+
+func encodeP12(t testing.TB, p *certtest.PKI, password string, leaf string, chain ...string) []byte {
+	t.Helper()
+	data, err := pkcs12.Modern.Encode(p.Key(leaf), p.Cert(leaf), p.Certs(chain...), password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// encryptedKey is what "openssl genpkey -aes256" writes in its older form.
+func encryptedKey(t testing.TB, p *certtest.PKI, node, password string) []byte {
+	t.Helper()
+	der, err := x509.MarshalECPrivateKey(p.Key(node))
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", der, []byte(password), x509.PEMCipherAES256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(block)
+}
+
+func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+
+// summary describes an identity in one line: label, leaf, chain, key state.
+func summary(i *Identity) string {
+	leaf := "-"
+	if i.Leaf != nil {
+		leaf = i.Leaf.Subject.CommonName
+	}
+	var chain []string
+	for _, c := range i.Chain {
+		chain = append(chain, c.Subject.CommonName)
+	}
+	return fmt.Sprintf("%s: %s [%s] %s", filepath.ToSlash(i.Label), leaf, strings.Join(chain, " "), i.Key.State)
+}
+
+func TestLoad(t *testing.T) {
+	p := testPKI()
+	sec1, err := x509.MarshalECPrivateKey(p.Key("client"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs8, _ := pem.Decode(p.KeyPEM("client"))
+	tests := []struct {
+		name    string
+		files   map[string][]byte
+		options Options
+		sources []Source
+		want    []string
+	}{
+		{"PEM, key first", map[string][]byte{"a.pem": join(p.KeyPEM("client"), p.CertPEM("client", "Issuing"))},
+			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [Issuing] usable"}},
+		{"PEM, key in the middle, CA first, text between", map[string][]byte{"a.pem": join(p.CertPEM("Issuing"), []byte("Bag Attributes\n  x: y\n"), p.KeyPEM("client"), p.CertPEM("client"))},
+			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [Issuing] usable"}},
+		{"DER certificate and SEC 1 key apart", map[string][]byte{"a.cer": p.Cert("client").Raw, "b.key": sec1},
+			Options{}, []Source{{"a.cer", Candidate}, {"b.key", KeyFile}}, []string{"a.cer: client [] usable"}},
+		{"PKCS#8 DER key, given as certificate", map[string][]byte{"a.cer": p.Cert("client").Raw, "b.key": pkcs8.Bytes},
+			Options{}, []Source{{"a.cer", Candidate}, {"b.key", Candidate}}, []string{"a.cer: client [] usable"}},
+		{"PKCS#12, empty password", map[string][]byte{"a.p12": encodeP12(t, p, "", "client", "Issuing", "Root")},
+			Options{}, []Source{{"a.p12", Candidate}}, []string{"a.p12: client [Issuing Root] usable"}},
+		{"PKCS#12, right password second", map[string][]byte{"a.p12": encodeP12(t, p, "secret", "client")},
+			Options{Passwords: []string{"no", "secret"}}, []Source{{"a.p12", Candidate}}, []string{"a.p12: client [] usable"}},
+		{"PKCS#12, locked", map[string][]byte{"a.p12": encodeP12(t, p, "secret", "client")},
+			Options{Passwords: []string{"no"}}, []Source{{"a.p12", Candidate}}, []string{"a.p12: - [] locked"}},
+		{"locked key in the same file", map[string][]byte{"a.pem": join(p.CertPEM("client"), encryptedKey(t, p, "client", "secret"))},
+			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [] locked"}},
+		{"unlocked key in the same file", map[string][]byte{"a.pem": join(p.CertPEM("client"), encryptedKey(t, p, "client", "secret"))},
+			Options{Passwords: []string{"secret"}}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [] usable"}},
+		{"key missing", map[string][]byte{"a.pem": p.CertPEM("client", "Issuing")},
+			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [Issuing] missing"}},
+		{"key of another in the same file", map[string][]byte{"a.pem": join(p.CertPEM("client"), p.KeyPEM("other"))},
+			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [] mismatched"}},
+		{"key of another in a key file", map[string][]byte{"a.pem": p.CertPEM("client"), "b.key": p.KeyPEM("other")},
+			Options{}, []Source{{"a.pem", Candidate}, {"b.key", KeyFile}}, []string{"a.pem: client [] mismatched"}},
+		{"two clients in one file", map[string][]byte{"a.pem": join(p.CertPEM("client", "other"), p.KeyPEM("client"), p.KeyPEM("other"))},
+			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem#1: client [] usable", "a.pem#2: other [] usable"}},
+		{"directory like Kubernetes", map[string][]byte{"d/tls.crt": p.CertPEM("client", "Issuing"), "d/tls.key": p.KeyPEM("client"), "d/ca.crt": p.CertPEM("Root"), "d/token": []byte("abc")},
+			Options{}, []Source{{"d", Candidate}}, []string{"tls.crt: client [Issuing] usable"}},
+		{"keys are paired across folders, labels are unique", map[string][]byte{"x/c.pem": p.CertPEM("client"), "y/c.pem": p.CertPEM("other"), "z/1": p.KeyPEM("other"), "z/2": p.KeyPEM("client")},
+			Options{}, []Source{{"x", Candidate}, {"y", Candidate}, {"z", Candidate}}, []string{"x/c.pem: client [] usable", "y/c.pem: other [] usable"}},
+		{"locked key beside its certificate", map[string][]byte{"d/client.crt": p.CertPEM("client"), "d/client.key": encryptedKey(t, p, "client", "x"), "d/other.crt": p.CertPEM("other")},
+			Options{}, []Source{{"d", Candidate}}, []string{"client.crt: client [] locked", "other.crt: other [] missing"}},
+		{"one file twice", map[string][]byte{"a.pem": join(p.KeyPEM("client"), p.CertPEM("client"))},
+			Options{}, []Source{{"a.pem", Candidate}, {"a.pem", KeyFile}}, []string{"a.pem: client [] usable"}},
+		{"a leaf that two roots' bundles hold twice", map[string][]byte{"a.pem": join(p.CertPEM("client", "client", "Issuing"), p.KeyPEM("client"))},
+			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [Issuing] usable"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Chdir(writeFiles(t, tt.files))
+			h, err := Load(t.Context(), &tt.options, tt.sources...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, i := range h.Identities {
+				got = append(got, summary(i))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func writeFiles(t *testing.T, files map[string][]byte) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, data := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestLoadErrors(t *testing.T) {
+	p := testPKI()
+	p12 := encodeP12(t, p, "secret", "client")
+	tests := []struct {
+		name string
+		data []byte
+		kind ErrorKind
+		want string
+	}{
+		{"empty", []byte(" \n"), NotUnderstood, "is empty"},
+		{"CA only", p.CertPEM("Root", "Issuing"), CAOnly, "holds CA certificates only, no client certificate"},
+		{"key only", p.KeyPEM("client"), KeyOnly, "holds a private key only, no certificate"},
+		{"wrong password", p12, WrongPassword, "is locked: PKCS#12: the password given does not open it"},
+		{"cut PKCS#12", p12[:len(p12)/2], NotUnderstood, "cut off"},
+		{"garbage", []byte("\x00\x01garbage"), NotUnderstood, "in no format that is known here (it starts with 0001676172626167)"},
+		{"cut PEM", p.CertPEM("client")[:200], NotUnderstood, "holds nothing usable: line 1: a PEM block that is damaged or has no end"},
+		{"JKS", []byte("\xfe\xed\xfe\xed\x00\x00"), NotUnderstood, "keytool -importkeystore"},
+		{"a request", []byte("-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n"), NotUnderstood, "neither certificate nor key, but: certificate request"},
+		{"too large", make([]byte, maxFileSize+1), NotUnderstood, "larger than 16 MiB"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Chdir(writeFiles(t, map[string][]byte{"file": tt.data}))
+			h, err := Load(t.Context(), &Options{Passwords: []string{"wrong"}}, Source{"file", Candidate})
+			if err == nil {
+				err = h.RequireIdentity()
+			}
+			var source *SourceError
+			if !errors.As(err, &source) || source.Kind != tt.kind || !strings.Contains(err.Error(), tt.want) {
+				t.Fatalf("error = %v, want kind %d with %q", err, tt.kind, tt.want)
+			}
+			if !strings.HasPrefix(err.Error(), `"file" `) {
+				t.Errorf("error %q does not name the file", err)
+			}
+		})
+	}
+	t.Run("no such file", func(t *testing.T) {
+		_, err := Load(t.Context(), nil, Source{filepath.Join(t.TempDir(), "nothing"), Candidate})
+		if err == nil || !strings.Contains(err.Error(), "no such file") {
+			t.Errorf("error = %v", err)
+		}
+	})
+}
+
+// A file that cannot be read is a state of the key, with the reason of the
+// operating system. A link to itself is unreadable for root, too.
+func TestLoadUnreadable(t *testing.T) {
+	p := testPKI()
+	t.Chdir(writeFiles(t, map[string][]byte{"d/client.crt": p.CertPEM("client"), "other.crt": p.CertPEM("other")}))
+	for _, link := range []string{"d/client.key", "loop.p12", "loop.key"} {
+		if err := os.Symlink(filepath.Base(link), link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h, err := Load(t.Context(), nil, Source{"d", Candidate}, Source{"loop.p12", Candidate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(h.Identities) != 2 || h.Identities[0].Key.State != Unreadable || h.Identities[1].Key.State != Unreadable || h.Identities[1].Leaf != nil {
+		t.Fatalf("identities = %v", h.Identities)
+	}
+	if detail := h.Identities[0].Key.Detail; !strings.Contains(detail, "too many levels of symbolic links") {
+		t.Errorf("detail = %q, want the operating system's reason", detail)
+	}
+	h, err = Load(t.Context(), nil, Source{"other.crt", Candidate}, Source{"loop.key", KeyFile})
+	if err != nil || h.Identities[0].Key.State != Unreadable {
+		t.Errorf("identity with an unreadable key file: %v, %v", h, err)
+	}
+}
+
+func TestLoadProblems(t *testing.T) {
+	p := testPKI()
+	damaged := bytes.Replace(p.CertPEM("Root"), []byte("MII"), []byte("!!!"), 1)
+	t.Chdir(writeFiles(t, map[string][]byte{
+		"a.pem":  join(p.CertPEM("client"), damaged, p.KeyPEM("client")),
+		"ca.pem": p.CertPEM("Root"),
+	}))
+	h, err := Load(t.Context(), nil, Source{"a.pem", Candidate}, Source{"ca.pem", Candidate})
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := 1 + bytes.Count(p.CertPEM("client"), []byte("\n"))
+	want := []string{
+		fmt.Sprintf(`"a.pem": line %d: a PEM block that is damaged or has no end`, line),
+		`"ca.pem" holds CA certificates only, no client certificate`,
+	}
+	var got []string
+	for _, problem := range h.Problems {
+		got = append(got, problem.Error())
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if len(h.Authorities) != 1 || h.Authorities[0].Source != "ca.pem" {
+		t.Errorf("authorities = %v", h.Authorities)
+	}
+}
+
+func TestPrompt(t *testing.T) {
+	p := testPKI()
+	t.Chdir(writeFiles(t, map[string][]byte{"a.p12": encodeP12(t, p, "secret", "client")}))
+	asked := 0
+	prompt := func(_ context.Context, source string, attempt int) (string, error) {
+		asked++
+		if source != "a.p12" || attempt != asked {
+			t.Errorf("asked for %q, attempt %d", source, attempt)
+		}
+		return []string{"wrong", "secret"}[attempt-1], nil
+	}
+	h, err := Load(t.Context(), &Options{Prompt: prompt}, Source{"a.p12", Candidate})
+	if err != nil || h.Identities[0].Key.State != Usable || asked != 2 {
+		t.Errorf("%v, %v, asked %d times, want usable after 2", h, err, asked)
+	}
+	nobody := func(context.Context, string, int) (string, error) { return "", ErrNoPassword }
+	h, err = Load(t.Context(), &Options{Prompt: nobody}, Source{"a.p12", Candidate})
+	if err != nil || h.Identities[0].Key.State != Locked {
+		t.Errorf("nobody answers: %v, %v, want locked", h, err)
+	}
+}
+
+// Keys that the real openssl encrypted are opened.
+func TestOpenSSLKeys(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("the Debian package openssl is missing")
+		}
+		t.Skip("skipped: the Debian package openssl is missing")
+	}
+	p := testPKI()
+	for _, args := range [][]string{
+		{"pkcs8", "-topk8"},
+		{"pkcs8", "-topk8", "-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA512"},
+		{"pkcs8", "-topk8", "-v2", "des3", "-v2prf", "hmacWithSHA1"},
+		{"ec", "-aes256"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			cmd := exec.Command(openssl, append(args, "-passout", "pass:secret")...)
+			cmd.Stdin = bytes.NewReader(p.KeyPEM("client"))
+			encrypted, err := cmd.Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Chdir(writeFiles(t, map[string][]byte{"a.pem": join(p.CertPEM("client"), encrypted)}))
+			h, err := Load(t.Context(), &Options{Passwords: []string{"wrong", "secret"}}, Source{"a.pem", Candidate})
+			if err != nil || h.Identities[0].Key.State != Usable {
+				t.Fatalf("%v, %v", h, err)
+			}
+			h, err = Load(t.Context(), &Options{Passwords: []string{"wrong"}}, Source{"a.pem", Candidate})
+			if err != nil || h.Identities[0].Key.State != Locked {
+				t.Errorf("with a wrong password: %v, %v", h, err)
+			}
+		})
+	}
+}
+
+// A key derivation beyond the limit is seen before it begins.
+func TestIterationsLimit(t *testing.T) {
+	p := testPKI()
+	data, err := pkcs12.Modern.WithIterations(2048).Encode(p.Key("client"), p.Cert("client"), nil, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := iterations(data, 0); got != 2048 {
+		t.Errorf("iterations = %d, want 2048", got)
+	}
+	// The counts become 0x7fff: the same length, so still well formed.
+	huge := bytes.Replace(data, []byte{0x02, 0x02, 0x08, 0x00}, []byte{0x02, 0x02, 0x7f, 0xff}, -1)
+	if got := iterations(huge, 0); got != 0x7fff {
+		t.Errorf("iterations = %d, want %d", got, 0x7fff)
+	}
+}
+
+func TestProve(t *testing.T) {
+	p := testPKI()
+	i := &Identity{Leaf: p.Cert("client"), Key: Key{State: Usable, Signer: p.Key("client")}}
+	i.Prove([]tls.SignatureScheme{tls.PSSWithSHA256, tls.ECDSAWithP256AndSHA256, tls.ECDSAWithSHA1})
+	if len(i.Key.Proofs) != 2 || i.Key.Proofs[0].Err != nil || i.Key.Proofs[1].Err != nil {
+		t.Errorf("proofs = %v, want two that hold", i.Key.Proofs)
+	}
+	i.Key.Signer = p.Key("other")
+	i.Prove([]tls.SignatureScheme{tls.ECDSAWithP256AndSHA256})
+	if i.Key.Proofs[0].Err == nil {
+		t.Error("another key's signature was accepted")
+	}
+	t.Setenv("GODEBUG", "rsa1024min=0")
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := *p.Cert("client")
+	cert.PublicKey = &small.PublicKey
+	i = &Identity{Leaf: &cert, Key: Key{State: Usable, Signer: small}}
+	i.Prove([]tls.SignatureScheme{tls.PSSWithSHA256, tls.PSSWithSHA512})
+	if len(i.Key.Proofs) != 2 || i.Key.Proofs[0].Err != nil || i.Key.Proofs[1].Err == nil {
+		t.Errorf("proofs of RSA 1024 = %v: too short for PSS with SHA-512 only", i.Key.Proofs)
+	}
+}
+
+func TestFits(t *testing.T) {
+	public := testPKI().Cert("client").PublicKey
+	tests := []struct {
+		scheme  tls.SignatureScheme
+		version uint16
+		want    bool
+	}{
+		{tls.ECDSAWithP256AndSHA256, tls.VersionTLS13, true},
+		{tls.ECDSAWithP384AndSHA384, tls.VersionTLS13, false},
+		{tls.ECDSAWithP384AndSHA384, tls.VersionTLS12, true},
+		{tls.ECDSAWithSHA1, tls.VersionTLS13, false},
+		{tls.PSSWithSHA256, tls.VersionTLS12, false},
+		{0x0808, tls.VersionTLS13, false},
+	}
+	for _, tt := range tests {
+		if got := Fits(public, tt.scheme, tt.version); got != tt.want {
+			t.Errorf("Fits(P-256, %v, %x) = %t, want %t", tt.scheme, tt.version, got, tt.want)
+		}
+	}
+}
+
+func TestBesides(t *testing.T) {
+	for _, pair := range [][2]string{{"client.key", "client.crt"}, {"client-key.pem", "client-cert.pem"}, {"key.pem", "cert.pem"}, {"tls.key", "tls.crt"}} {
+		if !besides(pair[0], pair[1]) {
+			t.Errorf("%v do not belong together", pair)
+		}
+	}
+	if besides("a/client.key", "b/client.crt") || besides("client.key", "other.crt") {
+		t.Error("files of different names or folders belong together")
+	}
+}
+
+// Whatever a file holds, opening it ends without a panic.
+func FuzzOpen(f *testing.F) {
+	p := testPKI()
+	seeds := [][]byte{
+		p.CertPEM("client"), p.KeyPEM("client"), p.Cert("client").Raw,
+		encodeP12(f, p, "", "client"), encryptedKey(f, p, "client", "x"),
+	}
+	for _, s := range seeds {
+		if len(s) == 0 {
+			f.Fatal("empty seed")
+		}
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if iterations(data, 0) > 100_000 {
+			return // allowed, but too slow to try here
+		}
+		c, err := (&opener{}).open(t.Context(), &file{path: "fuzz", data: data})
+		if err == nil && c.empty() {
+			t.Errorf("nothing found and no error: %v", c.problems)
+		}
+	})
+}

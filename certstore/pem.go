@@ -1,0 +1,117 @@
+package certstore
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+var pemBegin = []byte("-----BEGIN ")
+
+// pem reads every block of a PEM file. Text between the blocks is allowed
+// (RFC 7468, Section 2); a block that cannot be decoded is a problem that names
+// its line, where encoding/pem would skip it in silence.
+func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
+	var other []string
+	for start := bytes.Index(data, pemBegin); start >= 0; {
+		line := 1 + bytes.Count(data[:start], []byte("\n"))
+		end := len(data)
+		if next := bytes.Index(data[start+1:], pemBegin); next >= 0 {
+			end = start + 1 + next
+		}
+		block, _ := pem.Decode(data[start:end])
+		if block == nil {
+			c.problem(fmt.Sprintf("line %d", line), errors.New("a PEM block that is damaged or has no end"))
+		} else if err := o.block(ctx, c, block, fmt.Sprintf("line %d", line)); errors.Is(err, errOtherBlock) {
+			other = append(other, strings.ToLower(block.Type))
+		} else if err != nil {
+			return err
+		}
+		if end == len(data) {
+			break
+		}
+		start = end
+	}
+	switch {
+	case !c.empty():
+		return nil
+	case len(c.problems) > 0:
+		return fmt.Errorf("holds nothing usable: %w", errors.Unwrap(c.problems[0]))
+	default:
+		return fmt.Errorf("holds neither certificate nor key, but: %s", strings.Join(other, ", "))
+	}
+}
+
+var errOtherBlock = errors.New("another kind of block")
+
+func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place string) error {
+	switch block.Type {
+	case "CERTIFICATE", "X509 CERTIFICATE":
+		c.addCert(block.Bytes, place)
+	case "TRUSTED CERTIFICATE": // OpenSSL: the certificate, then trust settings
+		s := cryptobyte.String(block.Bytes)
+		var cert cryptobyte.String
+		if !s.ReadASN1Element(&cert, asn1.SEQUENCE) {
+			c.problem(place, errors.New("a trusted certificate that is damaged"))
+			return nil
+		}
+		c.addCert(cert, place)
+	case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY":
+		if x509.IsEncryptedPEMBlock(block) { //nolint:staticcheck // still what OpenSSL writes with -traditional
+			return o.lockedKey(ctx, c, "an encrypted private key (PEM, "+block.Type+")", func(password string) ([]byte, error) {
+				return x509.DecryptPEMBlock(block, []byte(password)) //nolint:staticcheck
+			})
+		}
+		key, err := parseKey(block.Bytes)
+		if err != nil {
+			c.problem(place, err)
+			return nil
+		}
+		c.keys = append(c.keys, key)
+	case "ENCRYPTED PRIVATE KEY":
+		return o.encryptedPKCS8(ctx, c, block.Bytes)
+	case "EC PARAMETERS":
+	case "OPENSSH PRIVATE KEY":
+		c.problem(place, errors.New("an OpenSSH key, which TLS clients do not read: convert a copy with ssh-keygen -p -m PEM"))
+	case "PKCS7", "CMS":
+		c.problem(place, errors.New("a PKCS#7 bundle: convert it with openssl pkcs7 -print_certs"))
+	default:
+		return errOtherBlock
+	}
+	return nil
+}
+
+// lockedKey decrypts a key and adds it, or notes that it is locked.
+func (o *opener) lockedKey(ctx context.Context, c *contents, what string, decrypt func(password string) ([]byte, error)) error {
+	err := o.unlock(ctx, c.file.path, func(password string) error {
+		der, err := decrypt(password)
+		if errors.Is(err, x509.IncorrectPasswordError) || errors.Is(err, errWrongPassword) {
+			return errWrongPassword
+		}
+		if err != nil {
+			return err
+		}
+		key, err := parseKey(der)
+		if err != nil {
+			return errWrongPassword // good padding is no proof of a right password
+		}
+		c.keys = append(c.keys, key)
+		return nil
+	})
+	if errors.Is(err, errWrongPassword) {
+		c.locked = append(c.locked, what+" in "+quote(c.file.path)+": "+o.whyLocked())
+		return nil
+	}
+	if err != nil && ctx.Err() == nil {
+		c.problem("", fmt.Errorf("%s: %w", what, err))
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,149 @@
+package certstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Bounds on reading. No store of certificates comes near them.
+const (
+	maxFileSize = 16 << 20
+	maxFiles    = 200_000
+	pipeTimeout = 10 * time.Second // for what is no regular file and may never end
+)
+
+// A file is one file's content, or the reason why there is none.
+type file struct {
+	path   string
+	source Source // that led here; its path differs from path below a directory
+	data   []byte
+	err    error // of the operating system
+}
+
+func (f *file) named() bool { return f.path == f.source.Path }
+
+// readSources reads every file of the sources, each once, in order. A source
+// that does not exist is an error at once: most likely it is misspelt.
+func readSources(ctx context.Context, sources []Source) ([]*file, error) {
+	r := reader{seen: make(map[string]bool)}
+	for _, s := range sources {
+		if err := r.source(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	return r.files, nil
+}
+
+type reader struct {
+	files []*file
+	seen  map[string]bool
+}
+
+func (r *reader) source(ctx context.Context, s Source) error {
+	info, err := os.Stat(s.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &SourceError{Source: s.Path, Kind: NotReadable, Err: errors.New("no such file or directory")}
+	}
+	if err != nil || !info.IsDir() {
+		return r.file(ctx, s.Path, s)
+	}
+	return filepath.WalkDir(s.Path, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil && path == s.Path:
+			return &SourceError{Source: path, Kind: NotReadable, Err: reason(err)}
+		case err != nil:
+			r.files = append(r.files, &file{path: path, source: s, err: err})
+			return fs.SkipDir
+		case entry.IsDir():
+			return ctx.Err()
+		}
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+			return ctx.Err() // sockets, pipes, and links to directories
+		}
+		return r.file(ctx, path, s)
+	})
+}
+
+// file reads one file unless it was read before, through this path or another.
+func (r *reader) file(ctx context.Context, path string, s Source) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if len(r.files) >= maxFiles {
+		return &SourceError{Source: s.Path, Kind: NotUnderstood, Err: fmt.Errorf("more than %d files: name the ones that matter", maxFiles)}
+	}
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		real = path
+	}
+	if r.seen[real] {
+		return nil
+	}
+	r.seen[real] = true
+	f := &file{path: path, source: s}
+	f.data, f.err = readFile(ctx, path)
+	r.files = append(r.files, f)
+	return nil
+}
+
+var errTooLarge = fmt.Errorf("larger than %d MiB, which no certificate store is", maxFileSize>>20)
+
+// readFile reads a bounded file. What is no regular file, such as the pipe of a
+// process substitution, is read with a time limit.
+func readFile(ctx context.Context, path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode().IsRegular() {
+		if info.Size() > maxFileSize {
+			return nil, errTooLarge
+		}
+		return readBounded(path)
+	}
+	ctx, cancel := context.WithTimeout(ctx, pipeTimeout)
+	defer cancel()
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := readBounded(path)
+		done <- result{data, err}
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("nothing came within %v", pipeTimeout)
+	}
+}
+
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err == nil && len(data) > maxFileSize {
+		return nil, errTooLarge
+	}
+	return data, err
+}
+
+// reason strips the operation and the path, which the message has already.
+func reason(err error) error {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		return pathErr.Err
+	}
+	return err
+}
