@@ -1,0 +1,11 @@
+.PHONY: build demo test race bench fuzz lint golden install
+
+build: ; CGO_ENABLED=0 go build -trimpath -o mtlsprobe ./cmd/mtlsprobe
+demo: build ; ./mtlsprobe demo
+test: ; ./.ci/test
+race: ; go test -race ./...
+bench: ; go test -run '^$$' -bench . -benchmem ./...
+fuzz: ; ./.ci/fuzz
+lint: ; gofmt -l . && go vet ./...
+golden: ; go test ./... -run Golden -update
+install: ; go install ./cmd/mtlsprobe

@@ -1,0 +1,49 @@
+package match
+
+import "mtlsprobe/certstore"
+
+// A Check is one rule of judgement. Its ID is never used again for another rule.
+type Check struct {
+	ID       string // theme.name
+	Title    string
+	Doc      string // what it means, why servers care, how to mend it
+	Citation string
+	Since    string // the version of this program that brought it
+
+	judge func(*judgement) Finding
+}
+
+// Checks returns the catalogue in order of weight: what makes every other
+// question pointless comes first. The slice is the caller's.
+func Checks() []*Check {
+	const v1 = "0.1"
+	return []*Check{
+		{"key.missing", "No private key", "The certificate is there and its private key is not. A client cannot prove that it owns the certificate, so most send none at all. Export the identity again with its key, or name the key's file with --key.", "RFC 8446, Section 4.4.3", v1, keyState(certstore.Missing, "export the identity again with its private key, or name the key's file with --key")},
+		{"key.unreadable", "Private key cannot be read", "The operating system or the format keeps the key from this account. The account that runs the client needs the right to read it: look at owner, mode and every folder on the way.", "RFC 8446, Section 4.4.3", v1, keyState(certstore.Unreadable, "let the account that runs the client read the file")},
+		{"key.locked", "Private key is locked", "The key is protected by a password that was not given or is not right. A client that is not told the password sends no certificate.", "RFC 7292; RFC 5958", v1, keyState(certstore.Locked, "give the password with --pass, and tell it to the client, too")},
+		{"key.mismatched", "Private key belongs to another certificate", "The public key in the certificate and the private key beside it are no pair, as happens when a certificate was renewed and an old key kept. Signatures made with it do not verify.", "RFC 8446, Section 4.4.3", v1, keyState(certstore.Mismatched, "find the key that the certificate was requested with, or have a new certificate issued for this one")},
+		{"key.cannot-sign", "Key cannot sign as the server allows", "Each allowed signature scheme that fits the key was tried, and none made a signature that verifies. An RSA key may be too short for RSA-PSS, or a token unable to do it.", "RFC 8446, Section 4.2.3", v1, keyCannotSign},
+		{"validity.expired", "Expired", "The end of a certificate's validity has passed. Servers refuse it, and some clients do not even send it.", "RFC 5280, Section 4.1.2.5", v1, validityExpired},
+		{"validity.not-yet-valid", "Not yet valid", "A certificate's validity has not begun, or the clock is behind.", "RFC 5280, Section 4.1.2.5", v1, validityNotYet},
+		{"clock.skew", "Clocks disagree", "The local clock and the server's give different answers to whether a certificate is valid.", "RFC 5280, Section 4.1.2.5; RFC 9110, Section 6.6.1", v1, clockSkew},
+		{"usage.extended-key-usage", "Not for client authentication", "The extendedKeyUsage of the certificate, or of a CA above it, lists purposes and clientAuth is not among them. Most servers refuse it; public CAs no longer issue certificates for client authentication.", "RFC 5280, Section 4.2.1.12", v1, usageExtended},
+		{"usage.key-usage", "Key usage forbids signing", "TLS proves possession of the key by a signature, which keyUsage must allow with digitalSignature.", "RFC 5280, Section 4.2.1.3; RFC 8446, Section 4.4.2.4", v1, usageKey},
+		{"usage.ca", "Certificate of a CA", "The leaf itself is a CA certificate. Some servers refuse a CA as a client, and its key should not lie on a client.", "RFC 5280, Section 4.2.1.9", v1, usageCA},
+		{"path.not-reached", "No named CA is reached", "The server named the CAs whose certificates it accepts, and no path leads from this certificate to any of them.", "RFC 8446, Section 4.2.4; RFC 5246, Section 7.4.4", v1, pathNotReached},
+		{"path.rekeyed", "Issued by a former key of the CA", "A CA of that name is at hand, and its key did not sign: the CA has changed its key and kept its name. Names fit, so clients send the certificate; the server refuses it.", "RFC 5280, Section 6.1.3", v1, pathRekeyed},
+		{"path.cross-signed", "Reached only through a cross-certificate", "The identity holds an intermediate under another root than the named one. The same intermediate, with the same key, was also signed towards the named root; with that certificate in the bundle both sides see the path.", "RFC 5280, Section 3.2; RFC 8446, Section 4.4.2", v1, pathCrossSigned},
+		{"chain.incomplete", "Chain is incomplete", "A certificate between the leaf and the named CA is not in the bundle. Servers do not search for it, and clients that compare the list with the stored chain send nothing.", "RFC 8446, Section 4.4.2", v1, chainIncomplete},
+		{"issuer.not-named", "No issuer in the stored chain is named", "Many clients send a certificate only if an issuer in the chain as stored is on the server's list, byte for byte.", "RFC 8446, Section 4.2.4; RFC 5246, Section 7.4.4", v1, issuerNotNamed},
+		{"issuer.encoding", "Name is encoded differently", "The issuer's name and the one on the list are the same under RFC 5280 and differ in bytes: another string type, case or spacing. Clients that compare bytes, such as Go's, send nothing.", "RFC 5280, Section 7.1", v1, issuerEncoding},
+		{"chain.order", "Chain is out of order", "Each certificate should be followed by its issuer. Up to TLS 1.2 the order is a must, and some servers insist.", "RFC 5246, Section 7.4.2; RFC 8446, Section 4.4.2", v1, chainOrder},
+		{"chain.surplus", "Certificates that do not belong", "The bundle holds certificates that are on no path from the leaf. They are sent for nothing and may confuse the server.", "RFC 8446, Section 4.4.2", v1, chainSurplus},
+		{"request.certificate-type", "Kind of key is not accepted", "Up to TLS 1.2 the server lists the kinds of certificates it accepts, and this one's is not among them.", "RFC 5246, Section 7.4.4; RFC 8422, Section 5.5", v1, requestType},
+		{"request.signature-scheme", "No allowed signature scheme fits the key", "None of the signature schemes that the server allows can be used with this kind of key.", "RFC 8446, Section 4.2.3; RFC 5246, Section 7.4.4", v1, requestScheme},
+		{"request.chain-signature", "A certificate is signed with a scheme not allowed", "The server's list of signature schemes also counts for the signatures on the certificates. A server may refuse a chain that is signed otherwise.", "RFC 8446, Section 4.4.2.3", v1, requestChainSignature},
+		{"validity.ending", "Ends soon", "A certificate is near the end of its validity.", "RFC 5280, Section 4.1.2.5", v1, validityEnding},
+		{"strength.key", "Short key", "An RSA key below 2,048 bits is refused by default in current TLS libraries.", "NIST SP 800-131A; RFC 9325, Section 4.5", v1, strengthKey},
+		{"strength.signature", "Weak signature", "A signature with SHA-1 or MD5 is refused by default in current TLS libraries.", "RFC 9155; RFC 9325, Section 4.5", v1, strengthSignature},
+		{"server.version", "Old protocol version", "The server answered with a version that is no longer to be used.", "RFC 8996", v1, serverVersion},
+		{"server.ca-list", "Server's list of CA names", "An empty list allows any CA and helps no client to choose. Entries that are no names, and doubles, are mistakes of the server's configuration.", "RFC 8446, Section 4.2.4; RFC 5246, Section 7.4.4", v1, serverCAList},
+	}
+}

@@ -1,0 +1,165 @@
+package match
+
+import (
+	"fmt"
+	"slices"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/chain"
+)
+
+// hasList says that there is a list of names to compare with.
+func (j *judgement) hasList() bool { return j.identity.Leaf != nil && len(j.list.raw) > 0 }
+
+func (j *judgement) bestNamed() (best *NamedCA) {
+	for i := range j.named {
+		if best == nil || j.named[i].rank() < best.rank() {
+			best = &j.named[i]
+		}
+	}
+	return best
+}
+
+func (j *judgement) dn(n *NamedCA) string { return certstore.NameString(j.list.raw[n.Index]) }
+
+func pathNotReached(j *judgement) Finding {
+	if !j.hasList() {
+		return notApplicable
+	}
+	best := j.bestNamed()
+	switch {
+	case best == nil && j.search.Cut:
+		return Finding{Result: Unknown, Detail: "the search was cut: too many cross-certificates"}
+	case best == nil:
+		return fail(fmt.Sprintf("issued by %s, and the server names %d other CAs", certstore.NameString(j.identity.Leaf.RawIssuer), len(j.list.raw)),
+			"use a certificate issued below a named CA, or have the server name and trust this issuer; if a cross-certificate exists, give it with --authorities")
+	case best.Result == NameOnly:
+		return warn(j.dn(best)+": "+best.Detail, best.Remedy)
+	case best.Result == NearMiss:
+		return fail(j.dn(best)+": "+best.Detail, best.Remedy)
+	}
+	return Finding{Result: Pass, Detail: fmt.Sprintf("%s is reached (%s)", j.dn(best), best.Via)}
+}
+
+func pathRekeyed(j *judgement) Finding {
+	if j.identity.Leaf == nil {
+		return Finding{Result: Unknown}
+	}
+	for _, p := range j.search.Paths {
+		for _, b := range p.Breaks {
+			if b.Reason == chain.Signature {
+				return fail(fmt.Sprintf("%s names %s as its issuer, and %s", subject(p.Certificates[b.Index]), subject(p.Certificates[b.Index+1]), b.Detail),
+					"have the certificate issued again by the CA's present key, or give the CA certificate with the former key")
+			}
+		}
+	}
+	return pass
+}
+
+func pathCrossSigned(j *judgement) Finding {
+	if !j.hasList() {
+		return notApplicable
+	}
+	if best := j.bestNamed(); best != nil && best.Via == CrossSigned && best.Result != NearMiss {
+		return fail(fmt.Sprintf("%s is reached only through a cross-certificate that the bundle lacks", j.dn(best)), best.Remedy)
+	}
+	return pass
+}
+
+func chainIncomplete(j *judgement) Finding {
+	if j.identity.Leaf == nil {
+		return Finding{Result: Unknown}
+	}
+	if best := j.bestNamed(); best != nil {
+		if best.Via == Local && best.Result != NearMiss {
+			return fail(fmt.Sprintf("the chain up to %s lacks %d certificate(s)", j.dn(best), len(best.Missing)), best.Remedy)
+		}
+		return pass
+	}
+	for _, p := range j.search.Paths {
+		if len(p.Certificates) > 2 && p.HoldsUpTo(1) && !slices.ContainsFunc(j.identity.Chain, p.Certificates[1].Equal) {
+			return warn("the issuer of the leaf is not in the bundle and is no root", "append "+describe(p.Certificates[1]))
+		}
+	}
+	return pass
+}
+
+// storedIssuers returns the names of issuers in the chain as stored.
+func (j *judgement) storedIssuers() [][]byte {
+	names := make([][]byte, 0, 4)
+	for _, c := range j.stored() {
+		names = append(names, c.RawIssuer)
+	}
+	return names
+}
+
+func issuerNotNamed(j *judgement) Finding {
+	if !j.hasList() {
+		return notApplicable
+	}
+	for _, name := range j.storedIssuers() {
+		if j.list.byKey[j.Graph.Key(name)] != nil {
+			return pass
+		}
+	}
+	result := fail
+	if best := j.bestNamed(); best != nil && best.Result == Reached {
+		result = warn
+	}
+	return result("no issuer in the stored chain is on the server's list; clients that compare the stored chain send nothing",
+		"complete the bundle up to a named CA")
+}
+
+func issuerEncoding(j *judgement) Finding {
+	if !j.hasList() {
+		return notApplicable
+	}
+	var differs string
+	for _, name := range j.storedIssuers() {
+		if j.list.byRaw[string(name)] {
+			return pass
+		}
+		if at := j.list.byKey[j.Graph.Key(name)]; at != nil && differs == "" {
+			differs = fmt.Sprintf("the chain says %s as %x…, the server's list as %x…", certstore.NameString(name), prefix(name), prefix(j.list.raw[at[0]]))
+		}
+	}
+	if differs == "" {
+		return notApplicable
+	}
+	return warn(differs+": Go and other clients that compare bytes send nothing", "have the server's CA certificate and the issuer use one encoding of the name")
+}
+
+func prefix(b []byte) []byte { return b[:min(len(b), 24)] }
+
+func chainOrder(j *judgement) Finding {
+	stored := j.stored()
+	if len(stored) < 3 {
+		return notApplicable
+	}
+	for i := 1; i < len(stored); i++ {
+		child := stored[i-1]
+		issued := func(c *certificate) bool { return j.Graph.Key(c.RawSubject) == j.Graph.Key(child.RawIssuer) }
+		if !issued(stored[i]) && slices.ContainsFunc(stored[i:], issued) {
+			return warn(fmt.Sprintf("after %s comes %s instead of its issuer", certstore.NameString(child.RawSubject), certstore.NameString(stored[i].RawSubject)),
+				"write the bundle again: the leaf, its issuer, that one's issuer, and so on")
+		}
+	}
+	return pass
+}
+
+func chainSurplus(j *judgement) Finding {
+	if len(j.identity.Chain) == 0 {
+		return notApplicable
+	}
+	onPath := func(c *certificate) bool {
+		return slices.ContainsFunc(j.search.Paths, func(p chain.Path) bool {
+			return slices.ContainsFunc(p.Certificates, func(have *chain.Certificate) bool { return have.Certificate.Equal(c) })
+		})
+	}
+	return j.eachFinding(Warn, "remove them from the bundle", func(c *certificate) string {
+		if c == j.identity.Leaf || j.search.Cut || onPath(c) {
+			return ""
+		}
+		return "is on no path from the leaf"
+	})
+}

@@ -1,0 +1,212 @@
+package match
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"strings"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe/wire"
+)
+
+type certificate = x509.Certificate
+
+// What most checks say most of the time.
+var (
+	pass          = Finding{Result: Pass}
+	notApplicable = Finding{Result: NotApplicable}
+)
+
+func fail(detail, remedy string) Finding {
+	return Finding{Result: Fail, Detail: detail, Remedy: remedy}
+}
+func warn(detail, remedy string) Finding {
+	return Finding{Result: Warn, Detail: detail, Remedy: remedy}
+}
+
+// keyState makes the check for one state of the key.
+func keyState(state certstore.KeyState, remedy string) func(*judgement) Finding {
+	return func(j *judgement) Finding {
+		switch j.identity.Key.State {
+		case state:
+			return fail(j.identity.Key.Detail, remedy)
+		case certstore.Unknown:
+			return Finding{Result: Unknown, Detail: j.identity.Key.Detail}
+		}
+		return pass
+	}
+}
+
+func keyCannotSign(j *judgement) Finding {
+	proofs := j.identity.Key.Proofs
+	if len(proofs) == 0 {
+		return notApplicable
+	}
+	var failed []string
+	for _, p := range proofs {
+		if p.Err != nil {
+			failed = append(failed, fmt.Sprintf("%s: %v", wire.SchemeName(p.Scheme), p.Err))
+		}
+	}
+	detail := strings.Join(failed, "; ")
+	const remedy = "use a longer key, or a token that can make these signatures"
+	switch len(failed) {
+	case 0:
+		return Finding{Result: Pass, Detail: fmt.Sprintf("signed and verified with %d schemes", len(proofs))}
+	case len(proofs):
+		return fail(detail, remedy)
+	}
+	return warn("with some of the allowed schemes: "+detail, remedy)
+}
+
+// stored returns the leaf and the chain, or nothing without a leaf.
+func (j *judgement) stored() []*certificate {
+	if j.identity.Leaf == nil {
+		return nil
+	}
+	return append([]*certificate{j.identity.Leaf}, j.identity.Chain...)
+}
+
+// each asks of every stored certificate and joins the answers.
+func (j *judgement) each(ask func(c *certificate) string) (details []string, known bool) {
+	for n, c := range j.stored() {
+		if text := ask(c); text != "" {
+			if n > 0 {
+				text = certstore.NameString(c.RawSubject) + " " + text
+			}
+			details = append(details, text)
+		}
+	}
+	return details, j.identity.Leaf != nil
+}
+
+func (j *judgement) eachFinding(result Result, remedy string, ask func(c *certificate) string) Finding {
+	details, known := j.each(ask)
+	switch {
+	case !known:
+		return Finding{Result: Unknown}
+	case len(details) == 0:
+		return pass
+	}
+	return Finding{Result: result, Detail: strings.Join(details, "; "), Remedy: remedy}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func validityExpired(j *judgement) Finding {
+	return j.eachFinding(Fail, "have the certificate renewed, and replace it in the bundle", func(c *certificate) string {
+		if !j.Now.After(c.NotAfter) {
+			return ""
+		}
+		return fmt.Sprintf("expired %s, %s ago", stamp(c.NotAfter), days(j.Now.Sub(c.NotAfter)))
+	})
+}
+
+func validityNotYet(j *judgement) Finding {
+	return j.eachFinding(Fail, "wait, or set the clock right", func(c *certificate) string {
+		if !j.Now.Before(c.NotBefore) {
+			return ""
+		}
+		return fmt.Sprintf("is valid from %s on, in %s", stamp(c.NotBefore), days(c.NotBefore.Sub(j.Now)))
+	})
+}
+
+func validityEnding(j *judgement) Finding {
+	ending := j.Ending
+	if ending == 0 {
+		ending = 30 * 24 * time.Hour
+	}
+	return j.eachFinding(Warn, "renew it before", func(c *certificate) string {
+		left := c.NotAfter.Sub(j.Now)
+		if left < 0 || left > ending {
+			return ""
+		}
+		return fmt.Sprintf("ends %s, in %s", stamp(c.NotAfter), days(left))
+	})
+}
+
+func days(d time.Duration) string {
+	if d < 48*time.Hour {
+		return d.Round(time.Second).String()
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}
+
+// skewTolerance is what an HTTP Date, with its one second and the way, allows.
+const skewTolerance = 5 * time.Second
+
+func clockSkew(j *judgement) Finding {
+	if !j.ServerClock || j.identity.Leaf == nil {
+		return notApplicable
+	}
+	server := j.Now.Add(j.ServerSkew)
+	valid := func(c *certificate, t time.Time) bool { return !t.Before(c.NotBefore) && !t.After(c.NotAfter) }
+	details, _ := j.each(func(c *certificate) string {
+		here, there := valid(c, j.Now), valid(c, server)
+		if here == there || j.ServerSkew.Abs() <= skewTolerance {
+			return ""
+		}
+		return fmt.Sprintf("is valid only by the %s clock", map[bool]string{true: "local", false: "server's"}[here])
+	})
+	text := fmt.Sprintf("the server's clock differs by %+d seconds", int64(j.ServerSkew.Seconds()))
+	if len(details) == 0 {
+		return Finding{Result: Pass, Detail: text}
+	}
+	return fail(text+": "+strings.Join(details, "; "), "set both clocks by NTP")
+}
+
+func usageExtended(j *judgement) Finding {
+	return j.eachFinding(Fail, "have a certificate issued with extendedKeyUsage clientAuth", func(c *certificate) string {
+		if chain.ForClientAuth(c) {
+			return ""
+		}
+		return "has an extendedKeyUsage without clientAuth"
+	})
+}
+
+func usageKey(j *judgement) Finding {
+	leaf := j.identity.Leaf
+	switch {
+	case leaf == nil:
+		return Finding{Result: Unknown}
+	case leaf.KeyUsage == 0:
+		return notApplicable
+	case leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
+		return fail("keyUsage lacks digitalSignature", "have a certificate issued with keyUsage digitalSignature")
+	}
+	return pass
+}
+
+func usageCA(j *judgement) Finding {
+	switch {
+	case j.identity.Leaf == nil:
+		return Finding{Result: Unknown}
+	case j.identity.Leaf.IsCA:
+		return warn("basicConstraints says CA", "have an end-entity certificate issued for the client")
+	}
+	return pass
+}
+
+func strengthKey(j *judgement) Finding {
+	return j.eachFinding(Warn, "use a key of at least 2,048 bits, or ECDSA", func(c *certificate) string {
+		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < 2048 {
+			return fmt.Sprintf("has an RSA key of %d bits", key.N.BitLen())
+		}
+		return ""
+	})
+}
+
+func strengthSignature(j *judgement) Finding {
+	return j.eachFinding(Warn, "have the certificate issued with SHA-256", func(c *certificate) string {
+		switch c.SignatureAlgorithm {
+		case x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.DSAWithSHA1, x509.MD5WithRSA, x509.MD2WithRSA:
+			if string(c.RawSubject) != string(c.RawIssuer) {
+				return fmt.Sprintf("is signed with %v", c.SignatureAlgorithm)
+			}
+		}
+		return ""
+	})
+}

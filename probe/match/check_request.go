@@ -1,0 +1,149 @@
+package match
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe/wire"
+)
+
+func requestType(j *judgement) Finding {
+	if j.Request == nil || j.Request.CertificateTypes == nil || j.identity.Leaf == nil {
+		return notApplicable
+	}
+	var want wire.CertificateType
+	switch j.identity.Leaf.PublicKey.(type) {
+	case *rsa.PublicKey:
+		want = wire.RSASign
+	case *ecdsa.PublicKey, ed25519.PublicKey:
+		want = wire.ECDSASign
+	default:
+		return Finding{Result: Unknown, Detail: "a kind of key that this program does not know"}
+	}
+	if slices.Contains(j.Request.CertificateTypes, want) {
+		return pass
+	}
+	return fail(fmt.Sprintf("the key needs %v, the server accepts %v", want, j.Request.CertificateTypes), "use a certificate with an accepted kind of key")
+}
+
+func requestScheme(j *judgement) Finding {
+	if j.Request == nil || j.Request.SignatureSchemes == nil || j.identity.Leaf == nil {
+		return notApplicable
+	}
+	if len(Usable(j.Request, j.identity)) > 0 {
+		return pass
+	}
+	return fail(fmt.Sprintf("a key of %s fits none of %s in %s", certstore.KeyAlgorithm(j.identity.Leaf), schemeNames(j.Request.SignatureSchemes), wire.VersionName(j.Request.Version)),
+		"use a certificate with a key that one of these schemes fits")
+}
+
+// Usable returns the schemes of the request that fit the identity's kind of key;
+// before TLS 1.2, where a request names none, those that the version implies.
+func Usable(r *wire.CertificateRequest, i *certstore.Identity) []tls.SignatureScheme {
+	if i.Leaf == nil {
+		return nil
+	}
+	offered := []tls.SignatureScheme{tls.PSSWithSHA256, tls.PKCS1WithSHA256, tls.ECDSAWithP256AndSHA256, tls.Ed25519}
+	var version uint16
+	if r != nil {
+		version = r.Version
+		if r.SignatureSchemes != nil {
+			offered = r.SignatureSchemes
+		}
+	}
+	var usable []tls.SignatureScheme
+	for _, s := range offered {
+		if certstore.Fits(i.Leaf.PublicKey, s, version) {
+			usable = append(usable, s)
+		}
+	}
+	return usable
+}
+
+func schemeNames(schemes []tls.SignatureScheme) string {
+	names := make([]string, len(schemes))
+	for i, s := range schemes {
+		names[i] = wire.SchemeName(s)
+	}
+	return strings.Join(names, ", ")
+}
+
+func requestChainSignature(j *judgement) Finding {
+	if j.Request == nil || j.Request.SignatureSchemes == nil {
+		return notApplicable
+	}
+	allowed := j.Request.SignatureSchemesCert
+	if allowed == nil {
+		allowed = j.Request.SignatureSchemes
+	}
+	return j.eachFinding(Warn, "have the certificate issued with a signature that the server lists", func(c *certificate) string {
+		scheme, known := signedWith(c)
+		if !known || string(c.RawSubject) == string(c.RawIssuer) || slices.Contains(allowed, scheme) {
+			return ""
+		}
+		return fmt.Sprintf("is signed with %s, which is not on the server's list", wire.SchemeName(scheme))
+	})
+}
+
+// signedWith maps a certificate's signature algorithm to the scheme that stands
+// for it. The ECDSA schemes stand for the hash with any curve here.
+func signedWith(c *certificate) (tls.SignatureScheme, bool) {
+	switch c.SignatureAlgorithm {
+	case x509.SHA1WithRSA:
+		return tls.PKCS1WithSHA1, true
+	case x509.SHA256WithRSA:
+		return tls.PKCS1WithSHA256, true
+	case x509.SHA384WithRSA:
+		return tls.PKCS1WithSHA384, true
+	case x509.SHA512WithRSA:
+		return tls.PKCS1WithSHA512, true
+	case x509.SHA256WithRSAPSS:
+		return tls.PSSWithSHA256, true
+	case x509.SHA384WithRSAPSS:
+		return tls.PSSWithSHA384, true
+	case x509.SHA512WithRSAPSS:
+		return tls.PSSWithSHA512, true
+	case x509.ECDSAWithSHA1:
+		return tls.ECDSAWithSHA1, true
+	case x509.ECDSAWithSHA256:
+		return tls.ECDSAWithP256AndSHA256, true
+	case x509.ECDSAWithSHA384:
+		return tls.ECDSAWithP384AndSHA384, true
+	case x509.ECDSAWithSHA512:
+		return tls.ECDSAWithP521AndSHA512, true
+	case x509.PureEd25519:
+		return tls.Ed25519, true
+	}
+	return 0, false
+}
+
+func serverVersion(j *judgement) Finding {
+	switch {
+	case j.Request == nil:
+		return notApplicable
+	case j.Request.Version < tls.VersionTLS12:
+		return warn("the server asked in "+wire.VersionName(j.Request.Version), "let the server offer TLS 1.2 or 1.3")
+	}
+	return pass
+}
+
+func serverCAList(j *judgement) Finding {
+	switch {
+	case j.Request == nil:
+		return notApplicable
+	case len(j.list.raw) == 0:
+		return warn("the server names no CA: any certificate may be sent, and only a trial tells what is accepted", "")
+	case j.list.broken > 0:
+		return warn(fmt.Sprintf("%d of %d entries are no distinguished names", j.list.broken, len(j.list.raw)), "mend the server's list of CA names")
+	case len(j.list.byRaw) < len(j.list.raw):
+		return warn(fmt.Sprintf("%d names stand on the list more than once", len(j.list.raw)-len(j.list.byRaw)), "remove the doubles from the server's CA file")
+	}
+	return pass
+}

@@ -1,0 +1,108 @@
+// Package match judges: given what a server demands, which of these identities
+// fit, and if not, exactly why and what to change.
+//
+// Call [Evaluate]. It is pure: no network, no file, no clock of its own, so the
+// same question always gets the same answer. A verdict from names and dates is a
+// prediction; only a trial is evidence.
+package match
+
+import (
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe/wire"
+)
+
+// A Question is everything that judging needs.
+type Question struct {
+	// Request is what the server demands; nil if it did not ask or that is not
+	// known. Checks that need it are then not applicable.
+	Request    *wire.CertificateRequest
+	Identities []*certstore.Identity
+	// Graph holds the authorities at hand, those in the identities among them.
+	Graph *chain.Graph
+	// Now is the time to judge by.
+	Now time.Time
+	// ServerSkew is the server's clock minus the local one; it counts only if
+	// ServerClock is set.
+	ServerSkew  time.Duration
+	ServerClock bool
+	// Ending is how long before its end a certificate is worth a warning.
+	// Zero means 30 days.
+	Ending time.Duration
+}
+
+// A Result is what a check says.
+type Result string
+
+// The results of a check.
+const (
+	Pass          Result = "pass"
+	Warn          Result = "warn"
+	Fail          Result = "fail"
+	NotApplicable Result = "not-applicable"
+	Unknown       Result = "unknown"
+)
+
+// A Finding is what one check says of one identity.
+type Finding struct {
+	Check  *Check
+	Result Result
+	Detail string // the evidence: what was compared with what
+	Remedy string // what a person can do; empty if nothing needs doing
+}
+
+// A Verdict is everything that was found about one identity.
+type Verdict struct {
+	Identity *certstore.Identity
+	// Findings are in order of weight, the catalogue's order.
+	Findings []Finding
+	// NamedCAs has an entry for each name on the request's list that is not
+	// plainly out of reach, in the list's order.
+	NamedCAs []NamedCA
+}
+
+// Fits sums the findings up: Fail if any failed, Unknown without a certificate,
+// and else Pass.
+func (v *Verdict) Fits() Result {
+	for _, f := range v.Findings {
+		if f.Result == Fail {
+			return Fail
+		}
+	}
+	if v.Identity.Leaf == nil {
+		return Unknown
+	}
+	return Pass
+}
+
+// Evaluate judges every identity. The verdicts have the order of the identities.
+func Evaluate(q *Question) []Verdict {
+	checks := Checks()
+	names := newNameList(q)
+	verdicts := make([]Verdict, len(q.Identities))
+	for n, i := range q.Identities {
+		j := &judgement{Question: q, identity: i, list: names}
+		if i.Leaf != nil {
+			j.search = q.Graph.Paths(i.Leaf, q.Now)
+			j.named = names.reach(j)
+		}
+		findings := make([]Finding, len(checks))
+		for k, c := range checks {
+			findings[k] = c.judge(j)
+			findings[k].Check = c
+		}
+		verdicts[n] = Verdict{Identity: i, Findings: findings, NamedCAs: j.named}
+	}
+	return verdicts
+}
+
+// A judgement is the work on one identity.
+type judgement struct {
+	*Question
+	identity *certstore.Identity
+	list     *nameList
+	search   chain.Search
+	named    []NamedCA
+}
