@@ -1,0 +1,112 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+
+	"mtlsprobe/probe/wire"
+)
+
+// A ConnectError says why a server could not be asked at all.
+type ConnectError struct {
+	Address string
+	Kind    ConnectKind
+	Err     error // the cause; nil where Kind says it all
+	Detail  string
+}
+
+// A ConnectKind groups connect errors by what helps against them.
+type ConnectKind string
+
+// The kinds of connect errors.
+const (
+	UnknownHost ConnectKind = "the host name cannot be resolved"
+	Refused     ConnectKind = "nothing listens there: connection refused"
+	Unreachable ConnectKind = "the host cannot be reached"
+	Silent      ConnectKind = "no answer to the TLS handshake within the time limit"
+	NoConnect   ConnectKind = "no connection within the time limit"
+	NotTLS      ConnectKind = "the server does not speak TLS there"
+	Hangup      ConnectKind = "the server closed the connection during the handshake"
+	Alerted     ConnectKind = "the server refused the handshake"
+	Malformed   ConnectKind = "the handshake could not be completed"
+)
+
+func (e *ConnectError) Error() string {
+	text := fmt.Sprintf("%s: %s", e.Address, e.Kind)
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	return text
+}
+
+func (e *ConnectError) Unwrap() error { return e.Err }
+
+func dialError(t Target, err error) error {
+	var dns *net.DNSError
+	kind := Unreachable
+	detail := ""
+	switch {
+	case errors.As(err, &dns):
+		kind, detail = UnknownHost, dns.Err
+	case errors.Is(err, syscall.ECONNREFUSED):
+		kind = Refused
+	case isTimeout(err):
+		kind = NoConnect
+	default:
+		var sys *os.SyscallError
+		if errors.As(err, &sys) {
+			detail = sys.Err.Error()
+		}
+	}
+	return &ConnectError{Address: t.Address(), Kind: kind, Err: err, Detail: detail}
+}
+
+func isTimeout(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout()
+}
+
+// handshakeError explains a handshake that ended before the server could ask.
+func handshakeError(t Target, tr *wire.Transcript, err error) error {
+	e := &ConnectError{Address: t.Address(), Kind: Malformed, Err: err}
+	for _, entry := range tr.Entries {
+		if entry.ContentType == wire.NotTLS && entry.From == wire.Server && tr.Version == 0 {
+			e.Kind, e.Detail = NotTLS, foreign(entry.Body)
+			return e
+		}
+	}
+	switch a := tr.Refusal(wire.Server); {
+	case a != nil:
+		e.Kind, e.Detail = Alerted, fmt.Sprintf("alert %d %s", a.Description, a.Name())
+	case len(tr.Faults) > 0 && tr.Faults[0].From == wire.Server:
+		e.Detail = tr.Faults[0].Err.Error()
+	case isTimeout(err):
+		e.Kind = Silent
+	case tr.Refusal(wire.Client) == nil:
+		e.Kind = Hangup
+	default:
+		e.Detail = strings.TrimPrefix(err.Error(), "tls: ")
+	}
+	return e
+}
+
+// foreign names the protocol that a server speaks in place of TLS.
+func foreign(data []byte) string {
+	s := string(data[:min(len(data), 16)])
+	switch {
+	case strings.HasPrefix(s, "HTTP/"):
+		return "it answers in plain HTTP"
+	case strings.HasPrefix(s, "SSH-"):
+		return "it is an SSH server"
+	case strings.HasPrefix(s, "220"):
+		return "it greets as a mail or FTP server, which wants STARTTLS first"
+	case strings.HasPrefix(s, "* OK"), strings.HasPrefix(s, "+OK"):
+		return "it greets as a mail server, which wants STARTTLS first"
+	}
+	return fmt.Sprintf("its answer starts with %q", s)
+}

@@ -1,0 +1,171 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"mtlsprobe/probe/protocol"
+	"mtlsprobe/probe/wire"
+)
+
+// An Outcome says what came of presenting a certificate, or none.
+type Outcome string
+
+// The outcomes of a trial.
+const (
+	Accepted             Outcome = "accepted"
+	RefusedByTLS         Outcome = "refused"
+	RefusedByApplication Outcome = "refused-by-application"
+	Closed               Outcome = "closed" // no alert, no answer
+	StayedSilent         Outcome = "silent" // no refusal, and no answer either
+	Ignored              Outcome = "ignored"
+	NotTried             Outcome = "not-tried"
+	UnknownOutcome       Outcome = "unknown"
+)
+
+// A Trial is one live connection and what the server did with it.
+type Trial struct {
+	Outcome Outcome
+	Detail  string
+	// Alert is the alert that ended the connection; nil without one.
+	Alert *wire.AlertSeen
+	// Application is nil when the application said nothing.
+	Application *protocol.Answer
+	// Asked says that the server asked for a certificate on this connection.
+	Asked bool
+	// Processed says that the server showed, after our Finished, that it had
+	// read it: its own Finished up to TLS 1.2, a session ticket in TLS 1.3.
+	Processed  bool
+	Transcript *wire.Transcript
+}
+
+// Refused reports whether the server turned the connection down in any way.
+func (t *Trial) Refused() bool {
+	return t.Outcome == RefusedByTLS || t.Outcome == RefusedByApplication || t.Outcome == Closed
+}
+
+// trial classifies an exchange by itself; [Conclude] compares it with the
+// controls.
+func (x *exchange) trial(presents bool) *Trial {
+	tr := x.transcript
+	t := &Trial{Outcome: UnknownOutcome, Application: x.application, Asked: len(tr.Demands()) > 0, Transcript: tr}
+	done := tr.HandshakeDone()
+	t.Processed = done && (tr.Version < 0x0304 || tr.Sent(wire.Server, wire.NewSessionTicket))
+	alert, ours := tr.Refusal(wire.Server), tr.Refusal(wire.Client)
+	switch {
+	case errors.Is(x.err, errUnverified):
+		t.Outcome = NotTried
+		t.Detail = fmt.Sprintf("%v: %v", errUnverified, x.verify.Err)
+	case presents && t.Asked && !x.shown, presents && !done && ours != nil && alert == nil:
+		t.Outcome, t.Alert = NotTried, ours
+		t.Detail = "this program could not present it: " + errorText(x.err)
+	case alert != nil:
+		t.Outcome, t.Alert = RefusedByTLS, alert
+	case !done && isTimeout(x.err):
+		t.Outcome, t.Detail = StayedSilent, "the handshake did not end within the time limit"
+	case !done && ours != nil:
+		t.Alert, t.Detail = ours, "this program gave up the handshake: "+errorText(x.err)
+	case !done:
+		t.Outcome, t.Detail = Closed, "the server closed the connection during the handshake, without an alert"
+	case x.application != nil:
+		t.byApplication()
+	case x.ended:
+		t.Outcome, t.Detail = Closed, "the server closed the connection after the handshake, without an alert or an answer"
+	default:
+		t.Outcome, t.Detail = StayedSilent, "no answer and no refusal"
+	}
+	if presents && !t.Asked && t.Outcome != NotTried {
+		t.Detail = strings.TrimPrefix(t.Detail+"; the server did not ask, so nothing was presented", "; ")
+	}
+	return t
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return "no reason is known"
+	}
+	return strings.TrimPrefix(err.Error(), "tls: ")
+}
+
+func (t *Trial) byApplication() {
+	a := t.Application
+	switch {
+	case a.Protocol == "":
+		t.Outcome, t.Detail = UnknownOutcome, "the server answered in an unknown protocol: "+a.Detail
+	case a.CertificateRefused(), a.AccessRefused():
+		t.Outcome = RefusedByApplication
+	default:
+		t.Outcome = Accepted
+	}
+}
+
+// Insistence says how much a server wants a certificate.
+type Insistence string
+
+// The degrees of insistence.
+const (
+	Required          Insistence = "required"
+	Optional          Insistence = "optional" // it may be missing; if present, it is checked
+	IgnoredInsistence Insistence = "ignored"  // it may be missing, and any passes
+	UnknownInsistence Insistence = "unknown"
+)
+
+// Conclude compares the trials with their controls: none, which presented
+// nothing, and selfSigned, a throw-away certificate, nil if it was not tried.
+// It returns how much the server insists, and changes outcomes in place: an
+// acceptance that did not depend on the certificate is ignored or unknown, and
+// silence after the server had read everything is acceptance where the control
+// was refused.
+func Conclude(none, selfSigned *Trial, trials []*Trial) Insistence {
+	all := append([]*Trial(nil), trials...)
+	if selfSigned != nil {
+		all = append(all, selfSigned)
+	}
+	if none.Refused() {
+		for _, t := range all {
+			if t.Outcome == StayedSilent && t.Processed && t.Asked {
+				t.Outcome, t.Detail = Accepted, "accepted by TLS; the application said nothing"
+			}
+		}
+	}
+	insistence := insist(none, selfSigned, trials)
+	for _, t := range all {
+		switch {
+		case t.Outcome != Accepted:
+		case !t.Asked:
+			t.Outcome, t.Detail = Ignored, "the server did not ask for a certificate"
+		case insistence == IgnoredInsistence:
+			t.Outcome, t.Detail = Ignored, "none and any certificate pass as well"
+		case insistence == UnknownInsistence:
+			t.Outcome, t.Detail = UnknownOutcome, "it passed, and it is not known whether that depended on the certificate"
+		case t != selfSigned && selfSigned != nil && selfSigned.Outcome == Accepted:
+			t.Detail = "any certificate passes here, a self-signed one too"
+		}
+	}
+	return insistence
+}
+
+func insist(none, selfSigned *Trial, trials []*Trial) Insistence {
+	anyPassed := selfSigned != nil && selfSigned.Outcome == Accepted
+	anyRefused := selfSigned != nil && selfSigned.Refused()
+	for _, t := range trials {
+		anyPassed = anyPassed || t.Outcome == Accepted
+		anyRefused = anyRefused || t.Refused()
+	}
+	switch {
+	case !none.Asked:
+		return UnknownInsistence
+	case none.Outcome == RefusedByTLS,
+		none.Outcome == RefusedByApplication && none.Application.CertificateRefused(),
+		none.Refused() && anyPassed:
+		return Required
+	case none.Outcome == Accepted && selfSigned != nil && selfSigned.Outcome == Accepted:
+		return IgnoredInsistence
+	case none.Outcome == Accepted && (anyRefused || selfSigned == nil):
+		return Optional // whether it is checked is not known without the control
+	case none.Outcome == StayedSilent && none.Processed && anyRefused:
+		return Optional
+	}
+	return UnknownInsistence
+}
