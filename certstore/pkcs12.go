@@ -79,6 +79,15 @@ func (o *opener) trustStore(c *contents, pfx []byte, password string, cause erro
 	return nil
 }
 
+// EncodePKCS12 writes the identity as a PFX that OpenSSL 3 and current systems
+// read: AES-256 and SHA-256. It needs a leaf and a usable key.
+func EncodePKCS12(i *Identity, password string) ([]byte, error) {
+	if i.Leaf == nil || i.Key.Signer == nil {
+		return nil, errors.New("writing PKCS#12: the identity has no certificate or no usable key")
+	}
+	return pkcs12.Modern.Encode(i.Key.Signer, i.Leaf, i.Chain, password)
+}
+
 // iterations returns the largest iteration count that the DER demands: in every
 // algorithm of PKCS#5 and PKCS#12, and in the MAC, it is an INTEGER right after
 // the salt, an OCTET STRING (RFC 8018, Appendix A; RFC 7292, Section 4). Counts

@@ -210,6 +210,12 @@ func Reencode(name []byte, tag int) []byte {
 	return marshal(asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: b})
 }
 
+// UTF8Subject is a Mutate that encodes the subject's strings as UTF8String where
+// crypto/x509 would choose PrintableString.
+func UTF8Subject(c *x509.Certificate) {
+	c.RawSubject = Reencode(marshal(c.Subject.ToRDNSequence()), asn1.TagUTF8String)
+}
+
 func marshal(v any) []byte {
 	der, err := asn1.Marshal(v)
 	if err != nil {

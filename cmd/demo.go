@@ -1,0 +1,94 @@
+package cmd
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"mtlsprobe/probe/probetest"
+
+	"github.com/spf13/cobra"
+)
+
+type demoOptions struct {
+	keep   string
+	output outputFlags
+}
+
+func newDemo(s *Streams) *cobra.Command {
+	o := &demoOptions{}
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Run the main job on a built-in server, with one candidate per cause of failure",
+		Args:  args(cobra.NoArgs),
+		RunE:  func(c *cobra.Command, _ []string) error { return runDemo(c.Context(), s, o) },
+	}
+	o.output.register(c.Flags())
+	c.Flags().StringVar(&o.keep, "keep", "", "leave the files in this directory, for playing")
+	return c
+}
+
+// runDemo runs probe on a server of its own. That some candidates do not fit is
+// the point, and so no failure, as long as the good ones do.
+func runDemo(ctx context.Context, s *Streams, o *demoOptions) error {
+	dir, err := o.folder()
+	if err != nil {
+		return err
+	}
+	if o.keep == "" {
+		defer os.RemoveAll(dir)
+	}
+	pki := demoPKI(rand.Text(), s.Now())
+	candidates, err := writeDemo(dir, pki)
+	if err != nil {
+		return fmt.Errorf("writing the demonstration's files: %w", err)
+	}
+	pool := x509.NewCertPool()
+	for _, root := range pki.Certs("Demo Root", "Demo New Root", "Demo Latin Root") {
+		pool.AddCert(root)
+	}
+	server, err := probetest.ServeHTTPS(&tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{pki.Cert("localhost").Raw}, PrivateKey: pki.Key("localhost")}},
+		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: pool,
+		Time: s.Now,
+	}, s.Now)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+
+	p := &probeOptions{target: server.Address, output: o.output}
+	p.connect = connectFlags{serverName: "localhost", cacert: filepath.Join(dir, "server-ca.pem"), timeout: 10 * time.Second}
+	p.hold = holdFlags{certs: candidates, authorities: []string{filepath.Join(dir, "authorities")}}
+	quiet := *s
+	quiet.ReadPassword = nil // the locked key shall stay locked
+	fmt.Fprintf(s.Out, "$ %s\n\n", demoCommand(server.Address, dir, candidates))
+	return runProbe(ctx, &quiet, p)
+}
+
+func (o *demoOptions) folder() (string, error) {
+	if o.keep == "" {
+		return os.MkdirTemp("", "mtlsprobe-demo-")
+	}
+	if err := os.MkdirAll(o.keep, 0o700); err != nil {
+		return "", fmt.Errorf("--keep: %w", err)
+	}
+	return o.keep, nil
+}
+
+// demoCommand is what a user would type, with the files' folder once.
+func demoCommand(address, dir string, candidates []string) string {
+	_, port, _ := net.SplitHostPort(address)
+	parts := []string{"cd " + quoteShell(dir) + " && mtlsprobe probe 127.0.0.1:" + port + " --servername localhost --cacert server-ca.pem --authorities authorities"}
+	for _, c := range candidates {
+		parts = append(parts, "--cert "+filepath.Base(c))
+	}
+	return strings.Join(parts, " \\\n      ")
+}

@@ -1,0 +1,38 @@
+package cmd
+
+import (
+	"errors"
+	"strings"
+)
+
+// Exit codes. See the README.
+const (
+	exitAnswered   = 0
+	exitNoAnswer   = 1
+	exitUsage      = 2
+	exitNoIdentity = 3
+)
+
+// A usageError is a mistake on the command line.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usage(err error) error { return &usageError{err} }
+
+// errNoneFits is the answer that no identity fits; the report has been written.
+var errNoneFits = errors.New("no identity fits")
+
+func exitCode(err error) int {
+	var u *usageError
+	switch {
+	case err == nil:
+		return exitAnswered
+	case errors.Is(err, errNoneFits):
+		return exitNoIdentity
+	case errors.As(err, &u), strings.HasPrefix(err.Error(), "unknown command"):
+		return exitUsage // cobra has no type for an unknown command
+	}
+	return exitNoAnswer
+}

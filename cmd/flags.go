@@ -1,0 +1,190 @@
+package cmd
+
+import (
+	"cmp"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe"
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report"
+
+	"github.com/spf13/pflag"
+)
+
+// connectFlags say how to connect.
+type connectFlags struct {
+	serverName, cacert, path string
+	insecure                 bool
+	alpn                     []string
+	tlsMin, tlsMax           string
+	timeout                  time.Duration
+}
+
+func (f *connectFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.serverName, "servername", "", "name for SNI and for verifying the server, if it is not the target's")
+	flags.StringVar(&f.cacert, "cacert", "", "CA certificates to verify the server with, in place of the system's")
+	flags.BoolVarP(&f.insecure, "insecure", "k", false, "present certificates although the server is not verified")
+	flags.StringVar(&f.path, "path", "", "HTTP path to ask for after the handshake (default that of the target, or /)")
+	flags.StringSliceVar(&f.alpn, "alpn", nil, "application protocols to offer")
+	flags.StringVar(&f.tlsMin, "tls-min", "", "lowest version: 1.0, 1.1, 1.2 or 1.3")
+	flags.StringVar(&f.tlsMax, "tls-max", "", "highest version: 1.0, 1.1, 1.2 or 1.3")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "limit for each connection, all waits included")
+}
+
+func (f *connectFlags) target(s string) (probe.Target, error) {
+	t, err := probe.ParseTarget(s)
+	if err != nil {
+		return t, usage(err)
+	}
+	t.ServerName = cmp.Or(f.serverName, t.ServerName)
+	if f.path != "" {
+		if !strings.HasPrefix(f.path, "/") || strings.ContainsAny(f.path, " \r\n") {
+			return t, usage(fmt.Errorf("--path %q does not start with / or has spaces", f.path))
+		}
+		t.Path = f.path
+	}
+	return t, nil
+}
+
+func (f *connectFlags) options() (*probe.Options, error) {
+	o := &probe.Options{Insecure: f.insecure, ALPN: f.alpn, Timeout: f.timeout}
+	if f.timeout <= 0 {
+		return nil, usage(fmt.Errorf("--timeout %v is no limit", f.timeout))
+	}
+	for _, v := range []struct {
+		flag, value string
+		into        *uint16
+	}{{"--tls-min", f.tlsMin, &o.MinVersion}, {"--tls-max", f.tlsMax, &o.MaxVersion}} {
+		if v.value == "" {
+			continue
+		}
+		number, ok := wire.ParseVersion("TLS " + v.value)
+		if !ok {
+			return nil, usage(fmt.Errorf("%s %q: 1.0, 1.1, 1.2 and 1.3 are known", v.flag, v.value))
+		}
+		*v.into = number
+	}
+	if o.MaxVersion != 0 && o.MinVersion > o.MaxVersion {
+		return nil, usage(errors.New("--tls-min is above --tls-max"))
+	}
+	if f.cacert != "" {
+		pem, err := os.ReadFile(f.cacert)
+		if err != nil {
+			return nil, fmt.Errorf("--cacert: %w", err)
+		}
+		o.Roots = x509.NewCertPool()
+		if !o.Roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--cacert %q holds no certificate in PEM", f.cacert)
+		}
+	}
+	return o, nil
+}
+
+// holdFlags say what the candidates are.
+type holdFlags struct {
+	certs, keys, authorities, pass []string
+}
+
+func (f *holdFlags) register(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.certs, "cert", nil, "file or directory with client certificates, in any format (repeatable)")
+	flags.StringArrayVar(&f.keys, "key", nil, "file with a key that is kept apart; paired by public key (repeatable)")
+	flags.StringArrayVar(&f.authorities, "authorities", nil, "file or directory with CA certificates to build paths from (repeatable)")
+	f.registerPass(flags)
+}
+
+func (f *holdFlags) registerPass(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.pass, "pass", nil, "password source: env:VAR, file:PATH, fd:N, stdin or pass:WORD (repeatable)")
+}
+
+func (f *holdFlags) sources() []certstore.Source {
+	var sources []certstore.Source
+	for _, group := range []struct {
+		paths []string
+		role  certstore.Role
+	}{{f.certs, certstore.Candidate}, {f.keys, certstore.KeyFile}, {f.authorities, certstore.Authorities}} {
+		for _, path := range group.paths {
+			sources = append(sources, certstore.Source{Path: path, Role: group.role})
+		}
+	}
+	return sources
+}
+
+func (f *holdFlags) options(s *Streams) (*certstore.Options, error) {
+	given, err := passwords(s, f.pass)
+	if err != nil {
+		return nil, err
+	}
+	o := &certstore.Options{Passwords: given}
+	if len(given) == 0 {
+		o.Prompt = prompt(s)
+	}
+	return o, nil
+}
+
+// judgeFlags say by which time to judge.
+type judgeFlags struct{ at string }
+
+func (f *judgeFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.at, "at", "", "judge as of this time: 2026-12-31 or 2026-12-31T23:59:59Z")
+}
+
+func (f *judgeFlags) time(s *Streams) (time.Time, error) {
+	if f.at == "" {
+		return s.Now(), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, f.at); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usage(fmt.Errorf("--at %q is neither 2026-12-31 nor 2026-12-31T23:59:59Z", f.at))
+}
+
+// outputFlags say how to write the report.
+type outputFlags struct{ format, file, color string }
+
+func (f *outputFlags) register(flags *pflag.FlagSet) {
+	flags.StringVarP(&f.format, "output", "o", "table", "output format: table or json")
+	flags.StringVar(&f.file, "output-file", "", "write the report to this file")
+	flags.StringVar(&f.color, "color", "auto", "colours: auto, always or never")
+}
+
+func (f *outputFlags) check() error {
+	if f.format != "table" && f.format != "json" {
+		return usage(fmt.Errorf("--output %q: table and json are known", f.format))
+	}
+	if f.color != "auto" && f.color != "always" && f.color != "never" {
+		return usage(fmt.Errorf("--color %q: auto, always and never are known", f.color))
+	}
+	return nil
+}
+
+// pipedWidth is how wide a table is that does not go to a terminal.
+const pipedWidth = 100
+
+func (f *outputFlags) write(s *Streams, r *report.Report) error {
+	format := report.Format{Name: f.format, Width: cmp.Or(s.Width, pipedWidth)}
+	if columns, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && columns >= 20 && s.Width == 0 {
+		format.Width = columns
+	}
+	format.Color = f.color == "always" || f.color == "auto" && s.Width > 0 && s.Getenv("NO_COLOR") == "" && s.Getenv("TERM") != "dumb"
+	if f.file == "" {
+		return report.Write(s.Out, format, r)
+	}
+	out, err := os.OpenFile(f.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("--output-file: %w", err)
+	}
+	err = report.Write(out, format, r)
+	if closeErr := out.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}

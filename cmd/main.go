@@ -1,0 +1,87 @@
+// Package cmd is the command line: flags, terminal, wording and exit codes. Call
+// [Main]. What the program does is in the packages that it calls.
+package cmd
+
+import (
+	"context"
+	"io"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// Streams are what a command talks to. Tests give their own.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+	Now      func() time.Time
+	Getenv   func(string) string
+	// Width is that of the terminal at Out; zero means that Out is none.
+	Width int
+	// ErrTerminal says that Err is a terminal.
+	ErrTerminal bool
+	// ReadPassword asks at the terminal, or is nil without one.
+	ReadPassword func(prompt string) (string, error)
+}
+
+// Standard returns the process's own streams.
+func Standard() *Streams {
+	s := &Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now, Getenv: os.Getenv,
+		ErrTerminal: term.IsTerminal(int(os.Stderr.Fd()))}
+	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
+		if width, _, err := term.GetSize(fd); err == nil {
+			s.Width = width
+		}
+	}
+	if term.IsTerminal(int(os.Stdin.Fd())) && s.ErrTerminal {
+		s.ReadPassword = readPassword
+	}
+	return s
+}
+
+// Main runs the command line and returns the exit code.
+func Main(ctx context.Context, args []string, s *Streams) int {
+	root := &cobra.Command{
+		Use:   "mtlsprobe",
+		Short: "Say which client certificates a server takes, which a client sends, and if not, why",
+		Long: "mtlsprobe connects to a server as a TLS client, takes down what its CertificateRequest\n" +
+			"demands, and says of each of your client certificates whether it fits, why not, and\n" +
+			"what to change.",
+		Version:       version(),
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetArgs(args)
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.AddCommand(
+		newProbe(s, runProbe), newRequest(s, runRequest), newCheck(s, runCheck),
+		newInspect(s, runInspect), newExplain(s), newDemo(s),
+	)
+	err := root.ExecuteContext(ctx)
+	complain(s.Err, err)
+	return exitCode(err)
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown)"
+	}
+	return info.Main.Version
+}
+
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usage(err)
+		}
+		return nil
+	}
+}

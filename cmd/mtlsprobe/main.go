@@ -1,0 +1,16 @@
+// Command mtlsprobe says which client certificates a server takes, and why not.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+
+	"mtlsprobe/cmd"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(cmd.Main(ctx, os.Args[1:], cmd.Standard()))
+}

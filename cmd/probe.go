@@ -1,0 +1,140 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe"
+	"mtlsprobe/report"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+)
+
+type probeOptions struct {
+	target  string
+	connect connectFlags
+	hold    holdFlags
+	judge   judgeFlags
+	output  outputFlags
+	noTry   bool
+}
+
+func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) error) *cobra.Command {
+	o := &probeOptions{}
+	c := &cobra.Command{
+		Use:   "probe TARGET --cert SOURCE...",
+		Short: "Ask a server, judge your certificates against its request, and try each",
+		Example: "  mtlsprobe probe api.example.com --cert client.p12\n" +
+			"  mtlsprobe probe https://api.example.com:8443/v1 --cert ./certs --authorities roots.pem",
+		Args: args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.target = args[0]
+			return run(c.Context(), s, o)
+		},
+	}
+	o.connect.register(c.Flags())
+	o.hold.register(c.Flags())
+	o.judge.register(c.Flags())
+	o.output.register(c.Flags())
+	c.Flags().BoolVar(&o.noTry, "no-try", false, "present nothing to the server")
+	return c
+}
+
+func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
+	if len(o.hold.certs) == 0 {
+		return usage(errors.New("nothing to probe with: give --cert SOURCE, or use \"mtlsprobe request\""))
+	}
+	if err := o.output.check(); err != nil {
+		return err
+	}
+	now, err := o.judge.time(s)
+	if err != nil {
+		return err
+	}
+	target, err := o.connect.target(o.target)
+	if err != nil {
+		return err
+	}
+	options, err := o.connect.options()
+	if err != nil {
+		return err
+	}
+	holding, err := hold(ctx, s, &o.hold)
+	if err != nil {
+		return err
+	}
+	if err := holding.RequireIdentity(); err != nil {
+		return err
+	}
+	observation, err := probe.Capture(ctx, target, options)
+	if err != nil {
+		return err
+	}
+	run := &report.Run{
+		GeneratedAt: s.Now(), JudgedAt: now, Observation: observation, Request: observation.Request, Holding: holding,
+		Insistence: probe.Conclude(observation.None, nil, nil),
+	}
+	judge(run)
+	if !o.noTry {
+		if err := try(ctx, s, run, options); err != nil {
+			return err
+		}
+	}
+	return answer(s, &o.output, run)
+}
+
+// try presents every identity on a connection of its own. Those without a chain
+// come first: some servers remember intermediates that they have seen once.
+func try(ctx context.Context, s *Streams, run *report.Run, options *probe.Options) error {
+	identities := run.Holding.Identities
+	order := make([]int, len(identities))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return min(1, len(identities[a].Chain)) - min(1, len(identities[b].Chain)) })
+	progress := newProgress(s, len(order)+1)
+	defer progress.Clear() //nolint:errcheck // decoration
+
+	control, err := probe.SelfSigned(s.Now())
+	if err != nil {
+		return err
+	}
+	target := run.Observation.Target
+	if run.SelfSigned, err = probe.Try(ctx, target, control, options); err != nil {
+		run.SelfSigned = notTried(err.Error())
+	}
+	run.Trials = make([]*probe.Trial, len(identities))
+	for _, n := range order {
+		_ = progress.Add(1)
+		run.Trials[n] = present(ctx, identities[n], target, options)
+	}
+	run.Insistence = probe.Conclude(run.Observation.None, run.SelfSigned, run.Trials)
+	return nil
+}
+
+func present(ctx context.Context, i *certstore.Identity, target probe.Target, options *probe.Options) *probe.Trial {
+	cert := i.Certificate()
+	switch {
+	case ctx.Err() != nil:
+		return notTried("interrupted")
+	case cert == nil:
+		return notTried(fmt.Sprintf("its key is %s", i.Key.State))
+	}
+	t, err := probe.Try(ctx, target, cert, options)
+	if err != nil {
+		return &probe.Trial{Outcome: probe.UnknownOutcome, Detail: err.Error()}
+	}
+	return t
+}
+
+// newProgress shows how many trials are done, on a terminal only.
+func newProgress(s *Streams, steps int) *progressbar.ProgressBar {
+	const few = 4 // that are over before anybody wonders
+	visible := s.ErrTerminal && steps > few
+	return progressbar.NewOptions(steps, progressbar.OptionSetWriter(s.Err), progressbar.OptionSetVisibility(visible),
+		progressbar.OptionSetDescription("trying"), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(20))
+}

@@ -1,0 +1,69 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"mtlsprobe/probe"
+	"mtlsprobe/report"
+
+	"github.com/spf13/cobra"
+)
+
+type requestOptions struct {
+	target  string
+	connect connectFlags
+	output  outputFlags
+	save    string
+}
+
+func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions) error) *cobra.Command {
+	o := &requestOptions{}
+	c := &cobra.Command{
+		Use:   "request TARGET",
+		Short: "Show what a server demands of a client certificate; nothing is presented",
+		Args:  args(cobra.ExactArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.target = args[0]
+			return run(c.Context(), s, o)
+		},
+	}
+	o.connect.register(c.Flags())
+	o.output.register(c.Flags())
+	c.Flags().StringVar(&o.save, "save", "", "also save it to this file, for \"mtlsprobe check --request FILE\"")
+	return c
+}
+
+func runRequest(ctx context.Context, s *Streams, o *requestOptions) error {
+	if err := o.output.check(); err != nil {
+		return err
+	}
+	target, err := o.connect.target(o.target)
+	if err != nil {
+		return err
+	}
+	options, err := o.connect.options()
+	if err != nil {
+		return err
+	}
+	observation, err := probe.Capture(ctx, target, options)
+	if err != nil {
+		return err
+	}
+	r := report.New(&report.Run{
+		GeneratedAt: s.Now(), JudgedAt: s.Now(), Observation: observation, Request: observation.Request,
+		Insistence: probe.Conclude(observation.None, nil, nil),
+	})
+	if o.save != "" {
+		data, err := json.MarshalIndent(r, "", "  ")
+		if err != nil {
+			return fmt.Errorf("--save: %w", err)
+		}
+		if err := os.WriteFile(o.save, append(data, '\n'), 0o600); err != nil {
+			return fmt.Errorf("--save: %w", err)
+		}
+	}
+	return o.output.write(s, r)
+}

@@ -1,0 +1,91 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe"
+)
+
+// All that is said on stderr is worded here: one line "mtlsprobe: error: …",
+// then lines "mtlsprobe: hint: …", each a command to paste or a place to look.
+// No password and no key ever comes here.
+
+func complain(w io.Writer, err error) {
+	if err == nil || errors.Is(err, errNoneFits) {
+		return
+	}
+	say(w, "error", err.Error())
+	for _, hint := range hints(err) {
+		say(w, "hint", hint)
+	}
+}
+
+func warn(w io.Writer, text string) { say(w, "warning", text) }
+
+func say(w io.Writer, kind, text string) {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) {
+			return r
+		}
+		return ' '
+	}, text)
+	fmt.Fprintf(w, "mtlsprobe: %s: %s\n", kind, text)
+}
+
+func hints(err error) []string {
+	var source *certstore.SourceError
+	var connect *probe.ConnectError
+	var usage *usageError
+	switch {
+	case errors.As(err, &connect):
+		return connectHints(connect)
+	case errors.As(err, &source):
+		return sourceHints(source)
+	case errors.As(err, &usage):
+		return []string{"mtlsprobe --help"}
+	}
+	return nil
+}
+
+func connectHints(e *probe.ConnectError) []string {
+	switch e.Kind {
+	case probe.UnknownHost:
+		return []string{"check the spelling, or give the address and --servername NAME"}
+	case probe.Refused:
+		return []string{"check the port; a TARGET without one means 443"}
+	case probe.NoConnect, probe.Unreachable:
+		return []string{"a firewall or a missing route: try from the client's host, or a longer --timeout"}
+	case probe.Silent:
+		return []string{"the port may speak another protocol that waits for the client; try a longer --timeout"}
+	case probe.NotTLS:
+		return []string{"use the port on which the server speaks TLS"}
+	case probe.Hangup, probe.Alerted:
+		return []string{"the server may want another name: try --servername NAME"}
+	}
+	return nil
+}
+
+func sourceHints(e *certstore.SourceError) []string {
+	switch e.Kind {
+	case certstore.WrongPassword:
+		return []string{"give the password: --pass env:VAR, --pass file:PATH, or run at a terminal to be asked"}
+	case certstore.CAOnly:
+		return []string{"give CA certificates with --authorities, and the client's certificate with --cert"}
+	case certstore.KeyOnly:
+		return []string{"give the key with --key, and its certificate with --cert"}
+	case certstore.NotReadable:
+		return []string{"ls -l " + quoteShell(e.Source)}
+	case certstore.NotUnderstood:
+		return []string{"file " + quoteShell(e.Source)}
+	}
+	return nil
+}
+
+func quoteShell(path string) string {
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}

@@ -1,0 +1,218 @@
+package report
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe"
+	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/wire"
+)
+
+// A Run is what there is to report. Every part but the times may be missing.
+type Run struct {
+	GeneratedAt, JudgedAt time.Time
+	Observation           *probe.Observation
+	Request               *wire.CertificateRequest // judged against; from the observation or a file
+	Insistence            probe.Insistence
+	Holding               *certstore.Holding
+	Verdicts              []match.Verdict // by identity; nil when nothing was judged
+	Trials                []*probe.Trial  // by identity; nil when nothing was tried
+	SelfSigned            *probe.Trial
+}
+
+// New turns a run into a report.
+func New(r *Run) *Report {
+	p := &Report{Schema: Schema, GeneratedAt: r.GeneratedAt.UTC(), JudgedAt: r.JudgedAt.UTC(), Identities: []Identity{}}
+	if r.Observation != nil {
+		p.observation(r)
+	}
+	if p.Request == nil && r.Request != nil {
+		p.Request = &Request{Asked: string(probe.Yes), Insistence: string(probe.UnknownInsistence), NamedCAs: []Name{}}
+	}
+	if r.Request != nil {
+		p.Request.fill(r.Request)
+	}
+	if r.Holding != nil {
+		for n, i := range r.Holding.Identities {
+			p.Identities = append(p.Identities, newIdentity(r, n, i))
+		}
+		for _, a := range r.Holding.Authorities {
+			c := newCertificate(a.Certificate)
+			c.Source = a.Source
+			p.Authorities = append(p.Authorities, c)
+		}
+		for _, problem := range r.Holding.Problems {
+			p.Problems = append(p.Problems, problem.Error())
+		}
+	}
+	if r.SelfSigned != nil {
+		p.Controls = append(p.Controls, Control{Kind: "self-signed", Trial: *newTrial(r.SelfSigned)})
+	}
+	return p
+}
+
+func (p *Report) observation(r *Run) {
+	o := r.Observation
+	p.Target = &Target{Address: o.Target.Address(), ServerName: o.Target.ServerName, Protocol: "https"}
+	p.Server = &Server{Version: wire.VersionName(o.Version), CipherSuite: tls.CipherSuiteName(o.CipherSuite), Verified: string(o.Verification.Result)}
+	if o.Verification.Err != nil {
+		p.Server.VerifyError = o.Verification.Err.Error()
+	}
+	for _, c := range o.Certificates {
+		p.Server.Certificates = append(p.Server.Certificates, newCertificate(c))
+	}
+	p.Request = &Request{Asked: string(o.Asked), When: string(o.When), Insistence: string(r.Insistence), NamedCAs: []Name{}}
+	if o.RequestErr != nil {
+		p.Request.Error = o.RequestErr.Error()
+	}
+	p.Clock = &Clock{Local: r.GeneratedAt.UTC()}
+	if !o.ServerTime.IsZero() {
+		server, skew := o.ServerTime.UTC(), int64(o.ServerTime.Sub(o.LocalTime).Round(time.Second).Seconds())
+		p.Clock = &Clock{Local: o.LocalTime.UTC(), Server: &server, SkewSeconds: &skew, Source: "HTTP Date"}
+	}
+	p.Controls = append(p.Controls, Control{Kind: "none", Trial: *newTrial(o.None)})
+	for _, e := range o.Transcript.Entries {
+		p.Transcript = append(p.Transcript, newRow(&e))
+	}
+}
+
+func newRow(e *wire.Entry) TranscriptRow {
+	row := TranscriptRow{Direction: e.From.String(), Record: e.ContentType.String(), Protected: e.Protected, Detail: fmt.Sprintf("%d bytes", e.Length)}
+	switch {
+	case e.Opaque:
+		row.Detail += ", not decrypted"
+	case e.ContentType == wire.HandshakeRecord:
+		row.Message = e.Handshake.String()
+	case e.ContentType == wire.AlertRecord:
+		row.Message, row.Detail = e.Alert.Name(), fmt.Sprintf("level %d, description %d", e.Alert.Level, e.Alert.Description)
+	}
+	return row
+}
+
+func (q *Request) fill(r *wire.CertificateRequest) {
+	q.Version, q.Raw = wire.VersionName(r.Version), r.Raw
+	for _, t := range r.CertificateTypes {
+		q.CertificateTypes = append(q.CertificateTypes, t.String())
+	}
+	q.SignatureSchemes, q.SignatureSchemesCert = schemeNames(r.SignatureSchemes), schemeNames(r.SignatureSchemesCert)
+	for _, der := range r.NamedCAs {
+		q.NamedCAs = append(q.NamedCAs, Name{DN: certstore.NameString(der), DER: der})
+	}
+}
+
+func schemeNames(schemes []tls.SignatureScheme) []string {
+	var names []string
+	for _, s := range schemes {
+		names = append(names, wire.SchemeName(s))
+	}
+	return names
+}
+
+func newCertificate(c *x509.Certificate) Certificate {
+	notAfter := c.NotAfter.UTC()
+	return Certificate{Subject: certstore.NameString(c.RawSubject), Issuer: certstore.NameString(c.RawIssuer), NotAfter: &notAfter, SHA256: fingerprint(c)}
+}
+
+func fingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
+	out := Identity{Label: i.Label, Source: i.Source, Key: Key{State: string(i.Key.State), Detail: i.Key.Detail}}
+	if c := i.Leaf; c != nil {
+		notBefore, notAfter := c.NotBefore.UTC(), c.NotAfter.UTC()
+		out.Subject, out.Issuer = certstore.NameString(c.RawSubject), certstore.NameString(c.RawIssuer)
+		out.Serial, out.SHA256 = fmt.Sprintf("%x", c.SerialNumber), fingerprint(c)
+		out.NotBefore, out.NotAfter = &notBefore, &notAfter
+		out.Key.Algorithm = certstore.KeyAlgorithm(c)
+	}
+	for _, c := range i.Chain {
+		out.Chain = append(out.Chain, newCertificate(c))
+	}
+	var trial *probe.Trial
+	if r.Trials != nil {
+		trial = r.Trials[n]
+	}
+	if trial != nil {
+		out.Trial = newTrial(trial)
+	}
+	if r.Verdicts == nil {
+		return out
+	}
+	v := &r.Verdicts[n]
+	out.Verdict = verdict(v, trial)
+	for _, f := range v.Findings {
+		out.Findings = append(out.Findings, Finding{Check: f.Check.ID, Title: f.Check.Title, Result: string(f.Result), Detail: f.Detail, Remedy: f.Remedy})
+	}
+	if r.Request != nil && i.Leaf != nil {
+		out.NamedCAs = namedCAs(r.Request, v)
+	}
+	return out
+}
+
+// verdict puts the server's word above the local findings: a trial is the
+// evidence, findings predict.
+func verdict(v *match.Verdict, trial *probe.Trial) string {
+	if trial != nil {
+		switch {
+		case trial.Outcome == probe.Accepted, trial.Outcome == probe.Ignored:
+			return Fits
+		case trial.Refused():
+			return DoesNotFit
+		}
+	}
+	switch v.Fits() {
+	case match.Fail:
+		return DoesNotFit
+	case match.Pass:
+		return Fits
+	}
+	return Unknown
+}
+
+// namedCAs has an entry for each name on the list, the unreachable among them.
+func namedCAs(request *wire.CertificateRequest, v *match.Verdict) []NamedCA {
+	out := make([]NamedCA, len(request.NamedCAs))
+	for i, der := range request.NamedCAs {
+		out[i] = NamedCA{DN: certstore.NameString(der), Result: string(match.Unreachable)}
+	}
+	for _, n := range v.NamedCAs {
+		out[n.Index].Result, out[n.Index].Via = string(n.Result), string(n.Via)
+		out[n.Index].Detail, out[n.Index].Remedy = n.Detail, n.Remedy
+		if n.Path != nil {
+			out[n.Index].Paths = [][]string{subjects(n.Path)}
+		}
+	}
+	return out
+}
+
+func subjects(p *chain.Path) []string {
+	names := make([]string, len(p.Certificates))
+	for i, c := range p.Certificates {
+		names[i] = certstore.NameString(c.RawSubject)
+	}
+	return names
+}
+
+func newTrial(t *probe.Trial) *Trial {
+	out := &Trial{Outcome: string(t.Outcome), Detail: t.Detail}
+	if a := t.Alert; a != nil {
+		when := "handshake"
+		if a.AfterHandshake {
+			when = "after-handshake"
+		}
+		out.Alert = &Alert{Number: a.Description, Name: a.Name(), From: a.From.String(), When: when}
+	}
+	if a := t.Application; a != nil {
+		out.Application = &Application{Protocol: a.Protocol, Status: a.Status, Detail: a.Detail}
+	}
+	return out
+}

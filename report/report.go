@@ -1,0 +1,182 @@
+// Package report is what the program has to say, as versioned plain data, and
+// one writer per format.
+//
+// Call [New] with the results of a run, then [Write]. The types are the
+// contract of the JSON output, schema "mtlsprobe/1": a field may be added, and
+// none changes its meaning. Times are RFC 3339 in UTC, names RFC 4514,
+// fingerprints SHA-256 in lower-case hex.
+package report
+
+import "time"
+
+// Schema is the version of the report.
+const Schema = "mtlsprobe/1"
+
+// A Report is everything that one run found.
+type Report struct {
+	Schema      string          `json:"schema"`
+	GeneratedAt time.Time       `json:"generated_at"`
+	JudgedAt    time.Time       `json:"judged_at"` // the time that certificates were judged by
+	Target      *Target         `json:"target,omitempty"`
+	Server      *Server         `json:"server,omitempty"`
+	Request     *Request        `json:"request,omitempty"`
+	Clock       *Clock          `json:"clock,omitempty"`
+	Identities  []Identity      `json:"identities"`
+	Authorities []Certificate   `json:"authorities,omitempty"`
+	Controls    []Control       `json:"controls,omitempty"`
+	Transcript  []TranscriptRow `json:"transcript,omitempty"`
+	Problems    []string        `json:"problems,omitempty"` // what could not be read
+}
+
+// A Target is where the program connected.
+type Target struct {
+	Address    string `json:"address"`
+	ServerName string `json:"server_name"`
+	Protocol   string `json:"protocol"`
+}
+
+// A Server is what the server showed of itself.
+type Server struct {
+	Version      string        `json:"version,omitempty"`
+	CipherSuite  string        `json:"cipher_suite,omitempty"`
+	Verified     string        `json:"verified"` // yes, no, unknown
+	VerifyError  string        `json:"verify_error,omitempty"`
+	Certificates []Certificate `json:"certificates,omitempty"`
+}
+
+// A Certificate is a certificate that is named, not judged.
+type Certificate struct {
+	Subject  string     `json:"subject"`
+	Issuer   string     `json:"issuer"`
+	NotAfter *time.Time `json:"not_after,omitempty"`
+	SHA256   string     `json:"sha256"`
+	Source   string     `json:"source,omitempty"`
+}
+
+// A Request is what the server demands. "check --request" reads it back.
+type Request struct {
+	Asked                string   `json:"asked"` // yes, no, unknown
+	When                 string   `json:"when,omitempty"`
+	Insistence           string   `json:"insistence"`
+	Version              string   `json:"version,omitempty"`
+	CertificateTypes     []string `json:"certificate_types,omitempty"`
+	SignatureSchemes     []string `json:"signature_schemes,omitempty"`
+	SignatureSchemesCert []string `json:"signature_schemes_cert,omitempty"`
+	NamedCAs             []Name   `json:"named_cas"`
+	Raw                  []byte   `json:"raw,omitempty"`
+	Error                string   `json:"error,omitempty"` // why it could not be decoded
+}
+
+// A Name is a distinguished name, readable and as sent.
+type Name struct {
+	DN  string `json:"dn"`
+	DER []byte `json:"der"`
+}
+
+// A Clock compares the local clock with the server's.
+type Clock struct {
+	Local       time.Time  `json:"local"`
+	Server      *time.Time `json:"server,omitempty"`
+	SkewSeconds *int64     `json:"skew_seconds,omitempty"` // the server's minus the local
+	Source      string     `json:"source,omitempty"`
+}
+
+// An Identity is a candidate with everything found about it.
+type Identity struct {
+	Label     string        `json:"label"`
+	Source    string        `json:"source"`
+	Subject   string        `json:"subject,omitempty"`
+	Issuer    string        `json:"issuer,omitempty"`
+	Serial    string        `json:"serial,omitempty"`
+	NotBefore *time.Time    `json:"not_before,omitempty"`
+	NotAfter  *time.Time    `json:"not_after,omitempty"`
+	SHA256    string        `json:"sha256,omitempty"`
+	Key       Key           `json:"key"`
+	Chain     []Certificate `json:"chain,omitempty"`
+	Verdict   string        `json:"verdict,omitempty"` // fits, does-not-fit, unknown
+	Findings  []Finding     `json:"findings,omitempty"`
+	NamedCAs  []NamedCA     `json:"named_cas,omitempty"`
+	Trial     *Trial        `json:"trial,omitempty"`
+}
+
+// A Key is an identity's private key, never its material.
+type Key struct {
+	Algorithm string `json:"algorithm,omitempty"`
+	State     string `json:"state"`
+	Detail    string `json:"detail,omitempty"`
+}
+
+// A Finding is what one check says of one identity.
+type Finding struct {
+	Check  string `json:"check"`
+	Title  string `json:"title"`
+	Result string `json:"result"` // pass, warn, fail, not-applicable, unknown
+	Detail string `json:"detail,omitempty"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+// A NamedCA is how an identity stands to one name on the server's list.
+type NamedCA struct {
+	DN     string     `json:"dn"`
+	Result string     `json:"result"` // reached, name-only, near-miss, not-reached, unknown
+	Paths  [][]string `json:"paths,omitempty"`
+	Via    string     `json:"via,omitempty"` // presented, local, cross-signed
+	Detail string     `json:"detail,omitempty"`
+	Remedy string     `json:"remedy,omitempty"`
+}
+
+// A Trial is what came of presenting an identity.
+type Trial struct {
+	Outcome     string       `json:"outcome"`
+	Detail      string       `json:"detail,omitempty"`
+	Alert       *Alert       `json:"alert,omitempty"`
+	Application *Application `json:"application,omitempty"`
+}
+
+// An Alert is a TLS alert with its direction: who accuses whom.
+type Alert struct {
+	Number uint8  `json:"number"`
+	Name   string `json:"name"`
+	From   string `json:"from"` // server, client
+	When   string `json:"when"` // handshake, after-handshake
+}
+
+// An Application is the answer to the question after the handshake.
+type Application struct {
+	Protocol string `json:"protocol,omitempty"`
+	Status   int    `json:"status,omitempty"`
+	Detail   string `json:"detail,omitempty"`
+}
+
+// A Control is a trial that shows what an acceptance is worth.
+type Control struct {
+	Kind  string `json:"kind"` // none, self-signed
+	Trial Trial  `json:"trial"`
+}
+
+// A TranscriptRow is one message of the connection that asked.
+type TranscriptRow struct {
+	Direction string `json:"direction"` // client, server: who sent it
+	Record    string `json:"record"`
+	Message   string `json:"message,omitempty"`
+	Detail    string `json:"detail,omitempty"`
+	Protected bool   `json:"protected"`
+}
+
+// Verdicts of an identity.
+const (
+	Fits       = "fits"
+	DoesNotFit = "does-not-fit"
+	Unknown    = "unknown"
+)
+
+// Fitting counts the identities that fit.
+func (r *Report) Fitting() int {
+	n := 0
+	for _, i := range r.Identities {
+		if i.Verdict == Fits {
+			n++
+		}
+	}
+	return n
+}
