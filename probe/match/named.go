@@ -172,6 +172,10 @@ func (j *judgement) sources(n *NamedCA, index int) {
 	}
 	if len(n.Missing) > 0 {
 		n.Remedy = "append " + describe(n.Missing[0])
+		if n.Via == CrossSigned {
+			// OpenSSL's servers follow the first twin that was sent.
+			n.Remedy = "put " + describe(n.Missing[0]) + ", into the bundle, before or in place of the certificate with the same subject and key"
+		}
 		for _, c := range n.Missing[1:] {
 			n.Remedy += ", then " + describe(c)
 		}

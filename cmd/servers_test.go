@@ -1,0 +1,383 @@
+package cmd
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/report"
+)
+
+// The servers here are the ones that people run: their programs come from Debian
+// packages. They use the real clock, and so does the PKI.
+
+// tool finds a server's program. In CI a missing one is a failure.
+func tool(t *testing.T, name, pkg string) string {
+	t.Helper()
+	for _, dir := range []string{"", "/usr/sbin/"} {
+		if path, err := exec.LookPath(dir + name); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("the Debian package %s is missing", pkg)
+	}
+	t.Skipf("skipped: the Debian package %s is missing", pkg)
+	return ""
+}
+
+// freePort returns a port of loopback that was free just now.
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
+}
+
+// startServer runs a server until the test ends, and returns when it listens.
+func startServer(t *testing.T, port, path string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(path, args...)
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	stdin, err := cmd.StdinPipe() // s_server ends with its input
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		timer := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait()
+		timer.Stop()
+		stdin.Close()
+		if t.Failed() {
+			t.Logf("%s said:\n%s", filepath.Base(path), log.String())
+		}
+	})
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		conn, err := net.DialTimeout("tcp", "127.0.0.1:"+port, time.Second)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not listen: %v\n%s", path, err, log.String())
+		}
+		time.Sleep(20 * time.Millisecond) // another process: there is nothing to wait on
+	}
+}
+
+// serverFiles writes the PKI that the server tests share, and changes into its folder.
+func serverFiles(t *testing.T) {
+	t.Helper()
+	now := time.Now()
+	p := certtest.NewAt("servers", now,
+		certtest.Edge{Subject: "Root", Issuer: "Root"},
+		certtest.Edge{Subject: "Issuing", Issuer: "Root"},
+		certtest.Edge{Subject: "good", Issuer: "Issuing"},
+		certtest.Edge{Subject: "expired", Issuer: "Issuing", Mutate: func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, -2) }},
+		certtest.Edge{Subject: "Other", Issuer: "Other"},
+		certtest.Edge{Subject: "stranger", Issuer: "Other"},
+		certtest.Edge{Subject: "server", Issuer: "Root", Mutate: func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+			c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+		}},
+		certtest.Edge{Subject: "Old Root", Issuer: "Old Root"},
+		certtest.Edge{Subject: "Migrating", Issuer: "Old Root"},
+		certtest.Edge{Subject: "Migrating", Issuer: "Root", Name: "cross"},
+		certtest.Edge{Subject: "migrated", Issuer: "Migrating"},
+	)
+	p12 := func(leaf string, chain ...string) []byte {
+		data, err := certstore.EncodePKCS12(&certstore.Identity{Leaf: p.Cert(leaf), Chain: p.Certs(chain...), Key: certstore.Key{Signer: p.Key(leaf)}}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	t.Chdir(t.TempDir())
+	for name, data := range map[string][]byte{
+		"ca.pem": p.CertPEM("Root"), "server.pem": p.CertPEM("server"), "server.key": p.KeyPEM("server"),
+		"good.p12": p12("good", "Issuing", "Root"), "other-ca.p12": p12("stranger", "Other"),
+		"expired.pem": append(p.CertPEM("expired", "Issuing"), p.KeyPEM("expired")...),
+		"old.p12":     p12("migrated", "Migrating", "Old Root"),
+		"new.p12":     p12("migrated", "cross"),
+		"both.p12":    p12("migrated", "cross", "Migrating"),
+		"late.p12":    p12("migrated", "Migrating", "cross"),
+		"cross.pem":   p.CertPEM("cross", "Root"),
+	} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// run calls Main and returns the exit code and what it wrote.
+func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	s := &Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Now: time.Now, Getenv: func(string) string { return "" }}
+	code = Main(t.Context(), args, s)
+	return code, out.String(), errs.String()
+}
+
+// runJSON is run with "-o json", decoded.
+func runJSON(t *testing.T, wantCode int, args ...string) *report.Report {
+	t.Helper()
+	code, stdout, stderr := run(t, append(args, "-o", "json")...)
+	if code != wantCode {
+		t.Fatalf("%v: exit code %d, want %d\n%s%s", args, code, wantCode, stdout, stderr)
+	}
+	var r report.Report
+	if err := json.Unmarshal([]byte(stdout), &r); err != nil {
+		t.Fatal(err)
+	}
+	return &r
+}
+
+// trials describes what came of each identity: outcome, then alert or status.
+func trials(r *report.Report) map[string]string {
+	out := make(map[string]string)
+	describe := func(t *report.Trial) string {
+		text := t.Outcome
+		if t.Alert != nil {
+			text += fmt.Sprintf(" %s %s", t.Alert.From, t.Alert.Name)
+		}
+		if t.Application != nil && t.Outcome == "refused-by-application" {
+			text += fmt.Sprintf(" %d", t.Application.Status)
+		}
+		return text
+	}
+	for _, c := range r.Controls {
+		out[c.Kind] = describe(&c.Trial)
+	}
+	for _, i := range r.Identities {
+		if i.Trial != nil {
+			out[i.Label] = describe(i.Trial)
+		}
+	}
+	return out
+}
+
+func TestOpenSSLServer(t *testing.T) {
+	openssl := tool(t, "openssl", "openssl")
+	serverFiles(t)
+	tests := []struct {
+		name       string
+		args       []string
+		insistence string
+		names      int
+		want       map[string]string
+	}{
+		{"tls1_3 Verify", []string{"-tls1_3", "-Verify", "2", "-verify_return_error", "-CAfile", "ca.pem"}, "required", 1, map[string]string{
+			"none": "refused server certificate_required", "self-signed": "refused server unknown_ca", "good.p12": "accepted",
+			"expired.pem": "refused server certificate_expired", "other-ca.p12": "refused server unknown_ca"}},
+		{"tls1_2 Verify", []string{"-tls1_2", "-Verify", "2", "-verify_return_error", "-CAfile", "ca.pem"}, "required", 1, map[string]string{
+			"none": "refused server handshake_failure", "self-signed": "refused server unknown_ca", "good.p12": "accepted",
+			"expired.pem": "refused server certificate_expired", "other-ca.p12": "refused server unknown_ca"}},
+		{"tls1_3 Verify without return_error takes any", []string{"-tls1_3", "-Verify", "2", "-CAfile", "ca.pem"}, "required", 1, map[string]string{
+			"none": "refused server certificate_required", "self-signed": "accepted", "good.p12": "accepted", "expired.pem": "accepted", "other-ca.p12": "accepted"}},
+		{"tls1_2 verify with page", []string{"-tls1_2", "-verify", "2", "-verify_return_error", "-CAfile", "ca.pem", "-www"}, "optional", 1, map[string]string{
+			"none": "accepted", "self-signed": "refused server unknown_ca", "good.p12": "accepted",
+			"expired.pem": "refused server certificate_expired", "other-ca.p12": "refused server unknown_ca"}},
+		{"tls1_3 verify, no list, all ignored", []string{"-tls1_3", "-verify", "2", "-www"}, "ignored", 0, map[string]string{
+			"none": "accepted", "self-signed": "ignored", "good.p12": "ignored", "expired.pem": "ignored", "other-ca.p12": "ignored"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			port := freePort(t)
+			startServer(t, port, openssl, append([]string{"s_server", "-accept", "127.0.0.1:" + port, "-cert", "server.pem", "-key", "server.key", "-quiet"}, tt.args...)...)
+			r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "-k", "--cert", "good.p12", "--cert", "expired.pem", "--cert", "other-ca.p12")
+			if r.Request.Asked != "yes" || r.Request.Insistence != tt.insistence || len(r.Request.NamedCAs) != tt.names {
+				t.Errorf("request: asked %s, insistence %s, %d names; want yes, %s, %d", r.Request.Asked, r.Request.Insistence, len(r.Request.NamedCAs), tt.insistence, tt.names)
+			}
+			compareTrials(t, trials(r), tt.want)
+		})
+	}
+}
+
+func compareTrials(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for label, w := range want {
+		if got[label] != w {
+			t.Errorf("%s: %q, want %q", label, got[label], w)
+		}
+	}
+}
+
+func TestOpenSSLServerNotAsking(t *testing.T) {
+	openssl := tool(t, "openssl", "openssl")
+	serverFiles(t)
+	port := freePort(t)
+	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key", "-quiet", "-www")
+	r := runJSON(t, 0, "request", "127.0.0.1:"+port, "--cacert", "ca.pem")
+	if r.Request.Asked != "no" || r.Server.Verified != "yes" {
+		t.Errorf("asked %s, verified %s; want no, yes", r.Request.Asked, r.Server.Verified)
+	}
+	// Without -k nothing may be shown to a server that is not verified.
+	r = runJSON(t, 0, "probe", "127.0.0.1:"+port, "--cert", "good.p12")
+	if r.Server.Verified != "no" || r.Identities[0].Trial.Outcome != "not-tried" {
+		t.Errorf("verified %s, trial %s; want no, not-tried", r.Server.Verified, r.Identities[0].Trial.Outcome)
+	}
+}
+
+func TestMigration(t *testing.T) {
+	openssl := tool(t, "openssl", "openssl")
+	serverFiles(t)
+	port := freePort(t)
+	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key", "-quiet",
+		"-tls1_3", "-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")
+	args := []string{"127.0.0.1:" + port, "-k", "--authorities", "cross.pem", "--cert", "old.p12", "--cert", "new.p12", "--cert", "both.p12", "--cert", "late.p12"}
+	r := runJSON(t, 0, append([]string{"probe"}, args...)...)
+	old, now := r.Identities[0].NamedCAs[0], r.Identities[1].NamedCAs[0]
+	if old.Result != "reached" || old.Via != "cross-signed" || !strings.Contains(old.Remedy, `found in "cross.pem"`) {
+		t.Errorf("old bundle: %+v, want reached through the cross-certificate in cross.pem", old)
+	}
+	if now.Result != "reached" || now.Via != "presented" {
+		t.Errorf("new bundle: %+v, want reached, presented", now)
+	}
+	// OpenSSL follows the first twin that it was sent, and does not turn back.
+	compareTrials(t, trials(r), map[string]string{"old.p12": "refused server unknown_ca", "new.p12": "accepted",
+		"both.p12": "accepted", "late.p12": "refused server unknown_ca"})
+
+	// The saved request gives the same findings without a network.
+	if code, _, stderr := run(t, "request", "127.0.0.1:"+port, "-k", "--save", "saved.json"); code != 0 {
+		t.Fatalf("request --save: exit code %d\n%s", code, stderr)
+	}
+	checked := runJSON(t, 0, append([]string{"check", "--request", "saved.json"}, args[2:]...)...)
+	for n := range checked.Identities {
+		got, want := findings(&checked.Identities[n]), findings(&r.Identities[n])
+		if got != want {
+			t.Errorf("check finds\n%s\nprobe found\n%s", got, want)
+		}
+	}
+}
+
+func findings(i *report.Identity) string {
+	var b strings.Builder
+	for _, f := range i.Findings {
+		fmt.Fprintf(&b, "%s %s %s\n", f.Check, f.Result, f.Detail)
+	}
+	return b.String()
+}
+
+func TestNginx(t *testing.T) {
+	nginx := tool(t, "nginx", "nginx-light")
+	for _, version := range []string{"TLSv1.2", "TLSv1.3"} {
+		for _, tt := range []struct {
+			verify, insistence string
+			want               map[string]string
+		}{
+			{"on", "required", map[string]string{"none": "refused-by-application 400", "self-signed": "refused-by-application 400",
+				"good.p12": "accepted", "expired.pem": "refused-by-application 400", "other-ca.p12": "refused-by-application 400"}},
+			{"optional", "optional", map[string]string{"none": "accepted", "self-signed": "refused-by-application 400",
+				"good.p12": "accepted", "expired.pem": "refused-by-application 400"}},
+			{"optional_no_ca", "ignored", map[string]string{"none": "accepted", "self-signed": "ignored", "good.p12": "ignored"}},
+		} {
+			t.Run(version+" "+tt.verify, func(t *testing.T) {
+				serverFiles(t)
+				port := freePort(t)
+				dir, err := os.Getwd()
+				if err != nil {
+					t.Fatal(err)
+				}
+				config := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/error.log;
+events {}
+http {
+  access_log off;
+  client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
+  server {
+    listen 127.0.0.1:%[2]s ssl; ssl_protocols %[3]s;
+    ssl_certificate %[1]s/server.pem; ssl_certificate_key %[1]s/server.key;
+    ssl_client_certificate %[1]s/ca.pem; ssl_verify_client %[4]s; ssl_verify_depth 3;
+    return 200 ok;
+  }
+}`, dir, port, version, tt.verify)
+				if err := os.WriteFile("nginx.conf", []byte(config), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				startServer(t, port, nginx, "-c", filepath.Join(dir, "nginx.conf"), "-p", dir, "-e", filepath.Join(dir, "error.log"))
+				r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "--cacert", "ca.pem", "--cert", "good.p12", "--cert", "expired.pem", "--cert", "other-ca.p12")
+				if r.Request.Asked != "yes" || r.Request.Insistence != tt.insistence {
+					t.Errorf("asked %s, insistence %s; want yes, %s", r.Request.Asked, r.Request.Insistence, tt.insistence)
+				}
+				if r.Clock.SkewSeconds == nil || *r.Clock.SkewSeconds < -5 || *r.Clock.SkewSeconds > 5 {
+					t.Errorf("clock = %+v, want a small skew from the Date header", r.Clock)
+				}
+				compareTrials(t, trials(r), tt.want)
+			})
+		}
+	}
+}
+
+func TestApache(t *testing.T) {
+	apache := tool(t, "apache2", "apache2")
+	serverFiles(t)
+	port := freePort(t)
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf(`ServerRoot %[1]s
+PidFile %[1]s/pid
+ErrorLog %[1]s/error.log
+Mutex file:%[1]s
+ServerName localhost
+Listen 127.0.0.1:%[2]s
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule ssl_module /usr/lib/apache2/modules/mod_ssl.so
+<IfModule !unixd_module>
+LoadModule unixd_module /usr/lib/apache2/modules/mod_unixd.so
+</IfModule>
+DocumentRoot %[1]s
+SSLEngine on
+SSLCertificateFile %[1]s/server.pem
+SSLCertificateKeyFile %[1]s/server.key
+SSLCACertificateFile %[1]s/ca.pem
+SSLVerifyClient require
+SSLVerifyDepth 3
+SSLSessionCache none
+`, dir, port)
+	if err := os.WriteFile("apache.conf", []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	startServer(t, port, apache, "-X", "-f", filepath.Join(dir, "apache.conf"))
+	for version, none := range map[string]string{"1.2": "refused server handshake_failure", "1.3": "refused server certificate_required"} {
+		t.Run("TLS "+version, func(t *testing.T) {
+			r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "-k", "--tls-min", version, "--tls-max", version, "--path", "/ca.pem",
+				"--cert", "good.p12", "--cert", "expired.pem", "--cert", "other-ca.p12")
+			if r.Request.Insistence != "required" || len(r.Request.NamedCAs) != 1 {
+				t.Errorf("insistence %s, %d names; want required, 1", r.Request.Insistence, len(r.Request.NamedCAs))
+			}
+			got := trials(r)
+			for label, want := range map[string]string{"none": none, "expired.pem": "refused server certificate_expired", "other-ca.p12": "refused server unknown_ca"} {
+				if got[label] != want {
+					t.Errorf("%s: %q, want %q", label, got[label], want)
+				}
+			}
+			// The file may not be readable for Apache's user: that is an answer
+			// of the application, and no refusal of the certificate.
+			if !strings.HasPrefix(got["good.p12"], "accepted") && !strings.HasPrefix(got["good.p12"], "refused-by-application 403") {
+				t.Errorf("good.p12: %q", got["good.p12"])
+			}
+		})
+	}
+}
