@@ -1,0 +1,392 @@
+package match
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe/wire"
+)
+
+func pki() *certtest.PKI {
+	at := func(from, to int) func(*x509.Certificate) {
+		return func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = certtest.Now.AddDate(0, 0, from), certtest.Now.AddDate(0, 0, to)
+		}
+	}
+	server := func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }
+	return certtest.New(
+		certtest.Edge{Subject: "Root", Issuer: "Root"},
+		certtest.Edge{Subject: "Old", Issuer: "Old"},
+		certtest.Edge{Subject: "Issuing", Issuer: "Root"},
+		certtest.Edge{Subject: "Issuing", Issuer: "Old", Name: "Issuing<Old"},
+		certtest.Edge{Subject: "Restricted", Issuer: "Root", Mutate: server},
+		certtest.Edge{Subject: "Root#2", Issuer: "Root#2", Name: "rekeyed root"},
+		certtest.Edge{Subject: "good", Issuer: "Issuing"},
+		certtest.Edge{Subject: "expired", Issuer: "Issuing", Mutate: at(-100, -1)},
+		certtest.Edge{Subject: "future", Issuer: "Issuing", Mutate: at(1, 100)},
+		certtest.Edge{Subject: "ending", Issuer: "Issuing", Mutate: at(-100, 10)},
+		certtest.Edge{Subject: "server", Issuer: "Issuing", Mutate: server},
+		certtest.Edge{Subject: "restricted", Issuer: "Restricted"},
+		certtest.Edge{Subject: "agreement", Issuer: "Issuing", Mutate: func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyAgreement }},
+		certtest.Edge{Subject: "no usage", Issuer: "Issuing", Mutate: func(c *x509.Certificate) { c.KeyUsage = 0 }},
+		certtest.Edge{Subject: "ca", Issuer: "Issuing", Mutate: func(c *x509.Certificate) { c.IsCA = true }},
+		certtest.Edge{Subject: "direct", Issuer: "Root"},
+		certtest.Edge{Subject: "rekeyed", Issuer: "Root#2"},
+		certtest.Edge{Subject: "Stranger", Issuer: "Stranger"},
+		certtest.Edge{Subject: "stranger", Issuer: "Stranger"},
+		certtest.Edge{Subject: "Latin", Issuer: "Latin", Name: "utf8", Mutate: certtest.UTF8Subject},
+		certtest.Edge{Subject: "Latin", Issuer: "Latin", Name: "printable"},
+		certtest.Edge{Subject: "latin", Issuer: "Latin"},
+	)
+}
+
+// A setup is a question about one identity; the zero setup is one that fits.
+type setup struct {
+	leaf        string   // default "good"
+	chain       []string // default "Issuing"; use none for an empty one
+	authorities []string // default "Root"
+	named       []string // default "Root"
+	noRequest   bool
+	request     func(*wire.CertificateRequest)
+	key         certstore.KeyState
+	identity    func(*certstore.Identity)
+	skew        time.Duration
+}
+
+var none = []string{}
+
+func judgeSetup(s setup) Verdict {
+	p := pki()
+	if s.leaf == "" {
+		s.leaf = "good"
+	}
+	if s.chain == nil {
+		s.chain = []string{"Issuing"}
+	}
+	if s.authorities == nil {
+		s.authorities = []string{"Root"}
+	}
+	if s.named == nil {
+		s.named = []string{"Root"}
+	}
+	i := &certstore.Identity{Label: s.leaf, Leaf: p.Cert(s.leaf), Chain: p.Certs(s.chain...), Key: certstore.Key{State: certstore.Usable}}
+	if s.key != "" {
+		i.Key = certstore.Key{State: s.key, Detail: "why"}
+	}
+	if s.identity != nil {
+		s.identity(i)
+	}
+	r := &wire.CertificateRequest{
+		Version: tls.VersionTLS12, CertificateTypes: []wire.CertificateType{wire.RSASign, wire.ECDSASign},
+		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
+	}
+	for _, c := range p.Certs(s.named...) {
+		r.NamedCAs = append(r.NamedCAs, c.RawSubject)
+	}
+	if s.request != nil {
+		s.request(r)
+	}
+	if s.noRequest {
+		r = nil
+	}
+	g := chain.NewGraph()
+	for _, c := range p.Certs(s.authorities...) {
+		g.Add(certstore.Authority{Certificate: c, Source: "authorities.pem"})
+	}
+	for _, c := range i.Chain {
+		g.Add(certstore.Authority{Certificate: c, Source: "bundle.pem"})
+	}
+	q := &Question{Request: r, Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now}
+	if s.skew != 0 {
+		q.ServerClock, q.ServerSkew = true, s.skew
+	}
+	return Evaluate(q)[0]
+}
+
+func noLeaf(i *certstore.Identity) { i.Leaf, i.Chain = nil, nil }
+
+func TestChecks(t *testing.T) {
+	proofs := func(errs ...error) func(*certstore.Identity) {
+		return func(i *certstore.Identity) {
+			for _, err := range errs {
+				i.Key.Proofs = append(i.Key.Proofs, certstore.Proof{Scheme: tls.PSSWithSHA512, Err: err})
+			}
+		}
+	}
+	short, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(f func(*x509.Certificate)) func(*certstore.Identity) {
+		return func(i *certstore.Identity) {
+			c := *i.Leaf
+			f(&c)
+			i.Leaf = &c
+		}
+	}
+	tests := []struct {
+		check  string
+		setup  setup
+		want   Result
+		detail string // part of the detail or remedy
+	}{
+		{"key.missing", setup{}, Pass, ""},
+		{"key.missing", setup{key: certstore.Missing}, Fail, "why"},
+		{"key.missing", setup{key: certstore.Unknown}, Unknown, ""},
+		{"key.unreadable", setup{}, Pass, ""},
+		{"key.unreadable", setup{key: certstore.Unreadable}, Fail, "why"},
+		{"key.locked", setup{}, Pass, ""},
+		{"key.locked", setup{key: certstore.Locked}, Fail, "why"},
+		{"key.mismatched", setup{}, Pass, ""},
+		{"key.mismatched", setup{key: certstore.Mismatched}, Fail, "why"},
+		{"key.cannot-sign", setup{}, NotApplicable, ""},
+		{"key.cannot-sign", setup{identity: proofs(nil)}, Pass, "1 schemes"},
+		{"key.cannot-sign", setup{identity: proofs(nil, errors.New("too short"))}, Warn, "rsa_pss_rsae_sha512: too short"},
+		{"key.cannot-sign", setup{identity: proofs(errors.New("too short"))}, Fail, "rsa_pss_rsae_sha512: too short"},
+		{"validity.expired", setup{}, Pass, ""},
+		{"validity.expired", setup{leaf: "expired"}, Fail, "expired 2026-06-14T12:00:00Z, 24h0m0s ago"},
+		{"validity.expired", setup{chain: []string{"expired"}}, Fail, "CN=expired,O=Example expired"},
+		{"validity.expired", setup{identity: noLeaf}, Unknown, ""},
+		{"validity.not-yet-valid", setup{}, Pass, ""},
+		{"validity.not-yet-valid", setup{leaf: "future"}, Fail, "2026-06-16T12:00:00Z"},
+		{"validity.not-yet-valid", setup{identity: noLeaf}, Unknown, ""},
+		{"validity.ending", setup{}, Pass, ""},
+		{"validity.ending", setup{leaf: "ending"}, Warn, "in 10 days"},
+		{"validity.ending", setup{leaf: "expired"}, Pass, ""},
+		{"clock.skew", setup{}, NotApplicable, ""},
+		{"clock.skew", setup{skew: 2 * time.Hour}, Pass, "+7200 seconds"},
+		{"clock.skew", setup{leaf: "expired", skew: -25 * time.Hour}, Fail, "-90000 seconds: is valid only by the server's clock"},
+		{"clock.skew", setup{leaf: "good", skew: 400 * 24 * time.Hour}, Fail, "is valid only by the local clock"},
+		{"usage.extended-key-usage", setup{}, Pass, ""},
+		{"usage.extended-key-usage", setup{leaf: "server"}, Fail, "without clientAuth"},
+		{"usage.extended-key-usage", setup{leaf: "restricted", chain: []string{"Restricted"}}, Fail, "CN=Restricted,O=Example has an extendedKeyUsage without clientAuth"},
+		{"usage.extended-key-usage", setup{identity: noLeaf}, Unknown, ""},
+		{"usage.key-usage", setup{}, Pass, ""},
+		{"usage.key-usage", setup{leaf: "agreement"}, Fail, "digitalSignature"},
+		{"usage.key-usage", setup{leaf: "no usage"}, NotApplicable, ""},
+		{"usage.ca", setup{}, Pass, ""},
+		{"usage.ca", setup{leaf: "ca"}, Warn, "CA"},
+		{"usage.ca", setup{identity: noLeaf}, Unknown, ""},
+		{"path.not-reached", setup{}, Pass, "CN=Root,O=Example is reached (presented)"},
+		{"path.not-reached", setup{authorities: none}, Warn, "give the CA's certificate with --authorities"},
+		{"path.not-reached", setup{leaf: "stranger", chain: none}, Fail, "issued by CN=Stranger"},
+		{"path.not-reached", setup{leaf: "rekeyed", chain: none}, Fail, "signature"},
+		{"path.not-reached", setup{named: none}, NotApplicable, ""},
+		{"path.not-reached", setup{noRequest: true}, NotApplicable, ""},
+		{"path.rekeyed", setup{}, Pass, ""},
+		{"path.rekeyed", setup{leaf: "rekeyed", chain: none}, Fail, "did not make the signature"},
+		{"path.rekeyed", setup{identity: noLeaf}, Unknown, ""},
+		{"path.cross-signed", setup{}, Pass, ""},
+		{"path.cross-signed", setup{chain: []string{"Issuing<Old"}, authorities: []string{"Root", "Issuing"}}, Fail, `found in "authorities.pem"`},
+		{"path.cross-signed", setup{chain: []string{"Issuing<Old", "Issuing"}}, Pass, ""},
+		{"path.cross-signed", setup{named: none}, NotApplicable, ""},
+		{"chain.incomplete", setup{}, Pass, ""},
+		{"chain.incomplete", setup{leaf: "direct", chain: none}, Pass, ""},
+		{"chain.incomplete", setup{chain: none, authorities: []string{"Root", "Issuing"}}, Fail, "append CN=Issuing,O=Example (sha256 "},
+		{"chain.incomplete", setup{chain: none, authorities: []string{"Root", "Issuing"}, named: none}, Warn, "append CN=Issuing"},
+		{"chain.incomplete", setup{identity: noLeaf}, Unknown, ""},
+		{"issuer.not-named", setup{}, Pass, ""},
+		{"issuer.not-named", setup{leaf: "stranger", chain: none}, Fail, "no issuer in the stored chain"},
+		{"issuer.not-named", setup{chain: none, authorities: []string{"Root", "Issuing"}}, Warn, "no issuer in the stored chain"},
+		{"issuer.not-named", setup{named: none}, NotApplicable, ""},
+		{"issuer.encoding", setup{}, Pass, ""},
+		{"issuer.encoding", setup{leaf: "latin", chain: none, named: []string{"printable"}, authorities: []string{"printable"}}, Warn, "CN=Latin,O=Example as 30"},
+		{"issuer.encoding", setup{leaf: "stranger", chain: none}, NotApplicable, ""},
+		{"chain.order", setup{}, NotApplicable, ""},
+		{"chain.order", setup{chain: []string{"Issuing", "Root"}}, Pass, ""},
+		{"chain.order", setup{chain: []string{"Root", "Issuing"}}, Warn, "after CN=good,O=Example comes CN=Root,O=Example"},
+		{"chain.surplus", setup{}, Pass, ""},
+		{"chain.surplus", setup{chain: []string{"Issuing", "Stranger"}}, Warn, "CN=Stranger,O=Example is on no path"},
+		{"chain.surplus", setup{chain: none}, NotApplicable, ""},
+		{"request.certificate-type", setup{}, Pass, ""},
+		{"request.certificate-type", setup{request: func(r *wire.CertificateRequest) { r.CertificateTypes = r.CertificateTypes[:1] }}, Fail, "ecdsa_sign"},
+		{"request.certificate-type", setup{request: func(r *wire.CertificateRequest) { r.CertificateTypes = nil }}, NotApplicable, ""},
+		{"request.signature-scheme", setup{}, Pass, ""},
+		{"request.signature-scheme", setup{request: func(r *wire.CertificateRequest) { r.SignatureSchemes[0] = tls.PSSWithSHA256 }}, Fail, "ECDSA P-256 fits none of rsa_pss_rsae_sha256"},
+		{"request.signature-scheme", setup{request: func(r *wire.CertificateRequest) {
+			r.SignatureSchemes[0], r.Version = tls.ECDSAWithP384AndSHA384, tls.VersionTLS13
+		}}, Fail, "TLS 1.3"},
+		{"request.signature-scheme", setup{request: func(r *wire.CertificateRequest) { r.SignatureSchemes = nil }}, NotApplicable, ""},
+		{"request.chain-signature", setup{}, Pass, ""},
+		{"request.chain-signature", setup{request: func(r *wire.CertificateRequest) { r.SignatureSchemesCert = []tls.SignatureScheme{tls.Ed25519} }}, Warn, "ecdsa_secp256r1_sha256, which is not"},
+		{"request.chain-signature", setup{noRequest: true}, NotApplicable, ""},
+		{"strength.key", setup{}, Pass, ""},
+		{"strength.key", setup{identity: change(func(c *x509.Certificate) { c.PublicKey = &short.PublicKey })}, Warn, "1024 bits"},
+		{"strength.key", setup{identity: noLeaf}, Unknown, ""},
+		{"strength.signature", setup{}, Pass, ""},
+		{"strength.signature", setup{identity: change(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 })}, Warn, "ECDSA-SHA1"},
+		{"strength.signature", setup{identity: noLeaf}, Unknown, ""},
+		{"server.version", setup{}, Pass, ""},
+		{"server.version", setup{request: func(r *wire.CertificateRequest) { r.Version = tls.VersionTLS10 }}, Warn, "TLS 1.0"},
+		{"server.version", setup{noRequest: true}, NotApplicable, ""},
+		{"server.ca-list", setup{}, Pass, ""},
+		{"server.ca-list", setup{named: none}, Warn, "names no CA"},
+		{"server.ca-list", setup{named: []string{"Root", "Root"}}, Warn, "more than once"},
+		{"server.ca-list", setup{request: func(r *wire.CertificateRequest) { r.NamedCAs = append(r.NamedCAs, []byte("NT AUTHORITY")) }}, Warn, "1 of 2 entries"},
+		{"server.ca-list", setup{noRequest: true}, NotApplicable, ""},
+	}
+	covered := make(map[string]map[Result]bool)
+	for n, tt := range tests {
+		t.Run(fmt.Sprintf("%d %s %s", n, tt.check, tt.want), func(t *testing.T) {
+			var got *Finding
+			v := judgeSetup(tt.setup)
+			for i := range v.Findings {
+				if v.Findings[i].Check.ID == tt.check {
+					got = &v.Findings[i]
+				}
+			}
+			if got == nil {
+				t.Fatal("no such check")
+			}
+			if got.Result != tt.want || !strings.Contains(got.Detail+" → "+got.Remedy, tt.detail) {
+				t.Errorf("got %s: %q → %q\nwant %s with %q", got.Result, got.Detail, got.Remedy, tt.want, tt.detail)
+			}
+			if got.Result == Fail && (got.Detail == "" || got.Remedy == "") {
+				t.Errorf("a failed finding lacks evidence or remedy: %+v", got)
+			}
+		})
+		if covered[tt.check] == nil {
+			covered[tt.check] = make(map[Result]bool)
+		}
+		covered[tt.check][tt.want] = true
+	}
+	for _, c := range Checks() {
+		if seen := covered[c.ID]; !seen[Pass] || !seen[Fail] && !seen[Warn] {
+			t.Errorf("%s lacks a passing or a failing case", c.ID)
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	good := judgeSetup(setup{})
+	if got := good.Fits(); got != Pass {
+		t.Errorf("a fitting identity: %s, findings %+v", got, good.Findings)
+	}
+	expired := judgeSetup(setup{leaf: "expired"})
+	if got := expired.Fits(); got != Fail {
+		t.Errorf("an expired identity: %s", got)
+	}
+	sealed := judgeSetup(setup{identity: noLeaf})
+	if got := sealed.Fits(); got != Unknown {
+		t.Errorf("without a certificate: %s", got)
+	}
+}
+
+func TestNamedCAs(t *testing.T) {
+	tests := []struct {
+		name   string
+		setup  setup
+		result Reach
+		via    Via
+	}{
+		{"presented", setup{}, Reached, Presented},
+		{"the root is not needed in the bundle", setup{leaf: "direct", chain: none}, Reached, Presented},
+		{"an intermediate is named", setup{named: []string{"Issuing"}}, Reached, Presented},
+		{"local", setup{chain: none, authorities: []string{"Root", "Issuing"}}, Reached, Local},
+		{"cross-signed", setup{chain: []string{"Issuing<Old"}, authorities: []string{"Root", "Issuing"}}, Reached, CrossSigned},
+		{"both twins in the bundle", setup{chain: []string{"Issuing<Old", "Issuing"}}, Reached, Presented},
+		{"name only", setup{authorities: none}, NameOnly, Presented},
+		{"re-keyed", setup{leaf: "rekeyed", chain: none}, NearMiss, Presented},
+		{"another encoding", setup{leaf: "latin", chain: none, named: []string{"utf8"}, authorities: []string{"printable"}}, Reached, Presented},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			named := judgeSetup(tt.setup).NamedCAs
+			if len(named) != 1 || named[0].Result != tt.result || named[0].Via != tt.via {
+				t.Errorf("got %+v, want %s via %s", named, tt.result, tt.via)
+			}
+		})
+	}
+	if named := judgeSetup(setup{leaf: "stranger", chain: none}).NamedCAs; len(named) != 0 {
+		t.Errorf("out of reach: %+v, want nothing", named)
+	}
+}
+
+func TestCatalogue(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, c := range Checks() {
+		if seen[c.ID] {
+			t.Errorf("%s stands twice", c.ID)
+		}
+		seen[c.ID] = true
+		theme, name, found := strings.Cut(c.ID, ".")
+		if !found || theme == "" || name == "" || c.Title == "" || len(c.Doc) < 40 || c.Citation == "" || c.Since == "" || c.judge == nil {
+			t.Errorf("%s is incomplete", c.ID)
+		}
+		if strings.HasSuffix(c.Title, ".") || !strings.HasSuffix(c.Doc, ".") {
+			t.Errorf("%s: a title has no period, a text has one", c.ID)
+		}
+	}
+	for _, id := range strings.Fields("validity.expired validity.not-yet-valid validity.ending clock.skew key.missing key.unreadable key.locked key.mismatched key.cannot-sign usage.extended-key-usage usage.key-usage usage.ca request.certificate-type request.signature-scheme request.chain-signature issuer.not-named issuer.encoding path.not-reached path.cross-signed path.rekeyed chain.incomplete chain.order chain.surplus strength.signature strength.key server.version server.ca-list") {
+		if !seen[id] {
+			t.Errorf("%s is missing: others rely on it", id)
+		}
+	}
+}
+
+// 10,000 identities against many named CAs, beside the floor: parsing each
+// certificate and verifying one signature.
+func BenchmarkEvaluate(b *testing.B) {
+	p := pki()
+	const count = 10_000
+	ders := make([][]byte, count)
+	for i := range ders {
+		ders[i] = p.Cert("good").Raw
+	}
+	issuing := p.Cert("Issuing")
+	b.Run("floor", func(b *testing.B) {
+		for b.Loop() {
+			for _, der := range ders {
+				c, err := x509.ParseCertificate(der)
+				if err != nil || issuing.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) != nil {
+					b.Fatal("the leaf does not verify")
+				}
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/count, "ns/identity")
+	})
+	for _, names := range []int{20, 500} {
+		b.Run(fmt.Sprintf("%d named CAs", names), func(b *testing.B) {
+			r := &wire.CertificateRequest{Version: tls.VersionTLS13, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}}
+			for i := range names - 1 {
+				name := pkix.Name{CommonName: fmt.Sprintf("CA %d", i), Organization: []string{"Example"}}
+				der, err := asn1.Marshal(name.ToRDNSequence())
+				if err != nil {
+					b.Fatal(err)
+				}
+				r.NamedCAs = append(r.NamedCAs, der)
+			}
+			r.NamedCAs = append(r.NamedCAs, p.Cert("Root").RawSubject)
+			for b.Loop() {
+				g := chain.NewGraph()
+				for _, c := range p.Certs("Root", "Issuing", "Issuing<Old", "Old") {
+					g.Add(certstore.Authority{Certificate: c})
+				}
+				q := &Question{Request: r, Graph: g, Now: certtest.Now}
+				for _, der := range ders {
+					c, err := x509.ParseCertificate(der)
+					if err != nil {
+						b.Fatal(err)
+					}
+					q.Identities = append(q.Identities, &certstore.Identity{Leaf: c, Chain: []*x509.Certificate{issuing}, Key: certstore.Key{State: certstore.Usable}})
+				}
+				if v := Evaluate(q); v[count-1].Fits() != Pass {
+					b.Fatalf("%+v", v[count-1].Findings)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/count, "ns/identity")
+		})
+	}
+}
