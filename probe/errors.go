@@ -90,7 +90,7 @@ func handshakeError(t Target, tr *wire.Transcript, err error) error {
 	case tr.Refusal(wire.Client) == nil:
 		e.Kind = Hangup
 	default:
-		e.Detail = strings.TrimPrefix(err.Error(), "tls: ")
+		e.Detail = errorText(err)
 	}
 	return e
 }

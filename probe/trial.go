@@ -85,7 +85,7 @@ func errorText(err error) string {
 	if err == nil {
 		return "no reason is known"
 	}
-	return strings.TrimPrefix(err.Error(), "tls: ")
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "local error: "), "tls: ")
 }
 
 func (t *Trial) byApplication() {

@@ -19,9 +19,9 @@ import (
 type column struct {
 	header string
 	cells  []string
-	// optional columns are dropped, the last one first, when the table does not
-	// fit into the width.
-	optional bool
+	// spare orders what is dropped when the table does not fit into the width:
+	// the highest first, of equals the last. Zero is never dropped.
+	spare int
 }
 
 // maxWord bounds how wide a word makes its column; longer ones are broken.
@@ -37,18 +37,18 @@ func displayWidth(s string) int { return twwidth.WidthWithOptions(s, twwidth.Opt
 func renderTable(w io.Writer, columns []column, width int) (dropped []string, err error) {
 	widths := fit(columns, width)
 	for widths == nil {
-		last := -1
+		drop := 0
 		for i, c := range columns {
-			if c.optional {
-				last = i
+			if c.spare >= columns[drop].spare {
+				drop = i
 			}
 		}
-		if last < 0 {
+		if columns[drop].spare == 0 {
 			widths = squeeze(columns, width)
 			break
 		}
-		dropped = append([]string{columns[last].header}, dropped...)
-		columns = append(columns[:last:last], columns[last+1:]...)
+		dropped = append([]string{columns[drop].header}, dropped...)
+		columns = append(columns[:drop:drop], columns[drop+1:]...)
 		widths = fit(columns, width)
 	}
 	var b bytes.Buffer

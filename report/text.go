@@ -117,7 +117,7 @@ func (t *text) table(r *Report) error {
 		return nil
 	}
 	judged, tried := false, false
-	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", optional: true}, column{header: "Key", optional: true}, column{header: "Server's answer"}, column{header: "Verdict"}
+	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", spare: 2}, column{header: "Key", spare: 3}, column{header: "Server's answer"}, column{header: "Verdict"}
 	for n := range r.Identities {
 		i := &r.Identities[n]
 		label.cells = append(label.cells, plain(i.Label))
@@ -176,7 +176,7 @@ func namedColumns(r *Report) []column {
 		return nil
 	}
 	if names := len(r.Request.NamedCAs); names > maxNamedColumns {
-		c := column{header: "CAs", optional: true}
+		c := column{header: "CAs", spare: 1}
 		for _, i := range r.Identities {
 			reached := 0
 			for _, n := range i.NamedCAs {
@@ -190,7 +190,7 @@ func namedColumns(r *Report) []column {
 	}
 	columns := make([]column, len(r.Request.NamedCAs))
 	for k := range columns {
-		columns[k] = column{header: fmt.Sprintf("CA %d", k+1), optional: true}
+		columns[k] = column{header: fmt.Sprintf("CA %d", k+1), spare: 1}
 		for _, i := range r.Identities {
 			cell := "?"
 			if k < len(i.NamedCAs) {
