@@ -1,0 +1,277 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/probe/probetest"
+	"mtlsprobe/probe/protocol"
+	"mtlsprobe/probe/wire"
+)
+
+func TestParseTarget(t *testing.T) {
+	tests := []struct {
+		in   string
+		want Target
+	}{
+		{"example.com", Target{"example.com", "443", "example.com", "/"}},
+		{"example.com:8443", Target{"example.com", "8443", "example.com", "/"}},
+		{"::1", Target{"::1", "443", "::1", "/"}},
+		{"[::1]", Target{"::1", "443", "::1", "/"}},
+		{"[::1]:8443", Target{"::1", "8443", "::1", "/"}},
+		{"https://example.com", Target{"example.com", "443", "example.com", "/"}},
+		{"https://example.com:8443/v1/x?y=z", Target{"example.com", "8443", "example.com", "/v1/x?y=z"}},
+		{"https://[::1]:8443/", Target{"::1", "8443", "::1", "/"}},
+	}
+	for _, tt := range tests {
+		if got, err := ParseTarget(tt.in); err != nil || got != tt.want {
+			t.Errorf("ParseTarget(%q) = %+v, %v, want %+v", tt.in, got, err, tt.want)
+		}
+	}
+	for _, bad := range []string{"", ":443", "host:", "host:0", "host:65536", "host:x", "a b", "[::1", "http://x", "https://", "x\r\ny"} {
+		if got, err := ParseTarget(bad); err == nil {
+			t.Errorf("ParseTarget(%q) = %+v, want an error", bad, got)
+		}
+	}
+}
+
+func testPKI(now time.Time) *certtest.PKI {
+	return certtest.NewAt("probe", now,
+		certtest.Edge{Subject: "Root", Issuer: "Root"},
+		certtest.Edge{Subject: "client", Issuer: "Root"},
+		certtest.Edge{Subject: "server", Issuer: "Root", Mutate: func(c *x509.Certificate) {
+			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+			c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+		}},
+	)
+}
+
+// startTLS runs a server that demands a client certificate as auth says.
+func startTLS(t testing.TB, p *certtest.PKI, auth tls.ClientAuthType, version uint16, clock func() time.Time) (Target, *Options) {
+	t.Helper()
+	roots := x509.NewCertPool()
+	roots.AddCert(p.Cert("Root"))
+	server, err := probetest.ServeHTTPS(&tls.Config{
+		Certificates: []tls.Certificate{*certificate(p, "server")}, ClientAuth: auth, ClientCAs: roots,
+		MinVersion: version, MaxVersion: version,
+	}, clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	target, err := ParseTarget(server.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target, &Options{Roots: roots}
+}
+
+func certificate(p *certtest.PKI, node string) *tls.Certificate {
+	return &tls.Certificate{Certificate: [][]byte{p.Cert(node).Raw}, PrivateKey: p.Key(node)}
+}
+
+// What comes of each demand in each version that crypto/tls speaks.
+func TestCaptureAndTry(t *testing.T) {
+	now := time.Now()
+	p := testPKI(now)
+	self, err := SelfSigned(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version := uint16(tls.VersionTLS10); version <= tls.VersionTLS13; version++ {
+		missing := map[bool]string{true: "certificate_required", false: "handshake_failure"}[version == tls.VersionTLS13]
+		for _, tt := range []struct {
+			auth       tls.ClientAuthType
+			asked      Answer
+			insistence Insistence
+			none, self string
+			client     Outcome
+		}{
+			{tls.NoClientCert, No, UnknownInsistence, "accepted", "ignored", Ignored},
+			{tls.RequestClientCert, Yes, IgnoredInsistence, "accepted", "ignored", Ignored},
+			{tls.RequireAnyClientCert, Yes, Required, "refused " + missing, "accepted", Accepted},
+			{tls.VerifyClientCertIfGiven, Yes, Optional, "accepted", "refused unknown_ca", Accepted},
+			{tls.RequireAndVerifyClientCert, Yes, Required, "refused " + missing, "refused unknown_ca", Accepted},
+		} {
+			t.Run(fmt.Sprintf("%s %v", wire.VersionName(version), tt.auth), func(t *testing.T) {
+				target, o := startTLS(t, p, tt.auth, version, nil)
+				obs, err := Capture(t.Context(), target, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if obs.Asked != tt.asked || obs.Version != version || obs.Verification.Result != Yes {
+					t.Errorf("asked %s in %x, verified %v; want %s in %x", obs.Asked, obs.Version, obs.Verification, tt.asked, version)
+				}
+				client, err := Try(t.Context(), target, certificate(p, "client"), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				control, err := Try(t.Context(), target, self, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := Conclude(obs.None, control, []*Trial{client}); got != tt.insistence {
+					t.Errorf("insistence %s, want %s", got, tt.insistence)
+				}
+				if got := outcome(obs.None); got != tt.none {
+					t.Errorf("none: %s, want %s", got, tt.none)
+				}
+				if got := outcome(control); got != tt.self {
+					t.Errorf("self-signed: %s, want %s", got, tt.self)
+				}
+				if client.Outcome != tt.client {
+					t.Errorf("client: %s, want %s", outcome(client), tt.client)
+				}
+				if a := obs.None.Alert; a != nil && a.AfterHandshake != (version == tls.VersionTLS13) {
+					t.Errorf("alert after the handshake: %t in %x", a.AfterHandshake, version)
+				}
+			})
+		}
+	}
+}
+
+func outcome(t *Trial) string {
+	if t.Alert != nil {
+		return string(t.Outcome) + " " + t.Alert.Name()
+	}
+	return string(t.Outcome)
+}
+
+func TestTryUnverified(t *testing.T) {
+	p := testPKI(time.Now())
+	target, o := startTLS(t, p, tls.RequireAndVerifyClientCert, tls.VersionTLS13, nil)
+	o.Roots = x509.NewCertPool()
+	trial, err := Try(t.Context(), target, certificate(p, "client"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trial.Outcome != NotTried || trial.Transcript.Sent(wire.Client, wire.Certificate) {
+		t.Errorf("outcome %s, certificate sent %t: nothing may be shown to a server that is not verified", trial.Outcome, trial.Transcript.Sent(wire.Client, wire.Certificate))
+	}
+	o.Insecure = true
+	if trial, err = Try(t.Context(), target, certificate(p, "client"), o); err != nil || trial.Outcome != Accepted {
+		t.Errorf("with Insecure: %+v, %v", trial, err)
+	}
+}
+
+func TestServerClock(t *testing.T) {
+	ahead := func() time.Time { return time.Now().Add(3 * time.Hour) }
+	target, o := startTLS(t, testPKI(time.Now()), tls.NoClientCert, tls.VersionTLS13, ahead)
+	obs, err := Capture(t.Context(), target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if skew := obs.ServerTime.Sub(obs.LocalTime); skew < 3*time.Hour-5*time.Second || skew > 3*time.Hour+5*time.Second {
+		t.Errorf("skew %v, want about 3h", skew)
+	}
+}
+
+// A server that completes the handshake, sends a ticket and hangs up has
+// refused: the ticket is no acceptance.
+func TestTryClosedAfterHandshake(t *testing.T) {
+	p := testPKI(time.Now())
+	server, err := probetest.Serve(func(conn net.Conn) {
+		s := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*certificate(p, "server")}, ClientAuth: tls.RequireAnyClientCert})
+		_ = s.Handshake()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	target, err := ParseTarget(server.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial, err := Try(t.Context(), target, certificate(p, "client"), &Options{Insecure: true})
+	if err != nil || trial.Outcome != Closed {
+		t.Errorf("%+v, %v, want closed", trial, err)
+	}
+}
+
+func TestConclude(t *testing.T) {
+	trial := func(o Outcome) *Trial {
+		x := &Trial{Outcome: o, Asked: true, Processed: o == StayedSilent || o == Accepted}
+		if o == RefusedByApplication {
+			x.Application = &protocol.Answer{Status: 403}
+		}
+		return x
+	}
+	tests := []struct {
+		name                string
+		none, self, client  Outcome
+		insistence          Insistence
+		wantSelf, wantTrial Outcome
+	}{
+		{"required and checked", RefusedByTLS, RefusedByTLS, Accepted, Required, RefusedByTLS, Accepted},
+		{"required, any passes", RefusedByTLS, Accepted, Accepted, Required, Accepted, Accepted},
+		{"required, silent application", RefusedByTLS, RefusedByTLS, StayedSilent, Required, RefusedByTLS, Accepted},
+		{"optional and checked", Accepted, RefusedByTLS, Accepted, Optional, RefusedByTLS, Accepted},
+		{"ignored", Accepted, Accepted, Accepted, IgnoredInsistence, Ignored, Ignored},
+		{"all silent", StayedSilent, StayedSilent, StayedSilent, UnknownInsistence, StayedSilent, StayedSilent},
+		{"403 for all", RefusedByApplication, RefusedByApplication, RefusedByApplication, UnknownInsistence, RefusedByApplication, RefusedByApplication},
+		{"403 without, 200 with", RefusedByApplication, RefusedByApplication, Accepted, Required, RefusedByApplication, Accepted},
+		{"closed without, passes with", Closed, Closed, Accepted, Required, Closed, Accepted},
+		{"closed for all", Closed, Closed, Closed, UnknownInsistence, Closed, Closed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			none, self, client := trial(tt.none), trial(tt.self), trial(tt.client)
+			if got := Conclude(none, self, []*Trial{client}); got != tt.insistence {
+				t.Errorf("insistence %s, want %s", got, tt.insistence)
+			}
+			if self.Outcome != tt.wantSelf || client.Outcome != tt.wantTrial {
+				t.Errorf("self-signed %s, trial %s; want %s, %s", self.Outcome, client.Outcome, tt.wantSelf, tt.wantTrial)
+			}
+		})
+	}
+}
+
+func TestCaptureCanceled(t *testing.T) {
+	server, err := probetest.Serve(func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	target, err := ParseTarget(server.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var connect *ConnectError
+	if _, err := Capture(ctx, target, nil); !errors.As(err, &connect) {
+		t.Errorf("error = %v, want a ConnectError", err)
+	}
+}
+
+// Capture beside a bare loop of crypto/tls handshakes that reads until the
+// server refuses.
+func BenchmarkCapture(b *testing.B) {
+	p := testPKI(time.Now())
+	target, o := startTLS(b, p, tls.RequireAndVerifyClientCert, tls.VersionTLS13, nil)
+	b.Run("floor", func(b *testing.B) {
+		for b.Loop() {
+			conn, err := tls.Dial("tcp", target.Address(), &tls.Config{RootCAs: o.Roots, ServerName: target.ServerName})
+			if err != nil {
+				b.Fatal(err)
+			}
+			_, _ = conn.Read(make([]byte, 1))
+			conn.Close()
+		}
+	})
+	b.Run("capture", func(b *testing.B) {
+		for b.Loop() {
+			if obs, err := Capture(b.Context(), target, o); err != nil || len(obs.Request.NamedCAs) != 1 {
+				b.Fatal(obs, err)
+			}
+		}
+	})
+}
