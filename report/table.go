@@ -161,5 +161,8 @@ func wrap(text string, width int) []string {
 		lines = append(lines, strings.TrimRight(text[:at], " "))
 		text = strings.TrimLeft(text[at:], " ")
 	}
-	return append(lines, text)
+	if text != "" || lines == nil {
+		lines = append(lines, text)
+	}
+	return lines
 }

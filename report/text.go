@@ -252,7 +252,7 @@ func (t *text) reasons(r *Report) {
 		if len(lines) == 0 && !refused {
 			continue
 		}
-		fmt.Fprintf(t, "\n%s  %s\n", t.emphasis(plain(i.Label)), plain(cmp.Or(i.Subject, i.Source)))
+		t.heading(i)
 		for _, f := range lines {
 			t.finding(&f)
 		}
@@ -261,6 +261,18 @@ func (t *text) reasons(r *Report) {
 		}
 	}
 	t.serverFindings(r)
+}
+
+// heading names an identity above its reasons.
+func (t *text) heading(i *Identity) {
+	line := plain(i.Label + "  " + cmp.Or(i.Subject, i.Source))
+	if i.Verdict == Fits && i.Trial != nil && i.Trial.Outcome == "accepted" {
+		line += "  (the server accepts it all the same)"
+	}
+	t.WriteByte('\n')
+	for _, l := range wrap(line, t.width) {
+		fmt.Fprintln(t, t.emphasis(l))
+	}
 }
 
 func (t *text) finding(f *Finding) {

@@ -1,0 +1,165 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// sample is a report with everything that is hard to show: names with control
+// and wide characters, long words, many findings.
+func sample(namedCAs int) *Report {
+	when := time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
+	skew := int64(-11520)
+	r := &Report{
+		Schema: Schema, GeneratedAt: when, JudgedAt: when,
+		Target:  &Target{Address: "api.example.com:8443", ServerName: "api.example.com", Protocol: "https"},
+		Server:  &Server{Version: "TLS 1.3", Verified: "no", VerifyError: "x509: certificate signed by unknown authority"},
+		Request: &Request{Asked: "yes", When: "handshake", Insistence: "required", Version: "TLS 1.3", SignatureSchemes: []string{"ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256"}},
+		Clock:   &Clock{Local: when, Server: &when, SkewSeconds: &skew, Source: "HTTP Date"},
+		Controls: []Control{{Kind: "none", Trial: Trial{Outcome: "refused", Alert: &Alert{116, "certificate_required", "server", "after-handshake"}}},
+			{Kind: "self-signed", Trial: Trial{Outcome: "refused-by-application", Application: &Application{"http", 400, "The SSL certificate error"}}}},
+	}
+	finding := Finding{Check: "validity.expired", Title: "Expired", Result: "fail", Detail: "expired 2026-06-01T00:00:00Z, 14 days ago", Remedy: "have the certificate renewed, and replace it in the bundle"}
+	r.Identities = []Identity{
+		{Label: "good.p12", Source: "good.p12", Subject: "CN=good", NotAfter: &when, Key: Key{Algorithm: "ECDSA P-256", State: "usable"}, Verdict: Fits, Trial: &Trial{Outcome: "accepted", Application: &Application{"http", 200, "OK"}}},
+		{Label: "a-very-long-file-name-without-any-space-in-it-2026.pem", Source: "x", Subject: "CN=日本語の証明書", NotAfter: &when, Key: Key{Algorithm: "RSA 2048", State: "mismatched"}, Verdict: DoesNotFit,
+			Findings: []Finding{finding}, Trial: &Trial{Outcome: "not-tried", Detail: "its key is mismatched"}},
+		{Label: "evil\x1b[31m\u202e.pem", Source: "evil", Key: Key{State: "locked"}, Verdict: Unknown, Trial: &Trial{Outcome: "refused", Alert: &Alert{48, "unknown_ca", "server", "handshake"}}},
+		{Label: "lucky.pem", Source: "lucky.pem", Subject: "CN=lucky", NotAfter: &when, Key: Key{Algorithm: "Ed25519", State: "usable"}, Verdict: Fits, Findings: []Finding{finding}, Trial: &Trial{Outcome: "accepted"}},
+		{Label: "puzzle.pem", Source: "puzzle.pem", Subject: "CN=puzzle", NotAfter: &when, Key: Key{Algorithm: "Ed25519", State: "usable"}, Verdict: DoesNotFit, Trial: &Trial{Outcome: "closed", Detail: "the server closed the connection during the handshake, without an alert"}},
+	}
+	for k := range namedCAs {
+		name := Name{DN: fmt.Sprintf("CN=Root %d,O=Example", k), DER: []byte{0x30, 0}}
+		r.Request.NamedCAs = append(r.Request.NamedCAs, name)
+		for i := range r.Identities {
+			r.Identities[i].NamedCAs = append(r.Identities[i].NamedCAs, NamedCA{DN: name.DN, Result: []string{"reached", "not-reached", "near-miss"}[(i+k)%3], Via: "cross-signed"})
+		}
+	}
+	return r
+}
+
+func render(t *testing.T, r *Report, width int) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, Format{Name: "table", Width: width}, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestGoldenTable(t *testing.T) {
+	for _, width := range []int{80, 140} {
+		t.Run(fmt.Sprint(width), func(t *testing.T) {
+			path := filepath.Join("testdata", fmt.Sprintf("table%d.golden", width))
+			got := render(t, sample(2), width)
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+// Whatever the width, no line exceeds it, and nothing that a terminal would act
+// upon gets through.
+func TestTableWidth(t *testing.T) {
+	for _, names := range []int{0, 1, 4, 5, 300} {
+		for width := 60; width <= 160; width += 7 {
+			out := render(t, sample(names), width)
+			for line := range strings.Lines(out) {
+				if w := displayWidth(strings.TrimRight(line, "\n")); w > width {
+					t.Errorf("%d names, width %d: a line of %d: %q", names, width, w, line)
+				}
+			}
+			if strings.ContainsFunc(out, func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }) {
+				t.Errorf("%d names, width %d: control characters in the output", names, width)
+			}
+		}
+	}
+}
+
+func TestHiddenColumns(t *testing.T) {
+	out := render(t, sample(4), 80)
+	if !strings.Contains(out, "Hidden to fit 80 columns: ") || strings.Contains(out, "│ Key ") {
+		t.Errorf("hidden columns are not said:\n%s", out)
+	}
+	if out = render(t, sample(1), 140); strings.Contains(out, "Hidden") {
+		t.Errorf("columns are hidden without need:\n%s", out)
+	}
+}
+
+type brokenWriter struct{}
+
+var errBroken = errors.New("broken pipe")
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
+
+func TestWriteErrors(t *testing.T) {
+	for _, name := range []string{"table", "json"} {
+		if err := Write(brokenWriter{}, Format{Name: name}, sample(1)); !errors.Is(err, errBroken) {
+			t.Errorf("%s: error = %v, want the writer's", name, err)
+		}
+	}
+	if err := Write(&bytes.Buffer{}, Format{Name: "yaml"}, sample(1)); err == nil {
+		t.Error("an unknown format was written")
+	}
+}
+
+func TestJSONRoundTrip(t *testing.T) {
+	want := sample(3)
+	var b bytes.Buffer
+	if err := Write(&b, Format{Name: "json"}, want); err != nil {
+		t.Fatal(err)
+	}
+	var got Report
+	decoder := json.NewDecoder(&b)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, &got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestWrap(t *testing.T) {
+	tests := []struct {
+		text  string
+		width int
+		want  []string
+	}{
+		{"", 10, []string{""}},
+		{"one two", 10, []string{"one two"}},
+		{"one two three", 7, []string{"one two", "three"}},
+		{"certificate_expired", 14, []string{"certificate_", "expired"}},
+		{"abcdefghij", 4, []string{"abcd", "efgh", "ij"}},
+		{"日本語", 4, []string{"日本", "語"}},
+		{"日本", 1, []string{"日", "本"}},
+	}
+	for _, tt := range tests {
+		if got := wrap(tt.text, tt.width); !cmp.Equal(got, tt.want) {
+			t.Errorf("wrap(%q, %d) = %q, want %q", tt.text, tt.width, got, tt.want)
+		}
+	}
+}
