@@ -24,7 +24,7 @@ type Streams struct {
 	// ErrTerminal says that Err is a terminal.
 	ErrTerminal bool
 	// ReadPassword asks at the terminal, or is nil without one.
-	ReadPassword func(prompt string) (string, error)
+	ReadPassword func(ctx context.Context, prompt string) (string, error)
 }
 
 // Standard returns the process's own streams.

@@ -74,12 +74,15 @@ func prompt(s *Streams) func(context.Context, string, int) (string, error) {
 	if s.ReadPassword == nil {
 		return nil
 	}
-	return func(_ context.Context, source string, attempt int) (string, error) {
+	return func(ctx context.Context, source string, attempt int) (string, error) {
 		again := ""
 		if attempt > 1 {
 			again = " (that was not right)"
 		}
-		password, err := s.ReadPassword(fmt.Sprintf("Password for %q%s, empty to go on without: ", source, again))
+		password, err := s.ReadPassword(ctx, fmt.Sprintf("Password for %q%s, empty to go on without: ", source, again))
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
 		if err != nil || password == "" {
 			return "", certstore.ErrNoPassword
 		}
@@ -87,9 +90,30 @@ func prompt(s *Streams) func(context.Context, string, int) (string, error) {
 	}
 }
 
-func readPassword(prompt string) (string, error) {
+// readPassword asks at the terminal without echo. An interrupt ends the wait and
+// gives the terminal back as it was.
+func readPassword(ctx context.Context, prompt string) (string, error) {
+	fd := int(os.Stdin.Fd())
+	state, err := term.GetState(fd)
+	if err != nil {
+		return "", fmt.Errorf("asking for a password: %w", err)
+	}
+	type result struct {
+		password []byte
+		err      error
+	}
+	done := make(chan result, 1)
 	fmt.Fprint(os.Stderr, prompt)
-	password, err := term.ReadPassword(int(os.Stdin.Fd()))
-	fmt.Fprintln(os.Stderr)
-	return string(password), err
+	go func() {
+		password, err := term.ReadPassword(fd)
+		done <- result{password, err}
+	}()
+	defer fmt.Fprintln(os.Stderr)
+	select {
+	case r := <-done:
+		return string(r.password), r.err
+	case <-ctx.Done():
+		_ = term.Restore(fd, state)
+		return "", ctx.Err()
+	}
 }

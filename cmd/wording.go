@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,7 +17,11 @@ import (
 // No password and no key ever comes here.
 
 func complain(w io.Writer, err error) {
-	if err == nil || errors.Is(err, errNoneFits) {
+	switch {
+	case err == nil, errors.Is(err, errNoneFits):
+		return
+	case errors.Is(err, context.Canceled):
+		say(w, "error", "interrupted")
 		return
 	}
 	say(w, "error", err.Error())

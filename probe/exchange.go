@@ -46,13 +46,16 @@ var errUnverified = errors.New("the server's certificate is not verified, so not
 
 // run connects, presents cert (none if nil), and follows the connection until
 // the server has answered, ended it, or been silent for long enough. An error
-// means that no connection came about.
+// means that no connection came about: a [*ConnectError], or the context's.
 func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exchange, error) {
 	o = o.withDefaults()
-	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
+	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	begin := time.Now()
-	conn, err := o.Dial(ctx, "tcp", t.Address())
+	conn, err := o.Dial(limited, "tcp", t.Address())
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
 	if err != nil {
 		return nil, dialError(t, err)
 	}
@@ -60,10 +63,14 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 	x := &exchange{target: t, options: o, tap: newTap(conn)}
 	client := tls.Client(x.tap, x.config(cert))
 	quiet := min(max(3*time.Since(begin), minQuiet), maxQuiet)
-	if x.err = client.HandshakeContext(ctx); x.err != nil {
+	x.err = client.HandshakeContext(limited)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case x.err != nil:
 		x.drain(conn)
-	} else {
-		x.converse(ctx, client, quiet)
+	default:
+		x.converse(limited, client, quiet)
 	}
 	x.transcript = wire.Decode(x.tap.snapshot(), x.keyLog.Bytes())
 	x.keyLog.Reset()

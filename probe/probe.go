@@ -106,8 +106,8 @@ type Observation struct {
 
 // Capture connects without a client certificate and takes down what the server
 // demands. The observation survives a handshake that fails: then None says how.
-// An error is a [*ConnectError] and means that the server did not come as far
-// as a ServerHello.
+// An error is a [*ConnectError], which means that the server did not come as far
+// as a ServerHello, or the context's.
 func Capture(ctx context.Context, t Target, o *Options) (*Observation, error) {
 	x, err := run(ctx, t, nil, o)
 	if err != nil {
@@ -143,7 +143,8 @@ func Capture(ctx context.Context, t Target, o *Options) (*Observation, error) {
 
 // Try presents the certificate on a fresh connection, whatever the server's
 // list says. To a server that fails verification it presents nothing unless
-// o.Insecure is set; the trial is then not-tried. An error is a [*ConnectError].
+// o.Insecure is set; the trial is then not-tried. An error is a [*ConnectError]
+// or the context's.
 func Try(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*Trial, error) {
 	x, err := run(ctx, t, cert, o)
 	if err != nil {

@@ -1,0 +1,96 @@
+package cmd
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"mtlsprobe/probe/probetest"
+)
+
+// The floor of a cold start: crypto/tls and fmt alone, and the names as they
+// come from crypto/tls.
+const floorProgram = `package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"os"
+)
+
+func main() {
+	var names [][]byte
+	conn, err := tls.Dial("tcp", os.Args[1], &tls.Config{InsecureSkipVerify: true,
+		GetClientCertificate: func(r *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			names = r.AcceptableCAs
+			return &tls.Certificate{}, nil
+		}})
+	if err == nil {
+		_, err = conn.Read(make([]byte, 1))
+	}
+	for _, n := range names {
+		fmt.Printf("%x\n", n)
+	}
+	if len(names) == 0 {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+}
+`
+
+// BenchmarkColdStart runs the binary from its start to the printed list of 100
+// names, beside the floor program.
+func BenchmarkColdStart(b *testing.B) {
+	p := scriptPKI()
+	pool := x509.NewCertPool()
+	pool.AddCert(p.Cert("Root"))
+	for i := range 99 {
+		name, err := asn1.Marshal(pkix.Name{CommonName: fmt.Sprintf("CA %d", i), Organization: []string{"Example"}}.ToRDNSequence())
+		if err != nil {
+			b.Fatal(err)
+		}
+		c := *p.Cert("Root") // only the subject is sent
+		c.RawSubject, c.Raw = name, append([]byte{byte(i)}, c.Raw...)
+		pool.AddCert(&c)
+	}
+	server, err := probetest.ServeHTTPS(&tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("server").Raw}, PrivateKey: p.Key("server")}},
+		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: pool,
+	}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer server.Close()
+	dir := b.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(floorProgram), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	floor, ours := filepath.Join(dir, "floor"), filepath.Join(dir, "mtlsprobe")
+	for out, source := range map[string]string{floor: filepath.Join(dir, "main.go"), ours: "./mtlsprobe"} {
+		if text, err := exec.Command("go", "build", "-o", out, source).CombinedOutput(); err != nil {
+			b.Fatalf("%v\n%s", err, text)
+		}
+	}
+	for _, run := range []struct {
+		name string
+		args []string
+	}{
+		{"floor", []string{floor, server.Address}},
+		{"json", []string{ours, "request", server.Address, "-k", "-o", "json"}},
+		{"table", []string{ours, "request", server.Address, "-k"}},
+	} {
+		b.Run(run.name, func(b *testing.B) {
+			for b.Loop() {
+				if text, err := exec.Command(run.args[0], run.args[1:]...).CombinedOutput(); err != nil {
+					b.Fatalf("%v\n%s", err, text)
+				}
+			}
+		})
+	}
+}
