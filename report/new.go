@@ -34,7 +34,10 @@ func New(r *Run) *Report {
 		p.observation(r)
 	}
 	if p.Request == nil && r.Request != nil {
-		p.Request = &Request{Asked: string(probe.Yes), Insistence: string(probe.UnknownInsistence), NamedCAs: []Name{}}
+		p.Request = &Request{Asked: string(probe.Unknown), Insistence: string(probe.UnknownInsistence), NamedCAs: []Name{}}
+		if r.Request.Version != 0 { // it was seen on the wire, once
+			p.Request.Asked = string(probe.Yes)
+		}
 	}
 	if r.Request != nil {
 		p.Request.fill(r.Request)
@@ -97,7 +100,9 @@ func newRow(e *wire.Entry) TranscriptRow {
 }
 
 func (q *Request) fill(r *wire.CertificateRequest) {
-	q.Version, q.Raw = wire.VersionName(r.Version), r.Raw
+	if r.Version != 0 {
+		q.Version, q.Raw = wire.VersionName(r.Version), r.Raw
+	}
 	for _, t := range r.CertificateTypes {
 		q.CertificateTypes = append(q.CertificateTypes, t.String())
 	}

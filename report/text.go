@@ -65,7 +65,7 @@ func (t *text) server(r *Report) {
 		return
 	}
 	t.labelled("Request", requestLine(r.Request))
-	if r.Request.Asked == "yes" && r.Request.Error == "" {
+	if r.Request.Error == "" {
 		if len(r.Request.CertificateTypes) > 0 {
 			t.labelled("Types", strings.Join(r.Request.CertificateTypes, ", "))
 		}
@@ -85,14 +85,6 @@ func (t *text) server(r *Report) {
 }
 
 func requestLine(q *Request) string {
-	switch {
-	case q.Asked == "no":
-		return "the server did not ask for a client certificate"
-	case q.Asked != "yes":
-		return "it is not known whether the server asks: the handshake ended before"
-	case q.Error != "":
-		return "the server asked, and its request cannot be decoded: " + q.Error
-	}
 	names := fmt.Sprintf("%d CA names", len(q.NamedCAs))
 	switch len(q.NamedCAs) {
 	case 0:
@@ -100,16 +92,29 @@ func requestLine(q *Request) string {
 	case 1:
 		names = "1 CA name"
 	}
-	parts := []string{"a client certificate"}
-	if q.Insistence != "unknown" {
-		parts[0] += " is " + map[string]string{"required": "required", "optional": "optional", "ignored": "asked for and ignored"}[q.Insistence]
-	} else {
-		parts[0] += " is asked for; whether it is required is not known"
+	switch {
+	case q.Asked == "no":
+		return "the server did not ask for a client certificate"
+	case q.Asked != "yes" && len(q.NamedCAs) > 0:
+		return "no server was asked; judged against " + names
+	case q.Asked != "yes":
+		return "it is not known whether the server asks: the handshake ended before"
+	case q.Error != "":
+		return "the server asked, and its request cannot be decoded: " + q.Error
+	}
+	demand := "a client certificate is asked for; whether it is required is not known"
+	switch q.Insistence {
+	case "required":
+		demand = "a client certificate is required"
+	case "optional":
+		demand = "a client certificate is optional"
+	case "ignored":
+		demand = "a client certificate is asked for and ignored"
 	}
 	if q.When != "" && q.When != "handshake" {
-		parts[0] += " (" + q.When + ")"
+		demand += " (" + q.When + ")"
 	}
-	return strings.Join(append(parts, q.Version, names), ", ")
+	return strings.Join([]string{demand, q.Version, names}, ", ")
 }
 
 func (t *text) table(r *Report) error {

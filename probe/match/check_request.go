@@ -126,7 +126,7 @@ func signedWith(c *certificate) (tls.SignatureScheme, bool) {
 
 func serverVersion(j *judgement) Finding {
 	switch {
-	case j.Request == nil:
+	case j.Request == nil, j.Request.Version == 0:
 		return notApplicable
 	case j.Request.Version < tls.VersionTLS12:
 		return warn("the server asked in "+wire.VersionName(j.Request.Version), "let the server offer TLS 1.2 or 1.3")

@@ -17,7 +17,8 @@ import (
 // A Question is everything that judging needs.
 type Question struct {
 	// Request is what the server demands; nil if it did not ask or that is not
-	// known. Checks that need it are then not applicable.
+	// known. Checks that need it are then not applicable. A request of version
+	// zero was not seen: somebody supposes its list of names.
 	Request    *wire.CertificateRequest
 	Identities []*certstore.Identity
 	// Graph holds the authorities at hand, those in the identities among them.

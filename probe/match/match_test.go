@@ -231,6 +231,7 @@ func TestChecks(t *testing.T) {
 		{"server.version", setup{}, Pass, ""},
 		{"server.version", setup{request: func(r *wire.CertificateRequest) { r.Version = tls.VersionTLS10 }}, Warn, "TLS 1.0"},
 		{"server.version", setup{noRequest: true}, NotApplicable, ""},
+		{"server.version", setup{request: func(r *wire.CertificateRequest) { r.Version = 0 }}, NotApplicable, ""},
 		{"server.ca-list", setup{}, Pass, ""},
 		{"server.ca-list", setup{named: none}, Warn, "names no CA"},
 		{"server.ca-list", setup{named: []string{"Root", "Root"}}, Warn, "more than once"},
