@@ -73,7 +73,9 @@ func BenchmarkColdStart(b *testing.B) {
 	}
 	floor, ours := filepath.Join(dir, "floor"), filepath.Join(dir, "mtlsprobe")
 	for out, source := range map[string]string{floor: filepath.Join(dir, "main.go"), ours: "./mtlsprobe"} {
-		if text, err := exec.Command("go", "build", "-o", out, source).CombinedOutput(); err != nil {
+		build := exec.Command("go", "build", "-trimpath", "-o", out, source)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as "make build" does
+		if text, err := build.CombinedOutput(); err != nil {
 			b.Fatalf("%v\n%s", err, text)
 		}
 	}

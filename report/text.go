@@ -58,7 +58,7 @@ func plain(s string) string {
 
 func (t *text) server(r *Report) {
 	if r.Target != nil {
-		verified := map[string]string{"yes": "verified", "no": "NOT VERIFIED: " + r.Server.VerifyError, "unknown": "not verified (nobody asked)"}
+		verified := map[string]string{"yes": "verified", "no": "NOT VERIFIED: " + r.Server.VerifyError, "unknown": "not verified (as told by -k)"}
 		t.labelled("Server", fmt.Sprintf("%s, %s, certificate %s", r.Target.Address, r.Server.Version, verified[r.Server.Verified]))
 	}
 	if r.Request == nil {
