@@ -20,7 +20,7 @@ func (j *judgement) bestNamed() (best *NamedCA) {
 	return best
 }
 
-func (j *judgement) dn(n *NamedCA) string { return certstore.NameString(j.list.raw[n.Index]) }
+func (j *judgement) dn(n *NamedCA) string { return j.list.dn(n.Index) }
 
 func pathNotReached(j *judgement) Finding {
 	if !j.hasList() {

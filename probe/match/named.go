@@ -53,10 +53,21 @@ type nameList struct {
 	byKey  map[string][]int
 	byRaw  map[string]bool
 	broken int // entries that are no names
+	dns    map[int]string
+}
+
+// dn returns the name at the index as text, written once for all identities.
+func (l *nameList) dn(index int) string {
+	text, ok := l.dns[index]
+	if !ok {
+		text = certstore.NameString(l.raw[index])
+		l.dns[index] = text
+	}
+	return text
 }
 
 func newNameList(q *Question) *nameList {
-	l := &nameList{byKey: make(map[string][]int), byRaw: make(map[string]bool)}
+	l := &nameList{byKey: make(map[string][]int), byRaw: make(map[string]bool), dns: make(map[int]string)}
 	if q.Request == nil {
 		return l
 	}
