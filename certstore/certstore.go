@@ -87,6 +87,7 @@ type Holding struct {
 	// rest.
 	Problems []error
 
+	first      string         // the first source that was named
 	complaints []*SourceError // about candidates that brought no identity
 }
 
@@ -101,7 +102,7 @@ func (h *Holding) RequireIdentity() error {
 	if len(h.complaints) > 0 {
 		return h.complaints[0]
 	}
-	return &SourceError{Kind: NothingFound, Err: errors.New("no certificate was found")}
+	return &SourceError{Source: h.first, Kind: NothingFound, Err: errors.New("holds no client certificate")}
 }
 
 // A Source is a file or directory, and what it is expected to hold.

@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// Contents is what one file holds.
+// A contents is what one file holds.
 type contents struct {
 	file     *file
 	certs    []*x509.Certificate // in stored order, each once

@@ -15,21 +15,20 @@ import (
 // der reads a file that holds one certificate or key in DER.
 func (o *opener) der(ctx context.Context, c *contents, data []byte) error {
 	s := cryptobyte.String(data)
-	var first, rest cryptobyte.String
+	var first cryptobyte.String
 	if !s.ReadASN1Element(&first, asn1.SEQUENCE) {
 		return unknownFormat(data)
 	}
-	if rest = s; len(bytes.TrimSpace(rest)) > 0 {
-		c.problem("", fmt.Errorf("%d bytes after the end of the DER object were not read", len(rest)))
+	if len(bytes.TrimSpace(s)) > 0 {
+		c.problem("", fmt.Errorf("%d bytes after the end of the DER object were not read", len(s)))
 	}
-	certErr := errors.New("not a certificate")
 	if looksLikeCertificate(first) {
-		var cert *x509.Certificate
-		if cert, certErr = x509.ParseCertificate(first); certErr == nil {
-			c.certs = append(c.certs, cert)
-			return nil
+		cert, err := x509.ParseCertificate(first)
+		if err != nil {
+			return fmt.Errorf("is a certificate that this program cannot use: %w", err)
 		}
-		return fmt.Errorf("is a certificate that this program cannot use: %w", certErr)
+		c.certs = append(c.certs, cert)
+		return nil
 	}
 	if key, err := parseKey(first); err == nil {
 		c.keys = append(c.keys, key)

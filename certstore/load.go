@@ -28,7 +28,11 @@ func Load(ctx context.Context, o *Options, sources ...Source) (*Holding, error) 
 	if err != nil {
 		return nil, err
 	}
-	return hold(files, opened, errs)
+	h, err := hold(files, opened, errs)
+	if err == nil && len(sources) > 0 {
+		h.first = sources[0].Path
+	}
+	return h, err
 }
 
 // openAll opens the files in parallel, for deriving keys from passwords is what

@@ -189,6 +189,16 @@ func TestLoadErrors(t *testing.T) {
 			}
 		})
 	}
+	t.Run("folder without a certificate", func(t *testing.T) {
+		t.Chdir(writeFiles(t, map[string][]byte{"d/notes.txt": []byte("nothing")}))
+		h, err := Load(t.Context(), nil, Source{"d", Candidate})
+		if err != nil || len(h.Problems) != 1 {
+			t.Fatalf("%v, %v, want one problem", h, err)
+		}
+		if err := h.RequireIdentity(); err == nil || err.Error() != `"d" holds no client certificate` {
+			t.Errorf("error = %v", err)
+		}
+	})
 	t.Run("no such file", func(t *testing.T) {
 		_, err := Load(t.Context(), nil, Source{filepath.Join(t.TempDir(), "nothing"), Candidate})
 		if err == nil || !strings.Contains(err.Error(), "no such file") {

@@ -58,11 +58,8 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 		return err
 	}
 	o.hold.authorities = append(o.hold.authorities, o.namedCAs...)
-	holding, err := hold(ctx, s, &o.hold)
+	holding, err := holdIdentities(ctx, s, &o.hold)
 	if err != nil {
-		return err
-	}
-	if err := holding.RequireIdentity(); err != nil {
 		return err
 	}
 	run := &report.Run{GeneratedAt: s.Now(), JudgedAt: now, Request: request, Holding: holding, Insistence: probe.UnknownInsistence}

@@ -38,6 +38,16 @@ func (f *connectFlags) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "limit for each connection, all waits included")
 }
 
+// parse returns where and how to connect.
+func (f *connectFlags) parse(target string) (probe.Target, *probe.Options, error) {
+	t, err := f.target(target)
+	if err != nil {
+		return t, nil, err
+	}
+	o, err := f.options()
+	return t, o, err
+}
+
 func (f *connectFlags) target(s string) (probe.Target, error) {
 	t, err := probe.ParseTarget(s)
 	if err != nil {

@@ -26,6 +26,15 @@ func hold(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, er
 	return holding, nil
 }
 
+// holdIdentities is hold where there is nothing to do without an identity.
+func holdIdentities(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, error) {
+	holding, err := hold(ctx, s, f)
+	if err != nil {
+		return nil, err
+	}
+	return holding, holding.RequireIdentity()
+}
+
 // judge fills the run's verdicts from what it holds so far.
 func judge(run *report.Run) {
 	graph := chain.NewGraph(run.Holding.Authorities...)

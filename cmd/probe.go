@@ -55,19 +55,12 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 	if err != nil {
 		return err
 	}
-	target, err := o.connect.target(o.target)
+	target, options, err := o.connect.parse(o.target)
 	if err != nil {
 		return err
 	}
-	options, err := o.connect.options()
+	holding, err := holdIdentities(ctx, s, &o.hold)
 	if err != nil {
-		return err
-	}
-	holding, err := hold(ctx, s, &o.hold)
-	if err != nil {
-		return err
-	}
-	if err := holding.RequireIdentity(); err != nil {
 		return err
 	}
 	observation, err := probe.Capture(ctx, target, options)

@@ -40,11 +40,7 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) error {
 	if err := o.output.check(); err != nil {
 		return err
 	}
-	target, err := o.connect.target(o.target)
-	if err != nil {
-		return err
-	}
-	options, err := o.connect.options()
+	target, options, err := o.connect.parse(o.target)
 	if err != nil {
 		return err
 	}

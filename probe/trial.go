@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strings"
@@ -51,7 +52,7 @@ func (x *exchange) trial(presents bool) *Trial {
 	tr := x.transcript
 	t := &Trial{Outcome: UnknownOutcome, Application: x.application, Asked: len(tr.Demands()) > 0, Transcript: tr}
 	done := tr.HandshakeDone()
-	t.Processed = done && (tr.Version < 0x0304 || tr.Sent(wire.Server, wire.NewSessionTicket))
+	t.Processed = done && (tr.Version < tls.VersionTLS13 || tr.Sent(wire.Server, wire.NewSessionTicket))
 	alert, ours := tr.Refusal(wire.Server), tr.Refusal(wire.Client)
 	switch {
 	case errors.Is(x.err, errUnverified):

@@ -157,18 +157,19 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 	for _, f := range v.Findings {
 		out.Findings = append(out.Findings, Finding{Check: f.Check.ID, Title: f.Check.Title, Result: string(f.Result), Detail: f.Detail, Remedy: f.Remedy})
 	}
-	if r.Request != nil && i.Leaf != nil {
+	if r.Request != nil {
 		out.NamedCAs = namedCAs(r.Request, v)
 	}
 	return out
 }
 
 // verdict puts the server's word above the local findings: a trial is the
-// evidence, findings predict.
+// evidence, findings predict. A server that ignores the certificate has said
+// nothing about it.
 func verdict(v *match.Verdict, trial *probe.Trial) string {
 	if trial != nil {
 		switch {
-		case trial.Outcome == probe.Accepted, trial.Outcome == probe.Ignored:
+		case trial.Outcome == probe.Accepted:
 			return Fits
 		case trial.Refused():
 			return DoesNotFit
@@ -187,7 +188,7 @@ func verdict(v *match.Verdict, trial *probe.Trial) string {
 func namedCAs(request *wire.CertificateRequest, v *match.Verdict) []NamedCA {
 	out := make([]NamedCA, len(request.NamedCAs))
 	for i, der := range request.NamedCAs {
-		out[i] = NamedCA{DN: certstore.NameString(der), Result: string(match.Unreachable)}
+		out[i] = NamedCA{DN: certstore.NameString(der), Result: string(v.Rest)}
 	}
 	for _, n := range v.NamedCAs {
 		out[n.Index].Result, out[n.Index].Via = string(n.Result), string(n.Via)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -12,6 +13,10 @@ import (
 	"testing"
 	"time"
 	"unicode"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe"
+	"mtlsprobe/probe/match"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -140,6 +145,40 @@ func TestJSONRoundTrip(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, &got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// A trial is evidence where it says something of the certificate, and the
+// findings decide where it does not.
+func TestVerdict(t *testing.T) {
+	fitting := &match.Verdict{Identity: &certstore.Identity{Leaf: &x509.Certificate{}}}
+	failing := &match.Verdict{Identity: fitting.Identity, Findings: []match.Finding{{Result: match.Fail}}}
+	sealed := &match.Verdict{Identity: &certstore.Identity{}}
+	tests := []struct {
+		verdict *match.Verdict
+		outcome probe.Outcome // empty: not tried at all
+		want    string
+	}{
+		{fitting, "", Fits},
+		{failing, "", DoesNotFit},
+		{sealed, "", Unknown},
+		{failing, probe.Accepted, Fits},
+		{fitting, probe.RefusedByTLS, DoesNotFit},
+		{fitting, probe.RefusedByApplication, DoesNotFit},
+		{fitting, probe.Closed, DoesNotFit},
+		{fitting, probe.Ignored, Fits},
+		{failing, probe.Ignored, DoesNotFit},
+		{failing, probe.StayedSilent, DoesNotFit},
+		{fitting, probe.NotTried, Fits},
+	}
+	for _, tt := range tests {
+		var trial *probe.Trial
+		if tt.outcome != "" {
+			trial = &probe.Trial{Outcome: tt.outcome}
+		}
+		if got := verdict(tt.verdict, trial); got != tt.want {
+			t.Errorf("%s after %q: %s, want %s", tt.verdict.Fits(), tt.outcome, got, tt.want)
+		}
 	}
 }
 

@@ -96,15 +96,6 @@ func (g *Graph) Key(name []byte) string {
 	return key
 }
 
-// Named returns the certificates at hand whose subject is the name.
-func (g *Graph) Named(key string) []*Certificate {
-	var certs []*Certificate
-	for _, n := range g.bySubject[key] {
-		certs = append(certs, n.certs...)
-	}
-	return certs
-}
-
 // Twins reports whether two certificates are for the same subject and key.
 func (g *Graph) Twins(a, b *x509.Certificate) bool {
 	return !a.Equal(b) && string(a.RawSubjectPublicKeyInfo) == string(b.RawSubjectPublicKeyInfo) &&

@@ -31,7 +31,7 @@ func pathNotReached(j *judgement) Finding {
 	case best == nil && j.search.Cut:
 		return Finding{Result: Unknown, Detail: "the search was cut: too many cross-certificates"}
 	case best == nil:
-		return fail(fmt.Sprintf("issued by %s, and the server names %d other CAs", certstore.NameString(j.identity.Leaf.RawIssuer), len(j.list.raw)),
+		return fail(fmt.Sprintf("issued by %s, and the CAs on the server's list (%d) are others", certstore.NameString(j.identity.Leaf.RawIssuer), len(j.list.raw)),
 			"use a certificate issued below a named CA, or have the server name and trust this issuer; if a cross-certificate exists, give it with --authorities")
 	case best.Result == NameOnly:
 		return warn(j.dn(best)+": "+best.Detail, best.Remedy)

@@ -62,6 +62,9 @@ type Verdict struct {
 	// NamedCAs has an entry for each name on the request's list that is not
 	// plainly out of reach, in the list's order.
 	NamedCAs []NamedCA
+	// Rest is the result for every name without an entry: Unreachable, or
+	// UnknownCA when the search for paths was cut or there is no certificate.
+	Rest Reach
 }
 
 // Fits sums the findings up: Fail if any failed, Unknown without a certificate,
@@ -89,12 +92,16 @@ func Evaluate(q *Question) []Verdict {
 			j.search = q.Graph.Paths(i.Leaf, q.Now)
 			j.named = names.reach(j)
 		}
+		rest := Unreachable
+		if i.Leaf == nil || j.search.Cut {
+			rest = UnknownCA
+		}
 		findings := make([]Finding, len(checks))
 		for k, c := range checks {
 			findings[k] = c.judge(j)
 			findings[k].Check = c
 		}
-		verdicts[n] = Verdict{Identity: i, Findings: findings, NamedCAs: j.named}
+		verdicts[n] = Verdict{Identity: i, Findings: findings, NamedCAs: j.named, Rest: rest}
 	}
 	return verdicts
 }

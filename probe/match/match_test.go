@@ -315,6 +315,16 @@ func TestNamedCAs(t *testing.T) {
 	}
 }
 
+// What was not looked at is unknown, not out of reach.
+func TestRest(t *testing.T) {
+	if got := judgeSetup(setup{leaf: "stranger", chain: none}).Rest; got != Unreachable {
+		t.Errorf("after a whole search: %s", got)
+	}
+	if got := judgeSetup(setup{identity: noLeaf}).Rest; got != UnknownCA {
+		t.Errorf("without a certificate: %s", got)
+	}
+}
+
 func TestCatalogue(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, c := range Checks() {

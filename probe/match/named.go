@@ -44,7 +44,6 @@ const (
 	Presented   Via = "presented"    // what the identity holds
 	Local       Via = "local"        // certificates at hand that the identity lacks
 	CrossSigned Via = "cross-signed" // a twin of a certificate that the identity holds
-	ViaNothing  Via = ""             // no path
 )
 
 // A nameList is the request's list, prepared once for all identities.

@@ -138,9 +138,8 @@ type Alert struct {
 
 // Alerts that say goodbye rather than refuse.
 const (
-	CloseNotify   = 0
-	NoCertificate = 41 // SSL 3.0 only: the client's answer in place of a Certificate message
-	UserCanceled  = 90
+	CloseNotify  = 0
+	UserCanceled = 90
 )
 
 // Name returns the alert's name in the IANA registry "TLS Alerts".
