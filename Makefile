@@ -1,4 +1,4 @@
-.PHONY: build demo test race bench fuzz lint golden install
+.PHONY: build demo test race bench fuzz lint golden install conformance
 
 build: ; CGO_ENABLED=0 go build -trimpath -o mtlsprobe ./cmd/mtlsprobe
 demo: build ; ./mtlsprobe demo
@@ -9,3 +9,4 @@ fuzz: ; ./.ci/fuzz
 lint: ; gofmt -l . && go vet ./...
 golden: ; go test ./... -run Golden -update
 install: ; go install ./cmd/mtlsprobe
+conformance: ; go test -count=1 -v -run Conformance ./certstore/chain

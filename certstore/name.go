@@ -233,22 +233,33 @@ func escapeValue(value string) string {
 // white space; values of other types are compared byte by byte. The key is for
 // comparing, not for showing.
 func (n Name) Key() string {
-	var b []byte
-	for _, rdn := range n.RDNs {
-		parts := make([]string, len(rdn))
-		for i, a := range rdn {
-			value := "#" + string(a.Raw)
-			if a.IsText {
-				value = "=" + canonicalText(a.Value)
-			}
-			parts[i] = a.OID + value
+	return strings.Join(n.RDNKeys(), "")
+}
+
+// RDNKeys returns the key of each RDN by itself: a name lies in the subtree of
+// another if its first keys are all of the other's (RFC 5280, Section 4.2.1.10).
+func (n Name) RDNKeys() []string {
+	keys := make([]string, len(n.RDNs))
+	for i, rdn := range n.RDNs {
+		keys[i] = rdnKey(rdn)
+	}
+	return keys
+}
+
+func rdnKey(rdn []Attribute) string {
+	parts := make([]string, len(rdn))
+	for i, a := range rdn {
+		value := "#" + string(a.Raw)
+		if a.IsText {
+			value = "=" + canonicalText(a.Value)
 		}
-		slices.Sort(parts)
-		b = binary.AppendUvarint(b, uint64(len(parts)))
-		for _, p := range parts {
-			b = binary.AppendUvarint(b, uint64(len(p)))
-			b = append(b, p...)
-		}
+		parts[i] = a.OID + value
+	}
+	slices.Sort(parts)
+	b := binary.AppendUvarint(nil, uint64(len(parts)))
+	for _, p := range parts {
+		b = binary.AppendUvarint(b, uint64(len(p)))
+		b = append(b, p...)
 	}
 	return string(b)
 }

@@ -2,6 +2,8 @@ package chain
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,8 +72,28 @@ func TestPaths(t *testing.T) {
 			[]string{"Root"}, []string{"leaf<Root !1 may not sign"}},
 		{"path too long", []certtest.Edge{{Subject: "Root", Issuer: "Root", Mutate: edit(func(c *x509.Certificate) { c.MaxPathLenZero = true })}, {Subject: "CA", Issuer: "Root"}, {Subject: "leaf", Issuer: "CA"}},
 			[]string{"Root", "CA"}, []string{"leaf<CA<Root !2 path too long"}},
+		{"name constraint excludes the leaf", []certtest.Edge{{Subject: "Root", Issuer: "Root"}, {Subject: "CA", Issuer: "Root", Mutate: edit(func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{"example.com"} })}, {Subject: "leaf", Issuer: "CA", Mutate: edit(func(c *x509.Certificate) { c.DNSNames = []string{"a.example.com"} })}},
+			[]string{"Root", "CA"}, []string{"leaf<CA<Root !1 name constraint"}},
+		{"name constraint on the subject", []certtest.Edge{{Subject: "Root", Issuer: "Root", Mutate: permitOnly("Elsewhere")}, {Subject: "leaf", Issuer: "Root"}},
+			[]string{"Root"}, []string{"leaf<Root !1 name constraint"}},
+		{"name constraint that allows the subject", []certtest.Edge{{Subject: "Root", Issuer: "Root", Mutate: permitOnly("example")}, {Subject: "leaf", Issuer: "Root", Mutate: orgOnly}},
+			[]string{"Root"}, []string{"<Root"}},
+		{"weak signature", []certtest.Edge{{Subject: "Root", Issuer: "Root"}, {Subject: "leaf", Issuer: "Root", Mutate: edit(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 })}},
+			[]string{"Root"}, []string{"leaf<Root !0 weak signature"}},
+		{"unknown critical extension", []certtest.Edge{{Subject: "Root", Issuer: "Root"}, {Subject: "leaf", Issuer: "Root", Mutate: edit(func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 2, 3}, Critical: true, Value: []byte{5, 0}}}
+		})}},
+			[]string{"Root"}, []string{"leaf<Root !0 critical extension not known"}},
+		{"renamed root", []certtest.Edge{{Subject: "Root", Issuer: "Root"}, {Subject: "Root", Issuer: "Root", Name: "new name", Mutate: edit(func(c *x509.Certificate) { c.Subject.CommonName = "New" })}, {Subject: "leaf", Issuer: "Root"}},
+			[]string{"new name"}, []string{"leaf<New !0 the issuer has another name"}},
+		{"policy demanded and missing", []certtest.Edge{{Subject: "Root", Issuer: "Root"}, {Subject: "CA", Issuer: "Root", Mutate: edit(func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 36}, Critical: true, Value: []byte{0x30, 3, 0x80, 1, 0}}}
+		})}, {Subject: "leaf", Issuer: "CA"}},
+			[]string{"Root", "CA"}, []string{"leaf<CA<Root !1 no acceptable policy"}},
+		{"three generations", []certtest.Edge{{Subject: "First", Issuer: "First"}, {Subject: "Second", Issuer: "Second"}, {Subject: "Third", Issuer: "Third"}, {Subject: "Second", Issuer: "First", Name: "2<1"}, {Subject: "Third", Issuer: "Second", Name: "3<2"}, {Subject: "CA", Issuer: "Third"}, {Subject: "leaf", Issuer: "CA"}},
+			[]string{"First", "Second", "Third", "2<1", "3<2", "CA"}, []string{"leaf<CA<Third", "leaf<CA<Third<Second", "leaf<CA<Third<Second<First"}},
 		{"intermediate for servers only", []certtest.Edge{{Subject: "Root", Issuer: "Root"}, {Subject: "CA", Issuer: "Root", Mutate: edit(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} })}, {Subject: "leaf", Issuer: "CA"}},
-			[]string{"Root", "CA"}, []string{"leaf<CA<Root !1 not for client auth"}},
+			[]string{"Root", "CA"}, []string{"leaf<CA<Root !1 not for client authentication"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -89,6 +111,21 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+func orgOnly(c *x509.Certificate) { c.Subject = pkix.Name{Organization: []string{"Example"}} }
+
+// permitOnly is a Mutate that permits names of one organisation.
+func permitOnly(organisation string) func(*x509.Certificate) {
+	return func(c *x509.Certificate) {
+		name, err := asn1.Marshal(pkix.Name{Organization: []string{organisation}}.ToRDNSequence())
+		if err != nil {
+			panic(err)
+		}
+		wrap := func(tag byte, der []byte) []byte { return append([]byte{tag, byte(len(der))}, der...) }
+		value := wrap(0x30, wrap(0xa0, wrap(0x30, wrap(0xa4, name))))
+		c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 30}, Critical: true, Value: value}}
+	}
+}
+
 // Names that differ in encoding join, which comparing bytes would miss.
 func TestPathsJoinByName(t *testing.T) {
 	p := certtest.New(
@@ -100,33 +137,50 @@ func TestPathsJoinByName(t *testing.T) {
 		t.Fatal("the names have the same bytes")
 	}
 	s := graphOf(p, "printable").Paths(p.Cert("leaf"), certtest.Now)
-	if got := describePaths(s); !slices.Equal(got, []string{"leaf<Root"}) {
-		t.Errorf("got %q", got)
+	if got := describePaths(s); !slices.Equal(got, []string{"leaf<Root"}) || s.Paths[0].Joins[0].Exact {
+		t.Errorf("got %q, %+v", got, s.Paths[0].Joins)
 	}
 }
 
 // A mesh in which every CA has signed every other one is cut, and says so.
 func TestPathsMesh(t *testing.T) {
-	var edges []certtest.Edge
-	var names []string
-	const size = 9
-	for i := range size {
-		name := fmt.Sprintf("CA%d", i)
-		edges = append(edges, certtest.Edge{Subject: name, Issuer: name})
-		names = append(names, name)
-	}
-	for i := range size {
-		for j := range size {
-			if i != j {
-				name := fmt.Sprintf("%d-%d", i, j)
-				edges = append(edges, certtest.Edge{Subject: fmt.Sprintf("CA%d", i), Issuer: fmt.Sprintf("CA%d", j), Name: name})
-				names = append(names, name)
-			}
-		}
-	}
-	p := certtest.New(append(edges, certtest.Edge{Subject: "leaf", Issuer: "CA0"})...)
+	p, names := meshOf(9)
 	s := graphOf(p, names...).Paths(p.Cert("leaf"), certtest.Now)
 	if !s.Cut || len(s.Paths) == 0 {
 		t.Errorf("cut = %t with %d paths, want a cut search that still has some", s.Cut, len(s.Paths))
+	}
+}
+
+func TestKinship(t *testing.T) {
+	p := certtest.New(
+		certtest.Edge{Subject: "Root", Issuer: "Root"}, certtest.Edge{Subject: "Other", Issuer: "Other"},
+		certtest.Edge{Subject: "CA", Issuer: "Root"}, certtest.Edge{Subject: "CA", Issuer: "Other", Name: "cross"},
+		certtest.Edge{Subject: "CA", Issuer: "Root", Name: "again"}, certtest.Edge{Subject: "CA#2", Issuer: "Root", Name: "rekeyed"},
+		certtest.Edge{Subject: "CA", Issuer: "Root", Name: "renamed", Mutate: func(c *x509.Certificate) { c.Subject.CommonName = "New" }},
+	)
+	g := NewGraph()
+	for name, want := range map[string]Kinship{"CA": Stranger, "Root": Stranger, "cross": CrossSigned, "again": Reissued, "rekeyed": Rekeyed, "renamed": Renamed} {
+		if got := g.Kinship(p.Cert("CA"), p.Cert(name)); got != want {
+			t.Errorf("CA and %s: %q, want %q", name, got, want)
+		}
+	}
+}
+
+// OpenSSL takes no issuer that the authority key identifier contradicts, which
+// is what a Join's KeyIdentifier warns of.
+func TestJoinKeyIdentifier(t *testing.T) {
+	p := certtest.New(
+		certtest.Edge{Subject: "Root", Issuer: "Root"},
+		certtest.Edge{Subject: "leaf", Issuer: "Root", Mutate: func(c *x509.Certificate) {
+			c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 35}, Value: []byte{0x30, 4, 0x82, 2, 0x12, 0x34}}}
+		}},
+	)
+	s := graphOf(p, "Root").Paths(p.Cert("leaf"), certtest.Now)
+	if got := s.Paths[0].Joins[0].KeyIdentifier; !strings.Contains(got, "points to serial 1234, the issuer's certificate has 3e8") {
+		t.Errorf("got %q", got)
+	}
+	ok, out := opensslVerify(t, p.Cert("leaf"), nil, p.Certs("Root"))
+	if ok || !strings.Contains(out, "unable to get local issuer certificate") {
+		t.Errorf("openssl verify: %t, %s", ok, out)
 	}
 }

@@ -7,7 +7,8 @@
 // node with two edges; a CA that changed its key is two nodes of one name.
 //
 // The package calls no clock and no network. Names join under RFC 5280,
-// Section 7.1, so that it sees paths that a client comparing bytes does not.
+// Section 7.1, so that it sees paths that a client comparing bytes does not;
+// each [Join] says which of the two it is.
 package chain
 
 import (
@@ -20,6 +21,7 @@ import (
 // is verified once however many leaves ask. It is not safe for concurrent use.
 type Graph struct {
 	bySubject map[string][]*node
+	byKeyID   map[string][]*node // by subject key identifier
 	byRaw     map[string]*Certificate
 	names     map[string]string // NameKey by raw DER
 	verified  map[signature]error
@@ -43,7 +45,8 @@ type Certificate struct {
 	// Source is the file or place it came from; empty for a leaf.
 	Source string
 	node   *node
-	issuer string // as NameKey
+	issuer string  // as NameKey
+	limits *limits // of its name constraints; nil until asked for
 }
 
 // NewGraph makes a graph of the authorities. The same certificate from several
@@ -51,6 +54,7 @@ type Certificate struct {
 func NewGraph(authorities ...certstore.Authority) *Graph {
 	g := &Graph{
 		bySubject: make(map[string][]*node),
+		byKeyID:   make(map[string][]*node),
 		byRaw:     make(map[string]*Certificate),
 		names:     make(map[string]string),
 		verified:  make(map[signature]error),
@@ -73,6 +77,9 @@ func (g *Graph) Add(a certstore.Authority) {
 	}
 	c.node.certs = append(c.node.certs, c)
 	g.byRaw[string(a.Certificate.Raw)] = c
+	if id := string(c.SubjectKeyId); id != "" {
+		g.byKeyID[id] = append(g.byKeyID[id], c.node)
+	}
 }
 
 func (g *Graph) node(subject, spki string) *node {
@@ -96,10 +103,51 @@ func (g *Graph) Key(name []byte) string {
 	return key
 }
 
-// Twins reports whether two certificates are for the same subject and key.
-func (g *Graph) Twins(a, b *x509.Certificate) bool {
-	return !a.Equal(b) && string(a.RawSubjectPublicKeyInfo) == string(b.RawSubjectPublicKeyInfo) &&
-		g.Key(a.RawSubject) == g.Key(b.RawSubject)
+// Named returns the certificates at hand whose subject is the name, under
+// RFC 5280, Section 7.1.
+func (g *Graph) Named(name []byte) []*Certificate {
+	var certs []*Certificate
+	for _, n := range g.bySubject[g.Key(name)] {
+		certs = append(certs, n.certs...)
+	}
+	return certs
+}
+
+// A Kinship says how two certificates that are easily taken for one another
+// are related.
+type Kinship string
+
+// The kinships. Stranger is everything else, a certificate and itself included.
+const (
+	Stranger    Kinship = ""
+	CrossSigned Kinship = "cross-signed" // same subject and key, another issuer
+	Reissued    Kinship = "re-issued"    // same subject, key and issuer
+	Rekeyed     Kinship = "re-keyed"     // same subject, another key
+	Renamed     Kinship = "renamed"      // same key, another subject
+)
+
+// Kinship returns how b is related to a.
+func (g *Graph) Kinship(a, b *x509.Certificate) Kinship {
+	sameKey := string(a.RawSubjectPublicKeyInfo) == string(b.RawSubjectPublicKeyInfo)
+	sameName := g.Key(a.RawSubject) == g.Key(b.RawSubject)
+	switch {
+	case a.Equal(b), !sameKey && !sameName:
+		return Stranger
+	case !sameKey:
+		return Rekeyed
+	case !sameName:
+		return Renamed
+	case g.Key(a.RawIssuer) == g.Key(b.RawIssuer):
+		return Reissued
+	}
+	return CrossSigned
+}
+
+// known reports whether it was verified before that the node's key made the
+// certificate's signature, or that it did not.
+func (g *Graph) known(child *Certificate, parent *node) bool {
+	_, known := g.verified[signature{child, parent}]
+	return known
 }
 
 // verify returns nil if the node's key made the certificate's signature.

@@ -33,6 +33,8 @@ func pathNotReached(j *judgement) Finding {
 	case best == nil:
 		return fail(fmt.Sprintf("issued by %s, and the CAs on the server's list (%d) are others", certstore.NameString(j.identity.Leaf.RawIssuer), len(j.list.raw)),
 			"use a certificate issued below a named CA, or have the server name and trust this issuer; if a cross-certificate exists, give it with --authorities")
+	case best.Result == UnknownCA:
+		return Finding{Result: Unknown, Detail: j.dn(best) + ": " + best.Detail, Remedy: best.Remedy}
 	case best.Result == NameOnly:
 		return warn(j.dn(best)+": "+best.Detail, best.Remedy)
 	case best.Result == NearMiss:
@@ -51,6 +53,74 @@ func pathRekeyed(j *judgement) Finding {
 				return fail(fmt.Sprintf("%s names %s as its issuer, and %s", subject(p.Certificates[b.Index]), subject(p.Certificates[b.Index+1]), b.Detail),
 					"have the certificate issued again by the CA's present key, or give the CA certificate with the former key")
 			}
+		}
+	}
+	return pass
+}
+
+func pathRenamed(j *judgement) Finding {
+	if j.identity.Leaf == nil {
+		return Finding{Result: Unknown}
+	}
+	for _, p := range j.search.Paths {
+		for _, b := range p.Breaks {
+			if b.Reason == chain.OtherName {
+				at, above := p.Certificates[b.Index], p.Certificates[b.Index+1]
+				return fail(fmt.Sprintf("%s names %s as its issuer; that key belongs to %s", subject(at), certstore.NameString(at.RawIssuer), subject(above)), remedy(&p, b))
+			}
+		}
+	}
+	return pass
+}
+
+// chainTwins follows the stored chain as OpenSSL's servers do: from the leaf to
+// the first stored certificate with the issuer's name, and so on.
+func chainTwins(j *judgement) Finding {
+	best := j.bestNamed()
+	if best == nil || best.Result != Reached || best.Via != Presented || len(j.identity.Chain) < 2 {
+		return notApplicable
+	}
+	at := j.identity.Leaf
+	for range j.identity.Chain {
+		next := slices.IndexFunc(j.identity.Chain, func(c *certificate) bool { return j.Graph.Key(c.RawSubject) == j.Graph.Key(at.RawIssuer) })
+		if next < 0 || j.identity.Chain[next].Equal(at) {
+			break
+		}
+		at = j.identity.Chain[next]
+		onPath := func(p *chain.Path) bool {
+			return slices.ContainsFunc(p.Certificates, func(c *chain.Certificate) bool { return c.Certificate.Equal(at) })
+		}
+		if onPath(best.Path) || slices.ContainsFunc(best.Others, onPath) || j.Graph.Key(at.RawSubject) == j.Graph.Key(best.Path.Certificates[len(best.Path.Certificates)-1].RawSubject) {
+			continue
+		}
+		for _, c := range best.Path.Certificates {
+			if j.Graph.Kinship(at, c.Certificate) == chain.CrossSigned {
+				return warn(fmt.Sprintf("%s comes first as signed by %s, which does not lead to %s", certstore.NameString(at.RawSubject), certstore.NameString(at.RawIssuer), j.dn(best)),
+					"put "+describe(c)+" before it")
+			}
+		}
+		break
+	}
+	return pass
+}
+
+func chainKeyIdentifier(j *judgement) Finding {
+	if j.identity.Leaf == nil {
+		return Finding{Result: Unknown}
+	}
+	var path *chain.Path
+	if best := j.bestNamed(); best != nil {
+		path = best.Path
+	} else if len(j.search.Paths) > 0 {
+		path = &j.search.Paths[0]
+	}
+	if path == nil || len(path.Joins) == 0 {
+		return notApplicable
+	}
+	for i, join := range path.Joins {
+		if join.KeyIdentifier != "" {
+			return warn(fmt.Sprintf("%s, issued by %s: %s", subject(path.Certificates[i]), subject(path.Certificates[i+1]), join.KeyIdentifier),
+				"have "+subject(path.Certificates[i])+" issued with the key identifier of the issuer's present certificate, or without serial number in it")
 		}
 	}
 	return pass

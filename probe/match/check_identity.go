@@ -200,13 +200,18 @@ func strengthKey(j *judgement) Finding {
 }
 
 func strengthSignature(j *judgement) Finding {
-	return j.eachFinding(Warn, "have the certificate issued with SHA-256", func(c *certificate) string {
-		switch c.SignatureAlgorithm {
-		case x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.DSAWithSHA1, x509.MD5WithRSA, x509.MD2WithRSA:
-			if string(c.RawSubject) != string(c.RawIssuer) {
-				return fmt.Sprintf("is signed with %v", c.SignatureAlgorithm)
-			}
+	result := Warn
+	finding := j.eachFinding(Warn, "have the certificate issued with SHA-256", func(c *certificate) string {
+		if !chain.IsWeak(c.SignatureAlgorithm) || string(c.RawSubject) == string(c.RawIssuer) {
+			return ""
 		}
-		return ""
+		if c.SignatureAlgorithm == x509.MD5WithRSA || c.SignatureAlgorithm == x509.MD2WithRSA {
+			result = Fail
+		}
+		return fmt.Sprintf("is signed with %v", c.SignatureAlgorithm)
 	})
+	if finding.Result == Warn {
+		finding.Result = result
+	}
+	return finding
 }

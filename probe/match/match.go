@@ -23,6 +23,9 @@ type Question struct {
 	Identities []*certstore.Identity
 	// Graph holds the authorities at hand, those in the identities among them.
 	Graph *chain.Graph
+	// CRLs and Statements are what is known of revocations; both may be nil.
+	CRLs       []*certstore.CRL
+	Statements []*certstore.Statement
 	// Now is the time to judge by.
 	Now time.Time
 	// ServerSkew is the server's clock minus the local one; it counts only if

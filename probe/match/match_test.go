@@ -9,6 +9,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,9 @@ func pki() *certtest.PKI {
 		certtest.Edge{Subject: "Issuing", Issuer: "Old", Name: "Issuing<Old"},
 		certtest.Edge{Subject: "Restricted", Issuer: "Root", Mutate: server},
 		certtest.Edge{Subject: "Root#2", Issuer: "Root#2", Name: "rekeyed root"},
+		certtest.Edge{Subject: "Root", Issuer: "Root", Name: "renamed root", Mutate: func(c *x509.Certificate) { c.Subject.CommonName = "Renamed" }},
 		certtest.Edge{Subject: "good", Issuer: "Issuing"},
+		certtest.Edge{Subject: "hint", Issuer: "Issuing", Mutate: serialHint},
 		certtest.Edge{Subject: "expired", Issuer: "Issuing", Mutate: at(-100, -1)},
 		certtest.Edge{Subject: "future", Issuer: "Issuing", Mutate: at(1, 100)},
 		certtest.Edge{Subject: "ending", Issuer: "Issuing", Mutate: at(-100, 10)},
@@ -63,6 +66,38 @@ type setup struct {
 	key         certstore.KeyState
 	identity    func(*certstore.Identity)
 	skew        time.Duration
+	question    func(*Question, *certtest.PKI)
+}
+
+// serialHint is a Mutate that adds an authority key identifier with the serial
+// number of another certificate of the issuer.
+func serialHint(c *x509.Certificate) {
+	c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 35}, Value: []byte{0x30, 4, 0x82, 2, 0x12, 0x34}})
+}
+
+// revoking adds a list of the CA's on which the certificates stand.
+func revoking(ca string, names ...string) func(*Question, *certtest.PKI) {
+	return func(q *Question, p *certtest.PKI) {
+		template := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: certtest.Now.AddDate(0, 0, -1), NextUpdate: certtest.Now.AddDate(0, 0, 1)}
+		if ca == "Old" {
+			template.NextUpdate = certtest.Now.Add(-time.Hour)
+		}
+		revoked := make(map[string]x509.RevocationListEntry)
+		for _, c := range p.Certs(names...) {
+			entry := x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: certtest.Now.Add(-time.Hour), ReasonCode: 1}
+			template.RevokedCertificateEntries = append(template.RevokedCertificateEntries, entry)
+			revoked[string(c.SerialNumber.Bytes())] = entry
+		}
+		der, err := x509.CreateRevocationList(rand.Reader, template, p.Cert(ca), p.Key(ca))
+		if err != nil {
+			panic(err)
+		}
+		list, err := x509.ParseRevocationList(der)
+		if err != nil {
+			panic(err)
+		}
+		q.CRLs = append(q.CRLs, &certstore.CRL{RevocationList: list, Source: "list.crl", Revoked: revoked})
+	}
 }
 
 var none = []string{}
@@ -111,6 +146,9 @@ func judgeSetup(s setup) Verdict {
 	q := &Question{Request: r, Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now}
 	if s.skew != 0 {
 		q.ServerClock, q.ServerSkew = true, s.skew
+	}
+	if s.question != nil {
+		s.question(q, p)
 	}
 	return Evaluate(q)[0]
 }
@@ -169,6 +207,29 @@ func TestChecks(t *testing.T) {
 		{"clock.skew", setup{skew: 2 * time.Hour}, Pass, "+7200 seconds"},
 		{"clock.skew", setup{leaf: "expired", skew: -25 * time.Hour}, Fail, "-90000 seconds: is valid only by the server's clock"},
 		{"clock.skew", setup{leaf: "good", skew: 400 * 24 * time.Hour}, Fail, "is valid only by the local clock"},
+		{"revocation.revoked", setup{}, NotApplicable, ""},
+		{"revocation.revoked", setup{question: revoking("Issuing")}, Pass, "CN=good,O=Example is not on the list"},
+		{"revocation.revoked", setup{question: revoking("Issuing", "good")}, Fail, "CN=good,O=Example was revoked 2026-06-15T11:00:00Z (keyCompromise), says \"list.crl\""},
+		{"revocation.revoked", setup{question: revoking("Root", "Issuing")}, Fail, "CN=Issuing,O=Example was revoked"},
+		{"revocation.revoked", setup{question: revoking("Stranger")}, Unknown, "no list is from an issuer"},
+		{"revocation.revoked", setup{question: revoking("Old"), chain: []string{"Issuing<Old"}, authorities: []string{"Old"}}, Warn, "was to be replaced by 2026-06-15T11:00:00Z"},
+		{"revocation.revoked", setup{question: revoking("Old"), chain: []string{"Issuing<Old"}}, Warn, "no key at hand made the signature"},
+		{"revocation.revoked", setup{question: func(q *Question, p *certtest.PKI) {
+			q.Statements = []*certstore.Statement{{Certificate: p.Cert("good"), Source: "http://ocsp", Status: certstore.Revoked, RevokedAt: certtest.Now}}
+		}}, Fail, "was revoked 2026-06-15T12:00:00Z, says \"http://ocsp\""},
+		{"revocation.revoked", setup{question: func(q *Question, p *certtest.PKI) {
+			q.Statements = []*certstore.Statement{{Certificate: p.Cert("good"), Status: certstore.StatusUnknown, Err: errors.New("no answer")}}
+		}}, Warn, "no answer"},
+		{"path.renamed", setup{}, Pass, ""},
+		{"path.renamed", setup{leaf: "direct", chain: none, authorities: []string{"renamed root"}, named: []string{"renamed root"}}, Fail, "that key belongs to CN=Renamed,O=Example"},
+		{"path.renamed", setup{identity: noLeaf}, Unknown, ""},
+		{"chain.twins", setup{}, NotApplicable, ""},
+		{"chain.twins", setup{chain: []string{"Issuing", "Issuing<Old"}, authorities: []string{"Root", "Old"}}, Pass, ""},
+		{"chain.twins", setup{chain: []string{"Issuing<Old", "Issuing"}, authorities: []string{"Root", "Old"}}, Warn, "comes first as signed by CN=Old,O=Example"},
+		{"chain.key-identifier", setup{}, Pass, ""},
+		{"chain.key-identifier", setup{leaf: "hint"}, Warn, "points to serial 1234"},
+		{"chain.key-identifier", setup{identity: noLeaf}, Unknown, ""},
+		{"strength.signature", setup{identity: change(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.MD5WithRSA })}, Fail, "MD5-RSA"},
 		{"usage.extended-key-usage", setup{}, Pass, ""},
 		{"usage.extended-key-usage", setup{leaf: "server"}, Fail, "without clientAuth"},
 		{"usage.extended-key-usage", setup{leaf: "restricted", chain: []string{"Restricted"}}, Fail, "CN=Restricted,O=Example has an extendedKeyUsage without clientAuth"},
@@ -300,6 +361,7 @@ func TestNamedCAs(t *testing.T) {
 		{"both twins in the bundle", setup{chain: []string{"Issuing<Old", "Issuing"}}, Reached, Presented},
 		{"name only", setup{authorities: none}, NameOnly, Presented},
 		{"re-keyed", setup{leaf: "rekeyed", chain: none}, NearMiss, Presented},
+		{"renamed", setup{leaf: "direct", chain: none, authorities: []string{"renamed root"}, named: []string{"renamed root"}}, NearMiss, Presented},
 		{"another encoding", setup{leaf: "latin", chain: none, named: []string{"utf8"}, authorities: []string{"printable"}}, Reached, Presented},
 	}
 	for _, tt := range tests {

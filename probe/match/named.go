@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"time"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
@@ -17,6 +18,8 @@ type NamedCA struct {
 	// Path leads from the leaf to the named CA, or as far as it goes. Nil for
 	// Unreachable.
 	Path *chain.Path
+	// Others are further paths that hold, up to maxOthers.
+	Others []*chain.Path
 	// Missing are the certificates of the path that the identity does not hold
 	// and a server that knows only the named CA needs.
 	Missing []*chain.Certificate
@@ -82,15 +85,25 @@ func newNameList(q *Question) *nameList {
 	return l
 }
 
+// maxOthers is how many more paths than the best one a named CA keeps.
+const maxOthers = 7
+
 // reach finds the best result for each named CA that any path touches.
 func (l *nameList) reach(j *judgement) []NamedCA {
 	best := make(map[int]NamedCA)
 	offer := func(key string, n NamedCA) {
 		for _, index := range l.byKey[key] {
 			n.Index = index
-			if have, ok := best[index]; !ok || n.rank() < have.rank() {
-				best[index] = n
+			have, ok := best[index]
+			better, worse := n, have
+			if ok && n.rank() >= have.rank() {
+				better, worse = have, n
 			}
+			if ok {
+				better.Others = append(have.Others[:len(have.Others):len(have.Others)], worse.alternative(better.Path)...)
+				better.Others = better.Others[:min(len(better.Others), maxOthers)]
+			}
+			best[index] = better
 		}
 	}
 	for p := range j.search.Paths {
@@ -114,43 +127,93 @@ func (l *nameList) reach(j *judgement) []NamedCA {
 	return named
 }
 
+// alternative returns the path if it holds and is another one than the best.
+func (n *NamedCA) alternative(best *chain.Path) []*chain.Path {
+	same := func(a, b *chain.Certificate) bool { return a.Certificate.Equal(b.Certificate) }
+	if n.Result != Reached || slices.EqualFunc(n.Path.Certificates, best.Certificates, same) {
+		return nil
+	}
+	return []*chain.Path{n.Path}
+}
+
+// Until returns when the path to the named CA ends first, and the certificate
+// that ends it. The certificate is nil without a path.
+func (n *NamedCA) Until() (time.Time, *chain.Certificate) {
+	var first *chain.Certificate
+	if n.Path != nil {
+		for _, c := range n.Path.Certificates {
+			if first == nil || c.NotAfter.Before(first.NotAfter) {
+				first = c
+			}
+		}
+	}
+	if first == nil {
+		return time.Time{}, nil
+	}
+	return first.NotAfter, first
+}
+
 // rank orders results: what needs least comes first.
 func (n *NamedCA) rank() int {
 	switch {
-	case n.Result == Reached && n.Via == Presented:
-		return 0
+	case n.Result == Reached && len(n.Path.Breaks) > 0: // a weak signature
+		return 50 + len(n.Missing)
 	case n.Result == Reached:
 		return len(n.Missing)
 	case n.Result == NameOnly && len(n.Missing) == 0:
 		return 100
 	case n.Result == NameOnly:
 		return 100 + len(n.Missing)
+	case n.Result == UnknownCA:
+		return 200
 	default:
-		return 200 + len(n.Path.Breaks)
+		return 300 + len(n.Path.Breaks)
 	}
 }
 
-// at judges the path up to the certificate of the named CA at the index.
+// at judges the path up to the certificate of the named CA at the index. A weak
+// signature is a matter of its own: whether a server takes it is its choice.
 func (j *judgement) at(path *chain.Path, index int) NamedCA {
-	part := &chain.Path{Certificates: path.Certificates[:index+1]}
-	for _, b := range path.Breaks {
-		if b.Index < index || b.Index == index && b.Reason != chain.Signature {
-			part.Breaks = append(part.Breaks, b)
-		}
-	}
-	n := NamedCA{Result: Reached, Path: part}
+	part := path.UpTo(index)
+	n := NamedCA{Result: Reached, Path: &part}
 	j.sources(&n, index)
-	if len(part.Breaks) > 0 {
-		b := part.Breaks[0]
-		n.Result = NearMiss
-		n.Detail = fmt.Sprintf("the path breaks at %s: %s, %s", subject(path.Certificates[b.Index]), b.Reason, b.Detail)
-		n.Remedy = "replace " + describe(path.Certificates[b.Index])
-		if b.Reason == chain.Signature {
-			n.Remedy = fmt.Sprintf("get %s issued by the present key of %s, or let the server trust the former one",
-				subject(path.Certificates[b.Index]), subject(path.Certificates[b.Index+1]))
+	for _, b := range part.Breaks {
+		switch b.Reason {
+		case chain.Weak:
+			if n.Detail == "" {
+				n.Detail = fmt.Sprintf("%s is %s", subject(part.Certificates[b.Index]), b.Detail)
+			}
+			continue
+		case chain.Unverified:
+			n.Result = UnknownCA
+		default:
+			n.Result = NearMiss
 		}
+		n.Detail = fmt.Sprintf("the path breaks at %s: %s, %s", subject(part.Certificates[b.Index]), b.Reason, b.Detail)
+		n.Remedy = remedy(&part, b)
+		break
 	}
 	return n
+}
+
+// remedy says what mends a break.
+func remedy(p *chain.Path, b chain.Break) string {
+	at := p.Certificates[b.Index]
+	switch b.Reason {
+	case chain.Signature:
+		return fmt.Sprintf("get %s issued by the present key of %s, or let the server trust the former one", subject(at), subject(p.Certificates[b.Index+1]))
+	case chain.OtherName:
+		return fmt.Sprintf("get %s issued under the name %s, or let the server name and trust %s", subject(at), subject(p.Certificates[b.Index+1]), certstore.NameString(at.RawIssuer))
+	case chain.Unverified:
+		return "verify it with a program that knows the algorithm"
+	case chain.Names:
+		return fmt.Sprintf("use names that %s allows, or have another CA issue the certificate", subject(at))
+	case chain.Length:
+		return "have the certificate issued nearer to " + subject(at) + ", or that one issued with a larger pathLenConstraint"
+	case chain.NotYetValid:
+		return "wait, or set the clock right"
+	}
+	return "have " + describe(at) + " issued again without this defect"
 }
 
 // nameOnly is the result for the issuer of a path's top, which is not at hand.
@@ -158,9 +221,13 @@ func (j *judgement) nameOnly(path *chain.Path, last int) NamedCA {
 	n := NamedCA{Result: NameOnly, Path: path, Detail: "the issuer has this name, and its certificate is not at hand to verify the signature",
 		Remedy: "give the CA's certificate with --authorities to prove it"}
 	j.sources(&n, last+1)
-	if len(path.Breaks) > 0 {
-		n.Result = NearMiss
-		n.Detail = fmt.Sprintf("the path breaks at %s: %s", subject(path.Certificates[path.Breaks[0].Index]), path.Breaks[0].Reason)
+	for _, b := range path.Breaks {
+		if b.Reason != chain.Weak {
+			n.Result = NearMiss
+			n.Detail = fmt.Sprintf("the path breaks at %s: %s, %s", subject(path.Certificates[b.Index]), b.Reason, b.Detail)
+			n.Remedy = remedy(path, b)
+			break
+		}
 	}
 	return n
 }
@@ -169,26 +236,38 @@ func (j *judgement) nameOnly(path *chain.Path, last int) NamedCA {
 // whether a twin of something it holds takes part.
 func (j *judgement) sources(n *NamedCA, index int) {
 	n.Via = Presented
+	var replaced *certificate // a certificate of the bundle that an issued-again one stands in for
 	for _, c := range n.Path.Certificates[1:max(1, min(index, len(n.Path.Certificates)))] {
 		if slices.ContainsFunc(j.identity.Chain, c.Certificate.Equal) {
 			continue
 		}
 		n.Missing = append(n.Missing, c)
-		if slices.ContainsFunc(j.identity.Chain, func(have *certificate) bool { return j.Graph.Twins(have, c.Certificate) }) {
-			n.Via = CrossSigned
-		} else if n.Via == Presented {
+		if n.Via == Presented {
 			n.Via = Local
 		}
+		for _, have := range j.identity.Chain {
+			switch j.Graph.Kinship(have, c.Certificate) {
+			case chain.CrossSigned:
+				n.Via = CrossSigned
+			case chain.Reissued:
+				replaced = have
+			}
+		}
 	}
-	if len(n.Missing) > 0 {
+	if len(n.Missing) == 0 {
+		return
+	}
+	switch {
+	case n.Via == CrossSigned:
+		// OpenSSL's servers follow the first twin that was sent.
+		n.Remedy = "put " + describe(n.Missing[0]) + ", into the bundle, before or in place of the certificate with the same subject and key"
+	case replaced != nil:
+		n.Remedy = fmt.Sprintf("replace the one that ends %s by %s", replaced.NotAfter.UTC().Format(time.DateOnly), describe(n.Missing[0]))
+	default:
 		n.Remedy = "append " + describe(n.Missing[0])
-		if n.Via == CrossSigned {
-			// OpenSSL's servers follow the first twin that was sent.
-			n.Remedy = "put " + describe(n.Missing[0]) + ", into the bundle, before or in place of the certificate with the same subject and key"
-		}
-		for _, c := range n.Missing[1:] {
-			n.Remedy += ", then " + describe(c)
-		}
+	}
+	for _, c := range n.Missing[1:] {
+		n.Remedy += ", then " + describe(c)
 	}
 }
 

@@ -1,0 +1,343 @@
+package chain
+
+import (
+	"bytes"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"mtlsprobe/certstore"
+
+	"golang.org/x/crypto/cryptobyte"
+	casn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// A nameKind is the tag of a GeneralName (RFC 5280, Section 4.2.1.6).
+type nameKind uint8
+
+// The kinds of names that constraints are judged for.
+const (
+	mailName      nameKind = 1
+	dnsName       nameKind = 2
+	directoryName nameKind = 4
+	uriName       nameKind = 6
+	addressName   nameKind = 7
+)
+
+// maxComparisons bounds the work on one pair of certificates: names of one kind
+// times constraints on it. BoringSSL has the same bound.
+const maxComparisons = 1 << 20
+
+// A generalName is a name of a certificate or the base of a subtree.
+type generalName struct {
+	kind  nameKind
+	value []byte   // content of the GeneralName; for directoryName the DER of the Name
+	rdns  []string // of a directoryName, as keys; nil if it cannot be decoded
+}
+
+func directory(der []byte) generalName {
+	n := generalName{kind: directoryName, value: der}
+	if name, err := certstore.ParseName(der); err == nil {
+		n.rdns = name.RDNKeys()
+	}
+	return n
+}
+
+func (n generalName) String() string {
+	switch n.kind {
+	case directoryName:
+		return certstore.NameString(n.value)
+	case addressName:
+		if address, ok := netip.AddrFromSlice(n.value); ok && len(n.value) == 4 {
+			return address.String()
+		}
+		half := len(n.value) / 2 // an IPv6 address has the length of nothing else
+		address, ok := netip.AddrFromSlice(n.value[:half])
+		mask, _ := netip.AddrFromSlice(n.value[half:])
+		if !ok || len(n.value) == 16 {
+			address, _ = netip.AddrFromSlice(n.value)
+			return address.String()
+		}
+		return address.String() + "/" + mask.String()
+	case mailName, dnsName, uriName:
+		return fmt.Sprintf("%q", n.value)
+	}
+	return fmt.Sprintf("name of kind [%d]", n.kind)
+}
+
+// limits are a certificate's name constraints (RFC 5280, Section 4.2.1.10).
+type limits struct {
+	permitted, excluded []generalName
+	critical            bool
+	err                 error // the extension cannot be read
+}
+
+var noLimits = &limits{}
+
+// nameLimits decodes the certificate's name constraints once.
+func (c *Certificate) nameLimits() *limits {
+	if c.limits != nil {
+		return c.limits
+	}
+	c.limits = noLimits
+	for _, e := range c.Extensions {
+		if e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 30}) {
+			c.limits = parseLimits(e.Value)
+			c.limits.critical = e.Critical
+		}
+	}
+	return c.limits
+}
+
+func parseLimits(der []byte) *limits {
+	var l limits
+	s := cryptobyte.String(der)
+	var outer, permitted, excluded cryptobyte.String
+	var has bool
+	if !s.ReadASN1(&outer, casn1.SEQUENCE) || !s.Empty() ||
+		!outer.ReadOptionalASN1(&permitted, &has, casn1.Tag(0).ContextSpecific().Constructed()) ||
+		!outer.ReadOptionalASN1(&excluded, &has, casn1.Tag(1).ContextSpecific().Constructed()) || !outer.Empty() {
+		return &limits{err: errors.New("the nameConstraints extension cannot be decoded")}
+	}
+	for _, side := range []struct {
+		from cryptobyte.String
+		into *[]generalName
+	}{{permitted, &l.permitted}, {excluded, &l.excluded}} {
+		for !side.from.Empty() {
+			var subtree cryptobyte.String
+			if !side.from.ReadASN1(&subtree, casn1.SEQUENCE) {
+				return &limits{err: errors.New("a subtree of nameConstraints cannot be decoded")}
+			}
+			base, ok := readGeneralName(&subtree)
+			if !ok {
+				return &limits{err: errors.New("the base of a subtree of nameConstraints cannot be decoded")}
+			}
+			*side.into = append(*side.into, base) // minimum and maximum are always 0 and absent
+		}
+	}
+	return &l
+}
+
+func readGeneralName(s *cryptobyte.String) (generalName, bool) {
+	var content cryptobyte.String
+	var tag casn1.Tag
+	if !s.ReadAnyASN1(&content, &tag) || tag&0xc0 != 0x80 {
+		return generalName{}, false
+	}
+	n := generalName{kind: nameKind(tag & 0x1f), value: content}
+	if n.kind == directoryName {
+		var name cryptobyte.String // the CHOICE of Name makes the tag explicit
+		if !content.ReadASN1Element(&name, casn1.SEQUENCE) || !content.Empty() {
+			return generalName{}, false
+		}
+		return directory(name), true
+	}
+	return n, true
+}
+
+// excludes returns a sentence for each certificate from the step down to the
+// leaf that has a name outside the limits.
+func (l *limits) excludes(s *step) []string {
+	if l.err != nil {
+		return []string{l.err.Error()}
+	}
+	if len(l.permitted) == 0 && len(l.excluded) == 0 {
+		return nil
+	}
+	var details []string
+	for ; s != nil; s = s.below {
+		if s.below != nil && s.cert.node != nil && s.cert.issuer == s.cert.node.subject {
+			continue // a self-issued CA certificate is exempt
+		}
+		if detail := l.violation(s.cert); detail != "" {
+			details = append(details, detail)
+		}
+	}
+	return details
+}
+
+// violation says which name of the certificate the limits do not allow.
+func (l *limits) violation(c *Certificate) string {
+	names, err := namesOf(c)
+	if err != nil {
+		return fmt.Sprintf("%s: %v", certstore.NameString(c.RawSubject), err)
+	}
+	if l.comparisons(names) > maxComparisons {
+		return fmt.Sprintf("%s: %d names under %d constraints are too many to compare", certstore.NameString(c.RawSubject), len(names), len(l.permitted)+len(l.excluded))
+	}
+	for _, name := range names {
+		if name.malformed() && l.concerns(name.kind) {
+			return fmt.Sprintf("%v is malformed, so that no constraint can be judged", name)
+		}
+		for _, base := range l.excluded {
+			if base.kind != name.kind {
+				continue
+			}
+			if in, known := name.within(base); in || !known && l.critical || name.wildcardMeets(base) {
+				return fmt.Sprintf("%v lies in the excluded subtree %v", name, base)
+			}
+		}
+		constrained, permitted := false, false
+		for _, base := range l.permitted {
+			if base.kind != name.kind {
+				continue
+			}
+			in, known := name.within(base)
+			constrained, permitted = constrained || known || l.critical, permitted || in
+		}
+		if constrained && !permitted {
+			return fmt.Sprintf("%v lies in no permitted subtree", name)
+		}
+	}
+	return ""
+}
+
+// comparisons counts names times constraints of the kind that has most.
+func (l *limits) comparisons(names []generalName) int {
+	constraints, work := make(map[nameKind]int), make(map[nameKind]int)
+	for _, base := range slices.Concat(l.permitted, l.excluded) {
+		constraints[base.kind]++
+	}
+	most := 0
+	for _, name := range names {
+		work[name.kind] += constraints[name.kind]
+		most = max(most, work[name.kind])
+	}
+	return most
+}
+
+func (l *limits) concerns(kind nameKind) bool {
+	is := func(n generalName) bool { return n.kind == kind }
+	return slices.ContainsFunc(l.permitted, is) || slices.ContainsFunc(l.excluded, is)
+}
+
+// malformed reports whether the name is none of its kind: a host with an empty
+// label, or a mail address with several unquoted at signs.
+func (n generalName) malformed() bool {
+	text := string(n.value)
+	switch n.kind {
+	case dnsName:
+		return strings.HasPrefix(text, ".") || strings.Contains(text, "..")
+	case mailName:
+		return !strings.Contains(text, "@") || !strings.Contains(text, `"`) && strings.Count(text, "@") > 1
+	}
+	return false
+}
+
+// wildcardMeets reports whether a wildcard host stands for the excluded one.
+func (n generalName) wildcardMeets(base generalName) bool {
+	parent, wildcard := strings.CutPrefix(strings.ToLower(string(n.value)), "*.")
+	_, above, _ := strings.Cut(strings.ToLower(string(base.value)), ".")
+	return n.kind == dnsName && wildcard && above == parent
+}
+
+// namesOf returns every name of a certificate that constraints apply to: its
+// subject, the alternative names, and, without any alternative mail address, the
+// address in the subject (RFC 5280, Section 4.2.1.10).
+func namesOf(c *Certificate) ([]generalName, error) {
+	subject, err := certstore.ParseName(c.RawSubject)
+	if err != nil {
+		return nil, err
+	}
+	var names []generalName
+	if len(subject.RDNs) > 0 {
+		names = append(names, directory(c.RawSubject))
+	}
+	hasMail := false
+	for _, e := range c.Extensions {
+		if !e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 17}) {
+			continue
+		}
+		s := cryptobyte.String(e.Value)
+		var list cryptobyte.String
+		if !s.ReadASN1(&list, casn1.SEQUENCE) {
+			return nil, errors.New("subjectAltName cannot be decoded")
+		}
+		for !list.Empty() {
+			name, ok := readGeneralName(&list)
+			if !ok {
+				return nil, errors.New("a subjectAltName cannot be decoded")
+			}
+			hasMail = hasMail || name.kind == mailName
+			names = append(names, name)
+		}
+	}
+	for _, rdn := range subject.RDNs {
+		for _, a := range rdn {
+			if a.OID == "1.2.840.113549.1.9.1" && a.IsText && !hasMail {
+				names = append(names, generalName{kind: mailName, value: []byte(a.Value)})
+			}
+		}
+	}
+	return names, nil
+}
+
+// within reports whether the name lies in the subtree of a base of its kind.
+// known is false for kinds of names that are not judged.
+func (n generalName) within(base generalName) (in, known bool) {
+	switch n.kind {
+	case directoryName:
+		if n.rdns == nil || base.rdns == nil || len(n.rdns) < len(base.rdns) {
+			return false, true
+		}
+		return slices.Equal(n.rdns[:len(base.rdns)], base.rdns), true
+	case dnsName:
+		return hostWithin(string(n.value), string(base.value), true), true
+	case mailName:
+		return mailWithin(string(n.value), string(base.value)), true
+	case uriName:
+		u, err := url.Parse(string(n.value))
+		if err != nil || u.Hostname() == "" {
+			return false, true
+		}
+		if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+			return false, true // constraints on URIs speak of host names only
+		}
+		return hostWithin(u.Hostname(), string(base.value), false), true
+	case addressName:
+		return addressWithin(n.value, base.value), true
+	}
+	return false, false
+}
+
+// hostWithin compares host names. A base with a leading dot stands for the
+// hosts below it; one without for itself and, if below is set, those below it.
+func hostWithin(host, base string, below bool) bool {
+	host, base = strings.ToLower(strings.TrimSuffix(host, ".")), strings.ToLower(base)
+	switch {
+	case base == "":
+		return true
+	case strings.HasPrefix(base, "."):
+		return strings.HasSuffix(host, base) && len(host) > len(base)
+	}
+	return host == base || below && strings.HasSuffix(host, "."+base)
+}
+
+// mailWithin compares mail addresses: the base is an address, a host, or with a
+// leading dot the hosts below it. The local part counts with its case.
+func mailWithin(address, base string) bool {
+	at := strings.LastIndexByte(address, '@')
+	if at < 0 {
+		return false
+	}
+	if baseAt := strings.LastIndexByte(base, '@'); baseAt >= 0 {
+		return address[:at] == base[:baseAt] && strings.EqualFold(address[at+1:], base[baseAt+1:])
+	}
+	return hostWithin(address[at+1:], base, false)
+}
+
+// addressWithin compares an address with a base of address and mask.
+func addressWithin(address, base []byte) bool {
+	if len(base) != 2*len(address) || len(address) != 4 && len(address) != 16 {
+		return false
+	}
+	masked := make([]byte, len(address))
+	for i := range masked {
+		masked[i] = address[i] & base[len(address)+i]
+	}
+	return bytes.Equal(masked, base[:len(address)])
+}
