@@ -19,7 +19,9 @@ var rooms = map[string][]string{
 	"probe/protocol":     {},
 	"probe/probetest":    {},
 	"probe":              {"probe/wire", "probe/protocol"},
-	"certstore":          {},
+	"certstore/pbe":      {},
+	"certstore/pfx":      {"certstore/pbe"},
+	"certstore":          {"certstore/pbe", "certstore/pfx"},
 	"certstore/certtest": {},
 	"certstore/chain":    {"certstore"},
 	"probe/match":        {"probe/wire", "certstore", "certstore/chain"},
@@ -30,7 +32,7 @@ var rooms = map[string][]string{
 
 // modules lists who may import what from elsewhere, by file or by package.
 var modules = map[string][]string{
-	"golang.org/x/crypto":                {"probe/wire", "certstore", "certstore/chain"},
+	"golang.org/x/crypto":                {"probe/wire", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx"},
 	"golang.org/x/text":                  {"certstore"},
 	"golang.org/x/sync":                  {"certstore"},
 	"golang.org/x/term":                  {"cmd"},

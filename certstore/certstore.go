@@ -28,6 +28,10 @@ type Identity struct {
 	Label string
 	// Source is the file that holds the certificate.
 	Source string
+	// FriendlyName is the one stored beside it; empty for most.
+	FriendlyName string
+	// Container says what the file is made of; nil where there is nothing to say.
+	Container *Container
 	// Leaf is nil when nothing could be read: a locked or unreadable container.
 	Leaf *x509.Certificate
 	// Chain is what is stored beside the leaf, in stored order, without the leaf.

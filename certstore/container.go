@@ -12,12 +12,15 @@ import (
 
 // A contents is what one file holds.
 type contents struct {
-	file     *file
-	certs    []*x509.Certificate // in stored order, each once
-	keys     []crypto.Signer
-	locked   []string // for each key that no password opened: what it is
-	sealed   string   // not empty: the whole container is locked, and why
-	problems []error  // what is there and could not be used
+	file      *file
+	certs     []*x509.Certificate // in stored order, each once
+	keys      []crypto.Signer
+	locked    []string          // for each key that no password opened: what it is
+	sealed    string            // not empty: the whole container is locked, and why
+	friendly  map[string]string // names of certificates by their DER
+	keyName   string            // of the only key
+	container *Container
+	problems  []error // what is there and could not be used
 }
 
 func (c *contents) empty() bool {

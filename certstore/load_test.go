@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/pfx"
 
 	"github.com/google/go-cmp/cmp"
 	"software.sslmate.com/src/go-pkcs12"
@@ -297,6 +298,8 @@ func TestOpenSSLKeys(t *testing.T) {
 		{"pkcs8", "-topk8"},
 		{"pkcs8", "-topk8", "-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA512"},
 		{"pkcs8", "-topk8", "-v2", "des3", "-v2prf", "hmacWithSHA1"},
+		{"pkcs8", "-topk8", "-v1", "PBE-SHA1-3DES"},
+		{"pkcs8", "-topk8", "-scrypt"},
 		{"ec", "-aes256"},
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
@@ -322,17 +325,19 @@ func TestOpenSSLKeys(t *testing.T) {
 // A key derivation beyond the limit is seen before it begins.
 func TestIterationsLimit(t *testing.T) {
 	p := testPKI()
-	data, err := pkcs12.Modern.WithIterations(2048).Encode(p.Key("client"), p.Cert("client"), nil, "x")
+	data, err := pkcs12.Modern.WithIterations(70_000).Encode(p.Key("client"), p.Cert("client"), nil, "x")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := iterations(data, 0); got != 2048 {
-		t.Errorf("iterations = %d, want 2048", got)
+	// The counts become 0x7fffff... the same length, so still well formed.
+	huge := bytes.ReplaceAll(data, []byte{0x02, 0x03, 0x01, 0x11, 0x70}, []byte{0x02, 0x03, 0x7f, 0xff, 0xff})
+	if bytes.Equal(huge, data) {
+		t.Fatal("no count was found")
 	}
-	// The counts become 0x7fff: the same length, so still well formed.
-	huge := bytes.Replace(data, []byte{0x02, 0x02, 0x08, 0x00}, []byte{0x02, 0x02, 0x7f, 0xff}, -1)
-	if got := iterations(huge, 0); got != 0x7fff {
-		t.Errorf("iterations = %d, want %d", got, 0x7fff)
+	t.Chdir(writeFiles(t, map[string][]byte{"a.p12": bytes.ReplaceAll(data, []byte{0x02, 0x03, 0x01, 0x11, 0x70}, []byte{0x02, 0x03, 0x4c, 0x4b, 0x40})}))
+	_, err = Load(t.Context(), &Options{Passwords: []string{"x"}}, Source{"a.p12", Candidate})
+	if err == nil || !strings.Contains(err.Error(), "iterations") {
+		t.Errorf("three derivations of five million iterations: %v, want a refusal", err)
 	}
 }
 
@@ -408,7 +413,7 @@ func FuzzOpen(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if iterations(data, 0) > 100_000 {
+		if file, err := pfx.Parse(data); err == nil && file.Work() > 100_000 {
 			return // allowed, but too slow to try here
 		}
 		c, err := (&opener{}).open(t.Context(), &file{path: "fuzz", data: data})

@@ -1,6 +1,7 @@
 package certstore
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/x509"
 	"errors"
@@ -65,7 +66,7 @@ func (p *pairing) pair(h *Holding) {
 			continue
 		}
 		for n, leaf := range leaves {
-			i := &Identity{Label: label(c.file.path, n, len(leaves)), Source: c.file.path, Leaf: leaf}
+			i := &Identity{Label: label(c.file.path, n, len(leaves)), Source: c.file.path, Leaf: leaf, Container: c.container, FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyName)}
 			for _, other := range c.certs {
 				if other != leaf && (p.key(other) == nil || other.IsCA) {
 					i.Chain = append(i.Chain, other)
@@ -127,7 +128,7 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 	switch {
 	case c.sealed != "":
 		h.Identities = append(h.Identities, &Identity{
-			Label: label(c.file.path, 0, 1), Source: c.file.path,
+			Label: label(c.file.path, 0, 1), Source: c.file.path, Container: c.container,
 			Key: Key{State: Locked, Detail: c.sealed},
 		})
 		h.complain(c.file, WrongPassword, errors.New("is locked: "+c.sealed))

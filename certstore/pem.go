@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"strings"
 
+	"mtlsprobe/certstore/pbe"
+
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -92,7 +94,7 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 func (o *opener) lockedKey(ctx context.Context, c *contents, what string, decrypt func(password string) ([]byte, error)) error {
 	err := o.unlock(ctx, c.file.path, func(password string) error {
 		der, err := decrypt(password)
-		if errors.Is(err, x509.IncorrectPasswordError) || errors.Is(err, errWrongPassword) {
+		if errors.Is(err, x509.IncorrectPasswordError) || errors.Is(err, pbe.ErrPassword) {
 			return errWrongPassword
 		}
 		if err != nil {

@@ -6,15 +6,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"time"
 
-	"golang.org/x/crypto/cryptobyte"
-	"golang.org/x/crypto/cryptobyte/asn1"
+	"mtlsprobe/certstore/pfx"
+
 	"software.sslmate.com/src/go-pkcs12"
 )
-
-// maxIterations bounds a key derivation. OpenSSL's default is 2,048 and common
-// advice ends at a million; ten million take some seconds.
-const maxIterations = 10_000_000
 
 // isPKCS12 sees the start of a PFX: SEQUENCE { INTEGER 3, … (RFC 7292,
 // Section 4). The end may be cut off, or be in BER.
@@ -34,96 +31,206 @@ func indexOf(data, part []byte) int {
 // pkcs12 reads a PFX. Which certificate is the leaf is not decided here: it is
 // the one that the key belongs to, not the first one.
 func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
-	s := cryptobyte.String(data)
-	var pfx cryptobyte.String
-	if data[1] == 0x80 {
-		return errors.New("is PKCS#12 in BER with indefinite lengths, which this program cannot read: write it again with openssl pkcs12")
+	file, err := pfx.Parse(data)
+	if err != nil {
+		return fmt.Errorf("is a PKCS#12 file that cannot be read: %w", err)
 	}
-	if !s.ReadASN1Element(&pfx, asn1.SEQUENCE) {
-		return fmt.Errorf("is a PKCS#12 file that was cut off: %d bytes came", len(data))
-	}
-	if n := iterations(pfx, 0); n > maxIterations {
-		return fmt.Errorf("is a PKCS#12 file that demands %d iterations to derive a key; the limit is %d", n, maxIterations)
-	}
-	err := o.unlock(ctx, c.file.path, func(password string) error {
-		key, leaf, chain, err := pkcs12.DecodeChain(pfx, password)
-		switch {
-		case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
+	c.container = describePFX(file)
+	err = o.unlock(ctx, c.file.path, func(password string) error {
+		if c.library(ctx, data, password) == nil {
+			c.names(file)
+			return nil
+		}
+		opened, err := pfx.Open(data, password)
+		if errors.Is(err, pfx.ErrPassword) {
 			return errWrongPassword
-		case err != nil:
-			return o.trustStore(c, pfx, password, err)
 		}
-		c.certs = append([]*x509.Certificate{leaf}, chain...)
-		signer, ok := key.(crypto.Signer)
-		if !ok {
-			return fmt.Errorf("holds a key of type %T, which cannot sign", key)
+		if err != nil {
+			return fmt.Errorf("is a PKCS#12 file that cannot be read: %w", err)
 		}
-		c.keys = []crypto.Signer{signer}
+		c.bags(opened)
+		c.names(opened)
 		return nil
 	})
 	if errors.Is(err, errWrongPassword) {
 		c.sealed = "PKCS#12: " + o.whyLocked()
 		return nil
 	}
+	if err == nil && c.empty() && len(c.problems) > 0 {
+		return fmt.Errorf("is a PKCS#12 file that holds nothing usable: %w", errors.Unwrap(c.problems[0]))
+	}
 	return err
 }
 
-// trustStore reads a PFX that holds certificates only, after reading it as one
-// with a key has failed with cause.
-func (o *opener) trustStore(c *contents, pfx []byte, password string, cause error) error {
-	certs, err := pkcs12.DecodeTrustStore(pfx, password)
-	if err != nil || len(certs) == 0 {
-		return fmt.Errorf("is a PKCS#12 file that this program cannot read: %w", cause)
+// libraryTimeout bounds go-pkcs12, which knows no limit on the iterations that
+// a file hides under its encryption.
+const libraryTimeout = 15 * time.Second
+
+// library reads what go-pkcs12 reads: one key with its chain, in DER.
+func (c *contents) library(ctx context.Context, data []byte, password string) error {
+	type result struct {
+		key   any
+		certs []*x509.Certificate
+		err   error
 	}
-	c.certs = certs
+	ctx, cancel := context.WithTimeout(ctx, libraryTimeout)
+	defer cancel()
+	done := make(chan result, 1)
+	go func() {
+		key, leaf, chain, err := pkcs12.DecodeChain(data, password)
+		done <- result{key, append([]*x509.Certificate{leaf}, chain...), err}
+	}()
+	var r result
+	select {
+	case r = <-done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if r.err != nil {
+		return r.err
+	}
+	signer, ok := r.key.(crypto.Signer)
+	if !ok {
+		return fmt.Errorf("a key of type %T, which cannot sign", r.key)
+	}
+	for _, cert := range r.certs {
+		c.addCert(cert.Raw, "")
+	}
+	c.keys = append(c.keys, signer)
 	return nil
 }
 
-// EncodePKCS12 writes the identity as a PFX that OpenSSL 3 and current systems
-// read: AES-256 and SHA-256. It needs a leaf and a usable key.
-func EncodePKCS12(i *Identity, password string) ([]byte, error) {
+// bags takes over where go-pkcs12 stops: several keys, none, or one that is of
+// no use beside good ones.
+func (c *contents) bags(file *pfx.File) {
+	for n, b := range file.Bags {
+		place := fmt.Sprintf("bag %d, %s", n+1, b.Kind)
+		switch {
+		case b.Err != nil && b.Kind == pfx.KeyBag:
+			c.locked = append(c.locked, fmt.Sprintf("%s in %s: %v", place, quote(c.file.path), b.Err))
+		case b.Err != nil:
+			c.problem(place, b.Err)
+		case b.Kind == pfx.CertBag:
+			c.addCert(b.DER, place)
+		case b.Kind == pfx.KeyBag:
+			key, err := parseKey(b.DER)
+			if err != nil {
+				c.problem(place, err)
+				continue
+			}
+			c.keys = append(c.keys, key)
+		}
+	}
+}
+
+// names remembers the friendly names, of certificates and, by the local key ID,
+// of the keys that belong to them.
+func (c *contents) names(file *pfx.File) {
+	c.friendly = make(map[string]string)
+	keyName := ""
+	for _, b := range file.Bags {
+		if b.FriendlyName == "" {
+			continue
+		}
+		switch b.Kind {
+		case pfx.CertBag:
+			c.friendly[string(b.DER)] = b.FriendlyName
+		case pfx.KeyBag:
+			keyName = b.FriendlyName
+		}
+	}
+	if len(c.keys) == 1 {
+		c.keyName = keyName
+	}
+}
+
+// A Container says what a file with identities is made of.
+type Container struct {
+	// Format is its kind, as in "PKCS#12".
+	Format string
+	// Integrity says how it is protected against change.
+	Integrity string
+	// Parts say, for each bag or entry, what it is and how it is encrypted.
+	Parts []string
+	// Readers say which programs read it, and which do not.
+	Readers []string
+}
+
+// describePFX words the structure of a file. The programs are judged by what
+// their documentation and sources say: OpenSSL 3 has RC2, RC4 and DES only in its
+// legacy provider; Java reads PBES2 and HMAC-SHA-256 from 8u301 on (JDK-8076190);
+// Windows reads AES from 10 1709 and Server 2019 on; macOS from 15 on.
+func describePFX(file *pfx.File) *Container {
+	c := &Container{Format: "PKCS#12", Integrity: file.Integrity}
+	if file.BER {
+		c.Format += " in BER"
+	}
+	legacy, modern := false, false
+	for _, b := range file.Bags {
+		text := string(b.Kind)
+		if b.FriendlyName != "" {
+			text = fmt.Sprintf("%s %q", text, b.FriendlyName)
+		}
+		if b.Encryption != "" {
+			text += ", " + b.Encryption
+			if b.Encryption[:5] == "PBES2" {
+				modern = true
+			}
+		} else {
+			text += ", not encrypted"
+		}
+		legacy = legacy || weakForOpenSSL3(b.Encryption)
+		c.Parts = append(c.Parts, text)
+	}
+	if legacy {
+		c.Readers = append(c.Readers, "OpenSSL 3 reads it only with -legacy (RC2, RC4 or DES)")
+	} else {
+		c.Readers = append(c.Readers, "OpenSSL 3 reads it")
+	}
+	if modern {
+		c.Readers = append(c.Readers, "Java before 8u301, Windows before 10 1709 and Server 2019, and macOS before 15 do not read it (AES)")
+	} else {
+		c.Readers = append(c.Readers, "old Java, Windows and macOS read it")
+	}
+	if file.BER {
+		c.Readers = append(c.Readers, "programs that insist on DER, such as Go's, do not read it")
+	}
+	return c
+}
+
+// weakForOpenSSL3 reports whether an encryption is one that OpenSSL 3 has moved
+// to its legacy provider.
+func weakForOpenSSL3(encryption string) bool {
+	for _, old := range []string{"RC2", "RC4", " DES", "MD5"} {
+		if indexOf([]byte(encryption), []byte(old)) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// An Encoding says for whom a PKCS#12 file is written.
+type Encoding = pfx.Encoding
+
+// The encodings of PKCS#12.
+const (
+	Modern = pfx.Modern // OpenSSL 3 and current systems: AES-256, SHA-256
+	Legacy = pfx.Legacy // everything: 3DES, SHA-1
+)
+
+// EncodePKCS12 writes the identity as a PFX, with its friendly name. It needs a
+// leaf and a usable key that can be exported.
+func EncodePKCS12(i *Identity, encoding Encoding, password string) ([]byte, error) {
 	if i.Leaf == nil || i.Key.Signer == nil {
 		return nil, errors.New("writing PKCS#12: the identity has no certificate or no usable key")
 	}
-	return pkcs12.Modern.Encode(i.Key.Signer, i.Leaf, i.Chain, password)
-}
-
-// iterations returns the largest iteration count that the DER demands: in every
-// algorithm of PKCS#5 and PKCS#12, and in the MAC, it is an INTEGER right after
-// the salt, an OCTET STRING (RFC 8018, Appendix A; RFC 7292, Section 4). Counts
-// that lie under encryption are not seen.
-func iterations(der []byte, depth int) int64 {
-	const maxDepth = 16
-	if depth > maxDepth {
-		return 0
+	key, err := x509.MarshalPKCS8PrivateKey(i.Key.Signer)
+	if err != nil {
+		return nil, fmt.Errorf("writing PKCS#12: the key cannot be exported: %w", err)
 	}
-	var most int64
-	afterSalt := false
-	for s := cryptobyte.String(der); !s.Empty(); {
-		var element cryptobyte.String
-		var tag asn1.Tag
-		if !s.ReadAnyASN1(&element, &tag) {
-			break
-		}
-		if tag == asn1.INTEGER && afterSalt {
-			most = max(most, saturate(element))
-		}
-		if tag == asn1.OCTET_STRING || tag&0x20 != 0 {
-			most = max(most, iterations(element, depth+1))
-		}
-		afterSalt = tag == asn1.OCTET_STRING
+	certs := [][]byte{i.Leaf.Raw}
+	for _, c := range i.Chain {
+		certs = append(certs, c.Raw)
 	}
-	return most
-}
-
-// saturate reads a non-negative INTEGER; what has more than 63 bits is large enough.
-func saturate(content []byte) int64 {
-	if len(content) > 7 {
-		return 1<<62 - 1
-	}
-	var n int64
-	for _, b := range content {
-		n = n<<8 | int64(b)
-	}
-	return n
+	return pfx.Write(encoding, password, i.FriendlyName, key, certs...)
 }

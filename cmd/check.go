@@ -34,6 +34,7 @@ func newCheck(s *Streams, run func(context.Context, *Streams, *checkOptions) err
 	o.hold.register(c.Flags())
 	o.judge.register(c.Flags())
 	o.output.register(c.Flags())
+	o.output.registerPaths(c.Flags())
 	c.Flags().StringVar(&o.request, "request", "", "what \"mtlsprobe request --save\" wrote, or a JSON report of \"mtlsprobe probe\"")
 	c.Flags().StringArrayVar(&o.namedCAs, "named-ca", nil, "file with the CA certificates that the server will name (repeatable)")
 	return c

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -158,17 +159,24 @@ func (f *judgeFlags) time(s *Streams) (time.Time, error) {
 }
 
 // outputFlags say how to write the report.
-type outputFlags struct{ format, file, color string }
+type outputFlags struct {
+	format, file, color string
+	paths               bool
+}
 
 func (f *outputFlags) register(flags *pflag.FlagSet) {
-	flags.StringVarP(&f.format, "output", "o", "table", "output format: table or json")
+	flags.StringVarP(&f.format, "output", "o", "table", "output format: "+strings.Join(report.Formats(), ", "))
 	flags.StringVar(&f.file, "output-file", "", "write the report to this file")
 	flags.StringVar(&f.color, "color", "auto", "colours: auto, always or never")
 }
 
+func (f *outputFlags) registerPaths(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.paths, "paths", false, "draw the ways from each certificate up to the roots")
+}
+
 func (f *outputFlags) check() error {
-	if f.format != "table" && f.format != "json" {
-		return usage(fmt.Errorf("--output %q: table and json are known", f.format))
+	if !slices.Contains(report.Formats(), f.format) {
+		return usage(fmt.Errorf("--output %q: %s are known", f.format, strings.Join(report.Formats(), ", ")))
 	}
 	if f.color != "auto" && f.color != "always" && f.color != "never" {
 		return usage(fmt.Errorf("--color %q: auto, always and never are known", f.color))
@@ -180,7 +188,7 @@ func (f *outputFlags) check() error {
 const pipedWidth = 100
 
 func (f *outputFlags) write(s *Streams, r *report.Report) error {
-	format := report.Format{Name: f.format, Width: cmp.Or(s.Width, pipedWidth)}
+	format := report.Format{Name: f.format, Width: cmp.Or(s.Width, pipedWidth), ASCII: s.Getenv("TERM") == "dumb", Paths: f.paths}
 	if columns, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && columns >= 20 && s.Width == 0 {
 		format.Width = columns
 	}

@@ -106,7 +106,7 @@ func serverFiles(t *testing.T) {
 		certtest.Edge{Subject: "migrated", Issuer: "Migrating"},
 	)
 	p12 := func(leaf string, chain ...string) []byte {
-		data, err := certstore.EncodePKCS12(&certstore.Identity{Leaf: p.Cert(leaf), Chain: p.Certs(chain...), Key: certstore.Key{Signer: p.Key(leaf)}}, "")
+		data, err := certstore.EncodePKCS12(&certstore.Identity{Leaf: p.Cert(leaf), Chain: p.Certs(chain...), Key: certstore.Key{Signer: p.Key(leaf)}}, certstore.Modern, "")
 		if err != nil {
 			t.Fatal(err)
 		}

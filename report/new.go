@@ -160,6 +160,7 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 	if r.Request != nil {
 		out.NamedCAs = namedCAs(r.Request, v)
 	}
+	out.Tree, out.TreeCut = newTree(r, v)
 	return out
 }
 
@@ -195,6 +196,9 @@ func namedCAs(request *wire.CertificateRequest, v *match.Verdict) []NamedCA {
 		out[n.Index].Detail, out[n.Index].Remedy = n.Detail, n.Remedy
 		if n.Path != nil {
 			out[n.Index].Paths = [][]string{subjects(n.Path)}
+			for _, other := range n.Others {
+				out[n.Index].Paths = append(out[n.Index].Paths, subjects(other))
+			}
 		}
 	}
 	return out

@@ -96,6 +96,8 @@ type Identity struct {
 	Verdict   string        `json:"verdict,omitempty"` // fits, does-not-fit, unknown
 	Findings  []Finding     `json:"findings,omitempty"`
 	NamedCAs  []NamedCA     `json:"named_cas,omitempty"`
+	Tree      *Branch       `json:"tree,omitempty"`     // the ways up from the leaf
+	TreeCut   bool          `json:"tree_cut,omitempty"` // not all of them are shown
 	Trial     *Trial        `json:"trial,omitempty"`
 }
 

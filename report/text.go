@@ -16,19 +16,23 @@ const maxNamedColumns = 4
 // A text writes a report for people.
 type text struct {
 	bytes.Buffer
-	width int
-	color bool
+	width  int
+	color  bool
+	glyphs glyphs
 }
 
 // writeText writes what the server demands, the compatibility table, and for
 // each identity the reasons with their remedies.
 func writeText(w io.Writer, f Format, r *Report) error {
-	t := &text{width: cmp.Or(f.Width, 80), color: f.Color}
+	t := &text{width: cmp.Or(f.Width, 80), color: f.Color, glyphs: newGlyphs(f.ASCII)}
 	t.server(r)
 	if err := t.table(r); err != nil {
 		return err
 	}
 	t.reasons(r)
+	if f.Paths {
+		t.trees(r)
+	}
 	t.notes(r)
 	_, err := w.Write(t.Bytes())
 	return err
@@ -284,14 +288,14 @@ func (t *text) heading(i *Identity) {
 }
 
 func (t *text) finding(f *Finding) {
-	mark := map[string]string{"fail": "✗", "warn": "!"}[f.Result]
+	mark := map[string]string{"fail": t.glyphs.fail, "warn": "!"}[f.Result]
 	body := f.Title + " (" + f.Check + ")"
 	if f.Detail != "" {
 		body = f.Title + ": " + f.Detail + " (" + f.Check + ")"
 	}
 	t.item(mark, body)
 	if f.Remedy != "" {
-		t.item("  →", f.Remedy)
+		t.item("  "+t.glyphs.arrow, f.Remedy)
 	}
 }
 

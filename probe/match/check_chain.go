@@ -73,35 +73,57 @@ func pathRenamed(j *judgement) Finding {
 	return pass
 }
 
-// chainTwins follows the stored chain as OpenSSL's servers do: from the leaf to
-// the first stored certificate with the issuer's name, and so on.
+// chainTwins follows the stored chain as OpenSSL's servers do, and asks whether
+// that way leads to a named CA, too.
 func chainTwins(j *judgement) Finding {
 	best := j.bestNamed()
 	if best == nil || best.Result != Reached || best.Via != Presented || len(j.identity.Chain) < 2 {
 		return notApplicable
 	}
-	at := j.identity.Leaf
+	way := j.firstSent()
+	for i := range j.named {
+		n := &j.named[i]
+		for _, p := range append([]*chain.Path{n.Path}, n.Others...) {
+			if n.Result == Reached && along(p, way) {
+				return pass
+			}
+		}
+	}
+	for _, at := range way {
+		for _, c := range best.Path.Certificates {
+			if j.Graph.Kinship(at, c.Certificate) == chain.CrossSigned {
+				return warn(fmt.Sprintf("%s comes first as signed by %s, which does not lead to a named CA", certstore.NameString(at.RawSubject), certstore.NameString(at.RawIssuer)),
+					"put "+describe(c)+" before it")
+			}
+		}
+	}
+	return pass
+}
+
+// firstSent goes from the leaf to the first stored certificate with the issuer's
+// name, and so on.
+func (j *judgement) firstSent() []*certificate {
+	way := []*certificate{j.identity.Leaf}
 	for range j.identity.Chain {
+		at := way[len(way)-1]
 		next := slices.IndexFunc(j.identity.Chain, func(c *certificate) bool { return j.Graph.Key(c.RawSubject) == j.Graph.Key(at.RawIssuer) })
 		if next < 0 || j.identity.Chain[next].Equal(at) {
 			break
 		}
-		at = j.identity.Chain[next]
-		onPath := func(p *chain.Path) bool {
-			return slices.ContainsFunc(p.Certificates, func(c *chain.Certificate) bool { return c.Certificate.Equal(at) })
-		}
-		if onPath(best.Path) || slices.ContainsFunc(best.Others, onPath) || j.Graph.Key(at.RawSubject) == j.Graph.Key(best.Path.Certificates[len(best.Path.Certificates)-1].RawSubject) {
-			continue
-		}
-		for _, c := range best.Path.Certificates {
-			if j.Graph.Kinship(at, c.Certificate) == chain.CrossSigned {
-				return warn(fmt.Sprintf("%s comes first as signed by %s, which does not lead to %s", certstore.NameString(at.RawSubject), certstore.NameString(at.RawIssuer), j.dn(best)),
-					"put "+describe(c)+" before it")
-			}
-		}
-		break
+		way = append(way, j.identity.Chain[next])
 	}
-	return pass
+	return way
+}
+
+// along reports whether the way is the path's beginning, or the path the way's:
+// what is sent beyond a named CA does not matter.
+func along(p *chain.Path, way []*certificate) bool {
+	for i := range min(len(way), len(p.Certificates)) {
+		if i < len(p.Certificates)-1 && !way[i].Equal(p.Certificates[i].Certificate) {
+			return false
+		}
+	}
+	return true
 }
 
 func chainKeyIdentifier(j *judgement) Finding {

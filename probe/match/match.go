@@ -60,6 +60,9 @@ type Finding struct {
 // A Verdict is everything that was found about one identity.
 type Verdict struct {
 	Identity *certstore.Identity
+	// Search has the ways up from the leaf, in Graph.
+	Search chain.Search
+	Graph  *chain.Graph
 	// Findings are in order of weight, the catalogue's order.
 	Findings []Finding
 	// NamedCAs has an entry for each name on the request's list that is not
@@ -104,7 +107,7 @@ func Evaluate(q *Question) []Verdict {
 			findings[k] = c.judge(j)
 			findings[k].Check = c
 		}
-		verdicts[n] = Verdict{Identity: i, Findings: findings, NamedCAs: j.named, Rest: rest}
+		verdicts[n] = Verdict{Identity: i, Search: j.search, Graph: q.Graph, Findings: findings, NamedCAs: j.named, Rest: rest}
 	}
 	return verdicts
 }

@@ -1,0 +1,263 @@
+package pfx
+
+import (
+	"encoding/asn1"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"unicode/utf16"
+
+	"mtlsprobe/certstore/pbe"
+
+	"golang.org/x/crypto/cryptobyte"
+	casn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// Content types of PKCS #7, and of bags and attributes.
+const (
+	oidData          = "1.2.840.113549.1.7.1"
+	oidSignedData    = "1.2.840.113549.1.7.2"
+	oidEnvelopedData = "1.2.840.113549.1.7.3"
+	oidEncryptedData = "1.2.840.113549.1.7.6"
+	oidBags          = "1.2.840.113549.1.12.10.1."
+	oidX509Cert      = "1.2.840.113549.1.9.22.1"
+	oidFriendlyName  = "1.2.840.113549.1.9.20"
+	oidLocalKeyID    = "1.2.840.113549.1.9.21"
+)
+
+func explicit(n uint8) casn1.Tag { return casn1.Tag(n).ContextSpecific().Constructed() }
+
+// readContentInfo reads a ContentInfo of PKCS #7: its type, and what stands in
+// the explicit tag.
+func readContentInfo(s, content *cryptobyte.String) (kind string, err error) {
+	var info cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	if !s.ReadASN1(&info, casn1.SEQUENCE) || !info.ReadASN1ObjectIdentifier(&oid) || !info.ReadASN1(content, explicit(0)) {
+		return "", errors.New("no ContentInfo")
+	}
+	return oid.String(), nil
+}
+
+// contents reads AuthenticatedSafe: a SEQUENCE of ContentInfo (Section 4.1).
+func (f *File) contents(der []byte, password *string) error {
+	der, ber, err := toDER(der)
+	if err != nil {
+		return fmt.Errorf("the authenticated safe: %w", err)
+	}
+	f.BER = f.BER || ber
+	s := cryptobyte.String(der)
+	var list cryptobyte.String
+	if !s.ReadASN1(&list, casn1.SEQUENCE) {
+		return errors.New("the authenticated safe is no SEQUENCE")
+	}
+	for n := 1; !list.Empty(); n++ {
+		var content cryptobyte.String
+		kind, err := readContentInfo(&list, &content)
+		if err != nil {
+			return fmt.Errorf("part %d: %w", n, err)
+		}
+		switch kind {
+		case oidData:
+			var inner []byte
+			if !content.ReadASN1Bytes(&inner, casn1.OCTET_STRING) {
+				err = errors.New("no data")
+			} else {
+				err = f.safe(inner, password, 0, encryption{})
+			}
+		case oidEncryptedData:
+			err = f.encrypted(content, password)
+		case oidEnvelopedData:
+			f.Bags = append(f.Bags, Bag{Kind: Sealed, Encryption: "a public key", Err: errors.New("it is encrypted for a public key, which this program cannot open")})
+		default:
+			f.Bags = append(f.Bags, Bag{Kind: UnknownBag, Err: fmt.Errorf("content type %s", kind)})
+		}
+		if err != nil {
+			return fmt.Errorf("part %d: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// An encryption is what surrounds a bag.
+type encryption struct {
+	text   string
+	legacy bool
+}
+
+// encrypted reads EncryptedData (RFC 2315, Section 13).
+func (f *File) encrypted(content cryptobyte.String, password *string) error {
+	var data, info, algorithm, sealed cryptobyte.String
+	var version int
+	var oid asn1.ObjectIdentifier
+	if !content.ReadASN1(&data, casn1.SEQUENCE) || !data.ReadASN1Integer(&version) || !data.ReadASN1(&info, casn1.SEQUENCE) ||
+		!info.ReadASN1ObjectIdentifier(&oid) || !info.ReadASN1Element(&algorithm, casn1.SEQUENCE) {
+		return errors.New("EncryptedData cannot be decoded")
+	}
+	if !info.ReadASN1(&sealed, casn1.Tag(0).ContextSpecific()) { // primitive, or a constructed string of parts
+		var parts cryptobyte.String
+		if !info.ReadASN1(&parts, explicit(0)) {
+			return errors.New("EncryptedData holds nothing")
+		}
+		for !parts.Empty() {
+			var part cryptobyte.String
+			if !parts.ReadASN1(&part, casn1.OCTET_STRING) {
+				return errors.New("EncryptedData has damaged parts")
+			}
+			sealed = append(sealed, part...)
+		}
+	}
+	plain, e, err := f.decrypt(algorithm, sealed, password)
+	if err != nil || plain == nil {
+		f.Bags = append(f.Bags, Bag{Kind: Sealed, Encryption: e.text, Legacy: e.legacy, Err: err})
+		return f.tooMany()
+	}
+	return f.safe(plain, password, 0, e)
+}
+
+// decrypt returns nil and no error without a password.
+func (f *File) decrypt(algorithm, sealed []byte, password *string) ([]byte, encryption, error) {
+	scheme, err := pbe.Parse(algorithm)
+	if err != nil {
+		return nil, encryption{text: "unknown"}, err
+	}
+	e := encryption{scheme.String(), scheme.Legacy}
+	if f.work += int64(scheme.Iterations); f.work > pbe.MaxIterations {
+		return nil, e, errTooMuch
+	}
+	if password == nil {
+		return nil, e, nil
+	}
+	plain, err := scheme.Decrypt(*password, sealed)
+	if err != nil {
+		return nil, e, err
+	}
+	if !wellFormed(plain) { // padding that looks right is no proof
+		return nil, e, ErrPassword
+	}
+	f.openedAny = true
+	return plain, e, nil
+}
+
+func wellFormed(der []byte) bool {
+	s := cryptobyte.String(der)
+	var seq cryptobyte.String
+	if s.ReadASN1(&seq, casn1.SEQUENCE) {
+		return true
+	}
+	_, _, err := toDER(der)
+	return err == nil
+}
+
+func (f *File) tooMany() error {
+	if len(f.Bags) > maxBags {
+		return fmt.Errorf("more than %d bags", maxBags)
+	}
+	return nil
+}
+
+// safe reads SafeContents: a SEQUENCE of SafeBag (RFC 7292, Section 4.2).
+func (f *File) safe(der []byte, password *string, depth int, e encryption) error {
+	if depth > maxNesting {
+		return fmt.Errorf("nested more than %d deep", maxNesting)
+	}
+	der, _, err := toDER(der)
+	if err != nil {
+		return err
+	}
+	s := cryptobyte.String(der)
+	var list cryptobyte.String
+	if !s.ReadASN1(&list, casn1.SEQUENCE) {
+		return errors.New("SafeContents is no SEQUENCE")
+	}
+	for !list.Empty() {
+		var bag, value cryptobyte.String
+		var oid asn1.ObjectIdentifier
+		if !list.ReadASN1(&bag, casn1.SEQUENCE) || !bag.ReadASN1ObjectIdentifier(&oid) || !bag.ReadASN1(&value, explicit(0)) {
+			return errors.New("a SafeBag cannot be decoded")
+		}
+		if oid.String() == oidBags+"6" {
+			if err := f.safe(value, password, depth+1, e); err != nil {
+				return err
+			}
+			continue
+		}
+		b := Bag{Encryption: e.text, Legacy: e.legacy}
+		f.bag(&b, oid.String(), value, password)
+		b.attributes(bag)
+		f.Bags = append(f.Bags, b)
+		if err := f.tooMany(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *File) bag(b *Bag, oid string, value cryptobyte.String, password *string) {
+	switch oid {
+	case oidBags + "1":
+		b.Kind, b.DER = KeyBag, value
+	case oidBags + "2":
+		b.Kind = KeyBag
+		var info, algorithm cryptobyte.String
+		var sealed []byte
+		if !value.ReadASN1(&info, casn1.SEQUENCE) || !info.ReadASN1Element(&algorithm, casn1.SEQUENCE) || !info.ReadASN1Bytes(&sealed, casn1.OCTET_STRING) {
+			b.Err = errors.New("the encrypted key cannot be decoded")
+			return
+		}
+		var e encryption
+		b.DER, e, b.Err = f.decrypt(algorithm, sealed, password)
+		b.Encryption, b.Legacy = e.text, b.Legacy || e.legacy
+	case oidBags + "3", oidBags + "4":
+		b.Kind = CertBag
+		if oid == oidBags+"4" {
+			b.Kind = CRLBag
+		}
+		var pair, wrapped cryptobyte.String
+		var kind asn1.ObjectIdentifier
+		if !value.ReadASN1(&pair, casn1.SEQUENCE) || !pair.ReadASN1ObjectIdentifier(&kind) || !pair.ReadASN1(&wrapped, explicit(0)) {
+			b.Err = errors.New("the bag cannot be decoded")
+			return
+		}
+		if b.Kind == CertBag && kind.String() != oidX509Cert {
+			b.Err = fmt.Errorf("a certificate of type %v, which is not X.509", kind)
+			return
+		}
+		if !wrapped.ReadASN1Bytes(&b.DER, casn1.OCTET_STRING) {
+			b.Err = errors.New("the bag holds no OCTET STRING")
+		}
+	case oidBags + "5":
+		b.Kind, b.DER = SecretBag, value
+	default:
+		b.Kind, b.Err = UnknownBag, fmt.Errorf("bag type %s", oid)
+	}
+}
+
+// attributes reads the set of PKCS12Attribute, of which two count.
+func (b *Bag) attributes(s cryptobyte.String) {
+	var set cryptobyte.String
+	if s.Empty() || !s.ReadASN1(&set, casn1.SET) {
+		return
+	}
+	for !set.Empty() {
+		var attribute, values, value cryptobyte.String
+		var oid asn1.ObjectIdentifier
+		var tag casn1.Tag
+		if !set.ReadASN1(&attribute, casn1.SEQUENCE) || !attribute.ReadASN1ObjectIdentifier(&oid) || !attribute.ReadASN1(&values, casn1.SET) || !values.ReadAnyASN1(&value, &tag) {
+			return
+		}
+		switch oid.String() {
+		case oidFriendlyName:
+			b.FriendlyName = decodeBMP(value)
+		case oidLocalKeyID:
+			b.LocalKeyID = value
+		}
+	}
+}
+
+func decodeBMP(b []byte) string {
+	units := make([]uint16, len(b)/2)
+	for i := range units {
+		units[i] = binary.BigEndian.Uint16(b[2*i:])
+	}
+	return string(utf16.Decode(units))
+}

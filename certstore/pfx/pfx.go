@@ -1,0 +1,234 @@
+// Package pfx reads and writes PKCS #12 files (RFC 7292) to the last bag: names,
+// attributes, nesting, and which encryption and integrity protection with which
+// cost.
+//
+// [Parse] needs no password and says what a file is made of. [Open] opens it.
+// [Write] makes one. Parts that cannot be read are kept with their reason; one
+// unusable bag never costs the others. BER with indefinite lengths, as NSS
+// writes, is read, too.
+package pfx
+
+import (
+	"crypto/md5"  //nolint:gosec // what old files are made with
+	"crypto/sha1" //nolint:gosec // likewise
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"hash"
+
+	"mtlsprobe/certstore/pbe"
+
+	"golang.org/x/crypto/cryptobyte"
+	casn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// ErrPassword says that the password is not the file's.
+var ErrPassword = pbe.ErrPassword
+
+// A File is what a PKCS #12 file is made of.
+type File struct {
+	// Integrity says how the file is protected against change, as in
+	// "HMAC-SHA-256, 2048 iterations"; "none" without any, "signature" for the
+	// public-key kind.
+	Integrity string
+	// BER says that it is not DER, which some readers refuse.
+	BER bool
+	// Bags are what the file holds, in stored order, those in nested SafeContents
+	// in place. Of what lies under a password Parse gives one bag of kind Sealed.
+	Bags []Bag
+
+	mac       *pbe.MAC
+	macErr    error
+	digest    []byte
+	authSafe  []byte
+	work      int64 // iterations demanded so far
+	verified  bool  // the MAC was checked with the password
+	openedAny bool
+}
+
+// A Kind is what a bag holds.
+type Kind string
+
+// The kinds of bags (RFC 7292, Section 4.2).
+const (
+	KeyBag     Kind = "private key"
+	CertBag    Kind = "certificate"
+	CRLBag     Kind = "revocation list"
+	SecretBag  Kind = "secret"
+	Sealed     Kind = "encrypted contents"
+	UnknownBag Kind = "unknown bag"
+)
+
+// A Bag is one entry of a file.
+type Bag struct {
+	Kind Kind
+	// DER is the certificate, the PKCS #8 key, or the content of other kinds. It
+	// is nil for what was not opened.
+	DER []byte
+	// Encryption says what protects it, as in "PBES2 with …, 2048 iterations";
+	// empty for what lies in clear.
+	Encryption string
+	// Legacy says that OpenSSL 3 opens it only with its legacy provider.
+	Legacy       bool
+	FriendlyName string
+	LocalKeyID   []byte
+	// Err says why it is of no use; nil for one that is.
+	Err error
+}
+
+var errTooMuch = fmt.Errorf("its parts together demand more than %d iterations to derive keys", pbe.MaxIterations)
+
+// Bounds on what a file may make this package do.
+const (
+	maxNesting = 16
+	maxBags    = 10_000
+)
+
+// Parse reads what lies in clear. The error says where the file is damaged, or
+// that it demands too much.
+func Parse(data []byte) (*File, error) { return read(data, nil) }
+
+// Open reads the file with the password. It returns ErrPassword if the password
+// is wrong: by the MAC, or without one when nothing opens. A part under another
+// password is a bag with that as its Err.
+func Open(data []byte, password string) (*File, error) { return read(data, &password) }
+
+func read(data []byte, password *string) (*File, error) {
+	f := &File{}
+	if err := f.outer(data); err != nil {
+		return nil, err
+	}
+	if password != nil {
+		if err := f.checkMAC(*password); err != nil {
+			return nil, err
+		}
+	}
+	if err := f.contents(f.authSafe, password); err != nil {
+		return nil, err
+	}
+	if f.work > pbe.MaxIterations {
+		return nil, errTooMuch
+	}
+	if password != nil && !f.verified && f.sealedOnly() {
+		return nil, ErrPassword
+	}
+	return f, nil
+}
+
+// sealedOnly reports that there was something to open and nothing opened.
+func (f *File) sealedOnly() bool {
+	sealed := false
+	for _, b := range f.Bags {
+		sealed = sealed || errors.Is(b.Err, ErrPassword)
+	}
+	return sealed && !f.openedAny
+}
+
+// outer reads PFX and MacData (RFC 7292, Section 4).
+func (f *File) outer(data []byte) error {
+	der, converted, err := toDER(data)
+	if err != nil {
+		return err
+	}
+	f.BER = converted
+	s := cryptobyte.String(der)
+	var pfx, content cryptobyte.String
+	var version int
+	if !s.ReadASN1(&pfx, casn1.SEQUENCE) || !pfx.ReadASN1Integer(&version) {
+		return errors.New("no PFX structure")
+	}
+	if version != 3 {
+		return fmt.Errorf("PFX version %d: only 3 is known", version)
+	}
+	kind, err := readContentInfo(&pfx, &content)
+	switch {
+	case err != nil:
+		return fmt.Errorf("authSafe: %w", err)
+	case kind == oidSignedData:
+		f.Integrity = "signature"
+		return errors.New("it is protected by a signature in place of a password, which this program cannot read")
+	case kind != oidData:
+		return fmt.Errorf("authSafe has the content type %s", kind)
+	}
+	if !content.ReadASN1Bytes(&f.authSafe, casn1.OCTET_STRING) {
+		return errors.New("authSafe holds no data")
+	}
+	f.Integrity = "none"
+	if pfx.Empty() {
+		return nil
+	}
+	return f.macData(pfx)
+}
+
+func (f *File) macData(pfx cryptobyte.String) error {
+	var data, digestInfo, algorithm cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	var salt []byte
+	iterations := int64(1)
+	if !pfx.ReadASN1(&data, casn1.SEQUENCE) || !data.ReadASN1(&digestInfo, casn1.SEQUENCE) || !digestInfo.ReadASN1(&algorithm, casn1.SEQUENCE) ||
+		!algorithm.ReadASN1ObjectIdentifier(&oid) || !digestInfo.ReadASN1Bytes(&f.digest, casn1.OCTET_STRING) || !data.ReadASN1Bytes(&salt, casn1.OCTET_STRING) {
+		return errors.New("macData cannot be decoded")
+	}
+	if !data.Empty() && !data.ReadASN1Integer(&iterations) {
+		return errors.New("the iterations of macData cannot be decoded")
+	}
+	if iterations < 1 || iterations > pbe.MaxIterations {
+		return fmt.Errorf("its MAC demands %d iterations to derive a key; the limit is %d", iterations, pbe.MaxIterations)
+	}
+	if oid.String() == "1.2.840.113549.1.5.14" {
+		f.mac, f.macErr = pbe.ParsePBMAC1(algorithm)
+	} else if h, name := digestByOID(oid.String()); h != nil {
+		f.mac = pbe.NewMAC(h, name, salt, int(iterations))
+	} else {
+		f.macErr = fmt.Errorf("its MAC uses digest %v, which this program does not know", oid)
+	}
+	f.Integrity = "unknown"
+	if f.mac != nil {
+		f.work += int64(f.mac.Iterations)
+		f.Integrity = fmt.Sprintf("%s, %d iterations", f.mac.Name, f.mac.Iterations)
+	}
+	return nil
+}
+
+func digestByOID(oid string) (func() hash.Hash, string) {
+	switch oid {
+	case "1.2.840.113549.2.5":
+		return md5.New, "MD5"
+	case "1.3.14.3.2.26":
+		return sha1.New, "SHA-1"
+	case "2.16.840.1.101.3.4.2.4":
+		return sha256.New224, "SHA-224"
+	case "2.16.840.1.101.3.4.2.1":
+		return sha256.New, "SHA-256"
+	case "2.16.840.1.101.3.4.2.2":
+		return sha512.New384, "SHA-384"
+	case "2.16.840.1.101.3.4.2.3":
+		return sha512.New, "SHA-512"
+	case "2.16.840.1.101.3.4.2.5":
+		return sha512.New512_224, "SHA-512/224"
+	case "2.16.840.1.101.3.4.2.6":
+		return sha512.New512_256, "SHA-512/256"
+	}
+	return nil, ""
+}
+
+// Work returns how many iterations opening the file takes, as far as that is
+// known without a password.
+func (f *File) Work() int64 {
+	return f.work
+}
+
+func (f *File) checkMAC(password string) error {
+	switch {
+	case f.mac == nil && f.macErr != nil:
+		return f.macErr
+	case f.mac == nil:
+		return nil
+	case !f.mac.Verify(password, f.authSafe, f.digest):
+		return ErrPassword
+	}
+	f.verified = true
+	return nil
+}

@@ -1,0 +1,179 @@
+package pfx
+
+import (
+	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // what old readers need
+	"crypto/sha256"
+	"encoding/asn1"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+
+	"mtlsprobe/certstore/pbe"
+
+	"golang.org/x/crypto/cryptobyte"
+	casn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// An Encoding is who shall be able to read a file.
+type Encoding string
+
+// The encodings.
+const (
+	// Modern is what OpenSSL 3 writes: PBKDF2, AES-256, HMAC-SHA-256. Java from
+	// 8u301 on, Windows from 10 1709 on and macOS from 15 on read it.
+	Modern Encoding = "modern"
+	// Legacy is 3DES and HMAC-SHA-1, which everything reads, and OpenSSL 3 without
+	// its legacy provider, too.
+	Legacy Encoding = "legacy"
+)
+
+// iterations of what is written. Java 8 before 8u301 takes up to 5,000,000, old
+// Windows up to 600,000; OpenSSL writes 2,048.
+const iterations = 2048
+
+// Write makes a file of a key in PKCS #8 and certificates, the leaf first. Key
+// and leaf get the friendly name, unless it is empty, and one local key ID.
+func Write(encoding Encoding, password, friendlyName string, key []byte, certs ...[]byte) ([]byte, error) {
+	encrypt, mac, name := pbe.EncryptAES256, sha256.New, "2.16.840.1.101.3.4.2.1"
+	if encoding == Legacy {
+		encrypt, mac, name = pbe.Encrypt3DES, sha1.New, "1.3.14.3.2.26"
+	}
+	id := sha1.Sum(certs[0])
+	certBags, err := build(func(b *cryptobyte.Builder) {
+		for i, cert := range certs {
+			addBag(b, "3", func(b *cryptobyte.Builder) {
+				b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					addOID(b, oidX509Cert)
+					b.AddASN1(explicit(0), func(b *cryptobyte.Builder) { b.AddASN1OctetString(cert) })
+				})
+			}, i == 0, friendlyName, id[:])
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	certAlgorithm, certsSealed, err := encrypt(password, iterations, certBags)
+	if err != nil {
+		return nil, fmt.Errorf("encrypting the certificates: %w", err)
+	}
+	keyAlgorithm, keySealed, err := encrypt(password, iterations, key)
+	if err != nil {
+		return nil, fmt.Errorf("encrypting the key: %w", err)
+	}
+	keyBags, err := build(func(b *cryptobyte.Builder) {
+		addBag(b, "2", func(b *cryptobyte.Builder) {
+			b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddBytes(keyAlgorithm)
+				b.AddASN1OctetString(keySealed)
+			})
+		}, true, friendlyName, id[:])
+	})
+	if err != nil {
+		return nil, err
+	}
+	safe, err := build(func(b *cryptobyte.Builder) {
+		addContentInfo(b, oidEncryptedData, func(b *cryptobyte.Builder) {
+			b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1Int64(0)
+				b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					addOID(b, oidData)
+					b.AddBytes(certAlgorithm)
+					b.AddASN1(casn1.Tag(0).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(certsSealed) })
+				})
+			})
+		})
+		addContentInfo(b, oidData, func(b *cryptobyte.Builder) { b.AddASN1OctetString(keyBags) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	return seal(safe, password, mac, name)
+}
+
+// seal writes the PFX around the authenticated safe, with its MAC.
+func seal(safe []byte, password string, mac func() hash.Hash, oid string) ([]byte, error) {
+	salt := make([]byte, 16)
+	if _, err := rand.Read(salt); err != nil {
+		return nil, err
+	}
+	digest := pbe.NewMAC(mac, "", salt, iterations).Sum(password, safe)
+	return build(func(b *cryptobyte.Builder) {
+		b.AddASN1Int64(3)
+		addContentInfo(b, oidData, func(b *cryptobyte.Builder) { b.AddASN1OctetString(safe) })
+		b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					addOID(b, oid)
+					b.AddASN1NULL()
+				})
+				b.AddASN1OctetString(digest)
+			})
+			b.AddASN1OctetString(salt)
+			b.AddASN1Int64(iterations)
+		})
+	})
+}
+
+// build makes a SEQUENCE.
+func build(add func(*cryptobyte.Builder)) ([]byte, error) {
+	var b cryptobyte.Builder
+	b.AddASN1(casn1.SEQUENCE, add)
+	return b.Bytes()
+}
+
+func addOID(b *cryptobyte.Builder, dotted string) {
+	var oid asn1.ObjectIdentifier
+	for _, arc := range strings.Split(dotted, ".") {
+		n, err := strconv.Atoi(arc)
+		if err != nil {
+			b.SetError(err)
+			return
+		}
+		oid = append(oid, n)
+	}
+	b.AddASN1ObjectIdentifier(oid)
+}
+
+func addContentInfo(b *cryptobyte.Builder, kind string, add func(*cryptobyte.Builder)) {
+	b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		addOID(b, kind)
+		b.AddASN1(explicit(0), add)
+	})
+}
+
+func addBag(b *cryptobyte.Builder, kind string, value func(*cryptobyte.Builder), named bool, friendlyName string, id []byte) {
+	b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		addOID(b, oidBags+kind)
+		b.AddASN1(explicit(0), value)
+		if !named {
+			return
+		}
+		b.AddASN1(casn1.SET, func(b *cryptobyte.Builder) {
+			if friendlyName != "" {
+				addAttribute(b, oidFriendlyName, 30, encodeBMP(friendlyName))
+			}
+			addAttribute(b, oidLocalKeyID, casn1.OCTET_STRING, id)
+		})
+	})
+}
+
+func addAttribute(b *cryptobyte.Builder, oid string, tag casn1.Tag, value []byte) {
+	b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		addOID(b, oid)
+		b.AddASN1(casn1.SET, func(b *cryptobyte.Builder) {
+			b.AddASN1(tag, func(b *cryptobyte.Builder) { b.AddBytes(value) })
+		})
+	})
+}
+
+func encodeBMP(s string) []byte {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune(s)) {
+		b = binary.BigEndian.AppendUint16(b, unit)
+	}
+	return b
+}
