@@ -208,29 +208,3 @@ func weakForOpenSSL3(encryption string) bool {
 	}
 	return false
 }
-
-// An Encoding says for whom a PKCS#12 file is written.
-type Encoding = pfx.Encoding
-
-// The encodings of PKCS#12.
-const (
-	Modern = pfx.Modern // OpenSSL 3 and current systems: AES-256, SHA-256
-	Legacy = pfx.Legacy // everything: 3DES, SHA-1
-)
-
-// EncodePKCS12 writes the identity as a PFX, with its friendly name. It needs a
-// leaf and a usable key that can be exported.
-func EncodePKCS12(i *Identity, encoding Encoding, password string) ([]byte, error) {
-	if i.Leaf == nil || i.Key.Signer == nil {
-		return nil, errors.New("writing PKCS#12: the identity has no certificate or no usable key")
-	}
-	key, err := x509.MarshalPKCS8PrivateKey(i.Key.Signer)
-	if err != nil {
-		return nil, fmt.Errorf("writing PKCS#12: the key cannot be exported: %w", err)
-	}
-	certs := [][]byte{i.Leaf.Raw}
-	for _, c := range i.Chain {
-		certs = append(certs, c.Raw)
-	}
-	return pfx.Write(encoding, password, i.FriendlyName, key, certs...)
-}

@@ -73,7 +73,7 @@ func writeDemo(dir string, p *certtest.PKI) ([]string, error) {
 		{"authorities/intermediates.pem", p.CertPEM("Demo Issuing CA", "cross")},
 	}
 	good := &certstore.Identity{Leaf: p.Cert("good"), Chain: p.Certs("Demo Issuing CA", "Demo Root"), Key: certstore.Key{Signer: p.Key("good")}}
-	if files[0].data, err = certstore.EncodePKCS12(good, certstore.Modern, ""); err != nil {
+	if files[0].data, err = certstore.Encode(good, certstore.PKCS12, ""); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "authorities"), 0o700); err != nil {

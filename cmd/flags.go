@@ -101,6 +101,7 @@ func (f *connectFlags) options() (*probe.Options, error) {
 // holdFlags say what the candidates are.
 type holdFlags struct {
 	certs, keys, authorities, pass []string
+	given                          []string // passwords, where pass was read before
 }
 
 func (f *holdFlags) register(flags *pflag.FlagSet) {
@@ -128,9 +129,12 @@ func (f *holdFlags) sources() []certstore.Source {
 }
 
 func (f *holdFlags) options(s *Streams) (*certstore.Options, error) {
-	given, err := passwords(s, f.pass)
-	if err != nil {
-		return nil, err
+	given := f.given
+	if given == nil {
+		var err error
+		if given, err = passwords(s, f.pass); err != nil {
+			return nil, err
+		}
 	}
 	o := &certstore.Options{Passwords: given}
 	if len(given) == 0 {

@@ -2,13 +2,32 @@ package cmd
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"slices"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
+
+	"github.com/spf13/pflag"
 )
+
+// chainFlags say what else to look at when chains are judged.
+type chainFlags struct {
+	crls               []string
+	aia, ocsp, private bool
+}
+
+func (f *chainFlags) register(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.crls, "crl", nil, "file with revocation lists to hold the certificates against (repeatable)")
+	flags.BoolVar(&f.aia, "aia", false, "fetch missing issuers from the addresses in the certificates (http)")
+	flags.BoolVar(&f.ocsp, "ocsp", false, "ask the OCSP responders named in the certificates (http)")
+	flags.BoolVar(&f.private, "fetch-private", false, "let --aia and --ocsp ask private addresses, too")
+}
 
 // hold loads the candidates and says what could not be read.
 func hold(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, error) {
@@ -35,20 +54,138 @@ func holdIdentities(ctx context.Context, s *Streams, f *holdFlags) (*certstore.H
 	return holding, holding.RequireIdentity()
 }
 
-// judge fills the run's verdicts from what it holds so far.
-func judge(run *report.Run) {
-	graph := chain.NewGraph(run.Holding.Authorities...)
-	for _, i := range run.Holding.Identities {
-		for _, c := range i.Chain {
-			graph.Add(certstore.Authority{Certificate: c, Source: i.Source})
-		}
-		i.Prove(match.Usable(run.Request, i))
+// judge fills the run's verdicts from what it holds so far; with several phases
+// its migration.
+func judge(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phases ...match.Phase) error {
+	requests := []*wire.CertificateRequest{run.Request}
+	for _, p := range phases {
+		requests = append(requests, p.Request)
 	}
-	q := &match.Question{Request: run.Request, Identities: run.Holding.Identities, Graph: graph, Now: run.JudgedAt}
+	q := &match.Question{Request: run.Request, Identities: run.Holding.Identities, Now: run.JudgedAt}
+	var err error
+	if q.Graph, err = authorities(ctx, s, f, run, requests); err != nil {
+		return err
+	}
+	if q.CRLs, err = certstore.LoadCRLs(ctx, f.crls...); err != nil {
+		return err
+	}
+	if f.ocsp {
+		q.Statements = statuses(ctx, f, q)
+	}
 	if o := run.Observation; o != nil && !o.ServerTime.IsZero() {
 		q.ServerClock, q.ServerSkew = true, o.ServerTime.Sub(o.LocalTime)
 	}
+	prove(requests, run.Holding.Identities)
+	if len(phases) > 1 {
+		run.Migration = match.Migrate(q, phases)
+		return nil
+	}
 	run.Verdicts = match.Evaluate(q)
+	return nil
+}
+
+// prove lets each key sign with every scheme that one of the requests allows.
+func prove(requests []*wire.CertificateRequest, identities []*certstore.Identity) {
+	for _, i := range identities {
+		var schemes []tls.SignatureScheme
+		for n, r := range requests {
+			if r == nil && n < len(requests)-1 {
+				continue
+			}
+			for _, scheme := range match.Usable(r, i) {
+				if !slices.Contains(schemes, scheme) {
+					schemes = append(schemes, scheme)
+				}
+			}
+		}
+		i.Prove(schemes)
+	}
+}
+
+// authorities makes the graph of every CA certificate at hand: those given, those
+// in the bundles, the server's own, fetched ones if told, and of the system's
+// roots those that somebody names and nothing else has shown.
+func authorities(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, requests []*wire.CertificateRequest) (*chain.Graph, error) {
+	graph := chain.NewGraph(run.Holding.Authorities...)
+	var certs []*x509.Certificate
+	for _, i := range run.Holding.Identities {
+		if i.Leaf != nil {
+			certs = append(append(certs, i.Leaf), i.Chain...)
+		}
+		for _, c := range i.Chain {
+			graph.Add(certstore.Authority{Certificate: c, Source: i.Source})
+		}
+	}
+	if run.Observation != nil {
+		for n, c := range run.Observation.Certificates {
+			if n > 0 {
+				graph.Add(certstore.Authority{Certificate: c, Source: "the server's own chain"})
+			}
+		}
+	}
+	if f.aia {
+		found, problems := (&certstore.Fetcher{Private: f.private}).Issuers(ctx, certs)
+		for _, a := range found {
+			graph.Add(a)
+		}
+		for _, problem := range problems {
+			warn(s.Err, problem.Error())
+		}
+	}
+	missing := missingNames(graph, requests)
+	if len(missing) == 0 {
+		return graph, ctx.Err()
+	}
+	system, err := certstore.SystemAuthorities(ctx, s.Getenv)
+	for _, a := range system {
+		if missing[graph.Key(a.Certificate.RawSubject)] {
+			graph.Add(a)
+		}
+	}
+	return graph, err
+}
+
+// missingNames returns the keys of the named CAs of which no certificate is at
+// hand.
+func missingNames(graph *chain.Graph, requests []*wire.CertificateRequest) map[string]bool {
+	missing := make(map[string]bool)
+	for _, r := range requests {
+		if r == nil {
+			continue
+		}
+		for _, name := range r.NamedCAs {
+			if len(graph.Named(name)) == 0 {
+				missing[graph.Key(name)] = true
+			}
+		}
+	}
+	return missing
+}
+
+// maxStatuses bounds how many certificates OCSP responders are asked about.
+const maxStatuses = 64
+
+// statuses asks the responders about each leaf and stored intermediate.
+func statuses(ctx context.Context, f *chainFlags, q *match.Question) []*certstore.Statement {
+	fetcher := &certstore.Fetcher{Private: f.private}
+	var statements []*certstore.Statement
+	for _, i := range q.Identities {
+		if i.Leaf == nil {
+			continue
+		}
+		for _, c := range append([]*x509.Certificate{i.Leaf}, i.Chain...) {
+			for _, issuer := range q.Graph.Named(c.RawIssuer) {
+				if c.CheckSignatureFrom(issuer.Certificate) != nil || len(statements) >= maxStatuses || ctx.Err() != nil {
+					continue
+				}
+				if said := fetcher.Status(ctx, c, issuer.Certificate); said != nil {
+					statements = append(statements, said)
+				}
+				break
+			}
+		}
+	}
+	return statements
 }
 
 // answer writes the report and returns errNoneFits if no identity fits.

@@ -18,6 +18,7 @@ type probeOptions struct {
 	target  string
 	connect connectFlags
 	hold    holdFlags
+	chain   chainFlags
 	judge   judgeFlags
 	output  outputFlags
 	noTry   bool
@@ -38,6 +39,7 @@ func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) err
 	}
 	o.connect.register(c.Flags())
 	o.hold.register(c.Flags())
+	o.chain.register(c.Flags())
 	o.judge.register(c.Flags())
 	o.output.register(c.Flags())
 	o.output.registerPaths(c.Flags())
@@ -72,7 +74,9 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 		GeneratedAt: s.Now(), JudgedAt: now, Observation: observation, Request: observation.Request, Holding: holding,
 		Insistence: probe.Conclude(observation.None, nil, nil),
 	}
-	judge(run)
+	if err := judge(ctx, s, &o.chain, run); err != nil {
+		return err
+	}
 	if !o.noTry {
 		if err := try(ctx, s, run, options); err != nil {
 			return err

@@ -63,7 +63,7 @@ func scriptPKI() *certtest.PKI {
 
 func writeScriptFiles(dir string, p *certtest.PKI) error {
 	good := &certstore.Identity{Leaf: p.Cert("good"), Chain: p.Certs("Issuing"), Key: certstore.Key{Signer: p.Key("good")}}
-	secret, err := certstore.EncodePKCS12(good, certstore.Modern, "hunter2secret")
+	secret, err := certstore.Encode(good, certstore.PKCS12, "hunter2secret")
 	if err != nil {
 		return err
 	}

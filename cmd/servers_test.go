@@ -106,7 +106,7 @@ func serverFiles(t *testing.T) {
 		certtest.Edge{Subject: "migrated", Issuer: "Migrating"},
 	)
 	p12 := func(leaf string, chain ...string) []byte {
-		data, err := certstore.EncodePKCS12(&certstore.Identity{Leaf: p.Cert(leaf), Chain: p.Certs(chain...), Key: certstore.Key{Signer: p.Key(leaf)}}, certstore.Modern, "")
+		data, err := certstore.Encode(&certstore.Identity{Leaf: p.Cert(leaf), Chain: p.Certs(chain...), Key: certstore.Key{Signer: p.Key(leaf)}}, certstore.PKCS12, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -293,27 +293,7 @@ func TestNginx(t *testing.T) {
 		} {
 			t.Run(version+" "+tt.verify, func(t *testing.T) {
 				serverFiles(t)
-				port := freePort(t)
-				dir, err := os.Getwd()
-				if err != nil {
-					t.Fatal(err)
-				}
-				config := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/error.log;
-events {}
-http {
-  access_log off;
-  client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
-  server {
-    listen 127.0.0.1:%[2]s ssl; ssl_protocols %[3]s;
-    ssl_certificate %[1]s/server.pem; ssl_certificate_key %[1]s/server.key;
-    ssl_client_certificate %[1]s/ca.pem; ssl_verify_client %[4]s; ssl_verify_depth 3;
-    return 200 ok;
-  }
-}`, dir, port, version, tt.verify)
-				if err := os.WriteFile("nginx.conf", []byte(config), 0o600); err != nil {
-					t.Fatal(err)
-				}
-				startServer(t, port, nginx, "-c", filepath.Join(dir, "nginx.conf"), "-p", dir, "-e", filepath.Join(dir, "error.log"))
+				port := startNginx(t, nginx, version, tt.verify)
 				r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "--cacert", "ca.pem", "--cert", "good.p12", "--cert", "expired.pem", "--cert", "other-ca.p12")
 				if r.Request.Asked != "yes" || r.Request.Insistence != tt.insistence {
 					t.Errorf("asked %s, insistence %s; want yes, %s", r.Request.Asked, r.Request.Insistence, tt.insistence)
@@ -325,6 +305,34 @@ http {
 			})
 		}
 	}
+}
+
+// startNginx runs nginx with one HTTPS server that knows ca.pem, and returns its
+// port.
+func startNginx(t *testing.T, nginx, protocols, verify string) string {
+	t.Helper()
+	port := freePort(t)
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf(`daemon off; master_process off; pid %[1]s/pid; error_log %[1]s/error.log;
+events {}
+http {
+  access_log off;
+  client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u; scgi_temp_path %[1]s/s;
+  server {
+    listen 127.0.0.1:%[2]s ssl; ssl_protocols %[3]s;
+    ssl_certificate %[1]s/server.pem; ssl_certificate_key %[1]s/server.key;
+    ssl_client_certificate %[1]s/ca.pem; ssl_verify_client %[4]s; ssl_verify_depth 3;
+    return 200 ok;
+  }
+}`, dir, port, protocols, verify)
+	if err := os.WriteFile("nginx.conf", []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	startServer(t, port, nginx, "-c", filepath.Join(dir, "nginx.conf"), "-p", dir, "-e", filepath.Join(dir, "error.log"))
+	return port
 }
 
 func TestApache(t *testing.T) {

@@ -22,8 +22,9 @@ type Run struct {
 	Request               *wire.CertificateRequest // judged against; from the observation or a file
 	Insistence            probe.Insistence
 	Holding               *certstore.Holding
-	Verdicts              []match.Verdict // by identity; nil when nothing was judged
-	Trials                []*probe.Trial  // by identity; nil when nothing was tried
+	Verdicts              []match.Verdict  // by identity; nil when nothing was judged
+	Migration             *match.Migration // nil unless several phases were judged
+	Trials                []*probe.Trial   // by identity; nil when nothing was tried
 	SelfSigned            *probe.Trial
 }
 
@@ -54,6 +55,9 @@ func New(r *Run) *Report {
 		for _, problem := range r.Holding.Problems {
 			p.Problems = append(p.Problems, problem.Error())
 		}
+	}
+	if r.Migration != nil {
+		p.Migration = newMigration(r.Migration, p.Identities)
 	}
 	if r.SelfSigned != nil {
 		p.Controls = append(p.Controls, Control{Kind: "self-signed", Trial: *newTrial(r.SelfSigned)})

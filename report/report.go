@@ -23,6 +23,7 @@ type Report struct {
 	Clock       *Clock          `json:"clock,omitempty"`
 	Identities  []Identity      `json:"identities"`
 	Authorities []Certificate   `json:"authorities,omitempty"`
+	Migration   *Migration      `json:"migration,omitempty"`
 	Controls    []Control       `json:"controls,omitempty"`
 	Transcript  []TranscriptRow `json:"transcript,omitempty"`
 	Problems    []string        `json:"problems,omitempty"` // what could not be read
@@ -172,9 +173,18 @@ const (
 	Unknown    = "unknown"
 )
 
-// Fitting counts the identities that fit.
+// Fitting counts the identities that fit; of a migration those that do in every
+// phase.
 func (r *Report) Fitting() int {
 	n := 0
+	if r.Migration != nil {
+		for _, row := range r.Migration.Rows {
+			if row.Works {
+				n++
+			}
+		}
+		return n
+	}
 	for _, i := range r.Identities {
 		if i.Verdict == Fits {
 			n++

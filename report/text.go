@@ -26,7 +26,16 @@ type text struct {
 func writeText(w io.Writer, f Format, r *Report) error {
 	t := &text{width: cmp.Or(f.Width, 80), color: f.Color, glyphs: newGlyphs(f.ASCII)}
 	t.server(r)
-	if err := t.table(r); err != nil {
+	if r.Migration == nil {
+		if err := t.table(r); err != nil {
+			return err
+		}
+	}
+	if r.Migration != nil {
+		if err := t.migration(r.Migration); err != nil {
+			return err
+		}
+		_, err := w.Write(t.Bytes())
 		return err
 	}
 	t.reasons(r)

@@ -95,6 +95,9 @@ func (t *treeBuilder) branch(p *chain.Path, i int, c *chain.Certificate, sum str
 	}
 	b.NamedCA = t.namedCA(c)
 	if i == 0 {
+		if t.run.JudgedAt.After(c.NotAfter) {
+			b.Breaks = append(b.Breaks, "expired: since "+notAfter.Format(time.DateOnly))
+		}
 		return b
 	}
 	for _, other := range t.verdict.Search.Paths {

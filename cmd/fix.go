@@ -1,0 +1,257 @@
+package cmd
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe"
+	"mtlsprobe/probe/match"
+	"mtlsprobe/report"
+
+	"github.com/spf13/cobra"
+)
+
+type fixOptions struct {
+	hold     holdFlags
+	chain    chainFlags
+	judge    judgeFlags
+	phases   phaseFlags
+	out      string
+	passOut  []string
+	encoding string
+	label    string
+	force    bool
+}
+
+func newFix(s *Streams, run func(context.Context, *Streams, *fixOptions) error) *cobra.Command {
+	o := &fixOptions{}
+	c := &cobra.Command{
+		Use:   "fix --cert SOURCE --named-ca FILE -o FILE",
+		Short: "Write the bundle that reaches these roots, and judge it",
+		Long: "Write a bundle with the certificate, its key and the intermediates that lead to the CAs which\n" +
+			"the server names, in order. The CAs come from --named-ca or --request files; the intermediates\n" +
+			"from the bundle itself and --authorities.",
+		Example: "  mtlsprobe fix --cert old.p12 --named-ca new-root.pem --authorities ./cas -o new.p12",
+		Args:    args(cobra.NoArgs),
+		RunE:    func(c *cobra.Command, _ []string) error { return run(c.Context(), s, o) },
+	}
+	flags := c.Flags()
+	o.hold.register(flags)
+	o.chain.register(flags)
+	o.judge.register(flags)
+	o.phases.register(flags)
+	flags.StringVarP(&o.out, "out", "o", "", "file to write")
+	flags.StringArrayVar(&o.passOut, "pass-out", nil, "password of the new bundle, as --pass (default: the first --pass)")
+	flags.StringVar(&o.encoding, "encoding", "", "pkcs12, pkcs12-legacy or pem (default: pem for a file .pem, else pkcs12)")
+	flags.StringVar(&o.label, "label", "", "which identity, where the sources hold several: its label as \"inspect\" shows it")
+	flags.BoolVar(&o.force, "force", false, "overwrite the file")
+	return c
+}
+
+func (o *fixOptions) check() error {
+	switch {
+	case len(o.hold.certs) == 0:
+		return usage(errors.New("nothing to fix: give --cert SOURCE"))
+	case len(o.phases.files) == 0:
+		return errNoPhase
+	case o.out == "":
+		return usage(errors.New("give -o FILE"))
+	case len(o.passOut) > 1:
+		return usage(errors.New("--pass-out stands once"))
+	}
+	if o.encoding == "" {
+		o.encoding = string(certstore.PKCS12)
+		if strings.EqualFold(filepath.Ext(o.out), ".pem") {
+			o.encoding = string(certstore.PEM)
+		}
+	}
+	if !slices.Contains(certstore.Encodings(), certstore.Encoding(o.encoding)) {
+		return usage(fmt.Errorf("--encoding %q: %v are known", o.encoding, certstore.Encodings()))
+	}
+	if _, err := os.Lstat(o.out); err == nil && !o.force {
+		return usage(fmt.Errorf("%q exists: give --force to overwrite it", o.out))
+	}
+	return nil
+}
+
+func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	now, err := o.judge.time(s)
+	if err != nil {
+		return err
+	}
+	wanted, err := o.wanted(ctx)
+	if err != nil {
+		return err
+	}
+	password, err := o.password(s)
+	if err != nil {
+		return err
+	}
+	o.hold.authorities = append(o.hold.authorities, o.phases.namedCAs()...)
+	holding, err := holdIdentities(ctx, s, &o.hold)
+	if err != nil {
+		return err
+	}
+	if holding.Identities, err = o.choose(holding.Identities); err != nil {
+		return err
+	}
+	run := &report.Run{GeneratedAt: s.Now(), JudgedAt: now, Request: wanted.Request, Holding: holding, Insistence: probe.UnknownInsistence}
+	if err := judge(ctx, s, &o.chain, run); err != nil {
+		return err
+	}
+	identity := *run.Holding.Identities[0]
+	var reached int
+	if identity.Chain, reached = match.Bundle(&run.Verdicts[0]); reached == 0 {
+		if err := (&outputFlags{format: "table", color: "auto"}).write(s, report.New(run)); err != nil {
+			return err
+		}
+		warn(s.Err, "nothing was written: no path leads to a named CA")
+		return errNoneFits
+	}
+	data, err := certstore.Encode(&identity, certstore.Encoding(o.encoding), password)
+	if err != nil {
+		return err
+	}
+	if err := writeNew(o.out, data, o.force); err != nil {
+		return fmt.Errorf("writing %q: %w", o.out, err)
+	}
+	if password == "" {
+		warn(s.Err, "the new bundle has no password; give one with --pass-out")
+	}
+	return o.verdict(ctx, s, run, password)
+}
+
+// wanted joins the named CAs of all files into one request.
+func (o *fixOptions) wanted(ctx context.Context) (match.Phase, error) {
+	phases, err := o.phases.phases(ctx)
+	if err != nil {
+		return match.Phase{}, err
+	}
+	joined := *phases[0].Request
+	for _, p := range phases[1:] {
+		joined.NamedCAs = append(joined.NamedCAs[:len(joined.NamedCAs):len(joined.NamedCAs)], p.Request.NamedCAs...)
+	}
+	return match.Phase{Label: "wanted", Request: &joined}, nil
+}
+
+// password of the new bundle: its own, or the first that opened the old one.
+func (o *fixOptions) password(s *Streams) (string, error) {
+	forms := o.passOut
+	if len(forms) == 0 {
+		forms = o.hold.pass
+	}
+	if len(forms) == 0 {
+		return "", nil
+	}
+	if len(o.passOut) == 0 {
+		// What is read from a stream can be read once only.
+		given, err := passwords(s, o.hold.pass)
+		if err != nil {
+			return "", err
+		}
+		o.hold.given = given
+		return given[0], nil
+	}
+	given, err := passwords(s, forms)
+	if err != nil {
+		return "", err
+	}
+	return given[0], nil
+}
+
+// choose returns the one identity that is meant.
+func (o *fixOptions) choose(identities []*certstore.Identity) ([]*certstore.Identity, error) {
+	var usable []*certstore.Identity
+	var labels []string
+	for _, i := range identities {
+		labels = append(labels, i.Label)
+		if i.Label == o.label || o.label == "" && i.Leaf != nil {
+			usable = append(usable, i)
+		}
+	}
+	switch {
+	case len(usable) == 0:
+		return nil, usage(fmt.Errorf("--label %q: there are %q", o.label, labels))
+	case len(usable) > 1:
+		return nil, usage(fmt.Errorf("the sources hold %d identities: choose one with --label, of %q", len(usable), labels))
+	case usable[0].Certificate() == nil:
+		return nil, fmt.Errorf("%q cannot be written again: its key is %s: %s", usable[0].Label, usable[0].Key.State, usable[0].Key.Detail)
+	}
+	return usable, nil
+}
+
+// verdict loads what was written as anybody would, and judges it.
+func (o *fixOptions) verdict(ctx context.Context, s *Streams, before *report.Run, password string) error {
+	holding, err := certstore.Load(ctx, &certstore.Options{Passwords: []string{password}}, certstore.Source{Path: o.out, Role: certstore.Candidate})
+	if err != nil {
+		return fmt.Errorf("reading again what was written: %w", err)
+	}
+	if err := holding.RequireIdentity(); err != nil {
+		return fmt.Errorf("reading again what was written: %w", err)
+	}
+	holding.Authorities = append(holding.Authorities, before.Holding.Authorities...)
+	for _, i := range before.Holding.Identities {
+		for _, c := range i.Chain {
+			holding.Authorities = append(holding.Authorities, certstore.Authority{Certificate: c, Source: i.Source})
+		}
+	}
+	run := *before
+	run.Holding, run.Verdicts = holding, nil
+	if err := judge(ctx, s, &o.chain, &run); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.Out, "Written    %s: %s\n", quoteShell(o.out), bundleText(holding.Identities[0]))
+	return answer(s, &outputFlags{format: "table", color: "auto", paths: true}, &run)
+}
+
+func bundleText(i *certstore.Identity) string {
+	parts := []string{"the key", certstore.NameString(i.Leaf.RawSubject)}
+	for _, c := range i.Chain {
+		parts = append(parts, describeIssued(c))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func describeIssued(c *x509.Certificate) string {
+	return fmt.Sprintf("%s (signed by %s)", certstore.NameString(c.RawSubject), certstore.NameString(c.RawIssuer))
+}
+
+// writeNew writes a file that only its owner may read: first beside its place,
+// then moved there, so that nobody ever sees half of it. Without force an
+// existing file stays as it is.
+func writeNew(path string, data []byte, force bool) error {
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".mtlsprobe-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name())
+	_, err = temporary.Write(data)
+	if err == nil {
+		err = temporary.Sync()
+	}
+	if closeErr := temporary.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return err
+	}
+	if !force {
+		// A link fails if the name is taken; not every file system has links.
+		err := os.Link(temporary.Name(), path)
+		if err == nil || errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return os.Rename(temporary.Name(), path)
+}

@@ -1,0 +1,131 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report"
+
+	"github.com/spf13/pflag"
+)
+
+// phaseFlags say what servers demand: saved requests and lists of CAs, in the
+// order of the command line. One is a question, several are a migration.
+type phaseFlags struct{ files []phaseFile }
+
+type phaseFile struct {
+	path    string
+	namedCA bool
+}
+
+func (f *phaseFlags) register(flags *pflag.FlagSet) {
+	f.registerNamedCA(flags)
+	flags.Var(&phaseValue{f, false}, "request", "what \"mtlsprobe request --save\" wrote, or a JSON report of \"mtlsprobe probe\"; several are the phases of a migration")
+}
+
+func (f *phaseFlags) registerNamedCA(flags *pflag.FlagSet) {
+	flags.Var(&phaseValue{f, true}, "named-ca", "file or directory with the CA certificates that a server will name; several are the phases of a migration")
+}
+
+// A phaseValue appends to the files, so that both flags keep one order.
+type phaseValue struct {
+	flags   *phaseFlags
+	namedCA bool
+}
+
+func (v *phaseValue) String() string { return "" }
+func (v *phaseValue) Type() string   { return "file" }
+func (v *phaseValue) Set(path string) error {
+	v.flags.files = append(v.flags.files, phaseFile{path, v.namedCA})
+	return nil
+}
+
+// namedCAs returns the files that hold CA certificates.
+func (f *phaseFlags) namedCAs() []string {
+	var paths []string
+	for _, file := range f.files {
+		if file.namedCA {
+			paths = append(paths, file.path)
+		}
+	}
+	return paths
+}
+
+// phases reads the files. Labels are the files' names, made unique.
+func (f *phaseFlags) phases(ctx context.Context) ([]match.Phase, error) {
+	var phases []match.Phase
+	taken := make(map[string]bool)
+	for _, file := range f.files {
+		read := readRequest
+		if file.namedCA {
+			read = func(path string) (*wire.CertificateRequest, error) { return requestOf(ctx, path) }
+		}
+		request, err := read(file.path)
+		if err != nil {
+			return nil, err
+		}
+		name := strings.TrimSuffix(filepath.Base(file.path), filepath.Ext(file.path))
+		label := name
+		for n := 2; taken[label]; n++ {
+			label = fmt.Sprintf("%s (%d)", name, n)
+		}
+		taken[label] = true
+		phases = append(phases, match.Phase{Label: label, Request: request})
+	}
+	return phases, nil
+}
+
+// requestOf makes the request of a server that names the CAs in a file. Nobody
+// has seen it: its version is zero.
+func requestOf(ctx context.Context, path string) (*wire.CertificateRequest, error) {
+	named, err := certstore.Load(ctx, nil, certstore.Source{Path: path, Role: certstore.Authorities})
+	if err != nil {
+		return nil, err
+	}
+	request := &wire.CertificateRequest{}
+	for _, a := range named.Authorities {
+		request.NamedCAs = append(request.NamedCAs, a.Certificate.RawSubject)
+	}
+	if len(request.NamedCAs) == 0 {
+		return nil, fmt.Errorf("--named-ca %q holds no certificate", path)
+	}
+	return request, nil
+}
+
+// readRequest reads the request from a saved report.
+func readRequest(path string) (*wire.CertificateRequest, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--request: %w", err)
+	}
+	var r report.Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("--request %q is no saved request: %w", path, err)
+	}
+	switch {
+	case r.Schema != report.Schema:
+		return nil, fmt.Errorf("--request %q: schema %q is not %q", path, cmp.Or(r.Schema, "none"), report.Schema)
+	case r.Request == nil || len(r.Request.Raw) == 0:
+		return nil, fmt.Errorf("--request %q holds no request: the server did not ask, or it was not seen", path)
+	}
+	version, ok := wire.ParseVersion(r.Request.Version)
+	if !ok {
+		return nil, fmt.Errorf("--request %q: version %q is not known", path, r.Request.Version)
+	}
+	request, err := wire.ParseCertificateRequest(version, r.Request.Raw)
+	if err != nil {
+		return nil, fmt.Errorf("--request %q: %w", path, err)
+	}
+	return request, nil
+}
+
+var errNoPhase = usage(errors.New("give --request FILE or --named-ca FILE"))

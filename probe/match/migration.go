@@ -1,0 +1,152 @@
+package match
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe/wire"
+)
+
+// A Phase is what a server demands at one stage of a migration.
+type Phase struct {
+	Label   string
+	Request *wire.CertificateRequest
+}
+
+// A Migration is the same identities judged in each phase.
+type Migration struct {
+	Phases []Phase
+	Rows   []Row // by identity
+}
+
+// A Row is one identity through all phases.
+type Row struct {
+	Cells []Cell // by phase
+	// Breaks is the index of the first phase in which the identity does not work
+	// although it did in the one before; -1 if there is none.
+	Breaks int
+	// Remedy is the smallest change that makes it work in every phase; empty if it
+	// does, or if nothing at hand would.
+	Remedy string
+}
+
+// Works reports whether the identity works in every phase.
+func (r *Row) Works() bool {
+	return !slices.ContainsFunc(r.Cells, func(c Cell) bool { return c.Works() != Pass })
+}
+
+// A Cell is one identity in one phase.
+type Cell struct {
+	Verdict Verdict
+	// Named is the named CA that is reached best; nil if none is.
+	Named *NamedCA
+	DN    string // of Named
+	// Until is when the path ends, and Ends the certificate that ends it; zero and
+	// nil without a path that holds.
+	Until time.Time
+	Ends  *chain.Certificate
+}
+
+// Works is the verdict's sum.
+func (c *Cell) Works() Result { return c.Verdict.Fits() }
+
+// Migrate judges the question's identities in each phase. The question's own
+// request does not count.
+func Migrate(q *Question, phases []Phase) *Migration {
+	m := &Migration{Phases: phases, Rows: make([]Row, len(q.Identities))}
+	for _, p := range phases {
+		asked := *q
+		asked.Request = p.Request
+		for i, v := range Evaluate(&asked) {
+			m.Rows[i].Cells = append(m.Rows[i].Cells, newCell(&asked, v))
+		}
+	}
+	for i := range m.Rows {
+		row := &m.Rows[i]
+		row.Breaks = -1
+		for k := 1; k < len(row.Cells) && row.Breaks < 0; k++ {
+			if row.Cells[k-1].Works() == Pass && row.Cells[k].Works() != Pass {
+				row.Breaks = k
+			}
+		}
+		row.Remedy = m.remedy(row)
+	}
+	return m
+}
+
+func newCell(q *Question, v Verdict) Cell {
+	c := Cell{Verdict: v}
+	for i := range v.NamedCAs {
+		if n := &v.NamedCAs[i]; c.Named == nil || n.rank() < c.Named.rank() {
+			c.Named = n
+		}
+	}
+	if c.Named != nil {
+		c.DN = certstore.NameString(q.Request.NamedCAs[c.Named.Index])
+		if c.Named.Result == Reached || c.Named.Result == NameOnly {
+			c.Until, c.Ends = c.Named.Until()
+		}
+	}
+	return c
+}
+
+// remedy collects what the phases that do not work need. Certificates to add
+// help in one stroke; a root that is out of reach must stay named by the server.
+func (m *Migration) remedy(row *Row) string {
+	if row.Works() {
+		return ""
+	}
+	var add []string
+	for k := range row.Cells {
+		c := &row.Cells[k]
+		switch {
+		case c.Works() == Pass:
+		case c.Named != nil && c.Named.Result == Reached && len(c.Named.Missing) > 0:
+			if !slices.Contains(add, c.Named.Remedy) {
+				add = append(add, c.Named.Remedy)
+			}
+		case c.Named != nil && c.Named.Result == Reached:
+			return firstFailure(&c.Verdict) // its own fault: no phase would help
+		default:
+			return m.keepNaming(row, k)
+		}
+	}
+	text := strings.Join(add, "; and ")
+	if before := row.workedThrough(); before != "" && slices.ContainsFunc(row.Cells, func(c Cell) bool { return c.Named != nil && c.Named.Via == CrossSigned && c.Works() != Pass }) {
+		text += fmt.Sprintf("; do so while the server trusts both roots: a server that knows only %s may follow the new certificate and refuse it", before)
+	}
+	return text
+}
+
+// keepNaming is what remains when a phase's CAs are out of reach.
+func (m *Migration) keepNaming(row *Row, phase int) string {
+	for k := range row.Cells {
+		if c := &row.Cells[k]; c.Works() == Pass && c.Named != nil {
+			return fmt.Sprintf("let the server name and trust %s in phase %q, too, until this identity is replaced; its path ends %s", c.DN, m.Phases[phase].Label, c.Until.UTC().Format(time.DateOnly))
+		}
+	}
+	return firstFailure(&row.Cells[phase].Verdict)
+}
+
+// workedThrough names the CA by which the identity works in a phase as it is.
+func (r *Row) workedThrough() string {
+	for k := range r.Cells {
+		if c := &r.Cells[k]; c.Works() == Pass && c.Named != nil {
+			return c.DN
+		}
+	}
+	return ""
+}
+
+func firstFailure(v *Verdict) string {
+	for _, f := range v.Findings {
+		if f.Result == Fail && f.Remedy != "" {
+			return f.Remedy
+		}
+	}
+	return ""
+}

@@ -1,0 +1,189 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe/match"
+)
+
+// A Migration says which identity works in which phase.
+type Migration struct {
+	Phases []Phase        `json:"phases"`
+	Rows   []MigrationRow `json:"rows"`
+}
+
+// A Phase is what the server demands at one stage.
+type Phase struct {
+	Label    string   `json:"label"`
+	NamedCAs []string `json:"named_cas"` // distinguished names
+}
+
+// A MigrationRow is one identity through all phases.
+type MigrationRow struct {
+	Label string `json:"label"`
+	// Works says that it does in every phase.
+	Works bool            `json:"works"`
+	Cells []MigrationCell `json:"cells"`
+	// BreaksIn is the label of the first phase in which it no longer works; empty
+	// if there is none.
+	BreaksIn string `json:"breaks_in,omitempty"`
+	Remedy   string `json:"remedy,omitempty"` // the smallest one
+}
+
+// A MigrationCell is one identity in one phase.
+type MigrationCell struct {
+	Phase   string     `json:"phase"`
+	Verdict string     `json:"verdict"`
+	NamedCA string     `json:"named_ca,omitempty"` // the best reached
+	Result  string     `json:"result,omitempty"`   // how far, as in named_cas
+	Via     string     `json:"via,omitempty"`
+	Path    []string   `json:"path,omitempty"`
+	Until   *time.Time `json:"until,omitempty"`
+	EndedBy string     `json:"ended_by,omitempty"` // whose end that is
+	Reasons []string   `json:"reasons,omitempty"`  // findings that failed, as "check: detail"
+	// Warnings are those about names and chains: what some servers or clients
+	// stumble on.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+func newMigration(m *match.Migration, identities []Identity) *Migration {
+	out := &Migration{}
+	for _, p := range m.Phases {
+		phase := Phase{Label: p.Label, NamedCAs: []string{}}
+		for _, der := range p.Request.NamedCAs {
+			phase.NamedCAs = append(phase.NamedCAs, certstore.NameString(der))
+		}
+		out.Phases = append(out.Phases, phase)
+	}
+	for i := range m.Rows {
+		row := &m.Rows[i]
+		r := MigrationRow{Label: identities[i].Label, Works: row.Works(), Remedy: row.Remedy}
+		if row.Breaks >= 0 {
+			r.BreaksIn = m.Phases[row.Breaks].Label
+		}
+		for k := range row.Cells {
+			r.Cells = append(r.Cells, newMigrationCell(m.Phases[k].Label, &row.Cells[k]))
+		}
+		out.Rows = append(out.Rows, r)
+	}
+	return out
+}
+
+func newMigrationCell(phase string, c *match.Cell) MigrationCell {
+	out := MigrationCell{Phase: phase, Verdict: verdict(&c.Verdict, nil)}
+	if c.Named != nil {
+		out.NamedCA, out.Result, out.Via = c.DN, string(c.Named.Result), string(c.Named.Via)
+		if c.Named.Path != nil {
+			out.Path = subjects(c.Named.Path)
+		}
+	}
+	if c.Ends != nil {
+		until := c.Until.UTC()
+		out.Until, out.EndedBy = &until, certstore.NameString(c.Ends.RawSubject)
+	}
+	for _, f := range c.Verdict.Findings {
+		text := f.Check.ID + ": " + cmp.Or(f.Detail, f.Check.Title)
+		theme, _, _ := strings.Cut(f.Check.ID, ".")
+		switch {
+		case f.Result == match.Fail:
+			out.Reasons = append(out.Reasons, text)
+		case f.Result == match.Warn && (theme == "chain" || theme == "path" || theme == "issuer"):
+			out.Warnings = append(out.Warnings, text)
+		}
+	}
+	return out
+}
+
+// migration writes the phases, a table of bundles by phases, and for each bundle
+// that does not work throughout where it breaks and what mends it.
+func (t *text) migration(m *Migration) error {
+	for i, p := range m.Phases {
+		t.labelled(fmt.Sprintf("Phase %d", i+1), p.Label+": "+cmp.Or(strings.Join(p.NamedCAs, "; "), "no CA names"))
+	}
+	columns := []column{{header: "Identity"}}
+	for i, p := range m.Phases {
+		columns = append(columns, column{header: fmt.Sprintf("%d %s", i+1, p.Label)})
+	}
+	for _, row := range m.Rows {
+		columns[0].cells = append(columns[0].cells, plain(row.Label))
+		for i, c := range row.Cells {
+			columns[i+1].cells = append(columns[i+1].cells, plain(c.text()))
+		}
+	}
+	t.WriteByte('\n')
+	if _, err := renderTable(t, columns, t.width); err != nil {
+		return err
+	}
+	working := 0
+	for _, row := range m.Rows {
+		if row.Works {
+			working++
+		}
+		failed := row.gather(func(c *MigrationCell) []string { return c.Reasons })
+		warned := row.gather(func(c *MigrationCell) []string { return c.Warnings })
+		if len(failed)+len(warned) == 0 {
+			continue
+		}
+		t.WriteByte('\n')
+		line := row.Label
+		if row.BreaksIn != "" {
+			line += fmt.Sprintf("  breaks in phase %q", row.BreaksIn)
+		}
+		fmt.Fprintln(t, t.emphasis(plain(line)))
+		for _, text := range failed {
+			t.item(t.glyphs.fail, text)
+		}
+		for _, text := range warned {
+			t.item("!", text)
+		}
+		if row.Remedy != "" {
+			t.item("  "+t.glyphs.arrow, row.Remedy)
+		}
+	}
+	t.WriteByte('\n')
+	t.line("", "", fmt.Sprintf("%d of %d identities work in every phase. Nothing was presented to a server: this is judged from names and dates, and only a trial is proof.", working, len(m.Rows)))
+	return nil
+}
+
+// gather joins what is the same in several phases, as "phase 1, 3: text".
+func (r *MigrationRow) gather(of func(*MigrationCell) []string) []string {
+	var texts []string
+	phases := make(map[string]string)
+	for i := range r.Cells {
+		for _, text := range of(&r.Cells[i]) {
+			if phases[text] == "" {
+				texts = append(texts, text)
+				phases[text] = fmt.Sprint("phase ", i+1)
+			} else {
+				phases[text] += fmt.Sprint(", ", i+1)
+			}
+		}
+	}
+	for i, text := range texts {
+		texts[i] = strings.Replace(phases[text], "phase ", map[bool]string{true: "phases ", false: "phase "}[strings.Contains(phases[text], ",")], 1) + ": " + text
+	}
+	return texts
+}
+
+// text says in a few words how the identity stands in the phase.
+func (c *MigrationCell) text() string {
+	words := strings.ReplaceAll(c.Verdict, "-", " ")
+	switch {
+	case c.Verdict == Fits && c.Until != nil:
+		words += " until " + c.Until.Format(time.DateOnly)
+		if len(c.Warnings) > 0 {
+			words += ", but see below"
+		}
+		return words + ": " + c.NamedCA
+	case c.NamedCA != "":
+		words += ": " + c.NamedCA + " " + strings.ReplaceAll(c.Result, "-", " ")
+		if c.Via != "" && c.Via != string(match.Presented) {
+			words += ", " + c.Via
+		}
+	}
+	return words
+}
