@@ -25,14 +25,16 @@ var rooms = map[string][]string{
 	"certstore/certtest": {},
 	"certstore/chain":    {"certstore"},
 	"probe/match":        {"probe/wire", "certstore", "certstore/chain"},
-	"report":             {"probe", "probe/wire", "probe/match", "certstore", "certstore/chain"},
-	"cmd":                {"probe", "probe/wire", "probe/match", "probe/probetest", "certstore", "certstore/chain", "certstore/certtest", "report"},
+	"probe/mirror":       {"probe/wire"},
+	"probe/stack":        {"probe/wire", "probe/match", "certstore", "certstore/chain"},
+	"report":             {"probe", "probe/wire", "probe/match", "probe/stack", "certstore", "certstore/chain"},
+	"cmd":                {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "probe/probetest", "certstore", "certstore/chain", "certstore/certtest", "report"},
 	"cmd/mtlsprobe":      {"cmd"},
 }
 
 // modules lists who may import what from elsewhere, by file or by package.
 var modules = map[string][]string{
-	"golang.org/x/crypto":                {"probe/wire", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx"},
+	"golang.org/x/crypto":                {"probe/wire", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx"},
 	"golang.org/x/text":                  {"certstore"},
 	"golang.org/x/sync":                  {"certstore"},
 	"golang.org/x/term":                  {"cmd"},
@@ -44,7 +46,7 @@ var modules = map[string][]string{
 }
 
 // pure packages get bytes, values and a time, and never fetch them.
-var pure = []string{"probe/wire", "probe/match", "certstore/chain", "report"}
+var pure = []string{"probe/wire", "probe/match", "probe/stack", "certstore/chain", "report"}
 
 func TestImports(t *testing.T) {
 	seen := make(map[string]bool)

@@ -84,7 +84,7 @@ func requestChainSignature(j *judgement) Finding {
 		allowed = j.Request.SignatureSchemes
 	}
 	return j.eachFinding(Warn, "have the certificate issued with a signature that the server lists", func(c *certificate) string {
-		scheme, known := signedWith(c)
+		scheme, known := SignedWith(c)
 		if !known || string(c.RawSubject) == string(c.RawIssuer) || slices.Contains(allowed, scheme) {
 			return ""
 		}
@@ -92,9 +92,9 @@ func requestChainSignature(j *judgement) Finding {
 	})
 }
 
-// signedWith maps a certificate's signature algorithm to the scheme that stands
+// SignedWith maps a certificate's signature algorithm to the scheme that stands
 // for it. The ECDSA schemes stand for the hash with any curve here.
-func signedWith(c *certificate) (tls.SignatureScheme, bool) {
+func SignedWith(c *certificate) (tls.SignatureScheme, bool) {
 	switch c.SignatureAlgorithm {
 	case x509.SHA1WithRSA:
 		return tls.PKCS1WithSHA1, true

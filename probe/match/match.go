@@ -7,6 +7,7 @@
 package match
 
 import (
+	"crypto/x509"
 	"time"
 
 	"mtlsprobe/certstore"
@@ -23,6 +24,9 @@ type Question struct {
 	Identities []*certstore.Identity
 	// Graph holds the authorities at hand, those in the identities among them.
 	Graph *chain.Graph
+	// Store holds the CA certificates that clients on this host can look up: those
+	// in the bundles and those given. It matters to predictions only.
+	Store []*x509.Certificate
 	// CRLs and Statements are what is known of revocations; both may be nil.
 	CRLs       []*certstore.CRL
 	Statements []*certstore.Statement

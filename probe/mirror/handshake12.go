@@ -1,0 +1,205 @@
+package mirror
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"hash"
+	"slices"
+
+	"mtlsprobe/probe/wire"
+
+	"golang.org/x/crypto/cryptobyte"
+)
+
+// handshake12 is the server's side of RFC 5246, Section 7.3, with ECDHE
+// (RFC 8422) and AES-GCM (RFC 5289).
+func (s *server) handshake12() error {
+	suite, prf, keyLen := s.suite12()
+	group := uint16(groupP256)
+	if slices.Contains(s.hello.groups, groupX25519) {
+		group = groupX25519
+	}
+	if suite == 0 || len(s.hello.groups) > 0 && !slices.Contains(s.hello.groups, group) {
+		s.alert(40)
+		return fmt.Errorf("%w: the client offers no ECDHE with AES-GCM", errUnsuited)
+	}
+	random := make([]byte, 32)
+	if _, err := rand.Read(random); err != nil {
+		return err
+	}
+	key, err := curve(group).GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	if err := s.flight12(suite, group, random, key.PublicKey().Bytes()); err != nil {
+		return err
+	}
+	s.seen.Asked = true
+	body, err := s.message(byte(wire.Certificate))
+	if err != nil {
+		return err
+	}
+	if err := s.certificate(body); err != nil {
+		return err
+	}
+	if body, err = s.message(byte(wire.ClientKeyExchange)); err != nil {
+		return err
+	}
+	exchange := cryptobyte.String(body)
+	var point cryptobyte.String
+	if !exchange.ReadUint8LengthPrefixed(&point) {
+		return errors.New("a ClientKeyExchange that cannot be decoded")
+	}
+	theirs, err := curve(group).NewPublicKey(point)
+	if err != nil {
+		return fmt.Errorf("the client's key share: %w", err)
+	}
+	shared, err := key.ECDH(theirs)
+	if err != nil {
+		return err
+	}
+	covered := bytes.Clone(s.transcript)
+	master := prf.expand(shared, "master secret", append(bytes.Clone(s.hello.random), random...), 48)
+	if len(s.seen.Chain) > 0 {
+		if body, err = s.message(byte(wire.CertificateVerify)); err != nil {
+			return err
+		}
+		s.verify(body, covered)
+	}
+	return s.finish12(prf, keyLen, master, random)
+}
+
+func (s *server) suite12() (suite uint16, prf prf, keyLen int) {
+	small, large := tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+	if _, ok := s.options.Certificate.PrivateKey.(*ecdsa.PrivateKey); ok {
+		small, large = tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
+	}
+	switch {
+	case slices.Contains(s.hello.suites, small):
+		return small, sha256.New, 16
+	case slices.Contains(s.hello.suites, large):
+		return large, sha512.New384, 32
+	}
+	return 0, nil, 0
+}
+
+// flight12 sends ServerHello to ServerHelloDone.
+func (s *server) flight12(suite, group uint16, random, share []byte) error {
+	var hello, certificate, params, exchange cryptobyte.Builder
+	hello.AddUint16(tls.VersionTLS12)
+	hello.AddBytes(random)
+	hello.AddUint8(0) // no session to resume
+	hello.AddUint16(suite)
+	hello.AddUint8(0)
+	hello.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+		if s.hello.renegotiation {
+			addExtension(b, 0xff01, func(b *cryptobyte.Builder) { b.AddUint8(0) })
+		}
+		addExtension(b, 11, func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 0}) }) // ec_point_formats
+		s.hello.http11(b)
+	})
+	certificate.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
+		for _, der := range s.options.Certificate.Certificate {
+			b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(der) })
+		}
+	})
+	params.AddUint8(3) // named_curve
+	params.AddUint16(group)
+	params.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(share) })
+	signed := params.BytesOrPanic()
+	scheme, signature, err := sign(s.options.Certificate.PrivateKey, s.hello.schemes, tls.VersionTLS12, slices.Concat(s.hello.random, random, signed))
+	if err != nil {
+		s.alert(40)
+		return err
+	}
+	exchange.AddBytes(signed)
+	exchange.AddUint16(uint16(scheme))
+	exchange.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(signature) })
+	request, err := requestBody(s.request)
+	if err != nil {
+		return err
+	}
+	var flight []byte
+	for _, m := range []struct {
+		kind wire.HandshakeType
+		body *cryptobyte.Builder
+	}{{wire.ServerHello, &hello}, {wire.Certificate, &certificate}, {wire.ServerKeyExchange, &exchange}} {
+		body, err := m.body.Bytes()
+		if err != nil {
+			return err
+		}
+		flight = append(flight, s.handshake(m.kind, body)...)
+	}
+	flight = append(flight, s.handshake(wire.CertRequest, request)...)
+	flight = append(flight, s.handshake(wire.ServerHelloDone, nil)...)
+	return s.write(wire.HandshakeRecord, flight)
+}
+
+// finish12 derives the keys, reads the client's Finished and sends ours.
+func (s *server) finish12(p prf, keyLen int, master, random []byte) error {
+	block := p.expand(master, "key expansion", append(bytes.Clone(random), s.hello.random...), 2*keyLen+8)
+	in, err := newProtection(block[:keyLen], block[2*keyLen:2*keyLen+4], false)
+	if err != nil {
+		return err
+	}
+	out, err := newProtection(block[keyLen:2*keyLen], block[2*keyLen+4:], false)
+	if err != nil {
+		return err
+	}
+	// The client's change_cipher_spec stands between the last message in clear
+	// and Finished, so that nothing in clear can be pending.
+	kind, _, err := s.read()
+	if err != nil {
+		return err
+	}
+	if kind != wire.ChangeCipherSpec {
+		return fmt.Errorf("a record of type %v in place of change_cipher_spec", kind)
+	}
+	s.in = in
+	want := p.expand(master, "client finished", p.sum(s.transcript), 12)
+	body, err := s.message(byte(wire.Finished))
+	if err != nil {
+		return err
+	}
+	if !hmac.Equal(body, want) {
+		return errors.New("the client's Finished does not verify")
+	}
+	s.seen.Finished = true
+	if err := s.write(wire.ChangeCipherSpec, []byte{1}); err != nil {
+		return err
+	}
+	s.out = out
+	return s.write(wire.HandshakeRecord, s.handshake(wire.Finished, p.expand(master, "server finished", p.sum(s.transcript), 12)))
+}
+
+// A prf is the hash of the pseudo-random function of RFC 5246, Section 5.
+type prf func() hash.Hash
+
+func (p prf) sum(data []byte) []byte {
+	h := p()
+	h.Write(data)
+	return h.Sum(nil)
+}
+
+func (p prf) expand(secret []byte, label string, seed []byte, length int) []byte {
+	seed = append([]byte(label), seed...)
+	mac := func(data ...[]byte) []byte {
+		h := hmac.New(p, secret)
+		for _, d := range data {
+			h.Write(d)
+		}
+		return h.Sum(nil)
+	}
+	var out []byte
+	for a := mac(seed); len(out) < length; a = mac(a) {
+		out = append(out, mac(a, seed)...)
+	}
+	return out[:length]
+}

@@ -1,0 +1,167 @@
+package stack
+
+import (
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/wire"
+)
+
+func tooLarge(size, limit int) string {
+	return fmt.Sprintf("the request has %d bytes, and this client takes %d", size, limit)
+}
+
+// load asks whether the library takes the certificate at all.
+func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
+	if key, ok := i.Leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < profile.Load.MinRSA {
+		return &Prediction{Sends: No, Action: Fails, Fault: true, Reason: fmt.Sprintf("an RSA key of %d bits is refused when it is loaded; %d are the least", key.N.BitLen(), profile.Load.MinRSA),
+			Remedy: "use a longer key"}
+	}
+	if profile.Load.WeakLeaf && chain.IsWeak(i.Leaf.SignatureAlgorithm) && !selfIssued(i.Leaf) {
+		return &Prediction{Sends: No, Action: Fails, Fault: true, Reason: fmt.Sprintf("a certificate signed with %v is refused when it is loaded", i.Leaf.SignatureAlgorithm),
+			Remedy: "have the certificate issued with SHA-256"}
+	}
+	return nil
+}
+
+// usage is the gate of dates and usages.
+func (p *Predictor) usage(profile *Profile, i *certstore.Identity) *Prediction {
+	g, now := profile.Gate, p.question.Now
+	withheld := func(reason, remedy string) *Prediction {
+		return &Prediction{Sends: No, Action: Declines, Reason: reason, Remedy: remedy, Fault: true}
+	}
+	switch {
+	case g.Expired && now.After(i.Leaf.NotAfter):
+		return withheld("it has expired, and this client does not offer it", "have the certificate renewed")
+	case g.NotYetValid && now.Before(i.Leaf.NotBefore):
+		return withheld("it is not yet valid, and this client does not offer it", "wait, or set the clock right")
+	case g.ExtKeyUsage && !clientAuth(i.Leaf):
+		return withheld("its extendedKeyUsage lacks clientAuth, and this client does not offer it", "have a certificate issued with extendedKeyUsage clientAuth")
+	case g.KeyUsage && i.Leaf.KeyUsage != 0 && i.Leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
+		out := withheld("its keyUsage lacks digitalSignature, and this client does not offer it", "have a certificate issued with keyUsage digitalSignature")
+		if g.KeyUsageAlert != 0 {
+			out.Action, out.Alert = Alerts, g.KeyUsageAlert
+		}
+		return out
+	}
+	return nil
+}
+
+// schemes asks whether the key can make a signature that the server allows.
+func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction {
+	r, s := p.question.Request, profile.Schemes
+	old := r.Version < tls.VersionTLS13
+	_, isEd25519 := i.Leaf.PublicKey.(ed25519.PublicKey)
+	none := s.None13
+	if old {
+		none = s.None12
+	}
+	cannot := func(reason string, f Failure) *Prediction {
+		out := &Prediction{Sends: No, Action: f.Action, Alert: f.Alert, Reason: reason, Remedy: "use a certificate with a kind of key that the server allows", Fault: true}
+		if f.Action == SendsAlerts || f.Action == BadSigns {
+			out.Sends = Yes
+		}
+		return out
+	}
+	switch {
+	case isEd25519 && s.NoEd25519:
+		return cannot("it has no support for Ed25519", declines)
+	case isEd25519 && s.TypedEd25519 && old && len(p.named) > 0:
+		return cannot("up to TLS 1.2 no certificate type stands for an Ed25519 key, so that none of the names fits", declines)
+	case s.Types && old && len(r.CertificateTypes) > 0 && !slices.Contains(r.CertificateTypes, certificateType(i.Leaf)):
+		return cannot(fmt.Sprintf("the server's certificate types %v have none for this key", r.CertificateTypes), none)
+	case len(r.SignatureSchemes) == 0 || r.Version == 0:
+		return nil // nothing is known of them
+	case len(p.fitting(s, i.Leaf, true)) == 0 && !s.KeyTypeOnly:
+		if len(p.fitting(s, i.Leaf, false)) > 0 && (old && s.PSSUnchecked12 || !old && s.PSSUnchecked13) {
+			return cannot("the key is too short for the schemes that the server allows", signsAway)
+		}
+		return cannot("no signature scheme that the server allows fits the key", none)
+	case s.KeyTypeOnly && !p.anyOfKind(i.Leaf):
+		return cannot("no signature scheme that the server allows fits the kind of key", alerts40)
+	case s.KeyTypeOnly && len(p.fitting(s, i.Leaf, true)) == 0:
+		return cannot("the kind of key fits, and its curve or length does not", none)
+	}
+	return p.chainSchemes(s, i)
+}
+
+// chainSchemes asks of the stored chain what a client that applies the schemes
+// to it asks (RFC 8446, Section 4.4.2.2).
+func (p *Predictor) chainSchemes(s SchemeRules, i *certstore.Identity) *Prediction {
+	if !s.ChainToo {
+		return nil
+	}
+	allowed := p.question.Request.SignatureSchemesCert
+	if allowed == nil {
+		allowed = p.question.Request.SignatureSchemes
+	}
+	for _, c := range append([]*x509.Certificate{i.Leaf}, i.Chain...) {
+		scheme, known := match.SignedWith(c)
+		if known && !selfIssued(c) && !slices.Contains(allowed, scheme) {
+			return &Prediction{Sends: No, Action: Declines, Fault: true, Reason: fmt.Sprintf("%s is signed with %s, which the server does not list", certstore.NameString(c.RawSubject), wire.SchemeName(scheme)),
+				Remedy: "have the certificate issued with a signature that the server lists"}
+		}
+	}
+	return nil
+}
+
+func certificateType(c *x509.Certificate) wire.CertificateType {
+	if _, ok := c.PublicKey.(*rsa.PublicKey); ok {
+		return wire.RSASign
+	}
+	return wire.ECDSASign
+}
+
+// fitting returns the schemes that the key can be used with under the rules.
+func (p *Predictor) fitting(s SchemeRules, leaf *x509.Certificate, size bool) []tls.SignatureScheme {
+	version := p.question.Request.Version
+	if s.CurveBound12 && leaf.PublicKeyAlgorithm == x509.ECDSA {
+		version = tls.VersionTLS13
+	}
+	var fitting []tls.SignatureScheme
+	for _, scheme := range p.question.Request.SignatureSchemes {
+		if s.NoSHA1 && (scheme == tls.PKCS1WithSHA1 || scheme == tls.ECDSAWithSHA1) {
+			continue
+		}
+		if certstore.Fits(leaf.PublicKey, scheme, version) && (!size || longEnough(leaf, scheme)) {
+			fitting = append(fitting, scheme)
+		}
+	}
+	return fitting
+}
+
+// longEnough holds an RSA key against what RSASSA-PSS needs: twice the hash and
+// two bytes (RFC 8017, Section 9.1.1).
+func longEnough(leaf *x509.Certificate, scheme tls.SignatureScheme) bool {
+	key, ok := leaf.PublicKey.(*rsa.PublicKey)
+	if !ok {
+		return true
+	}
+	hash := map[tls.SignatureScheme]int{tls.PSSWithSHA256: 32, tls.PSSWithSHA384: 48, tls.PSSWithSHA512: 64}[scheme]
+	return hash == 0 || key.Size() >= 2*hash+2
+}
+
+func (p *Predictor) anyOfKind(leaf *x509.Certificate) bool {
+	return slices.ContainsFunc(p.question.Request.SignatureSchemes, func(s tls.SignatureScheme) bool { return certstore.Fits(leaf.PublicKey, s, 0) })
+}
+
+// newest returns the issuer that NSS and what is built on it prefer: valid now,
+// then the latest notBefore.
+func newest(certs []*x509.Certificate, now time.Time) *x509.Certificate {
+	valid := func(c *x509.Certificate) bool { return validAt(c, now) }
+	var best *x509.Certificate
+	for _, c := range certs {
+		if best == nil || valid(c) && !valid(best) || valid(c) == valid(best) && c.NotBefore.After(best.NotBefore) {
+			best = c
+		}
+	}
+	return best
+}

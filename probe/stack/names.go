@@ -1,0 +1,205 @@
+package stack
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"time"
+
+	"mtlsprobe/certstore"
+)
+
+// maxClimb bounds the paths that a client is thought to build.
+const maxClimb = 20
+
+// names compares the server's list as the stack does.
+func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
+	if profile.Names == FoldedStoredTo12 && p.question.Request.Version >= tls.VersionTLS13 {
+		return &Prediction{Sends: No, Action: Declines, Reason: "in TLS 1.3 the strict check also wants a certificate type, which no request has there", Remedy: "turn the strict flag off"}
+	}
+	if len(p.named) == 0 || profile.Names == Ignored {
+		return nil
+	}
+	withheld := &Prediction{Sends: No, Action: Declines}
+	switch profile.Names {
+	case RawStored:
+		if p.stored(i, p.raw, rawKey) {
+			return nil
+		}
+		withheld.Reason, withheld.Remedy = "no issuer in the stored chain is on the list, byte for byte", p.storedRemedy(i)
+	case FoldedStored, FoldedStoredTo12:
+		if p.stored(i, p.folded, p.question.Graph.Key) {
+			return nil
+		}
+		withheld.Reason, withheld.Remedy = "no issuer in the stored chain is on the list", p.storedRemedy(i)
+	case TextBuilt, RawBuilt:
+		accepted, key := p.raw, rawKey
+		if profile.Names == TextBuilt {
+			accepted, key = p.text, certstore.NameString
+		}
+		walked := p.walk(i, accepted, key)
+		if walked.found {
+			return nil
+		}
+		withheld.Reason = "no issuer on the path that this client builds is on the list"
+		withheld.Remedy = "import the intermediates up to a named CA into the client's store"
+		if walked.twin != nil {
+			withheld.Reason = fmt.Sprintf("it builds its path through the newest %s, signed by %s, and that way leads to no CA on the list", certstore.NameString(walked.twin.RawSubject), certstore.NameString(walked.twin.RawIssuer))
+			withheld.Remedy = "remove that certificate from the client's store, or have the other one issued again with a later notBefore"
+		}
+	case RawAll:
+		if p.anyPath(i.Leaf, i, rawKey, p.raw, profile.Gate.PathDates, 0) {
+			return nil
+		}
+		withheld.Reason, withheld.Remedy = "no path that can be built has a name that is on the list, byte for byte", "import the intermediates up to a named CA into the client's store"
+	case FoldedAll:
+		if p.anyPath(i.Leaf, i, p.question.Graph.Key, p.folded, false, 0) {
+			return nil
+		}
+		withheld.Reason, withheld.Remedy = "no path that can be built has a name on the list", "import the intermediates up to a named CA into the client's store"
+	case EngineBest:
+		return p.engine(i)
+	}
+	return withheld
+}
+
+func rawKey(name []byte) string { return string(name) }
+
+// stored asks of every issuer in the chain as stored.
+func (p *Predictor) stored(i *certstore.Identity, accepted map[string]bool, key func([]byte) string) bool {
+	for _, c := range append([]*x509.Certificate{i.Leaf}, i.Chain...) {
+		if accepted[key(c.RawIssuer)] {
+			return true
+		}
+	}
+	return false
+}
+
+// storedRemedy is what helps a client that compares the stored chain.
+func (p *Predictor) storedRemedy(i *certstore.Identity) string {
+	if p.stored(i, p.folded, p.question.Graph.Key) {
+		return "have the server's CA certificate and the issuer use one encoding of the name"
+	}
+	if p.anyPath(i.Leaf, i, p.question.Graph.Key, p.folded, false, 0) {
+		return "add the intermediates up to a named CA to the bundle: \"mtlsprobe fix\" writes it"
+	}
+	return "use a certificate issued below a named CA, or have the server name this issuer"
+}
+
+// A walked is the path that a client builds one issuer at a time.
+type walked struct {
+	found bool
+	chain []*x509.Certificate // above the leaf, up to the one whose issuer is named
+	twin  *x509.Certificate   // the first choice among several of one name
+}
+
+// walk goes up by the newest issuer of each name, byte for byte, until an issuer
+// is accepted.
+func (p *Predictor) walk(i *certstore.Identity, accepted map[string]bool, key func([]byte) string) walked {
+	var w walked
+	at := i.Leaf
+	for range maxClimb {
+		if accepted[key(at.RawIssuer)] {
+			w.found = true
+			return w
+		}
+		choice := p.issuers(at, i)
+		next := newest(choice, p.question.Now)
+		if next == nil || selfIssued(at) {
+			return w
+		}
+		if len(choice) > 1 && w.twin == nil && !selfIssued(next) {
+			w.twin = next
+		}
+		w.chain = append(w.chain, next)
+		at = next
+	}
+	return w
+}
+
+// anyPath asks along every path, of issuers and of the CAs' own subjects.
+func (p *Predictor) anyPath(c *x509.Certificate, i *certstore.Identity, key func([]byte) string, accepted map[string]bool, dates bool, depth int) bool {
+	if dates && !validAt(c, p.question.Now) {
+		return false
+	}
+	if accepted[key(c.RawIssuer)] || accepted[key(c.RawSubject)] {
+		return true
+	}
+	if depth >= maxDepth || selfIssued(c) {
+		return false
+	}
+	for _, issuer := range p.issuers(c, i) {
+		if !issuer.Equal(c) && p.anyPath(issuer, i, key, accepted, dates, depth+1) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxDepth bounds the recursion over every path; Apple's search has this bound.
+const maxDepth = 10
+
+func validAt(c *x509.Certificate, now time.Time) bool {
+	return !now.Before(c.NotBefore) && !now.After(c.NotAfter)
+}
+
+// engine answers for operating systems that build one best path by a rule that
+// is not known: yes if every path would do, no if none would.
+func (p *Predictor) engine(i *certstore.Identity) *Prediction {
+	all, any := p.everyPath(i.Leaf, i, 0)
+	switch {
+	case all:
+		return nil
+	case any:
+		return &Prediction{Sends: Unknown, Action: NotKnown, Reason: "several paths can be built, and not all lead to a CA on the list: which one the system prefers is not known here",
+			Remedy: "leave only the path to the named CA in the client's store"}
+	}
+	return &Prediction{Sends: No, Action: Declines, Reason: "no path that can be built has an issuer on the list", Remedy: "import the intermediates up to a named CA into the client's store"}
+}
+
+func (p *Predictor) everyPath(c *x509.Certificate, i *certstore.Identity, depth int) (all, any bool) {
+	if p.folded[p.question.Graph.Key(c.RawIssuer)] {
+		return true, true
+	}
+	issuers := p.issuers(c, i)
+	if depth >= maxDepth || selfIssued(c) || len(issuers) == 0 {
+		return false, false
+	}
+	all = true
+	for _, issuer := range issuers {
+		if issuer.Equal(c) {
+			continue
+		}
+		a, b := p.everyPath(issuer, i, depth+1)
+		all, any = all && a, any || b
+	}
+	return all && any, any
+}
+
+// chain returns what the stack sends, or nil if that is not known.
+func (p *Predictor) chain(profile *Profile, i *certstore.Identity) []*x509.Certificate {
+	leaf := []*x509.Certificate{i.Leaf}
+	if len(p.named) == 0 && profile.Empty == EmptyMeansLeaf {
+		return leaf
+	}
+	switch profile.Chain {
+	case AsStored:
+		return append(leaf, i.Chain...)
+	case TrustStore:
+		if len(i.Chain) > 0 {
+			return append(leaf, i.Chain...)
+		}
+		return nil // completed from a file that is not known here
+	case BuiltNewest:
+		w := p.walk(i, nil, rawKey)
+		for _, c := range w.chain {
+			if !selfIssued(c) {
+				leaf = append(leaf, c)
+			}
+		}
+		return leaf
+	case WalkedToName:
+		return append(leaf, p.walk(i, p.raw, rawKey).chain...)
+	}
+	return nil
+}

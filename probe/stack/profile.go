@@ -1,0 +1,133 @@
+package stack
+
+// A Profile is how one client stack selects: data over few parameters, each as
+// the cited source shows.
+type Profile struct {
+	ID   string // stable
+	Name string // short, for people
+	// Versions says of which versions this holds.
+	Versions   string
+	Confidence Confidence
+	Citation   string
+
+	Names   Names       // how the server's list is compared
+	Empty   EmptyList   // what a request without names means
+	Gate    Gate        // what is filtered by dates and usages
+	Schemes SchemeRules // which signature schemes are looked at
+	Chain   ChainSource // where the rest of the chain comes from
+	Load    LoadRules   // what is refused before any connection
+	Several Several     // which of several identities wins
+	// MaxRequest is the largest CertificateRequest it takes, in bytes with the
+	// message's header; 0 means that no limit is known.
+	MaxRequest int
+}
+
+// A Confidence says how a profile came to be known.
+type Confidence string
+
+// The confidences, the strongest first.
+const (
+	Run        Confidence = "run"        // the real client was run
+	Source     Confidence = "source"     // its source was read
+	Documented Confidence = "documented" // its vendor's documentation says so
+)
+
+// Names says how the names on the server's list are compared, and with what.
+type Names int
+
+// The ways of comparing names.
+const (
+	Ignored          Names = iota // the list is not looked at
+	RawStored                     // bytes, with the issuers in the chain as stored
+	FoldedStored                  // RFC 5280, Section 7.1, with the issuers in the chain as stored
+	FoldedStoredTo12              // likewise up to TLS 1.2; in TLS 1.3 nothing is ever sent
+	TextBuilt                     // text with its case, along the one path built, the newest issuer first
+	RawBuilt                      // bytes, along the one path built, the newest issuer first
+	RawAll                        // bytes, along every path, issuers and subjects
+	EngineBest                    // along the operating system's best path, which is not known here
+	FoldedAll                     // RFC 5280, Section 7.1, along every path
+)
+
+// EmptyList says what a request without names means.
+type EmptyList int
+
+// The meanings of an empty list.
+const (
+	EmptyMeansAny  EmptyList = iota
+	EmptyMeansLeaf           // any, and the leaf is sent alone
+)
+
+// A Gate is what keeps an identity from being sent, whatever the server says.
+type Gate struct {
+	Expired, NotYetValid bool // the leaf's dates
+	PathDates            bool // those of the CAs above it, too
+	ExtKeyUsage          bool // extendedKeyUsage without clientAuth
+	KeyUsage             bool // keyUsage without digitalSignature
+	// KeyUsageAlert says that keyUsage ends the handshake with this alert in
+	// place of an empty Certificate; 0 for the latter.
+	KeyUsageAlert uint8
+}
+
+// SchemeRules say which signature schemes are looked at, and what happens when
+// none can be used. See RFC 8446, Section 4.2.3, and RFC 5246, Section 7.4.4.
+type SchemeRules struct {
+	Types     bool // certificate_types count, up to TLS 1.2
+	NoEd25519 bool // there is no support for Ed25519
+	// TypedEd25519 says that up to TLS 1.2 an Ed25519 key never fits a request with
+	// names, since no certificate type stands for it.
+	TypedEd25519 bool
+	CurveBound12 bool // ECDSA schemes are bound to their curve before TLS 1.3, too
+	NoSHA1       bool // SHA-1 is not used for signing, though offered
+	// PSSUnchecked says that the key's length is not held against the scheme.
+	PSSUnchecked12, PSSUnchecked13 bool
+	KeyTypeOnly                    bool // only the kind of key is compared, not curve or length
+	// ChainToo says that the schemes also count for the signatures on the stored
+	// chain.
+	ChainToo bool
+	// None12 and None13 are what happens when no scheme can be used.
+	None12, None13 Failure
+}
+
+// A Failure is what a client does when it cannot sign.
+type Failure struct {
+	Action Action
+	Alert  uint8
+}
+
+// The failures that several stacks share.
+var (
+	declines  = Failure{Action: Declines}
+	alerts40  = Failure{Action: Alerts, Alert: 40}
+	sends40   = Failure{Action: SendsAlerts, Alert: 40}
+	signsAway = Failure{Action: BadSigns}
+)
+
+// A ChainSource says what is sent besides the leaf.
+type ChainSource int
+
+// The sources of the chain.
+const (
+	AsStored     ChainSource = iota // what the identity holds, in its order
+	TrustStore                      // as stored; a leaf alone is completed from the CA file that verifies the server
+	LeafAlone                       // the leaf; completed from the CA file that verifies the server
+	BuiltNewest                     // one path from the store, the newest issuer first, without the root
+	WalkedToName                    // that path up to the first issuer on the list
+	Engine                          // what the operating system builds: not known here
+)
+
+// LoadRules are what a library refuses before any connection.
+type LoadRules struct {
+	MinRSA   int  // bits
+	WeakLeaf bool // a leaf signed with SHA-1 or MD5
+}
+
+// Several says which of several fitting identities is chosen.
+type Several int
+
+// The choices.
+const (
+	UnknownOrder Several = iota
+	FirstFit             // the first one given
+	LastLoaded           // each one given replaces the one before
+	OnlyOne              // with several, none
+)

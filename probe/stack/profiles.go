@@ -1,0 +1,140 @@
+package stack
+
+// weakDebian is what OpenSSL at security level 2, as Debian sets it, refuses to
+// load: SSL_CTX_use_certificate answers "ee key too small" and "ca md too weak".
+var weakDebian = LoadRules{MinRSA: 2048, WeakLeaf: true}
+
+// openSSL is the selection of OpenSSL without a callback: what most programs on
+// top of it do (ssl/statem/statem_clnt.c, ssl/t1_lib.c).
+func openSSL(id, name, versions, citation string) *Profile {
+	return &Profile{
+		ID: id, Name: name, Versions: versions, Confidence: Run, Citation: citation,
+		Chain: TrustStore, Load: weakDebian, Several: LastLoaded, MaxRequest: 102400,
+		Schemes: SchemeRules{None12: declines, None13: declines},
+	}
+}
+
+// boringSSL is BoringSSL's selection: a credential that cannot sign ends the
+// handshake (ssl/handshake_client.cc, ssl/tls13_client.cc).
+func boringSSL() SchemeRules { return SchemeRules{Types: true, None12: alerts40, None13: alerts40} }
+
+// Profiles returns every profile, in the order in which people think of them.
+// The slice is the caller's.
+func Profiles() []*Profile {
+	nginx := openSSL("nginx", "nginx proxy", "1.22", "nginx src/event/ngx_event_openssl.c: SSL_MODE_NO_AUTO_CHAIN")
+	nginx.Chain = AsStored
+	node := openSSL("node", "Node.js", "20", "Node.js src/crypto/crypto_context.cc")
+	node.Load = LoadRules{MinRSA: 1024, WeakLeaf: true}
+	mysql := openSSL("mysql", "MySQL client", "8", "MySQL vio/viosslfactories.c: vio_set_cert_stuff loads the leaf only")
+	mysql.Confidence, mysql.Chain = Source, LeafAlone
+	strict := openSSL("openssl-strict", "OpenSSL strict", "3.0", "OpenSSL ssl/t1_lib.c: tls1_check_chain with SSL_CERT_FLAG_TLS_STRICT")
+	strict.Names, strict.Schemes.Types, strict.Schemes.ChainToo = FoldedStoredTo12, true, true
+	browsers := Gate{Expired: true, NotYetValid: true, ExtKeyUsage: true, KeyUsage: true}
+	nss := SchemeRules{NoEd25519: true, PSSUnchecked12: true, PSSUnchecked13: true, None12: declines, None13: declines}
+
+	return []*Profile{
+		openSSL("openssl", "OpenSSL", "3.0 (Debian)", "OpenSSL ssl/statem/statem_clnt.c: tls_prepare_client_certificate; ssl/t1_lib.c: tls_choose_sigalg"),
+		strict,
+		openSSL("curl", "curl", "7.88 with OpenSSL", "curl lib/vtls/openssl.c: cert_stuff"),
+		openSSL("python", "Python", "3.11 ssl", "CPython Modules/_ssl.c: load_cert_chain"),
+		node,
+		nginx,
+		openSSL("libpq", "psql (libpq)", "15", "PostgreSQL src/interfaces/libpq/fe-secure-openssl.c"),
+		mysql,
+		openSSL("mariadb", "MariaDB client", "10.11 with OpenSSL", "MariaDB Connector/C libmariadb/secure/openssl.c"),
+		{
+			ID: "go", Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate",
+			Names: RawStored, Several: FirstFit, MaxRequest: 65536,
+			Schemes: SchemeRules{Types: true, NoSHA1: true, None12: declines, None13: declines},
+		},
+		{
+			ID: "client-go", Name: "kubectl (client-go)", Versions: "0.37", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate",
+			Several: LastLoaded, MaxRequest: 65536,
+			Schemes: SchemeRules{NoSHA1: true, None12: sends40, None13: sends40},
+		},
+		{
+			ID: "gnutls", Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
+			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Gate: Gate{KeyUsage: true},
+			Schemes: SchemeRules{TypedEd25519: true, PSSUnchecked12: true, None12: alerts40, None13: declines},
+		},
+		{
+			ID: "gnutls-forced", Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
+			Several: LastLoaded, MaxRequest: 131072, Gate: Gate{KeyUsage: true, KeyUsageAlert: 80},
+			Schemes: SchemeRules{PSSUnchecked12: true, None12: alerts40, None13: declines},
+		},
+		{
+			ID: "nss", Name: "NSS", Versions: "3.87, automatic", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData; lib/pki/pkibase.c: nssCertificateArray_FindBestCertificate",
+			Names: TextBuilt, Gate: browsers, Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072,
+		},
+		{
+			ID: "nss-nickname", Name: "NSS by nickname", Versions: "3.87", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData",
+			Gate: Gate{ExtKeyUsage: true, KeyUsage: true}, Chain: BuiltNewest, Schemes: nss, Several: FirstFit, MaxRequest: 131072,
+		},
+		{
+			ID: "firefox", Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
+			Names: RawAll, Gate: Gate{Expired: true, NotYetValid: true, PathDates: true, ExtKeyUsage: true, KeyUsage: true},
+			Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072,
+		},
+		{
+			ID: "chromium-linux", Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
+			Names: RawBuilt, Empty: EmptyMeansLeaf, Gate: browsers, Chain: WalkedToName, Schemes: boringSSL(), MaxRequest: 102400,
+		},
+		{
+			ID: "chromium-windows", Name: "Chromium on Windows", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_win.cc",
+			Names: EngineBest, Gate: browsers, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400,
+		},
+		{
+			ID: "chromium-macos", Name: "Chromium on macOS", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_mac.cc",
+			Names: EngineBest, Gate: Gate{Expired: true, ExtKeyUsage: true, KeyUsage: true}, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400,
+		},
+		{
+			ID: "java-sunx509", Name: "Java SunX509", Versions: "JDK 8 to 25, the default key manager", Confidence: Run, Citation: "OpenJDK sun/security/ssl/SunX509KeyManagerImpl.java, CertificateRequest.java",
+			Names: FoldedStored, MaxRequest: 32768,
+			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
+		},
+		{
+			ID: "java-pkix", Name: "Java PKIX", Versions: "JDK 17 NewSunX509; from JDK 26 on SunX509, too, unless jdk.tls.SunX509KeyManager.certChecking=false", Confidence: Run, Citation: "OpenJDK sun/security/ssl/X509KeyManagerImpl.java; JDK-8359956",
+			Names: FoldedStored, MaxRequest: 32768, Load: LoadRules{},
+			Schemes: SchemeRules{Types: true, ChainToo: true, None12: declines, None13: declines},
+		},
+		{
+			ID: "dotnet-httpclient", Name: ".NET HttpClient", Versions: "8, ClientCertificateOptions.Manual", Confidence: Source, Citation: "dotnet/runtime CertificateHelper.GetEligibleClientCertificate",
+			Gate: Gate{ExtKeyUsage: true, KeyUsage: true}, Chain: Engine, Several: FirstFit,
+			Schemes: SchemeRules{None12: declines, None13: declines},
+		},
+		{
+			ID: "dotnet-sslstream", Name: ".NET SslStream", Versions: "8, certificates without a callback", Confidence: Source, Citation: "dotnet/runtime SslStream.Protocol.cs",
+			Chain: Engine, Several: FirstFit,
+			Schemes: SchemeRules{None12: declines, None13: declines},
+		},
+		{
+			ID: "schannel", Name: "Windows Schannel", Versions: "default credentials", Confidence: Documented, Citation: "Microsoft, TLS/SSL (Schannel SSP) overview; KB 2464556",
+			Names: EngineBest, Gate: Gate{ExtKeyUsage: true}, Chain: Engine,
+			Schemes: SchemeRules{None12: declines, None13: declines},
+		},
+		{
+			ID: "apple-keychain", Name: "Apple keychain", Versions: "kSecMatchIssuers", Confidence: Source, Citation: "Apple Security OSX/libsecurity_keychain/lib/SecItem.cpp",
+			Names: FoldedAll, Chain: Engine,
+			Schemes: SchemeRules{None12: declines, None13: declines},
+		},
+		{
+			ID: "rustls", Name: "rustls", Versions: "0.20 to 0.23", Confidence: Run, Citation: "rustls client/common.rs: ClientAuthDetails::resolve; crypto/signer.rs",
+			Several: LastLoaded, MaxRequest: 65535, Load: LoadRules{MinRSA: 2048},
+			Schemes: SchemeRules{CurveBound12: true, NoSHA1: true, None12: declines, None13: declines},
+		},
+		{
+			ID: "boringssl", Name: "BoringSSL", Versions: "2026, as in gRPC and Envoy", Confidence: Run, Citation: "BoringSSL ssl/ssl_credential.cc, ssl/handshake_client.cc",
+			Several: LastLoaded, MaxRequest: 102400, Schemes: boringSSL(),
+		},
+		{
+			ID: "mbedtls", Name: "Mbed TLS", Versions: "2.28", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h",
+			Several: FirstFit, MaxRequest: 16384,
+			Schemes: SchemeRules{None12: signsAway, None13: alerts40},
+		},
+		{
+			ID: "wolfssl", Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: PickHashSigAlgo, MAX_HANDSHAKE_SZ",
+			Several: LastLoaded, MaxRequest: 18500,
+			Schemes: SchemeRules{PSSUnchecked12: true, PSSUnchecked13: true, None12: Failure{Action: Fails}, None13: Failure{Alerts, 47}},
+		},
+	}
+}

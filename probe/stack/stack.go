@@ -1,0 +1,222 @@
+// Package stack predicts what a client would do: given what a server demands and
+// an identity, would curl, Go, Java, a browser send it, with which chain, and if
+// not, why not.
+//
+// Selection differs between TLS stacks in few parameters. A [Profile] is data
+// over them, with its source; [Predictor.Predict] is one function for all. Call
+// [New] once for a question, then Predict for each profile and identity.
+//
+// A prediction is a claim about a program, no observation: what a client really
+// sends is seen with "mtlsprobe mirror". The package is pure.
+package stack
+
+import (
+	"crypto/x509"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe/match"
+)
+
+// An Answer is yes, no, or not known.
+type Answer string
+
+// The answers.
+const (
+	Yes     Answer = "yes"
+	No      Answer = "no"
+	Unknown Answer = "unknown"
+)
+
+// An Action is what the client does on the wire.
+type Action string
+
+// The actions.
+const (
+	Sends       Action = "sends"              // Certificate and CertificateVerify
+	Declines    Action = "empty certificate"  // a Certificate message without certificates
+	Alerts      Action = "alert"              // a fatal alert in place of a Certificate
+	SendsAlerts Action = "sends, then alerts" // a Certificate, and an alert in place of the signature
+	BadSigns    Action = "signs wrongly"      // with a scheme the server did not offer, or a key too short
+	Fails       Action = "local error"        // the client does not come as far
+	NotKnown    Action = "unknown"
+)
+
+// A Prediction is what one client stack would do with one identity.
+type Prediction struct {
+	Profile *Profile
+	// Sends says whether the server gets to see the certificate.
+	Sends  Answer
+	Action Action
+	// Alert is the number of the fatal alert that the client sends; 0 without one.
+	Alert uint8
+	// Chain is what is sent, the leaf first; nil if nothing is, or it is not known.
+	Chain  []*x509.Certificate
+	Reason string
+	Remedy string // what to change; empty where nothing needs to be
+	// Fault says that something is wrong with the identity for this client: the
+	// prediction is not only about the list.
+	Fault bool
+}
+
+// ServerLog says what the server's log would show.
+func (p *Prediction) ServerLog() string {
+	switch p.Action {
+	case Declines:
+		return "no client certificate was sent"
+	case Alerts:
+		return "the client ended the handshake with an alert, and no certificate was seen"
+	case SendsAlerts:
+		return "a certificate came, and then an alert of the client's in place of its signature"
+	case BadSigns:
+		return "a certificate came, and its signature does not verify"
+	case Fails:
+		return "the client did not connect, or closed the connection without a word"
+	case Sends:
+		return "the certificate, and what the server thinks of it"
+	}
+	return ""
+}
+
+// A Predictor answers for one question.
+type Predictor struct {
+	question *match.Question
+	named    [][]byte
+	raw      map[string]bool // the list by bytes
+	folded   map[string]bool // by RFC 5280, Section 7.1
+	text     map[string]bool // by text: string types folded, case kept
+	store    *store
+}
+
+// New prepares the question's request and store.
+func New(q *match.Question) *Predictor {
+	p := &Predictor{question: q, raw: make(map[string]bool), folded: make(map[string]bool), text: make(map[string]bool), store: newStore(q.Store)}
+	if q.Request != nil {
+		p.named = q.Request.NamedCAs
+	}
+	for _, name := range p.named {
+		p.raw[string(name)] = true
+		p.folded[q.Graph.Key(name)] = true
+		p.text[certstore.NameString(name)] = true
+	}
+	return p
+}
+
+// Predict says what the stack would do if the identity were the only one that it
+// is given, with the question's store as its store of CA certificates.
+func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction {
+	out := p.decide(profile, i)
+	out.Profile = profile
+	if out.Sends == Yes && out.Chain == nil {
+		out.Chain = p.chain(profile, i)
+	}
+	return out
+}
+
+// decide asks one gate after the other, in the order in which clients do.
+func (p *Predictor) decide(profile *Profile, i *certstore.Identity) Prediction {
+	if i.Leaf == nil {
+		return Prediction{Sends: Unknown, Action: NotKnown, Reason: "nothing could be read of it"}
+	}
+	if p.question.Request == nil {
+		return Prediction{Sends: No, Action: Declines, Reason: "the server did not ask in the handshake"}
+	}
+	for _, gate := range []func(*Profile, *certstore.Identity) *Prediction{p.key, p.load, p.size, p.usage, p.names, p.schemes} {
+		if verdict := gate(profile, i); verdict != nil {
+			return *verdict
+		}
+	}
+	reason := "the list of CA names is not looked at"
+	switch {
+	case len(p.named) == 0:
+		reason = "no CA names: any certificate will do"
+	case profile.Names != Ignored:
+		reason = "a name on the list fits"
+	}
+	return Prediction{Sends: Yes, Action: Sends, Reason: reason}
+}
+
+// key asks whether there is a key to load.
+func (p *Predictor) key(_ *Profile, i *certstore.Identity) *Prediction {
+	switch i.Key.State {
+	case certstore.Usable:
+		return nil
+	case certstore.Locked, certstore.Unknown:
+		return &Prediction{Sends: Unknown, Action: NotKnown, Reason: "the key is locked: it depends on whether the client has the password", Fault: true}
+	case certstore.Missing:
+		return &Prediction{Sends: No, Action: Declines, Reason: "there is no key", Remedy: "give the client the key", Fault: true}
+	}
+	return &Prediction{Sends: No, Action: Fails, Reason: "the key is " + string(i.Key.State), Remedy: "give the client the certificate's own key", Fault: true}
+}
+
+// size holds the request's size against what the client takes.
+func (p *Predictor) size(profile *Profile, _ *certstore.Identity) *Prediction {
+	const header = 4 // of a handshake message
+	size := len(p.question.Request.Raw) + header
+	if profile.MaxRequest == 0 || size <= profile.MaxRequest {
+		return nil
+	}
+	return &Prediction{Sends: No, Action: Alerts, Reason: tooLarge(size, profile.MaxRequest), Remedy: "let the server name fewer CAs"}
+}
+
+// Select returns which of the question's identities the stack would choose if it
+// were given all of them in this order, or nil if none or not known.
+func (p *Predictor) Select(profile *Profile) *certstore.Identity {
+	var best *certstore.Identity
+	for _, i := range p.question.Identities {
+		if prediction := p.Predict(profile, i); prediction.Sends != Yes {
+			continue
+		}
+		switch {
+		case best == nil:
+			best = i
+		case profile.Several == FirstFit:
+		case profile.Several == LastLoaded:
+			best = i
+		case profile.Several == OnlyOne:
+			return nil
+		default:
+			return nil // an order that is not known from here
+		}
+	}
+	return best
+}
+
+// A store is the CA certificates that a client can look up.
+type store struct {
+	bySubject map[string][]*x509.Certificate
+}
+
+func newStore(certs []*x509.Certificate) *store {
+	s := &store{bySubject: make(map[string][]*x509.Certificate)}
+	for _, c := range certs {
+		s.bySubject[string(c.RawSubject)] = append(s.bySubject[string(c.RawSubject)], c)
+	}
+	return s
+}
+
+// issuers returns the certificates whose subject is the issuer's name, byte for
+// byte, those of the stored chain among them.
+func (p *Predictor) issuers(c *x509.Certificate, i *certstore.Identity) []*x509.Certificate {
+	found := p.store.bySubject[string(c.RawIssuer)]
+	for _, stored := range i.Chain {
+		if string(stored.RawSubject) == string(c.RawIssuer) && !contains(found, stored) {
+			found = append(found[:len(found):len(found)], stored)
+		}
+	}
+	return found
+}
+
+func contains(certs []*x509.Certificate, c *x509.Certificate) bool {
+	for _, have := range certs {
+		if have.Equal(c) {
+			return true
+		}
+	}
+	return false
+}
+
+func selfIssued(c *x509.Certificate) bool { return string(c.RawSubject) == string(c.RawIssuer) }
+
+// clientAuth is what stacks with a gate on usages ask of a certificate.
+func clientAuth(c *x509.Certificate) bool { return chain.ForClientAuth(c) }
