@@ -27,7 +27,7 @@ var rooms = map[string][]string{
 	"probe/match":        {"probe/wire", "certstore", "certstore/chain"},
 	"probe/mirror":       {"probe/wire"},
 	"probe/stack":        {"probe/wire", "probe/match", "certstore", "certstore/chain"},
-	"report":             {"probe", "probe/wire", "probe/match", "probe/stack", "certstore", "certstore/chain"},
+	"report":             {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "certstore", "certstore/chain"},
 	"cmd":                {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "probe/probetest", "certstore", "certstore/chain", "certstore/certtest", "report"},
 	"cmd/mtlsprobe":      {"cmd"},
 }

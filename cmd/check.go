@@ -35,7 +35,7 @@ func newCheck(s *Streams, run func(context.Context, *Streams, *checkOptions) err
 	o.chain.register(c.Flags())
 	o.judge.register(c.Flags())
 	o.output.register(c.Flags())
-	o.output.registerPaths(c.Flags())
+	o.output.registerViews(c.Flags())
 	o.phases.register(c.Flags())
 	return c
 }

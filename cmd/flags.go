@@ -13,6 +13,7 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe"
+	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
 
@@ -165,7 +166,8 @@ func (f *judgeFlags) time(s *Streams) (time.Time, error) {
 // outputFlags say how to write the report.
 type outputFlags struct {
 	format, file, color string
-	paths               bool
+	paths, clients      bool
+	client              string // the exit code answers for this one; empty: for the server
 }
 
 func (f *outputFlags) register(flags *pflag.FlagSet) {
@@ -174,7 +176,9 @@ func (f *outputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.color, "color", "auto", "colours: auto, always or never")
 }
 
-func (f *outputFlags) registerPaths(flags *pflag.FlagSet) {
+func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.clients, "clients", false, "show what each client stack would do")
+	flags.StringVar(&f.client, "client", "", "let the exit code answer for this client stack: "+strings.Join(stackIDs(), ", "))
 	flags.BoolVar(&f.paths, "paths", false, "draw the ways from each certificate up to the roots")
 }
 
@@ -182,21 +186,39 @@ func (f *outputFlags) check() error {
 	if !slices.Contains(report.Formats(), f.format) {
 		return usage(fmt.Errorf("--output %q: %s are known", f.format, strings.Join(report.Formats(), ", ")))
 	}
+	if f.client != "" && !slices.Contains(stackIDs(), f.client) {
+		return usage(fmt.Errorf("--client %q: %s are known", f.client, strings.Join(stackIDs(), ", ")))
+	}
 	if f.color != "auto" && f.color != "always" && f.color != "never" {
 		return usage(fmt.Errorf("--color %q: auto, always and never are known", f.color))
 	}
 	return nil
 }
 
+// stackIDs are the client stacks that predictions are made for.
+func stackIDs() []string {
+	var ids []string
+	for _, p := range stack.Profiles() {
+		ids = append(ids, p.ID)
+	}
+	return ids
+}
+
 // pipedWidth is how wide a table is that does not go to a terminal.
 const pipedWidth = 100
 
-func (f *outputFlags) write(s *Streams, r *report.Report) error {
-	format := report.Format{Name: f.format, Width: cmp.Or(s.Width, pipedWidth), ASCII: s.Getenv("TERM") == "dumb", Paths: f.paths}
+// forText returns the format for the streams: width and colours.
+func (f *outputFlags) forText(s *Streams) report.Format {
+	format := report.Format{Name: f.format, Width: cmp.Or(s.Width, pipedWidth), ASCII: s.Getenv("TERM") == "dumb", Paths: f.paths, Clients: f.clients}
 	if columns, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && columns >= 20 && s.Width == 0 {
 		format.Width = columns
 	}
 	format.Color = f.color == "always" || f.color == "auto" && s.Width > 0 && s.Getenv("NO_COLOR") == "" && s.Getenv("TERM") != "dumb"
+	return format
+}
+
+func (f *outputFlags) write(s *Streams, r *report.Report) error {
+	format := f.forText(s)
 	if f.file == "" {
 		return report.Write(s.Out, format, r)
 	}

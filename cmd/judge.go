@@ -10,6 +10,7 @@ import (
 	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
 
@@ -61,7 +62,7 @@ func judge(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phas
 	for _, p := range phases {
 		requests = append(requests, p.Request)
 	}
-	q := &match.Question{Request: run.Request, Identities: run.Holding.Identities, Now: run.JudgedAt}
+	q := newQuestion(run)
 	var err error
 	if q.Graph, err = authorities(ctx, s, f, run, requests); err != nil {
 		return err
@@ -81,7 +82,50 @@ func judge(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phas
 		return nil
 	}
 	run.Verdicts = match.Evaluate(q)
+	run.Predictions = predict(q)
 	return nil
+}
+
+// maxPredicted bounds for how many identities every client stack is asked.
+const maxPredicted = 1_000
+
+// predict says for each identity what each client stack would do with it.
+func predict(q *match.Question) [][]stack.Prediction {
+	if len(q.Identities) > maxPredicted {
+		return nil
+	}
+	profiles, predictor := stack.Profiles(), stack.New(q)
+	predictions := make([][]stack.Prediction, len(q.Identities))
+	for n, i := range q.Identities {
+		for _, p := range profiles {
+			predictions[n] = append(predictions[n], predictor.Predict(p, i))
+		}
+	}
+	return predictions
+}
+
+// newQuestion is what the run asks, with what clients on this host can look up;
+// without a graph.
+func newQuestion(run *report.Run) *match.Question {
+	q := &match.Question{Request: run.Request, Identities: run.Holding.Identities, Now: run.JudgedAt}
+	for _, i := range q.Identities {
+		q.Store = append(q.Store, i.Chain...)
+	}
+	for _, a := range run.Holding.Authorities {
+		q.Store = append(q.Store, a.Certificate)
+	}
+	return q
+}
+
+// bundleGraph is the graph of the CA certificates that were given.
+func bundleGraph(run *report.Run) *chain.Graph {
+	graph := chain.NewGraph(run.Holding.Authorities...)
+	for _, i := range run.Holding.Identities {
+		for _, c := range i.Chain {
+			graph.Add(certstore.Authority{Certificate: c, Source: i.Source})
+		}
+	}
+	return graph
 }
 
 // prove lets each key sign with every scheme that one of the requests allows.
@@ -106,16 +150,7 @@ func prove(requests []*wire.CertificateRequest, identities []*certstore.Identity
 // in the bundles, the server's own, fetched ones if told, and of the system's
 // roots those that somebody names and nothing else has shown.
 func authorities(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, requests []*wire.CertificateRequest) (*chain.Graph, error) {
-	graph := chain.NewGraph(run.Holding.Authorities...)
-	var certs []*x509.Certificate
-	for _, i := range run.Holding.Identities {
-		if i.Leaf != nil {
-			certs = append(append(certs, i.Leaf), i.Chain...)
-		}
-		for _, c := range i.Chain {
-			graph.Add(certstore.Authority{Certificate: c, Source: i.Source})
-		}
-	}
+	graph := bundleGraph(run)
 	if run.Observation != nil {
 		for n, c := range run.Observation.Certificates {
 			if n > 0 {
@@ -124,6 +159,12 @@ func authorities(ctx context.Context, s *Streams, f *chainFlags, run *report.Run
 		}
 	}
 	if f.aia {
+		var certs []*x509.Certificate
+		for _, i := range run.Holding.Identities {
+			if i.Leaf != nil {
+				certs = append(append(certs, i.Leaf), i.Chain...)
+			}
+		}
 		found, problems := (&certstore.Fetcher{Private: f.private}).Issuers(ctx, certs)
 		for _, a := range found {
 			graph.Add(a)
@@ -194,7 +235,7 @@ func answer(s *Streams, f *outputFlags, run *report.Run) error {
 	if err := f.write(s, r); err != nil {
 		return err
 	}
-	if r.Fitting() == 0 {
+	if r.Fitting(f.client) == 0 {
 		return errNoneFits
 	}
 	return nil

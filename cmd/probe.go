@@ -42,7 +42,7 @@ func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) err
 	o.chain.register(c.Flags())
 	o.judge.register(c.Flags())
 	o.output.register(c.Flags())
-	o.output.registerPaths(c.Flags())
+	o.output.registerViews(c.Flags())
 	c.Flags().BoolVar(&o.noTry, "no-try", false, "present nothing to the server")
 	return c
 }

@@ -12,6 +12,7 @@ import (
 	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
 )
 
@@ -22,9 +23,10 @@ type Run struct {
 	Request               *wire.CertificateRequest // judged against; from the observation or a file
 	Insistence            probe.Insistence
 	Holding               *certstore.Holding
-	Verdicts              []match.Verdict  // by identity; nil when nothing was judged
-	Migration             *match.Migration // nil unless several phases were judged
-	Trials                []*probe.Trial   // by identity; nil when nothing was tried
+	Verdicts              []match.Verdict      // by identity; nil when nothing was judged
+	Predictions           [][]stack.Prediction // by identity; nil when nothing was predicted
+	Migration             *match.Migration     // nil unless several phases were judged
+	Trials                []*probe.Trial       // by identity; nil when nothing was tried
 	SelfSigned            *probe.Trial
 }
 
@@ -163,6 +165,11 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 	}
 	if r.Request != nil {
 		out.NamedCAs = namedCAs(r.Request, v)
+	}
+	if r.Predictions != nil {
+		for p := range r.Predictions[n] {
+			out.Predictions = append(out.Predictions, newPrediction(&r.Predictions[n][p]))
+		}
 	}
 	out.Tree, out.TreeCut = newTree(r, v)
 	return out

@@ -7,7 +7,10 @@
 // fingerprints SHA-256 in lower-case hex.
 package report
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Schema is the version of the report.
 const Schema = "mtlsprobe/1"
@@ -26,7 +29,8 @@ type Report struct {
 	Migration   *Migration      `json:"migration,omitempty"`
 	Controls    []Control       `json:"controls,omitempty"`
 	Transcript  []TranscriptRow `json:"transcript,omitempty"`
-	Problems    []string        `json:"problems,omitempty"` // what could not be read
+	Sightings   []Sighting      `json:"sightings,omitempty"` // of "mirror"
+	Problems    []string        `json:"problems,omitempty"`  // what could not be read
 }
 
 // A Target is where the program connected.
@@ -99,7 +103,9 @@ type Identity struct {
 	NamedCAs  []NamedCA     `json:"named_cas,omitempty"`
 	Tree      *Branch       `json:"tree,omitempty"`     // the ways up from the leaf
 	TreeCut   bool          `json:"tree_cut,omitempty"` // not all of them are shown
-	Trial     *Trial        `json:"trial,omitempty"`
+	// Predictions say what client stacks would do with it.
+	Predictions []Prediction `json:"predictions,omitempty"`
+	Trial       *Trial       `json:"trial,omitempty"`
 }
 
 // A Key is an identity's private key, never its material.
@@ -174,8 +180,8 @@ const (
 )
 
 // Fitting counts the identities that fit; of a migration those that do in every
-// phase.
-func (r *Report) Fitting() int {
+// phase. With a client stack's ID it counts those that this client sends as well.
+func (r *Report) Fitting(client string) int {
 	n := 0
 	if r.Migration != nil {
 		for _, row := range r.Migration.Rows {
@@ -186,9 +192,13 @@ func (r *Report) Fitting() int {
 		return n
 	}
 	for _, i := range r.Identities {
-		if i.Verdict == Fits {
+		if i.Verdict == Fits && (client == "" || i.sentBy(client)) {
 			n++
 		}
 	}
 	return n
+}
+
+func (i *Identity) sentBy(client string) bool {
+	return slices.ContainsFunc(i.Predictions, func(p Prediction) bool { return p.Stack == client && p.Sends == "yes" && p.Action == "sends" })
 }

@@ -39,6 +39,11 @@ func writeText(w io.Writer, f Format, r *Report) error {
 		return err
 	}
 	t.reasons(r)
+	if f.Clients {
+		if err := t.clients(r); err != nil {
+			return err
+		}
+	}
 	if f.Paths {
 		t.trees(r)
 	}
@@ -136,6 +141,7 @@ func (t *text) table(r *Report) error {
 	}
 	judged, tried := false, false
 	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", spare: 2}, column{header: "Key", spare: 3}, column{header: "Server's answer"}, column{header: "Verdict"}
+	clients, predicted := column{header: "Clients that send it", spare: 4}, false
 	for n := range r.Identities {
 		i := &r.Identities[n]
 		label.cells = append(label.cells, plain(i.Label))
@@ -147,11 +153,16 @@ func (t *text) table(r *Report) error {
 		key.cells = append(key.cells, keyCell(&i.Key))
 		said.cells = append(said.cells, answer(i.Trial, false))
 		verdict.cells = append(verdict.cells, verdictCell(i))
+		clients.cells = append(clients.cells, clientsCell(i.Predictions))
+		predicted = predicted || i.Predictions != nil
 		judged, tried = judged || i.Verdict != "", tried || i.Trial != nil
 	}
 	columns := []column{label, expiry, key}
 	if judged {
 		columns = append(columns, namedColumns(r)...)
+	}
+	if predicted {
+		columns = append(columns, clients)
 	}
 	if tried {
 		columns = append(columns, said)
@@ -358,7 +369,7 @@ func (t *text) notes(r *Report) {
 	if judged == 0 {
 		return
 	}
-	line := fmt.Sprintf("%d of %d identities fit.", r.Fitting(), judged)
+	line := fmt.Sprintf("%d of %d identities fit.", r.Fitting(""), judged)
 	if tried == 0 {
 		line += " Nothing was presented to the server: this is judged from names and dates, and only a trial is proof."
 	} else {

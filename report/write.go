@@ -16,6 +16,8 @@ type Format struct {
 	Color bool
 	// ASCII keeps a table to characters that every terminal shows.
 	ASCII bool
+	// Clients adds what each client stack would do to a table.
+	Clients bool
 	// Paths adds the ways up from each leaf to a table, as trees.
 	Paths bool
 }

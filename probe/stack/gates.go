@@ -154,14 +154,16 @@ func (p *Predictor) anyOfKind(leaf *x509.Certificate) bool {
 }
 
 // newest returns the issuer that NSS and what is built on it prefer: valid now,
-// then the latest notBefore.
-func newest(certs []*x509.Certificate, now time.Time) *x509.Certificate {
+// then the latest notBefore. tied says that another one is as good.
+func newest(certs []*x509.Certificate, now time.Time) (best *x509.Certificate, tied bool) {
 	valid := func(c *x509.Certificate) bool { return validAt(c, now) }
-	var best *x509.Certificate
 	for _, c := range certs {
-		if best == nil || valid(c) && !valid(best) || valid(c) == valid(best) && c.NotBefore.After(best.NotBefore) {
-			best = c
+		switch {
+		case best == nil || valid(c) && !valid(best) || valid(c) == valid(best) && c.NotBefore.After(best.NotBefore):
+			best, tied = c, false
+		case valid(c) == valid(best) && c.NotBefore.Equal(best.NotBefore):
+			tied = true
 		}
 	}
-	return best
+	return best, tied
 }

@@ -38,7 +38,11 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 			accepted, key = p.text, certstore.NameString
 		}
 		walked := p.walk(i, accepted, key)
-		if walked.found {
+		switch {
+		case walked.tied && p.anyPath(i.Leaf, i, key, accepted, false, 0):
+			return &Prediction{Sends: Unknown, Action: NotKnown, Reason: "several issuers of one name are equally new, and not all ways need lead to a CA on the list: which one this client prefers is not known here",
+				Remedy: "leave only the path to the named CA in the client's store"}
+		case walked.found:
 			return nil
 		}
 		withheld.Reason = "no issuer on the path that this client builds is on the list"
@@ -91,6 +95,7 @@ type walked struct {
 	found bool
 	chain []*x509.Certificate // above the leaf, up to the one whose issuer is named
 	twin  *x509.Certificate   // the first choice among several of one name
+	tied  bool                // a choice was between equally new ones
 }
 
 // walk goes up by the newest issuer of each name, byte for byte, until an issuer
@@ -104,7 +109,8 @@ func (p *Predictor) walk(i *certstore.Identity, accepted map[string]bool, key fu
 			return w
 		}
 		choice := p.issuers(at, i)
-		next := newest(choice, p.question.Now)
+		next, tied := newest(choice, p.question.Now)
+		w.tied = w.tied || tied
 		if next == nil || selfIssued(at) {
 			return w
 		}

@@ -190,7 +190,9 @@ type store struct {
 func newStore(certs []*x509.Certificate) *store {
 	s := &store{bySubject: make(map[string][]*x509.Certificate)}
 	for _, c := range certs {
-		s.bySubject[string(c.RawSubject)] = append(s.bySubject[string(c.RawSubject)], c)
+		if name := string(c.RawSubject); !contains(s.bySubject[name], c) {
+			s.bySubject[name] = append(s.bySubject[name], c)
+		}
 	}
 	return s
 }

@@ -1,0 +1,263 @@
+package cmd
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe/mirror"
+	"mtlsprobe/probe/stack"
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report"
+
+	"github.com/spf13/cobra"
+)
+
+type mirrorOptions struct {
+	hold                  holdFlags
+	output                outputFlags
+	phases                phaseFlags
+	listen                string
+	serverCert, serverKey string
+	saveCA                string
+	count                 int
+	timeout               time.Duration
+	client                string
+}
+
+func newMirror(s *Streams, run func(context.Context, *Streams, *mirrorOptions) error) *cobra.Command {
+	o := &mirrorOptions{}
+	c := &cobra.Command{
+		Use:   "mirror --request FILE | --named-ca FILE",
+		Short: "Ask as a server did, and report what a real client sends",
+		Long: "Listen as a TLS server that asks for a client certificate exactly as another server did, byte for\n" +
+			"byte, and report what each client that connects does. Point the real client at it: this settles\n" +
+			"what it sends where no prediction knows it. TLS 1.2 and 1.3.",
+		Example: "  mtlsprobe request api.example.com --save r.json\n" +
+			"  mtlsprobe mirror --request r.json --save-ca mirror-ca.pem --cert client.p12\n" +
+			"  curl --cacert mirror-ca.pem --cert client.pem https://localhost:PORT/",
+		Args: args(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), s, o) },
+	}
+	flags := c.Flags()
+	o.phases.register(flags)
+	o.hold.register(flags)
+	o.output.register(flags)
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:0", "address and port to listen on; port 0 takes a free one")
+	flags.StringVar(&o.serverCert, "server-cert", "", "PEM with the server's certificate and chain (default: made on the spot for localhost)")
+	flags.StringVar(&o.serverKey, "server-key", "", "PEM with the server's key")
+	flags.StringVar(&o.saveCA, "save-ca", "", "save the CA of the certificate made on the spot to this file, for the client to trust")
+	flags.IntVar(&o.count, "count", 1, "how many connections to see; 0 means until the time limit or an interrupt")
+	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "limit for all of it")
+	flags.StringVar(&o.client, "client", "", "compare with the prediction for this client stack")
+	return c
+}
+
+func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
+	switch {
+	case len(o.phases.files) != 1:
+		return usage(errors.New("give one --request FILE or --named-ca FILE"))
+	case (o.serverCert == "") != (o.serverKey == ""):
+		return usage(errors.New("--server-cert and --server-key go together"))
+	case o.timeout <= 0 || o.count < 0:
+		return usage(errors.New("--timeout and --count take no negative limits"))
+	}
+	o.output.client = o.client
+	if err := o.output.check(); err != nil {
+		return err
+	}
+	phases, err := o.phases.phases(ctx)
+	if err != nil {
+		return err
+	}
+	holding := &certstore.Holding{}
+	if len(o.hold.certs) > 0 {
+		if holding, err = holdIdentities(ctx, s, &o.hold); err != nil {
+			return err
+		}
+	}
+	options, err := o.ask(phases[0].Request, s.Now())
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	hint := ""
+	if o.saveCA != "" {
+		hint = fmt.Sprintf(", and let it trust %s", quoteShell(o.saveCA))
+	}
+	say(s.Err, "hint", fmt.Sprintf("listening on %s: point the client at https://localhost:%s/%s", listener.Addr(), port, hint))
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	m := &mirroring{streams: s, options: o, mirror: options, request: phases[0].Request, holding: holding}
+	sightings, err := m.serve(ctx, listener)
+	if err != nil {
+		return err
+	}
+	if o.output.format != "table" {
+		r := report.New(&report.Run{GeneratedAt: s.Now(), JudgedAt: s.Now(), Request: phases[0].Request, Holding: holding})
+		r.Sightings = sightings
+		if err := o.output.write(s, r); err != nil {
+			return err
+		}
+	}
+	if len(sightings) == 0 {
+		return errors.New("no client came within the time limit")
+	}
+	return nil
+}
+
+// ask prepares the requests and the server's certificate.
+func (o *mirrorOptions) ask(request *wire.CertificateRequest, now time.Time) (*mirror.Options, error) {
+	options := &mirror.Options{Requests: []*wire.CertificateRequest{request}}
+	switch {
+	case request.Version == 0:
+		options.Requests = mirror.Suppose(request.NamedCAs)
+	case request.Version < tls.VersionTLS12:
+		return nil, fmt.Errorf("the request was seen in %s; the mirror asks in TLS 1.2 and 1.3", wire.VersionName(request.Version))
+	}
+	if o.serverCert != "" {
+		pair, err := tls.LoadX509KeyPair(o.serverCert, o.serverKey)
+		options.Certificate = pair
+		if err != nil {
+			return nil, fmt.Errorf("--server-cert: %w", err)
+		}
+		return options, nil
+	}
+	own, ca, err := makeServer(now)
+	if err != nil {
+		return nil, err
+	}
+	options.Certificate = own
+	if o.saveCA != "" {
+		if err := os.WriteFile(o.saveCA, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca}), 0o600); err != nil {
+			return nil, fmt.Errorf("--save-ca: %w", err)
+		}
+	}
+	return options, nil
+}
+
+// makeServer makes a CA and a certificate for localhost, good for a week.
+func makeServer(now time.Time) (own tls.Certificate, ca []byte, err error) {
+	keys := make([]*ecdsa.PrivateKey, 2)
+	for i := range keys {
+		if keys[i], err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			return own, nil, err
+		}
+	}
+	root := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "mtlsprobe mirror CA", SerialNumber: rand.Text()[:8]},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 0, 7), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(now.UnixNano() + 1), Subject: pkix.Name{CommonName: "localhost"},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 0, 7), KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	}
+	if ca, err = x509.CreateCertificate(rand.Reader, root, root, &keys[0].PublicKey, keys[0]); err != nil {
+		return own, nil, err
+	}
+	der, err := x509.CreateCertificate(rand.Reader, leaf, root, &keys[1].PublicKey, keys[0])
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: keys[1]}, ca, err
+}
+
+// A mirroring is the work of one run.
+type mirroring struct {
+	streams *Streams
+	options *mirrorOptions
+	mirror  *mirror.Options
+	request *wire.CertificateRequest
+	holding *certstore.Holding
+
+	mu        sync.Mutex
+	sightings []report.Sighting
+	err       error
+}
+
+// serve sees clients until there were enough, the time is over, or an interrupt.
+func (m *mirroring) serve(ctx context.Context, listener net.Listener) ([]report.Sighting, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
+	defer stop()
+	var wait sync.WaitGroup
+	for accepted := 0; m.options.count == 0 || accepted < m.options.count; accepted++ {
+		conn, err := listener.Accept()
+		if err != nil {
+			break // closed by the context
+		}
+		wait.Go(func() {
+			seen := mirror.Serve(ctx, conn, m.mirror, func(s *mirror.Sighting) string { return string(s.Action) + "\n" })
+			m.note(seen, cancel)
+		})
+	}
+	wait.Wait()
+	return m.sightings, m.err
+}
+
+// note compares what was seen and prints it at once.
+func (m *mirroring) note(seen *mirror.Sighting, cancel func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := report.NewSighting(seen, m.streams.Now())
+	for _, i := range m.holding.Identities {
+		s.Compare(i)
+	}
+	s.Compared = append(s.Compared, m.predicted(seen)...)
+	m.sightings = append(m.sightings, s)
+	if m.options.output.format != "table" {
+		return
+	}
+	format := m.options.output.forText(m.streams)
+	if err := report.WriteSighting(m.streams.Out, format, len(m.sightings), &s); err != nil && m.err == nil {
+		m.err = err
+		cancel()
+	}
+}
+
+// predicted holds what was seen against the prediction for the client stack.
+func (m *mirroring) predicted(seen *mirror.Sighting) []string {
+	if m.options.client == "" || !seen.Asked {
+		return nil
+	}
+	request := *m.request
+	if request.Version == 0 {
+		for _, r := range m.mirror.Requests {
+			if r.Version == seen.Version {
+				request = *r
+			}
+		}
+	}
+	run := &report.Run{JudgedAt: m.streams.Now(), Request: &request, Holding: m.holding}
+	q := newQuestion(run)
+	q.Graph = bundleGraph(run)
+	predictor := stack.New(q)
+	var sentences []string
+	for _, profile := range stack.Profiles() {
+		if profile.ID != m.options.client {
+			continue
+		}
+		for _, i := range m.holding.Identities {
+			p := predictor.Predict(profile, i)
+			sentences = append(sentences, fmt.Sprintf("predicted for %s with %s: sends %s (%s)", profile.Name, i.Label, p.Sends, p.Reason))
+		}
+	}
+	return sentences
+}

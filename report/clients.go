@@ -1,0 +1,125 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe/stack"
+)
+
+// A Prediction is what one client stack would do with an identity.
+type Prediction struct {
+	Stack      string   `json:"stack"`
+	Name       string   `json:"name"`  // for people
+	Sends      string   `json:"sends"` // yes, no, unknown
+	Action     string   `json:"action"`
+	Alert      uint8    `json:"alert,omitempty"` // that the client sends
+	Chain      []string `json:"chain,omitempty"` // subjects, the leaf first; absent if not known
+	Reason     string   `json:"reason"`
+	ServerLog  string   `json:"server_log,omitempty"`
+	Remedy     string   `json:"remedy,omitempty"`
+	Confidence string   `json:"confidence"` // run, source, documented
+	Citation   string   `json:"citation"`
+}
+
+func newPrediction(p *stack.Prediction) Prediction {
+	out := Prediction{
+		Stack: p.Profile.ID, Name: p.Profile.Name, Sends: string(p.Sends), Action: string(p.Action), Alert: p.Alert,
+		Reason: p.Reason, ServerLog: p.ServerLog(), Remedy: p.Remedy,
+		Confidence: string(p.Profile.Confidence), Citation: p.Profile.Name + " " + p.Profile.Versions + ": " + p.Profile.Citation,
+	}
+	for _, c := range p.Chain {
+		out.Chain = append(out.Chain, certstore.NameString(c.RawSubject))
+	}
+	return out
+}
+
+// clientsCell groups the stacks that send an identity: "all", "all but Go,
+// GnuTLS", "none", "only curl".
+func clientsCell(predictions []Prediction) string {
+	var yes, no, unknown []string
+	for _, p := range predictions {
+		switch p.Sends {
+		case "yes":
+			yes = append(yes, p.Name)
+		case "no":
+			no = append(no, p.Name)
+		default:
+			unknown = append(unknown, p.Name)
+		}
+	}
+	text := ""
+	switch {
+	case len(predictions) == 0:
+		return "?"
+	case len(unknown) == len(predictions):
+		return "unknown"
+	case len(no) == 0:
+		text = "all"
+	case len(yes) == 0:
+		text = "none"
+	case len(yes) < len(no):
+		text = "only " + some(yes)
+	default:
+		text = "all but " + some(no)
+	}
+	if n := len(unknown); n > 0 {
+		text += fmt.Sprintf("; %d unknown", n)
+	}
+	return text
+}
+
+// some names the first ones and counts the rest.
+func some(names []string) string {
+	const most = 3
+	if len(names) > most+1 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// clients writes, for each identity, a table of what the stacks would do. Stacks
+// that do the same for the same reason share a row.
+func (t *text) clients(r *Report) error {
+	for n := range r.Identities {
+		i := &r.Identities[n]
+		if len(i.Predictions) == 0 {
+			continue
+		}
+		fmt.Fprintf(t, "\n%s\n", t.emphasis(plain("Clients with "+i.Label)))
+		columns := []column{{header: "Client"}, {header: "Sends"}, {header: "Why, and what the server's log shows"}, {header: "Remedy", spare: 1}}
+		rows := make(map[string]int)
+		for _, p := range i.Predictions {
+			why := p.Reason
+			if len(p.Chain) > 1 {
+				why += "; sends " + strings.Join(p.Chain, " < ")
+			} else if len(p.Chain) == 1 {
+				why += "; sends the leaf alone"
+			}
+			if p.Sends != "yes" && p.ServerLog != "" {
+				why += "; log: " + p.ServerLog
+			}
+			sends := p.Sends
+			if p.Action != "sends" && p.Action != "empty certificate" && p.Action != "unknown" {
+				sends += ", " + p.Action
+				if p.Alert != 0 {
+					sends += fmt.Sprintf(" %d", p.Alert)
+				}
+			}
+			key := sends + "\x00" + why + "\x00" + p.Remedy
+			if row, ok := rows[key]; ok {
+				columns[0].cells[row] += ", " + p.Name
+				continue
+			}
+			rows[key] = len(columns[0].cells)
+			for k, cell := range []string{p.Name, sends, plain(why), plain(p.Remedy)} {
+				columns[k].cells = append(columns[k].cells, cell)
+			}
+		}
+		if _, err := renderTable(t, columns, t.width); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package report
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe/mirror"
+	"mtlsprobe/probe/wire"
+)
+
+// A Sighting is what one real client did when it was asked.
+type Sighting struct {
+	At         time.Time     `json:"at"`
+	Remote     string        `json:"remote"`
+	Version    string        `json:"version,omitempty"`
+	ServerName string        `json:"server_name,omitempty"`
+	Asked      bool          `json:"asked"`
+	Action     string        `json:"action"` // sent, empty-certificate, alert, closed, silent, not-tls, unsuited
+	Chain      []Certificate `json:"chain,omitempty"`
+	Scheme     string        `json:"scheme,omitempty"`
+	Signature  string        `json:"signature,omitempty"` // verified, or why not
+	Alert      *Alert        `json:"alert,omitempty"`
+	Finished   bool          `json:"finished"`
+	Detail     string        `json:"detail,omitempty"`
+	// Compared says how it agrees with what the identities hold and with the
+	// prediction, sentence by sentence.
+	Compared []string `json:"compared,omitempty"`
+}
+
+// NewSighting turns what the mirror saw into plain data.
+func NewSighting(s *mirror.Sighting, at time.Time) Sighting {
+	out := Sighting{At: at.UTC(), Remote: s.Remote, ServerName: s.ServerName, Asked: s.Asked, Action: string(s.Action), Finished: s.Finished, Detail: s.Detail}
+	if s.Version != 0 {
+		out.Version = wire.VersionName(s.Version)
+	}
+	for _, der := range s.Chain {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			out.Chain = append(out.Chain, newCertificate(c))
+			continue
+		}
+		sum := sha256.Sum256(der)
+		out.Chain = append(out.Chain, Certificate{Subject: "(a certificate that this program cannot read)", SHA256: hex.EncodeToString(sum[:])})
+	}
+	if s.Scheme != 0 {
+		out.Scheme, out.Signature = wire.SchemeName(s.Scheme), "verified"
+		if s.SignatureErr != nil {
+			out.Signature = s.SignatureErr.Error()
+		}
+	}
+	if s.Alert != nil {
+		out.Alert = &Alert{Number: s.Alert.Description, Name: s.Alert.Name(), From: "client", When: "handshake"}
+		if s.Finished {
+			out.Alert.When = "after-handshake"
+		}
+	}
+	return out
+}
+
+// Compare adds a sentence on how what was sent agrees with the identity.
+func (s *Sighting) Compare(i *certstore.Identity) {
+	if i.Leaf == nil || len(s.Chain) == 0 || s.Chain[0].SHA256 != fingerprint(i.Leaf) {
+		return
+	}
+	held := append([]*x509.Certificate{i.Leaf}, i.Chain...)
+	same := len(held) == len(s.Chain)
+	for n := range min(len(held), len(s.Chain)) {
+		same = same && fingerprint(held[n]) == s.Chain[n].SHA256
+	}
+	switch {
+	case same:
+		s.Compared = append(s.Compared, fmt.Sprintf("it is %s, with the chain as stored", i.Label))
+	case len(s.Chain) < len(held):
+		s.Compared = append(s.Compared, fmt.Sprintf("it is %s; %d certificates were sent, the file holds %d", i.Label, len(s.Chain), len(held)))
+	default:
+		s.Compared = append(s.Compared, fmt.Sprintf("it is %s, with another chain than the file holds: the client built its own", i.Label))
+	}
+}
+
+// WriteSighting writes it for people.
+func WriteSighting(w io.Writer, f Format, n int, s *Sighting) error {
+	t := &text{width: f.Width, color: f.Color, glyphs: newGlyphs(f.ASCII)}
+	what := map[string]string{
+		"sent": "a certificate was sent", "empty-certificate": "no certificate was sent: an empty Certificate message",
+		"alert": "no certificate was sent, but an alert", "closed": "the client closed the connection without a word",
+		"silent": "the client said nothing more within the time limit", "not-tls": "the client does not speak TLS",
+		"unsuited": "the client could not be asked",
+	}[s.Action]
+	line := fmt.Sprintf("%d: %s", n, what)
+	if s.Version != "" {
+		line += ", " + s.Version
+	}
+	fmt.Fprintln(t, t.emphasis(plain(line)))
+	for k, c := range s.Chain {
+		text := fmt.Sprintf("%s, issued by %s", c.Subject, c.Issuer)
+		if c.NotAfter != nil {
+			text += ", until " + c.NotAfter.Format(time.DateOnly)
+		}
+		t.item(map[bool]string{true: "leaf", false: "chain"}[k == 0], text)
+	}
+	if s.Scheme != "" {
+		t.item("signed", s.Scheme+", "+s.Signature)
+	}
+	if s.Alert != nil {
+		t.item("alert", fmt.Sprintf("%d %s, from the client (%s)", s.Alert.Number, s.Alert.Name, map[string]string{"handshake": "in the handshake", "after-handshake": "after the handshake"}[s.Alert.When]))
+	}
+	if s.Detail != "" {
+		t.item("-", s.Detail)
+	}
+	for _, c := range s.Compared {
+		t.item(t.glyphs.arrow, c)
+	}
+	_, err := w.Write(t.Bytes())
+	return err
+}
