@@ -82,7 +82,8 @@ func (s *Sighting) Leaf() *x509.Certificate {
 }
 
 // Serve speaks with one client and closes the connection. The answer to a client
-// that speaks HTTP is 200 with the words of answer.
+// that speaks HTTP is 200 with the words of answer; with a nil answer the
+// connection ends with the handshake.
 func Serve(ctx context.Context, conn net.Conn, o *Options, answer func(*Sighting) string) *Sighting {
 	defer conn.Close()
 	timeout := o.Timeout
@@ -96,7 +97,11 @@ func Serve(ctx context.Context, conn net.Conn, o *Options, answer func(*Sighting
 	s := &server{records: records{conn: conn}, options: o, seen: &Sighting{Remote: conn.RemoteAddr().String()}}
 	err := s.run()
 	s.conclude(err)
-	if err == nil {
+	switch {
+	case err != nil:
+	case answer == nil:
+		_ = s.write(wire.AlertRecord, []byte{1, 0}) // close_notify
+	default:
 		s.converse(answer)
 	}
 	return s.seen

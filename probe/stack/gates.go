@@ -47,8 +47,8 @@ func (p *Predictor) usage(profile *Profile, i *certstore.Identity) *Prediction {
 		return withheld("its extendedKeyUsage lacks clientAuth, and this client does not offer it", "have a certificate issued with extendedKeyUsage clientAuth")
 	case g.KeyUsage && i.Leaf.KeyUsage != 0 && i.Leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
 		out := withheld("its keyUsage lacks digitalSignature, and this client does not offer it", "have a certificate issued with keyUsage digitalSignature")
-		if g.KeyUsageAlert != 0 {
-			out.Action, out.Alert = Alerts, g.KeyUsageAlert
+		if g.KeyUsageFails || g.KeyUsageFails13 && p.question.Request.Version >= tls.VersionTLS13 {
+			out.Action, out.Reason = Fails, "its keyUsage lacks digitalSignature, and this client gives up"
 		}
 		return out
 	}

@@ -1,9 +1,11 @@
 package stack
 
 import (
+	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"time"
 
 	"mtlsprobe/certstore"
@@ -14,7 +16,7 @@ const maxClimb = 20
 
 // names compares the server's list as the stack does.
 func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
-	if profile.Names == FoldedStoredTo12 && p.question.Request.Version >= tls.VersionTLS13 {
+	if _, free := i.Leaf.PublicKey.(ed25519.PublicKey); profile.Names == FoldedStoredTo12 && p.question.Request.Version >= tls.VersionTLS13 && !free {
 		return &Prediction{Sends: No, Action: Declines, Reason: "in TLS 1.3 the strict check also wants a certificate type, which no request has there", Remedy: "turn the strict flag off"}
 	}
 	if len(p.named) == 0 || profile.Names == Ignored {
@@ -23,12 +25,16 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 	withheld := &Prediction{Sends: No, Action: Declines}
 	switch profile.Names {
 	case RawStored:
-		if p.stored(i, p.raw, rawKey) {
+		sent := i.Chain
+		if profile.Chain == Sorted {
+			sent = sorted(i)
+		}
+		if p.stored(i.Leaf, sent, p.raw, rawKey) {
 			return nil
 		}
 		withheld.Reason, withheld.Remedy = "no issuer in the stored chain is on the list, byte for byte", p.storedRemedy(i)
 	case FoldedStored, FoldedStoredTo12:
-		if p.stored(i, p.folded, p.question.Graph.Key) {
+		if p.stored(i.Leaf, i.Chain, p.folded, p.question.Graph.Key) {
 			return nil
 		}
 		withheld.Reason, withheld.Remedy = "no issuer in the stored chain is on the list", p.storedRemedy(i)
@@ -69,9 +75,23 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 
 func rawKey(name []byte) string { return string(name) }
 
+// sorted returns of the stored chain each one's issuer after it, the first of
+// each name.
+func sorted(i *certstore.Identity) []*x509.Certificate {
+	var chain []*x509.Certificate
+	for at := i.Leaf; ; {
+		next := slices.IndexFunc(i.Chain, func(c *x509.Certificate) bool { return string(c.RawSubject) == string(at.RawIssuer) })
+		if next < 0 || contains(chain, i.Chain[next]) {
+			return chain
+		}
+		at = i.Chain[next]
+		chain = append(chain, at)
+	}
+}
+
 // stored asks of every issuer in the chain as stored.
-func (p *Predictor) stored(i *certstore.Identity, accepted map[string]bool, key func([]byte) string) bool {
-	for _, c := range append([]*x509.Certificate{i.Leaf}, i.Chain...) {
+func (p *Predictor) stored(leaf *x509.Certificate, chain []*x509.Certificate, accepted map[string]bool, key func([]byte) string) bool {
+	for _, c := range append([]*x509.Certificate{leaf}, chain...) {
 		if accepted[key(c.RawIssuer)] {
 			return true
 		}
@@ -81,7 +101,7 @@ func (p *Predictor) stored(i *certstore.Identity, accepted map[string]bool, key 
 
 // storedRemedy is what helps a client that compares the stored chain.
 func (p *Predictor) storedRemedy(i *certstore.Identity) string {
-	if p.stored(i, p.folded, p.question.Graph.Key) {
+	if p.stored(i.Leaf, i.Chain, p.folded, p.question.Graph.Key) {
 		return "have the server's CA certificate and the issuer use one encoding of the name"
 	}
 	if p.anyPath(i.Leaf, i, p.question.Graph.Key, p.folded, false, 0) {
@@ -191,6 +211,8 @@ func (p *Predictor) chain(profile *Profile, i *certstore.Identity) []*x509.Certi
 	switch profile.Chain {
 	case AsStored:
 		return append(leaf, i.Chain...)
+	case Sorted:
+		return append(leaf, sorted(i)...)
 	case TrustStore:
 		if len(i.Chain) > 0 {
 			return append(leaf, i.Chain...)

@@ -40,7 +40,7 @@ const (
 	Ignored          Names = iota // the list is not looked at
 	RawStored                     // bytes, with the issuers in the chain as stored
 	FoldedStored                  // RFC 5280, Section 7.1, with the issuers in the chain as stored
-	FoldedStoredTo12              // likewise up to TLS 1.2; in TLS 1.3 nothing is ever sent
+	FoldedStoredTo12              // likewise up to TLS 1.2; in TLS 1.3 RSA and ECDSA are never sent
 	TextBuilt                     // text with its case, along the one path built, the newest issuer first
 	RawBuilt                      // bytes, along the one path built, the newest issuer first
 	RawAll                        // bytes, along every path, issuers and subjects
@@ -63,9 +63,10 @@ type Gate struct {
 	PathDates            bool // those of the CAs above it, too
 	ExtKeyUsage          bool // extendedKeyUsage without clientAuth
 	KeyUsage             bool // keyUsage without digitalSignature
-	// KeyUsageAlert says that keyUsage ends the handshake with this alert in
-	// place of an empty Certificate; 0 for the latter.
-	KeyUsageAlert uint8
+	// KeyUsageFails says that keyUsage makes the client give up in place of an
+	// empty Certificate; KeyUsageFails13 that it does so in TLS 1.3, which it
+	// then does not even offer.
+	KeyUsageFails, KeyUsageFails13 bool
 }
 
 // SchemeRules say which signature schemes are looked at, and what happens when
@@ -108,6 +109,7 @@ type ChainSource int
 // The sources of the chain.
 const (
 	AsStored     ChainSource = iota // what the identity holds, in its order
+	Sorted                          // of that, each one's issuer after it, as far as there is one
 	TrustStore                      // as stored; a leaf alone is completed from the CA file that verifies the server
 	LeafAlone                       // the leaf; completed from the CA file that verifies the server
 	BuiltNewest                     // one path from the store, the newest issuer first, without the root

@@ -54,13 +54,13 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "gnutls", Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
-			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Gate: Gate{KeyUsage: true},
-			Schemes: SchemeRules{TypedEd25519: true, PSSUnchecked12: true, None12: alerts40, None13: declines},
+			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Gate: Gate{KeyUsage: true, KeyUsageFails13: true}, Chain: Sorted,
+			Schemes: SchemeRules{TypedEd25519: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
 			ID: "gnutls-forced", Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
-			Several: LastLoaded, MaxRequest: 131072, Gate: Gate{KeyUsage: true, KeyUsageAlert: 80},
-			Schemes: SchemeRules{PSSUnchecked12: true, None12: alerts40, None13: declines},
+			Several: LastLoaded, MaxRequest: 131072, Gate: Gate{KeyUsage: true, KeyUsageFails: true}, Chain: Sorted,
+			Schemes: SchemeRules{PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
 			ID: "nss", Name: "NSS", Versions: "3.87, automatic", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData; lib/pki/pkibase.c: nssCertificateArray_FindBestCertificate",

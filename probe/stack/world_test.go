@@ -1,0 +1,215 @@
+package stack_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/probe/mirror"
+	"mtlsprobe/probe/wire"
+)
+
+// A world is the PKI that the clients are tried with: an intermediate that two
+// roots have signed, the second one later, and leaves with one peculiarity each.
+type world struct {
+	pki    *certtest.PKI
+	now    time.Time
+	leaves map[string]leaf
+	server tls.Certificate
+	dir    string
+}
+
+type leaf struct {
+	cert *x509.Certificate
+	key  crypto.Signer
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	now := time.Now().Truncate(time.Second)
+	w := &world{now: now, leaves: make(map[string]leaf), dir: t.TempDir()}
+	w.pki = certtest.NewAt("clients", now,
+		certtest.Edge{Subject: "Root A", Issuer: "Root A", Mutate: certtest.UTF8Subject},
+		certtest.Edge{Subject: "Root B", Issuer: "Root B"},
+		certtest.Edge{Subject: "Root C", Issuer: "Root C"},
+		certtest.Edge{Subject: "Int A", Issuer: "Root A", Name: "Int A"},
+		certtest.Edge{Subject: "Int A", Issuer: "Root C", Name: "Int A by C", Mutate: func(c *x509.Certificate) { c.NotBefore = now.AddDate(0, -1, 0) }},
+		certtest.Edge{Subject: "any leaf", Issuer: "Int A"}, // makes Int A a CA
+		certtest.Edge{Subject: "Server Root", Issuer: "Server Root"},
+		certtest.Edge{Subject: "localhost", Issuer: "Server Root", Mutate: func(c *x509.Certificate) {
+			c.ExtKeyUsage, c.DNSNames = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, []string{"localhost"}
+			c.NotAfter = c.NotBefore.AddDate(1, 1, 0) // some clients take no longer ones
+		}},
+	)
+	w.server = tls.Certificate{Certificate: [][]byte{w.pki.Cert("localhost").Raw}, PrivateKey: w.pki.Key("localhost")}
+	w.addLeaves(t)
+	w.write(t, "server-root.pem", w.pki.CertPEM("Server Root"))
+	return w
+}
+
+func (w *world) addLeaves(t *testing.T) {
+	t.Helper()
+	p256 := func() crypto.Signer { return must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader)) }
+	none := func(*x509.Certificate) {}
+	for n, l := range []struct {
+		name   string
+		key    crypto.Signer
+		mutate func(*x509.Certificate)
+	}{
+		{"good", p256(), none},
+		{"rsa", must(rsa.GenerateKey(rand.Reader, 2048)), none},
+		{"rsa1024", must(rsa.GenerateKey(rand.Reader, 1024)), none},
+		{"p384", must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)), none},
+		{"ed25519", must2(ed25519.GenerateKey(rand.Reader)), none},
+		{"expired", p256(), func(c *x509.Certificate) { c.NotAfter = w.now.AddDate(0, 0, -2) }},
+		{"future", p256(), func(c *x509.Certificate) { c.NotBefore = w.now.AddDate(0, 0, 2) }},
+		{"server-auth", p256(), func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }},
+		{"no-eku", p256(), func(c *x509.Certificate) { c.ExtKeyUsage = nil }},
+		{"encipherment", p256(), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }},
+		{"sha1", p256(), func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }},
+	} {
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(int64(5000 + n)), Subject: pkix.Name{CommonName: l.name, Organization: []string{"Example"}},
+			NotBefore: w.now.AddDate(0, -6, 0), NotAfter: w.now.AddDate(0, 6, 0), KeyUsage: x509.KeyUsageDigitalSignature,
+			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, BasicConstraintsValid: true,
+		}
+		l.mutate(template)
+		der, err := x509.CreateCertificate(rand.Reader, template, w.pki.Cert("Int A"), l.key.Public(), w.pki.Key("Int A"))
+		if err != nil {
+			t.Fatalf("%s: %v", l.name, err)
+		}
+		w.leaves[l.name] = leaf{must(x509.ParseCertificate(der)), l.key}
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func must2[A, T any](_ A, v T, err error) T { return must(v, err) }
+
+func (w *world) write(t *testing.T, name string, data []byte) string {
+	t.Helper()
+	path := filepath.Join(w.dir, name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A scenario is one identity and one list of CA names.
+type scenario struct {
+	name   string
+	leaf   string
+	chain  []string
+	named  []string
+	change func(*wire.CertificateRequest)
+}
+
+func scenarios() []scenario {
+	a := []string{"Int A"}
+	rootA := []string{"Root A"}
+	only := func(schemes ...tls.SignatureScheme) func(*wire.CertificateRequest) {
+		return func(r *wire.CertificateRequest) { r.SignatureSchemes = schemes }
+	}
+	withSHA1 := func(r *wire.CertificateRequest) {
+		r.SignatureSchemes = append(r.SignatureSchemes, tls.ECDSAWithSHA1, tls.PKCS1WithSHA1)
+	}
+	return []scenario{
+		{name: "matching root", leaf: "good", chain: a, named: rootA},
+		{name: "matching root, RSA", leaf: "rsa", chain: a, named: rootA},
+		{name: "unrelated root", leaf: "good", chain: a, named: []string{"Root B"}},
+		{name: "intermediate named", leaf: "good", chain: a, named: a},
+		{name: "no list", leaf: "good", chain: a},
+		{name: "other string type", leaf: "good", chain: a, named: rootA, change: func(r *wire.CertificateRequest) { r.NamedCAs[0] = certtest.Reencode(r.NamedCAs[0], 19) }},
+		{name: "other case", leaf: "good", chain: a, named: rootA, change: func(r *wire.CertificateRequest) {
+			r.NamedCAs[0] = bytes.Replace(r.NamedCAs[0], []byte("Root"), []byte("ROOT"), 1)
+		}},
+		{name: "leaf only", leaf: "good", named: rootA},
+		{name: "cross-signed twin, old root named", leaf: "good", chain: []string{"Int A by C"}, named: rootA},
+		{name: "cross-signed twin, its root named", leaf: "good", chain: []string{"Int A by C"}, named: []string{"Root C"}},
+		{name: "both twins, older root named", leaf: "good", chain: []string{"Int A", "Int A by C"}, named: rootA},
+		{name: "expired", leaf: "expired", chain: a, named: rootA},
+		{name: "not yet valid", leaf: "future", chain: a, named: rootA},
+		{name: "serverAuth only", leaf: "server-auth", chain: a, named: rootA},
+		{name: "no extended key usage", leaf: "no-eku", chain: a, named: rootA},
+		{name: "key usage without digitalSignature", leaf: "encipherment", chain: a, named: rootA},
+		{name: "RSA 1024", leaf: "rsa1024", chain: a, named: rootA},
+		{name: "P-384 against P-256 schemes", leaf: "p384", chain: a, named: rootA, change: only(tls.ECDSAWithP256AndSHA256)},
+		{name: "ECDSA against RSA schemes", leaf: "good", chain: a, named: rootA, change: only(tls.PSSWithSHA256, tls.PKCS1WithSHA256)},
+		{name: "Ed25519", leaf: "ed25519", chain: a, named: rootA},
+		{name: "SHA-1-signed leaf", leaf: "sha1", chain: a, named: rootA},
+		{name: "SHA-1-signed leaf, SHA-1 allowed", leaf: "sha1", chain: a, named: rootA, change: withSHA1},
+	}
+}
+
+func (w *world) request(s scenario, version uint16) *wire.CertificateRequest {
+	var names [][]byte
+	for _, c := range w.pki.Certs(s.named...) {
+		names = append(names, bytes.Clone(c.RawSubject))
+	}
+	for _, r := range mirror.Suppose(names) {
+		if r.Version == version {
+			if s.change != nil {
+				s.change(r)
+			}
+			return r
+		}
+	}
+	panic("no such version")
+}
+
+// An identity in files, as clients want it.
+type files struct {
+	*certstore.Identity
+	dir                                  string
+	bundle, certOnly, chain, key, pkcs12 string
+}
+
+func (w *world) files(t *testing.T, s scenario) *files {
+	t.Helper()
+	l := w.leaves[s.leaf]
+	dir := filepath.Join(w.dir, strings.ReplaceAll(s.name, " ", "_"))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	i := &certstore.Identity{Label: s.leaf, Leaf: l.cert, Chain: w.pki.Certs(s.chain...), Key: certstore.Key{State: certstore.Usable, Signer: l.key}, FriendlyName: "client"}
+	f := &files{Identity: i, dir: dir}
+	put := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	var certs, chain bytes.Buffer
+	_ = pem.Encode(&certs, &pem.Block{Type: "CERTIFICATE", Bytes: l.cert.Raw})
+	f.certOnly = put("leaf.pem", certs.Bytes())
+	for _, c := range i.Chain {
+		_ = pem.Encode(&chain, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+	}
+	f.chain = put("chain.pem", chain.Bytes())
+	f.bundle = put("bundle.pem", append(certs.Bytes(), chain.Bytes()...))
+	f.key = put("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(l.key))}))
+	f.pkcs12 = put("client.p12", must(certstore.Encode(i, certstore.PKCS12, "secret")))
+	return f
+}
