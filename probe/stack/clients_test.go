@@ -35,20 +35,21 @@ type client struct {
 	greet func(net.Conn) error
 	quick bool // it waits for more than an answer in HTTP: the handshake is enough
 	// run connects to the port in the version (1.2 or 1.3) with the identity.
-	run func(ctx context.Context, w *world, f *files, port, version string) *exec.Cmd
+	run func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error)
 }
 
 const getRequest = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 func clients() []client {
-	command := func(ctx context.Context, f *files, stdin, name string, args ...string) *exec.Cmd {
+	command := func(ctx context.Context, f *files, stdin, name string, args ...string) ([]byte, error) {
 		cmd := exec.CommandContext(ctx, name, args...)
 		cmd.Stdin, cmd.Dir = strings.NewReader(stdin), f.dir
 		cmd.Env = append(os.Environ(), "HOME="+f.dir, "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "PGSSLCRL=", "LC_ALL=C")
-		return cmd
+		cmd.WaitDelay = time.Second
+		return cmd.CombinedOutput()
 	}
-	sClient := func(extra ...string) func(context.Context, *world, *files, string, string) *exec.Cmd {
-		return func(ctx context.Context, w *world, f *files, port, version string) *exec.Cmd {
+	sClient := func(extra ...string) func(context.Context, *world, *files, string, string) ([]byte, error) {
+		return func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
 			args := []string{"s_client", "-connect", "127.0.0.1:" + port, "-servername", "localhost", "-CAfile", w.dir + "/server-root.pem", "-no-CApath", "-no-CAstore",
 				"-cert", f.certOnly, "-key", f.key, "-tls" + strings.ReplaceAll(version, ".", "_"), "-ign_eof"}
 			if len(f.Chain) > 0 {
@@ -60,39 +61,64 @@ func clients() []client {
 	return []client{
 		{profile: "openssl", tool: "openssl", pkg: "openssl", run: sClient()},
 		{profile: "openssl-strict", tool: "openssl", pkg: "openssl", run: sClient("-strict")},
-		{profile: "curl", tool: "curl", pkg: "curl", run: func(ctx context.Context, w *world, f *files, port, version string) *exec.Cmd {
+		{profile: "curl", tool: "curl", pkg: "curl", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
 			return command(ctx, f, "", "curl", "-sS", "--http1.1", "--cacert", w.dir+"/server-root.pem", "--cert", f.bundle, "--key", f.key, "--tlsv"+version, "--tls-max", version, "https://localhost:"+port+"/")
 		}},
-		{profile: "python", tool: "python3", pkg: "python3", run: func(ctx context.Context, w *world, f *files, port, version string) *exec.Cmd {
+		{profile: "python", tool: "python3", pkg: "python3", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
 			return command(ctx, f, pythonClient, "python3", "-", port, version, w.dir+"/server-root.pem", f.bundle, f.key)
 		}},
-		{profile: "node", tool: "node", pkg: "nodejs", run: func(ctx context.Context, w *world, f *files, port, version string) *exec.Cmd {
+		{profile: "node", tool: "node", pkg: "nodejs", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
 			return command(ctx, f, nodeClient, "node", "-", port, version, w.dir+"/server-root.pem", f.bundle, f.key)
 		}},
-		{profile: "gnutls", tool: "wget", pkg: "wget", run: func(ctx context.Context, w *world, f *files, port, version string) *exec.Cmd {
+		{profile: "gnutls", tool: "wget", pkg: "wget", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
 			return command(ctx, f, "", "wget", "-q", "-O-", "--tries=1", "--timeout=5", "--ca-certificate="+w.dir+"/server-root.pem", "--certificate="+f.bundle, "--private-key="+f.key,
 				"--secure-protocol=TLSv"+strings.ReplaceAll(version, ".", "_"), "https://localhost:"+port+"/")
 		}},
-		{profile: "gnutls-forced", tool: "git", pkg: "git", run: func(ctx context.Context, w *world, f *files, port, version string) *exec.Cmd {
+		{profile: "gnutls-forced", tool: "git", pkg: "git", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
 			return command(ctx, f, "", "git", "-c", "http.sslCAInfo="+w.dir+"/server-root.pem", "-c", "http.sslCert="+f.bundle, "-c", "http.sslKey="+f.key, "-c", "http.sslVersion=tlsv"+version,
 				"ls-remote", "https://localhost:"+port+"/x.git")
 		}},
-		{profile: "libpq", tool: "psql", pkg: "postgresql-client", greet: greetPostgreSQL, quick: true, run: func(ctx context.Context, w *world, f *files, port, version string) *exec.Cmd {
+		{profile: "libpq", tool: "psql", pkg: "postgresql-client", greet: greetPostgreSQL, quick: true, run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
 			return command(ctx, f, "", "psql", fmt.Sprintf("host=localhost port=%s sslmode=verify-ca sslrootcert=%s/server-root.pem sslcert=%s sslkey=%s ssl_min_protocol_version=TLSv%s ssl_max_protocol_version=TLSv%s connect_timeout=5 user=x dbname=x",
 				port, w.dir, f.bundle, f.key, version, version))
 		}},
-		{profile: "mariadb", tool: "mariadb", pkg: "mariadb-client", greet: greetMariaDB, quick: true, run: func(ctx context.Context, w *world, f *files, port, version string) *exec.Cmd {
+		{profile: "mariadb", tool: "mariadb", pkg: "mariadb-client", greet: greetMariaDB, quick: true, run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
 			return command(ctx, f, "", "mariadb", "--no-defaults", "--protocol=TCP", "-h", "127.0.0.1", "-P", port, "-u", "x", "--connect-timeout=5", "--ssl-ca="+w.dir+"/server-root.pem",
 				"--ssl-cert="+f.bundle, "--ssl-key="+f.key, "--tls-version=TLSv"+version, "-e", "select 1")
 		}},
+		{profile: "go", run: goClient},
 		{profile: "nss", tool: "tstclnt", pkg: "libnss3-tools", quick: true, run: tstclnt(command)},
 		{profile: "nss-nickname", tool: "tstclnt", pkg: "libnss3-tools", quick: true, run: tstclnt(command, "-n", "client")},
 	}
 }
 
+// goClient is crypto/tls with the identity in Config.Certificates.
+func goClient(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
+	pair, err := tls.LoadX509KeyPair(f.bundle, f.key)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(w.pki.Cert("Server Root"))
+	v := versions[version]
+	dialer := &tls.Dialer{Config: &tls.Config{Certificates: []tls.Certificate{pair}, RootCAs: roots, ServerName: "localhost", MinVersion: v, MaxVersion: v}}
+	conn, err := dialer.DialContext(ctx, "tcp", "127.0.0.1:"+port)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := io.WriteString(conn, getRequest); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(conn)
+}
+
+var versions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+
 // tstclnt runs NSS's own client on a database with the identity in it.
-func tstclnt(command func(context.Context, *files, string, string, ...string) *exec.Cmd, extra ...string) func(context.Context, *world, *files, string, string) *exec.Cmd {
-	return func(ctx context.Context, w *world, f *files, port, version string) *exec.Cmd {
+func tstclnt(command func(context.Context, *files, string, string, ...string) ([]byte, error), extra ...string) func(context.Context, *world, *files, string, string) ([]byte, error) {
+	return func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
 		return command(ctx, f, getRequest, "tstclnt", append([]string{"-h", "127.0.0.1", "-a", "localhost", "-p", port, "-d", "sql:" + nssDB(ctx, f), "-o", "-O",
 			"-V", "tls" + version + ":tls" + version}, extra...)...)
 	}
@@ -304,15 +330,27 @@ var differences = map[string]string{}
 
 // TestClients runs the real clients and holds what they do against the model;
 // "make clients" prints the table.
-func TestClients(t *testing.T) {
+func TestClients(t *testing.T) { runClients(t, clients()) }
+
+// TestSlowClients runs Java and the browsers, if CLIENTS=slow says so.
+func TestSlowClients(t *testing.T) {
+	if os.Getenv("CLIENTS") != "slow" {
+		t.Skip("runs with CLIENTS=slow, as make clients sets it")
+	}
+	list, stop := slowClients(t)
+	defer stop()
+	runClients(t, list)
+}
+
+// A score counts the cells of one client.
+type score struct{ agree, differ, unknown int }
+
+func runClients(t *testing.T, list []client) {
+	t.Helper()
 	w := newWorld(t)
-	type row struct{ agree, differ, unknown int }
-	rows := make(map[string]*row)
-	for _, c := range clients() {
-		if only := os.Getenv("ONLY"); only != "" && c.profile != only {
-			continue
-		}
-		if _, err := exec.LookPath(c.tool); err != nil {
+	scores := make(map[string]*score)
+	for _, c := range list {
+		if _, err := exec.LookPath(c.tool); c.tool != "" && err != nil {
 			if os.Getenv("CI") == "true" {
 				t.Errorf("the Debian package %s is missing", c.pkg)
 			} else {
@@ -320,29 +358,29 @@ func TestClients(t *testing.T) {
 			}
 			continue
 		}
-		rows[c.profile] = &row{}
+		scores[c.profile] = &score{}
 		for _, s := range scenarios() {
 			f := w.files(t, s)
 			for _, version := range []string{"1.2", "1.3"} {
-				r := w.request(s, map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[version])
+				r := w.request(s, versions[version])
 				prediction := w.predict(c.profile, f, r)
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 				port, seen := listen(t, w, r, &c, cancel)
-				out, _ := c.run(ctx, w, f, port, version).CombinedOutput()
+				out, _ := c.run(ctx, w, f, port, version)
 				cancel()
-				w.compare(t, c.profile, s, version, &prediction, seen(), out, &rows[c.profile].agree, &rows[c.profile].differ, &rows[c.profile].unknown)
+				w.compare(t, c.profile, s, version, &prediction, seen(), out, scores[c.profile])
 			}
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(rows)) {
-		t.Logf("%-16s agree %3d  differ with a reason %2d  not predicted %2d", id, rows[id].agree, rows[id].differ, rows[id].unknown)
+	for _, id := range slices.Sorted(maps.Keys(scores)) {
+		t.Logf("%-16s agree %3d  differ with a reason %2d  not predicted %2d", id, scores[id].agree, scores[id].differ, scores[id].unknown)
 	}
 }
 
-func (w *world) compare(t *testing.T, id string, s scenario, version string, p *stack.Prediction, seen *mirror.Sighting, out []byte, agree, differ, unknown *int) {
+func (w *world) compare(t *testing.T, id string, s scenario, version string, p *stack.Prediction, seen *mirror.Sighting, out []byte, score *score) {
 	t.Helper()
 	if p.Sends == stack.Unknown {
-		*unknown++
+		score.unknown++
 		return
 	}
 	ok, c := agrees(p, seen)
@@ -352,9 +390,9 @@ func (w *world) compare(t *testing.T, id string, s scenario, version string, p *
 	case ok && reason != "":
 		t.Errorf("%s: agrees, and is listed as a difference", key)
 	case ok:
-		*agree++
+		score.agree++
 	case reason != "":
-		*differ++
+		score.differ++
 		t.Logf("%s: predicted %s, observed %s: %s", key, c.predicted, c.observed, reason)
 	default:
 		t.Errorf("%s: predicted %s (%s), observed %s\n%s", key, c.predicted, p.Reason, c.observed, bytes.TrimSpace(out))

@@ -86,7 +86,7 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 		}
 		return cannot("no signature scheme that the server allows fits the key", none)
 	case s.KeyTypeOnly && !p.anyOfKind(i.Leaf):
-		return cannot("no signature scheme that the server allows fits the kind of key", alerts40)
+		return cannot("no signature scheme that the server allows fits the kind of key", declines)
 	case s.KeyTypeOnly && len(p.fitting(s, i.Leaf, true)) == 0:
 		return cannot("the kind of key fits, and its curve or length does not", none)
 	}

@@ -23,18 +23,18 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 		return nil
 	}
 	withheld := &Prediction{Sends: No, Action: Declines}
+	sent := i.Chain
+	if profile.Chain == Sorted {
+		sent = sorted(i)
+	}
 	switch profile.Names {
 	case RawStored:
-		sent := i.Chain
-		if profile.Chain == Sorted {
-			sent = sorted(i)
-		}
 		if p.stored(i.Leaf, sent, p.raw, rawKey) {
 			return nil
 		}
 		withheld.Reason, withheld.Remedy = "no issuer in the stored chain is on the list, byte for byte", p.storedRemedy(i)
 	case FoldedStored, FoldedStoredTo12:
-		if p.stored(i.Leaf, i.Chain, p.folded, p.question.Graph.Key) {
+		if p.stored(i.Leaf, sent, p.folded, p.question.Graph.Key) {
 			return nil
 		}
 		withheld.Reason, withheld.Remedy = "no issuer in the stored chain is on the list", p.storedRemedy(i)

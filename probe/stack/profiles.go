@@ -89,13 +89,13 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "java-sunx509", Name: "Java SunX509", Versions: "JDK 8 to 25, the default key manager", Confidence: Run, Citation: "OpenJDK sun/security/ssl/SunX509KeyManagerImpl.java, CertificateRequest.java",
-			Names: FoldedStored, MaxRequest: 32768,
-			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
+			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, // a PKCS #12 key store links by issuer
+			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
 		{
 			ID: "java-pkix", Name: "Java PKIX", Versions: "JDK 17 NewSunX509; from JDK 26 on SunX509, too, unless jdk.tls.SunX509KeyManager.certChecking=false", Confidence: Run, Citation: "OpenJDK sun/security/ssl/X509KeyManagerImpl.java; JDK-8359956",
-			Names: FoldedStored, MaxRequest: 32768, Load: LoadRules{},
-			Schemes: SchemeRules{Types: true, ChainToo: true, None12: declines, None13: declines},
+			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted,
+			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, ChainToo: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
 		{
 			ID: "dotnet-httpclient", Name: ".NET HttpClient", Versions: "8, ClientCertificateOptions.Manual", Confidence: Source, Citation: "dotnet/runtime CertificateHelper.GetEligibleClientCertificate",
