@@ -1,4 +1,4 @@
-.PHONY: build demo test race bench fuzz lint golden install conformance containers
+.PHONY: build demo test race bench fuzz lint golden install conformance containers clients
 
 build: ; CGO_ENABLED=0 go build -trimpath -o mtlsprobe ./cmd/mtlsprobe
 demo: build ; ./mtlsprobe demo
@@ -11,3 +11,4 @@ golden: ; go test ./... -run Golden -update
 install: ; go install ./cmd/mtlsprobe
 conformance: ; go test -count=1 -v -run Conformance ./certstore/chain
 containers: ; go test -count=1 -v -run Containers ./certstore/...
+clients: ; ./.ci/clients

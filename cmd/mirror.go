@@ -60,7 +60,7 @@ func newMirror(s *Streams, run func(context.Context, *Streams, *mirrorOptions) e
 	flags.StringVar(&o.serverCert, "server-cert", "", "PEM with the server's certificate and chain (default: made on the spot for localhost)")
 	flags.StringVar(&o.serverKey, "server-key", "", "PEM with the server's key")
 	flags.StringVar(&o.saveCA, "save-ca", "", "save the CA of the certificate made on the spot to this file, for the client to trust")
-	flags.IntVar(&o.count, "count", 1, "how many connections to see; 0 means until the time limit or an interrupt")
+	flags.IntVar(&o.count, "count", 1, "how many answers to see, connections that are just closed not counted; 0 means until the time limit or an interrupt")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "limit for all of it")
 	flags.StringVar(&o.client, "client", "", "compare with the prediction for this client stack")
 	return c
@@ -188,6 +188,7 @@ type mirroring struct {
 
 	mu        sync.Mutex
 	sightings []report.Sighting
+	answers   int // sightings that settle something
 	err       error
 }
 
@@ -198,7 +199,7 @@ func (m *mirroring) serve(ctx context.Context, listener net.Listener) ([]report.
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
 	var wait sync.WaitGroup
-	for accepted := 0; m.options.count == 0 || accepted < m.options.count; accepted++ {
+	for {
 		conn, err := listener.Accept()
 		if err != nil {
 			break // closed by the context
@@ -222,6 +223,14 @@ func (m *mirroring) note(seen *mirror.Sighting, cancel func()) {
 	}
 	s.Compared = append(s.Compared, m.predicted(seen)...)
 	m.sightings = append(m.sightings, s)
+	// Browsers close the connection on which they are asked, let the user choose,
+	// and come again: that is no answer yet.
+	if seen.Action != mirror.Closed {
+		m.answers++
+	}
+	if m.options.count > 0 && m.answers >= m.options.count {
+		defer cancel()
+	}
 	if m.options.output.format != "table" {
 		return
 	}

@@ -32,6 +32,8 @@ func Profiles() []*Profile {
 	browsers := Gate{Expired: true, NotYetValid: true, ExtKeyUsage: true, KeyUsage: true}
 	nss := SchemeRules{NoEd25519: true, PSSUnchecked12: true, PSSUnchecked13: true, None12: declines, None13: declines}
 
+	chromiumLinux := boringSSL()
+	chromiumLinux.NoEd25519 = true // NSS, which holds the keys, has none
 	return []*Profile{
 		openSSL("openssl", "OpenSSL", "3.0 (Debian)", "OpenSSL ssl/statem/statem_clnt.c: tls_prepare_client_certificate; ssl/t1_lib.c: tls_choose_sigalg"),
 		strict,
@@ -77,7 +79,7 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "chromium-linux", Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
-			Names: RawBuilt, Empty: EmptyMeansLeaf, Gate: browsers, Chain: WalkedToName, Schemes: boringSSL(), MaxRequest: 102400,
+			Names: RawBuilt, Empty: EmptyMeansLeaf, Gate: browsers, Chain: WalkedToName, Schemes: chromiumLinux, MaxRequest: 102400,
 		},
 		{
 			ID: "chromium-windows", Name: "Chromium on Windows", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_win.cc",

@@ -1,0 +1,134 @@
+package stack_test
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"slices"
+	"strings"
+	"testing"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/mirror"
+	"mtlsprobe/probe/stack"
+)
+
+// A prediction without a source or a confidence cannot be built.
+func TestProfiles(t *testing.T) {
+	want := strings.Fields(`openssl openssl-strict curl python node nginx libpq mysql mariadb go client-go gnutls gnutls-forced nss nss-nickname firefox
+		chromium-linux chromium-windows chromium-macos java-sunx509 java-pkix dotnet-httpclient dotnet-sslstream schannel apple-keychain rustls boringssl mbedtls wolfssl`)
+	var got []string
+	for _, p := range stack.Profiles() {
+		got = append(got, p.ID)
+		if p.Name == "" || p.Versions == "" || len(p.Citation) < 20 || !slices.Contains([]stack.Confidence{stack.Run, stack.Source, stack.Documented}, p.Confidence) {
+			t.Errorf("%s lacks a name, versions, a source or a confidence: %+v", p.ID, p)
+		}
+		if p.Schemes.None12.Action == "" || p.Schemes.None13.Action == "" {
+			t.Errorf("%s does not say what happens without a scheme", p.ID)
+		}
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("profiles %q\nwant %q", got, want)
+	}
+}
+
+// The mission's case: an intermediate that two roots have signed, both in the
+// client's store, and a server that names the older root.
+func TestCrossSigned(t *testing.T) {
+	p := certtest.New(
+		certtest.Edge{Subject: "Old", Issuer: "Old"}, certtest.Edge{Subject: "New", Issuer: "New"},
+		certtest.Edge{Subject: "CA", Issuer: "Old"},
+		certtest.Edge{Subject: "CA", Issuer: "New", Name: "cross", Mutate: func(c *x509.Certificate) { c.NotBefore = certtest.Now.AddDate(0, -1, 0) }},
+		certtest.Edge{Subject: "client", Issuer: "CA"},
+	)
+	i := &certstore.Identity{Leaf: p.Cert("client"), Chain: p.Certs("CA", "cross"), Key: certstore.Key{State: certstore.Usable, Signer: p.Key("client")}}
+	q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("Old").RawSubject})[0], Identities: []*certstore.Identity{i}, Graph: chain.NewGraph(), Now: certtest.Now, Store: i.Chain}
+	predictor := stack.New(q)
+	want := map[string]struct {
+		sends  stack.Answer
+		second string // in the chain that is sent
+		reason string
+	}{
+		"curl":             {stack.Yes, "CA", "not looked at"},
+		"go":               {stack.Yes, "CA", "a name on the list fits"},
+		"java-sunx509":     {stack.Yes, "CA", "a name on the list fits"},
+		"gnutls":           {stack.Yes, "CA", "a name on the list fits"},
+		"nss":              {stack.No, "", "through the newest CN=CA,O=Example, signed by CN=New,O=Example"},
+		"chromium-linux":   {stack.No, "", "through the newest"},
+		"firefox":          {stack.Yes, "cross", "a name on the list fits"}, // offered by the old way, sent with the new one
+		"chromium-windows": {stack.Unknown, "", "which one the system prefers is not known"},
+		"apple-keychain":   {stack.Yes, "", "a name on the list fits"},
+	}
+	for _, profile := range stack.Profiles() {
+		w, ok := want[profile.ID]
+		if !ok {
+			continue
+		}
+		got := predictor.Predict(profile, i)
+		if got.Sends != w.sends || !strings.Contains(got.Reason, w.reason) {
+			t.Errorf("%s: %s (%s), want %s (%s)", profile.ID, got.Sends, got.Reason, w.sends, w.reason)
+		}
+		if w.second != "" && (len(got.Chain) < 2 || !got.Chain[1].Equal(p.Cert(w.second))) {
+			t.Errorf("%s sends %d certificates, want %s second", profile.ID, len(got.Chain), w.second)
+		}
+		if got.Sends == stack.No && (got.Remedy == "" || got.ServerLog() == "") {
+			t.Errorf("%s: no remedy, or no word on the server's log", profile.ID)
+		}
+	}
+}
+
+func TestPredictLimits(t *testing.T) {
+	p := certtest.New(certtest.Edge{Subject: "CA", Issuer: "CA"}, certtest.Edge{Subject: "client", Issuer: "CA"})
+	i := &certstore.Identity{Leaf: p.Cert("client"), Key: certstore.Key{State: certstore.Usable, Signer: p.Key("client")}}
+	ask := func(q *match.Question, id string, i *certstore.Identity) stack.Prediction {
+		predictor := stack.New(q)
+		return predictor.Predict(profile(id), i)
+	}
+	q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("CA").RawSubject})[1], Graph: chain.NewGraph(), Now: certtest.Now}
+	q.Request.Raw = make([]byte, 40_000)
+	if got := ask(q, "java-pkix", i); got.Sends != stack.No || !strings.Contains(got.Reason, "40004 bytes, and this client takes 32768") {
+		t.Errorf("Java and a large request: %+v", got)
+	}
+	if got := ask(q, "openssl", i); got.Sends != stack.Yes {
+		t.Errorf("OpenSSL and a large request: %+v", got)
+	}
+	q.Request.Raw = nil
+	for state, want := range map[certstore.KeyState]stack.Answer{certstore.Missing: stack.No, certstore.Mismatched: stack.No, certstore.Locked: stack.Unknown} {
+		if got := ask(q, "curl", &certstore.Identity{Leaf: i.Leaf, Key: certstore.Key{State: state}}); got.Sends != want {
+			t.Errorf("key %s: %+v", state, got)
+		}
+	}
+	if got := ask(q, "curl", &certstore.Identity{}); got.Sends != stack.Unknown {
+		t.Errorf("nothing read: %+v", got)
+	}
+	if got := ask(&match.Question{Graph: chain.NewGraph(), Now: certtest.Now}, "curl", i); got.Sends != stack.No || !strings.Contains(got.Reason, "did not ask") {
+		t.Errorf("not asked: %+v", got)
+	}
+}
+
+func TestSelect(t *testing.T) {
+	p := certtest.New(certtest.Edge{Subject: "CA", Issuer: "CA"}, certtest.Edge{Subject: "Other", Issuer: "Other"},
+		certtest.Edge{Subject: "a", Issuer: "Other"}, certtest.Edge{Subject: "b", Issuer: "CA"}, certtest.Edge{Subject: "c", Issuer: "CA"})
+	var identities []*certstore.Identity
+	for _, name := range []string{"a", "b", "c"} {
+		identities = append(identities, &certstore.Identity{Label: name, Leaf: p.Cert(name), Key: certstore.Key{State: certstore.Usable, Signer: p.Key(name)}})
+	}
+	q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("CA").RawSubject})[0], Identities: identities, Graph: chain.NewGraph(), Now: certtest.Now}
+	if q.Request.Version != tls.VersionTLS13 {
+		t.Fatal("not TLS 1.3")
+	}
+	predictor := stack.New(q)
+	for id, want := range map[string]string{"go": "b", "curl": "c", "nss": ""} {
+		got := ""
+		if i := predictor.Select(profile(id)); i != nil {
+			got = i.Label
+		}
+		if got != want {
+			t.Errorf("%s chooses %q, want %q", id, got, want)
+		}
+	}
+}
