@@ -79,6 +79,11 @@ func judge(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phas
 	prove(requests, run.Holding.Identities)
 	if len(phases) > 1 {
 		run.Migration = match.Migrate(q, phases)
+		for _, p := range phases {
+			asked := *q
+			asked.Request = p.Request
+			run.PhasePredictions = append(run.PhasePredictions, predict(&asked))
+		}
 		return nil
 	}
 	run.Verdicts = match.Evaluate(q)

@@ -2,10 +2,12 @@ package cmd
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/binary"
 	"io"
+	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -67,6 +69,13 @@ func writeScriptFiles(dir string, p *certtest.PKI) error {
 	if err != nil {
 		return err
 	}
+	list, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
+		Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: time.Now().Add(time.Hour),
+		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: p.Cert("good").SerialNumber, RevocationTime: time.Now().Add(-time.Hour)}},
+	}, p.Cert("Issuing"), p.Key("Issuing"))
+	if err != nil {
+		return err
+	}
 	for name, data := range map[string][]byte{
 		"ca.pem":      p.CertPEM("Root"),
 		"good.pem":    append(p.CertPEM("good", "Issuing"), p.KeyPEM("good")...),
@@ -74,6 +83,9 @@ func writeScriptFiles(dir string, p *certtest.PKI) error {
 		"secret.p12":  secret,
 		"cut.p12":     secret[:len(secret)/2],
 		"key.pem":     p.KeyPEM("good"),
+		"leaf.pem":    append(p.CertPEM("good"), p.KeyPEM("good")...),
+		"issuing.pem": p.CertPEM("Issuing"),
+		"revoked.crl": list,
 		"empty.pem":   nil,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/stack"
 )
 
 // A Migration says which identity works in which phase.
@@ -48,9 +49,16 @@ type MigrationCell struct {
 	// Warnings are those about names and chains: what some servers or clients
 	// stumble on.
 	Warnings []string `json:"warnings,omitempty"`
+	// Withheld are the client stacks that would not send the identity in this
+	// phase, and Unsure those of which it is not known: IDs.
+	Withheld []string `json:"withheld,omitempty"`
+	Unsure   []string `json:"unsure,omitempty"`
+	// Clients is the same in words.
+	Clients string `json:"clients,omitempty"`
 }
 
-func newMigration(m *match.Migration, identities []Identity) *Migration {
+func newMigration(run *Run, identities []Identity) *Migration {
+	m := run.Migration
 	out := &Migration{}
 	for _, p := range m.Phases {
 		phase := Phase{Label: p.Label, NamedCAs: []string{}}
@@ -66,11 +74,31 @@ func newMigration(m *match.Migration, identities []Identity) *Migration {
 			r.BreaksIn = m.Phases[row.Breaks].Label
 		}
 		for k := range row.Cells {
-			r.Cells = append(r.Cells, newMigrationCell(m.Phases[k].Label, &row.Cells[k]))
+			cell := newMigrationCell(m.Phases[k].Label, &row.Cells[k])
+			if k < len(run.PhasePredictions) && run.PhasePredictions[k] != nil {
+				cell.withheld(run.PhasePredictions[k][i])
+			}
+			r.Cells = append(r.Cells, cell)
 		}
 		out.Rows = append(out.Rows, r)
 	}
 	return out
+}
+
+// withheld notes which clients would not send the identity.
+func (c *MigrationCell) withheld(predictions []stack.Prediction) {
+	var plain []Prediction
+	for i := range predictions {
+		p := newPrediction(&predictions[i])
+		plain = append(plain, p)
+		switch p.Sends {
+		case "no":
+			c.Withheld = append(c.Withheld, p.Stack)
+		case "unknown":
+			c.Unsure = append(c.Unsure, p.Stack)
+		}
+	}
+	c.Clients = clientsCell(plain)
 }
 
 func newMigrationCell(phase string, c *match.Cell) MigrationCell {
@@ -172,18 +200,22 @@ func (r *MigrationRow) gather(of func(*MigrationCell) []string) []string {
 // text says in a few words how the identity stands in the phase.
 func (c *MigrationCell) text() string {
 	words := strings.ReplaceAll(c.Verdict, "-", " ")
+	clients := ""
+	if c.Clients != "" {
+		clients = "; sent by " + c.Clients
+	}
 	switch {
 	case c.Verdict == Fits && c.Until != nil:
 		words += " until " + c.Until.Format(time.DateOnly)
 		if len(c.Warnings) > 0 {
 			words += ", but see below"
 		}
-		return words + ": " + c.NamedCA
+		return words + ": " + c.NamedCA + clients
 	case c.NamedCA != "":
 		words += ": " + c.NamedCA + " " + strings.ReplaceAll(c.Result, "-", " ")
 		if c.Via != "" && c.Via != string(match.Presented) {
 			words += ", " + c.Via
 		}
 	}
-	return words
+	return words + clients
 }

@@ -23,10 +23,11 @@ type Run struct {
 	Request               *wire.CertificateRequest // judged against; from the observation or a file
 	Insistence            probe.Insistence
 	Holding               *certstore.Holding
-	Verdicts              []match.Verdict      // by identity; nil when nothing was judged
-	Predictions           [][]stack.Prediction // by identity; nil when nothing was predicted
-	Migration             *match.Migration     // nil unless several phases were judged
-	Trials                []*probe.Trial       // by identity; nil when nothing was tried
+	Verdicts              []match.Verdict        // by identity; nil when nothing was judged
+	Predictions           [][]stack.Prediction   // by identity; nil when nothing was predicted
+	Migration             *match.Migration       // nil unless several phases were judged
+	PhasePredictions      [][][]stack.Prediction // by phase and identity; nil when nothing was predicted
+	Trials                []*probe.Trial         // by identity; nil when nothing was tried
 	SelfSigned            *probe.Trial
 }
 
@@ -59,7 +60,7 @@ func New(r *Run) *Report {
 		}
 	}
 	if r.Migration != nil {
-		p.Migration = newMigration(r.Migration, p.Identities)
+		p.Migration = newMigration(r, p.Identities)
 	}
 	if r.SelfSigned != nil {
 		p.Controls = append(p.Controls, Control{Kind: "self-signed", Trial: *newTrial(r.SelfSigned)})

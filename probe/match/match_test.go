@@ -432,16 +432,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	})
 	for _, names := range []int{20, 500} {
 		b.Run(fmt.Sprintf("%d named CAs", names), func(b *testing.B) {
-			r := &wire.CertificateRequest{Version: tls.VersionTLS13, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}}
-			for i := range names - 1 {
-				name := pkix.Name{CommonName: fmt.Sprintf("CA %d", i), Organization: []string{"Example"}}
-				der, err := asn1.Marshal(name.ToRDNSequence())
-				if err != nil {
-					b.Fatal(err)
-				}
-				r.NamedCAs = append(r.NamedCAs, der)
-			}
-			r.NamedCAs = append(r.NamedCAs, p.Cert("Root").RawSubject)
+			r := namesRequest(b, names, p.Cert("Root").RawSubject)
 			for b.Loop() {
 				g := chain.NewGraph()
 				for _, c := range p.Certs("Root", "Issuing", "Issuing<Old", "Old") {
@@ -462,4 +453,78 @@ func BenchmarkEvaluate(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/count, "ns/identity")
 		})
 	}
+}
+
+// hierarchy is 50 intermediates under 20 roots, each signed by four of them, and
+// a leaf of each intermediate.
+func hierarchy() (p *certtest.PKI, authorities, leaves []string) {
+	const intermediates, roots, signers = 50, 20, 4
+	var edges []certtest.Edge
+	for r := range roots {
+		name := fmt.Sprintf("Root %d", r)
+		edges = append(edges, certtest.Edge{Subject: name, Issuer: name, Name: name})
+		authorities = append(authorities, name)
+	}
+	for i := range intermediates {
+		for s := range signers {
+			name := fmt.Sprintf("CA %d by %d", i, s)
+			edges = append(edges, certtest.Edge{Subject: fmt.Sprintf("CA %d", i), Issuer: fmt.Sprintf("Root %d", (i+5*s)%roots), Name: name})
+			authorities = append(authorities, name)
+		}
+		name := fmt.Sprintf("leaf %d", i)
+		edges = append(edges, certtest.Edge{Subject: name, Issuer: fmt.Sprintf("CA %d", i), Name: name})
+		leaves = append(leaves, name)
+	}
+	return certtest.New(edges...), authorities, leaves
+}
+
+// The cost of one leaf must not depend on how many there are: everything above
+// the leaf is shared. B/op by the number of leaves is the memory of an identity
+// with its verdict.
+func BenchmarkHierarchy(b *testing.B) {
+	p, authorities, leaves := hierarchy()
+	for _, names := range []int{20, 500} {
+		for _, count := range []int{100, 1_000, 10_000, 100_000} {
+			b.Run(fmt.Sprintf("%d leaves, %d named CAs", count, names), func(b *testing.B) {
+				r := namesRequest(b, names, p.Cert("Root 0").RawSubject)
+				b.ReportAllocs()
+				for b.Loop() {
+					g := chain.NewGraph()
+					for _, c := range p.Certs(authorities...) {
+						g.Add(certstore.Authority{Certificate: c})
+					}
+					q := &Question{Request: r, Graph: g, Now: certtest.Now}
+					for n := range count {
+						name := leaves[n%len(leaves)]
+						c, err := x509.ParseCertificate(p.Cert(name).Raw)
+						if err != nil {
+							b.Fatal(err)
+						}
+						held := p.Cert(fmt.Sprintf("CA %d by 0", n%len(leaves)))
+						q.Identities = append(q.Identities, &certstore.Identity{Leaf: c, Chain: []*x509.Certificate{held}, Key: certstore.Key{State: certstore.Usable}})
+					}
+					if v := Evaluate(q); len(v[count-1].Search.Paths) != 4 {
+						b.Fatalf("%d paths", len(v[count-1].Search.Paths))
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(count), "ns/identity")
+			})
+		}
+	}
+}
+
+// namesRequest names so many CAs, the last one being the given.
+func namesRequest(b *testing.B, names int, last []byte) *wire.CertificateRequest {
+	b.Helper()
+	r := &wire.CertificateRequest{Version: tls.VersionTLS13, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}}
+	for i := range names - 1 {
+		name := pkix.Name{CommonName: fmt.Sprintf("CA %d", i), Organization: []string{"Elsewhere"}}
+		der, err := asn1.Marshal(name.ToRDNSequence())
+		if err != nil {
+			b.Fatal(err)
+		}
+		r.NamedCAs = append(r.NamedCAs, der)
+	}
+	r.NamedCAs = append(r.NamedCAs, last)
+	return r
 }

@@ -1,0 +1,133 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"mtlsprobe/report"
+)
+
+// lines is a writer that a test reads from.
+type lines struct{ w *io.PipeWriter }
+
+func (l lines) Write(b []byte) (int, error) { return l.w.Write(b) }
+
+// startMirror runs the mirror until it has seen enough; address is where it
+// listens, and result waits for its end.
+func startMirror(t *testing.T, args ...string) (address string, result func() (int, string)) {
+	t.Helper()
+	reader, writer := io.Pipe()
+	var out bytes.Buffer
+	s := &Streams{In: strings.NewReader(""), Out: &out, Err: lines{writer}, Now: time.Now, Getenv: func(string) string { return "" }}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	code := make(chan int, 1)
+	go func() {
+		code <- Main(ctx, append([]string{"mirror"}, args...), s)
+		writer.Close()
+	}()
+	buffer := make([]byte, 4096)
+	n, err := reader.Read(buffer)
+	found := regexp.MustCompile(`https://localhost:\d+/`).Find(buffer[:n])
+	if found == nil {
+		t.Fatalf("the mirror says %q, %v", buffer[:n], err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, reader) }()
+	return string(found), func() (int, string) {
+		defer cancel()
+		return <-code, out.String()
+	}
+}
+
+// Real clients at the mirror: curl sends whatever the list says, wget (GnuTLS)
+// withholds what it does not name.
+func TestMirror(t *testing.T) {
+	curl, wget := tool(t, "curl", "curl"), tool(t, "wget", "wget")
+	serverFiles(t)
+	if code, stdout, stderr := run(t, "fix", "--cert", "good.p12", "--named-ca", "ca.pem", "-o", "good.pem"); code != 0 {
+		t.Fatalf("%s%s", stdout, stderr)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := filepath.Join(dir, "mirror-ca.pem")
+	for _, tt := range []struct {
+		name, named, client, action string
+		command                     []string
+		compared                    string
+	}{
+		{"curl, named", "ca.pem", "curl", "sent", []string{curl, "-sS", "--cacert", ca, "--cert", "good.pem"}, "sends yes (the list of CA names is not looked at)"},
+		{"curl, not named", "server.pem", "curl", "sent", []string{curl, "-sS", "--cacert", ca, "--cert", "good.pem"}, "sends yes (the list of CA names is not looked at)"},
+		{"curl without", "ca.pem", "curl", "empty-certificate", []string{curl, "-sS", "--cacert", ca}, ""},
+		{"wget, named", "ca.pem", "gnutls", "sent", []string{wget, "-qO-", "--ca-certificate=" + ca, "--certificate=good.pem", "--private-key=good.pem"}, "sends yes (a name on the list fits)"},
+		{"wget, not named", "server.pem", "gnutls", "empty-certificate", []string{wget, "-qO-", "--ca-certificate=" + ca, "--certificate=good.pem", "--private-key=good.pem"}, "sends no (no issuer in the stored chain is on the list"},
+		{"curl that does not trust the mirror", "ca.pem", "curl", "alert", []string{curl, "-sS", "--cacert", "ca.pem"}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			address, result := startMirror(t, "--named-ca", tt.named, "--save-ca", ca, "--cert", "good.pem", "--client", tt.client, "-o", "json", "--timeout", "20s")
+			out, err := exec.Command(tt.command[0], append(tt.command[1:], address)...).CombinedOutput()
+			if tt.action != "alert" && (err != nil || strings.TrimSpace(string(out)) != tt.action) {
+				t.Errorf("%q: %v, %s", tt.command, err, out)
+			}
+			code, stdout := result()
+			var r report.Report
+			if err := json.Unmarshal([]byte(stdout), &r); err != nil || code != 0 || len(r.Sightings) != 1 {
+				t.Fatalf("exit code %d, %v\n%s", code, err, stdout)
+			}
+			seen := r.Sightings[0]
+			if seen.Action != tt.action || seen.Version != "TLS 1.3" || !strings.Contains(strings.Join(seen.Compared, "\n"), tt.compared) {
+				t.Errorf("%+v, want %s and %q", seen, tt.action, tt.compared)
+			}
+			if tt.action == "sent" && (len(seen.Chain) != 2 || seen.Signature != "verified" || seen.Scheme != "ecdsa_secp256r1_sha256" || !strings.Contains(seen.Compared[0], "it is good.pem, with the chain as stored")) {
+				t.Errorf("%+v", seen)
+			}
+			if tt.action == "alert" && (seen.Alert == nil || seen.Alert.Name != "unknown_ca") {
+				t.Errorf("%+v", seen.Alert)
+			}
+		})
+	}
+}
+
+// It asks as the real server did, byte for byte, and shows what it saw as text.
+func TestMirrorOfRequest(t *testing.T) {
+	openssl := tool(t, "openssl", "openssl")
+	serverFiles(t)
+	port := freePort(t)
+	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key", "-quiet", "-tls1_2", "-Verify", "2", "-CAfile", "ca.pem")
+	if code, _, stderr := run(t, "request", "127.0.0.1:"+port, "-k", "--save", "saved.json"); code != 0 {
+		t.Fatal(stderr)
+	}
+	address, result := startMirror(t, "--request", "saved.json", "--save-ca", "mirror-ca.pem", "--timeout", "20s")
+	_, port, _ = strings.Cut(strings.TrimPrefix(address, "https://"), ":")
+	if code, stdout, stderr := run(t, "request", "127.0.0.1:"+strings.TrimSuffix(port, "/"), "-k", "--save", "again.json"); code != 0 {
+		t.Fatalf("%s%s", stdout, stderr)
+	}
+	if code, stdout := result(); code != 0 || !strings.Contains(stdout, "1: no certificate was sent: an empty Certificate message, TLS 1.2") {
+		t.Errorf("exit code %d\n%s", code, stdout)
+	}
+	var saved, again report.Report
+	for name, r := range map[string]*report.Report{"saved.json": &saved, "again.json": &again} {
+		data, err := os.ReadFile(name)
+		if err != nil || json.Unmarshal(data, r) != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(saved.Request.Raw) == 0 || !bytes.Equal(saved.Request.Raw, again.Request.Raw) {
+		t.Errorf("asked with\n%x\nthe server asked with\n%x", again.Request.Raw, saved.Request.Raw)
+	}
+	if code, _, stderr := run(t, "mirror", "--request", "saved.json", "--timeout", "50ms"); code != 1 || !strings.Contains(stderr, "no client came within the time limit") {
+		t.Errorf("nobody: exit code %d, %s", code, stderr)
+	}
+	if code, _, stderr := run(t, "mirror"); code != 2 || !strings.Contains(stderr, "give one --request FILE or --named-ca FILE") {
+		t.Errorf("no request: exit code %d, %s", code, stderr)
+	}
+}
