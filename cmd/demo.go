@@ -69,7 +69,11 @@ func runDemo(ctx context.Context, s *Streams, o *demoOptions) error {
 	p.hold = holdFlags{certs: candidates, authorities: []string{filepath.Join(dir, "authorities")}}
 	quiet := *s
 	quiet.ReadPassword = nil // the locked key shall stay locked
-	fmt.Fprintf(s.Out, "$ %s\n\n", demoCommand(server.Address, dir, candidates))
+	shown := s.Out
+	if o.output.format != "table" { // another format is not to be mixed with words
+		shown = s.Err
+	}
+	fmt.Fprintf(shown, "$ %s\n\n", demoCommand(server.Address, dir, candidates))
 	return runProbe(ctx, &quiet, p)
 }
 

@@ -117,7 +117,7 @@ func (t *text) clients(r *Report) error {
 				columns[k].cells = append(columns[k].cells, cell)
 			}
 		}
-		if _, err := renderTable(t, columns, t.width); err != nil {
+		if _, err := t.render(columns); err != nil {
 			return err
 		}
 	}

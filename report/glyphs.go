@@ -2,15 +2,16 @@ package report
 
 // glyphs are the signs that a terminal may be unable to show.
 type glyphs struct {
-	fail, arrow, dash string
-	fork, last, pipe  string
+	fail, arrow      string
+	fork, last, pipe string
+	ascii            bool
 }
 
 func newGlyphs(ascii bool) glyphs {
 	if ascii {
-		return glyphs{fail: "x", arrow: "->", dash: "-", fork: "|- ", last: "`- ", pipe: "|  "}
+		return glyphs{fail: "x", arrow: "->", fork: "|- ", last: "`- ", pipe: "|  ", ascii: true}
 	}
-	return glyphs{fail: "✗", arrow: "→", dash: "–", fork: "├─ ", last: "└─ ", pipe: "│  "}
+	return glyphs{fail: "✗", arrow: "→", fork: "├─ ", last: "└─ ", pipe: "│  "}
 }
 
 // rail is what stands to the left of the lines below a branch.

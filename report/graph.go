@@ -161,14 +161,17 @@ func (p *placed) width() int {
 	return width
 }
 
-// treeSVG draws one tree as an SVG element that needs nothing from elsewhere.
-// Its colours follow the page's, or the viewer's light or dark scheme.
-func treeSVG(root *Branch, title string) string {
+// treeStyle gives a drawing that stands alone the viewer's light or dark colours.
+const treeStyle = `<style>.tree{font:12px system-ui,sans-serif;color:#1b1f24;color-scheme:light dark}.tree rect{fill:none;stroke:currentColor}.tree text{fill:currentColor}.tree path{fill:none;stroke:currentColor}.tree .named rect{stroke-width:2.5}.tree .broken{color:#b3261e}.tree .broken rect{stroke-dasharray:5 3}.tree .away rect{stroke-dasharray:2 2}.tree .minor{opacity:.75}@media (prefers-color-scheme:dark){.tree{color:#e6e6e6}.tree .broken{color:#ff9088}}</style>`
+
+// treeSVG draws one tree as an SVG element that needs nothing from elsewhere. An
+// empty style is for a page that has its own.
+func treeSVG(root *Branch, title, style string) string {
 	p, bottom := place(root, 0, drawingMargin, true)
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="tree" role="img" viewBox="0 0 %d %d" width="%d" height="%d">`, p.width(), bottom, p.width(), bottom)
 	fmt.Fprintf(&b, "<title>%s</title><desc>%s</desc>", html.EscapeString(plain(title)), html.EscapeString(plain(describeTree(root))))
-	b.WriteString(`<style>.tree{font:12px system-ui,sans-serif;color:#1b1f24;color-scheme:light dark}.tree rect{fill:none;stroke:currentColor}.tree text{fill:currentColor}.tree path{fill:none;stroke:currentColor}.tree .named rect{stroke-width:2.5}.tree .broken{color:#b3261e}.tree .broken rect{stroke-dasharray:5 3}.tree .away rect{stroke-dasharray:2 2}.tree .minor{opacity:.75}@media (prefers-color-scheme:dark){.tree{color:#e6e6e6}.tree .broken{color:#ff9088}}</style>`)
+	b.WriteString(style)
 	p.draw(&b)
 	b.WriteString("</svg>")
 	return b.String()
@@ -236,7 +239,7 @@ func writeSVG(w io.Writer, r *Report) error {
 		}
 		p, bottom := place(tree, 0, drawingMargin, true)
 		fmt.Fprintf(&inner, `<text x="%d" y="%d" font-family="system-ui,sans-serif" font-size="14" font-weight="bold" fill="#777">%s</text>`, drawingMargin, top+14, html.EscapeString(plain(r.Identities[i].Label)))
-		svg := treeSVG(tree, r.Identities[i].Label)
+		svg := treeSVG(tree, r.Identities[i].Label, treeStyle)
 		fmt.Fprintf(&inner, `<g transform="translate(0 %d)">%s</g>`, top+20, svg)
 		top, width = top+20+bottom, max(width, p.width())
 	}

@@ -126,15 +126,11 @@ func newMigrationCell(phase string, c *match.Cell) MigrationCell {
 	return out
 }
 
-// migration writes the phases, a table of bundles by phases, and for each bundle
-// that does not work throughout where it breaks and what mends it.
-func (t *text) migration(m *Migration) error {
-	for i, p := range m.Phases {
-		t.labelled(fmt.Sprintf("Phase %d", i+1), p.Label+": "+cmp.Or(strings.Join(p.NamedCAs, "; "), "no CA names"))
-	}
+// columns is the table of bundles by phases.
+func (m *Migration) columns() []column {
 	columns := []column{{header: "Identity"}}
 	for i, p := range m.Phases {
-		columns = append(columns, column{header: fmt.Sprintf("%d %s", i+1, p.Label)})
+		columns = append(columns, column{header: plain(fmt.Sprintf("%d %s", i+1, p.Label))})
 	}
 	for _, row := range m.Rows {
 		columns[0].cells = append(columns[0].cells, plain(row.Label))
@@ -142,8 +138,20 @@ func (t *text) migration(m *Migration) error {
 			columns[i+1].cells = append(columns[i+1].cells, plain(c.text()))
 		}
 	}
+	return columns
+}
+
+func reasonsOf(c *MigrationCell) []string  { return c.Reasons }
+func warningsOf(c *MigrationCell) []string { return c.Warnings }
+
+// migration writes the phases, a table of bundles by phases, and for each bundle
+// that does not work throughout where it breaks and what mends it.
+func (t *text) migration(m *Migration) error {
+	for i, p := range m.Phases {
+		t.labelled(fmt.Sprintf("Phase %d", i+1), p.Label+": "+cmp.Or(strings.Join(p.NamedCAs, "; "), "no CA names"))
+	}
 	t.WriteByte('\n')
-	if _, err := renderTable(t, columns, t.width); err != nil {
+	if _, err := t.render(m.columns()); err != nil {
 		return err
 	}
 	working := 0
@@ -151,8 +159,8 @@ func (t *text) migration(m *Migration) error {
 		if row.Works {
 			working++
 		}
-		failed := row.gather(func(c *MigrationCell) []string { return c.Reasons })
-		warned := row.gather(func(c *MigrationCell) []string { return c.Warnings })
+		failed := row.gather(reasonsOf)
+		warned := row.gather(warningsOf)
 		if len(failed)+len(warned) == 0 {
 			continue
 		}

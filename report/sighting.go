@@ -81,9 +81,15 @@ func (s *Sighting) Compare(i *certstore.Identity) {
 	}
 }
 
-// WriteSighting writes it for people.
+// WriteSighting writes the n-th sighting for people.
 func WriteSighting(w io.Writer, f Format, n int, s *Sighting) error {
-	t := &text{width: f.Width, color: f.Color, glyphs: newGlyphs(f.ASCII)}
+	t := newText(f)
+	t.sighting(n, s)
+	_, err := w.Write(t.Bytes())
+	return err
+}
+
+func (t *text) sighting(n int, s *Sighting) {
 	what := map[string]string{
 		"sent": "a certificate was sent", "empty-certificate": "no certificate was sent: an empty Certificate message",
 		"alert": "no certificate was sent, but an alert", "closed": "the client closed the connection without a word",
@@ -114,6 +120,4 @@ func WriteSighting(w io.Writer, f Format, n int, s *Sighting) error {
 	for _, c := range s.Compared {
 		t.item(t.glyphs.arrow, c)
 	}
-	_, err := w.Write(t.Bytes())
-	return err
 }

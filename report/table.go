@@ -34,7 +34,7 @@ func displayWidth(s string) int { return twwidth.WidthWithOptions(s, twwidth.Opt
 // renderTable writes the columns within the width and returns the headers of
 // those it had to drop. Widths are computed and cells wrapped here, for the
 // library's own limit is none.
-func renderTable(w io.Writer, columns []column, width int) (dropped []string, err error) {
+func renderTable(w io.Writer, columns []column, width int, ascii bool) (dropped []string, err error) {
 	widths := fit(columns, width)
 	for widths == nil {
 		drop := 0
@@ -51,10 +51,14 @@ func renderTable(w io.Writer, columns []column, width int) (dropped []string, er
 		columns = append(columns[:drop:drop], columns[drop+1:]...)
 		widths = fit(columns, width)
 	}
+	style := tw.StyleLight
+	if ascii {
+		style = tw.StyleASCII
+	}
 	var b bytes.Buffer
 	table := tablewriter.NewTable(&b,
 		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
-			Symbols:  tw.NewSymbols(tw.StyleLight),
+			Symbols:  tw.NewSymbols(style),
 			Settings: tw.Settings{Separators: tw.Separators{BetweenRows: tw.Off}},
 		})),
 		tablewriter.WithHeaderAutoFormat(tw.Off), tablewriter.WithHeaderAutoWrap(tw.WrapNone),

@@ -23,7 +23,9 @@ type Format struct {
 }
 
 // Formats returns the names of the formats.
-func Formats() []string { return []string{"table", "json", "dot", "mermaid", "svg"} }
+func Formats() []string {
+	return []string{"table", "json", "markdown", "html", "junit", "brief", "dot", "mermaid", "svg"}
+}
 
 // Write writes the report in the format. The error is the writer's, or about an
 // unknown format.
@@ -36,6 +38,14 @@ func Write(w io.Writer, f Format, r *Report) error {
 		return encoder.Encode(r)
 	case "table":
 		return writeText(w, f, r)
+	case "markdown":
+		return writeMarkdown(w, r)
+	case "html":
+		return writeHTML(w, r)
+	case "junit":
+		return writeJUnit(w, r)
+	case "brief":
+		return writeBrief(w, r)
 	case "dot":
 		return writeDOT(w, r)
 	case "mermaid":

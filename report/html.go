@@ -1,0 +1,142 @@
+package report
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+)
+
+//go:embed page.html
+var page string
+
+//go:embed page.css
+var pageCSS string
+
+//go:embed page.js
+var pageJS string
+
+// A view of the report for the page.
+type pageView struct {
+	Title, Generated, Judged string
+	Policy                   string // of the content
+	CSS                      template.CSS
+	JS                       template.JS
+	Facts                    []fact
+	Header                   []string
+	Rows                     []pageRow
+	Identities               []pageIdentity
+	Server                   []Finding
+	Migration                *Migration
+	MigrationHeader          []string
+	MigrationRows            [][]string
+	MigrationReasons         []pageMigration
+	Sightings                []Sighting
+	Transcript               []TranscriptRow
+	Problems                 []string
+	Summary                  string
+}
+
+type pageRow struct {
+	ID, Verdict string
+	Cells       []string
+}
+
+type pageIdentity struct {
+	ID, Heading, Verdict string
+	Identity             *Identity
+	Findings             []Finding
+	Refused              string
+	Tree                 template.HTML
+	TreeCut              bool
+}
+
+type pageMigration struct {
+	Label, BreaksIn, Remedy string
+	Failed, Warned          []string
+}
+
+// writeHTML writes one page that needs nothing from elsewhere: no font, no
+// script, no picture. Its content security policy allows nothing but its own
+// style and script, by their hashes.
+func writeHTML(w io.Writer, r *Report) error {
+	t, err := template.New("page").Funcs(template.FuncMap{
+		"plain": plain, "sentence": func(f Finding) string { return f.text() }, "dash": func(s string) string { return strings.ReplaceAll(s, "-", " ") },
+	}).Parse(page)
+	if err != nil {
+		return fmt.Errorf("reading the page's template: %w", err)
+	}
+	if err := t.Execute(w, newPage(r)); err != nil {
+		return fmt.Errorf("writing the page: %w", err)
+	}
+	return nil
+}
+
+func newPage(r *Report) *pageView {
+	v := &pageView{
+		Title: "Client certificates", Generated: r.GeneratedAt.Format("2006-01-02 15:04:05 MST"), Judged: r.JudgedAt.Format("2006-01-02 15:04:05 MST"),
+		CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Facts: facts(r), Server: serverFindings(r), Migration: r.Migration,
+		Sightings: r.Sightings, Transcript: r.Transcript, Problems: r.Problems, Summary: summary(r),
+	}
+	v.Policy = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'; base-uri 'none'; form-action 'none'", digest(pageCSS), digest(pageJS))
+	if r.Target != nil {
+		v.Title += " for " + plain(r.Target.Address)
+	}
+	if r.Migration != nil {
+		v.migration(r.Migration)
+		return v
+	}
+	columns := compatibility(r)
+	if n := len(columns); n > 1 && columns[n-1].header == "Verdict" { // seen first on a narrow screen
+		columns = slices.Insert(columns[:n-1:n-1], 1, columns[n-1])
+	}
+	for _, c := range columns {
+		v.Header = append(v.Header, c.header)
+	}
+	for n := range r.Identities {
+		i := &r.Identities[n]
+		id := fmt.Sprintf("identity-%d", n+1)
+		row := pageRow{ID: id, Verdict: i.Verdict}
+		for _, c := range columns {
+			row.Cells = append(row.Cells, c.cells[n])
+		}
+		v.Rows = append(v.Rows, row)
+		p := pageIdentity{ID: id, Heading: heading(i), Verdict: i.Verdict, Identity: i, TreeCut: i.TreeCut}
+		var refused bool
+		if p.Findings, refused = reasons(i); refused {
+			p.Refused = unexplained
+		}
+		if i.Tree != nil {
+			p.Tree = template.HTML(treeSVG(i.Tree, "Ways up from "+i.Label, "")) //nolint:gosec // every text in it is escaped
+		}
+		v.Identities = append(v.Identities, p)
+	}
+	return v
+}
+
+func (v *pageView) migration(m *Migration) {
+	columns := m.columns()
+	for _, c := range columns {
+		v.MigrationHeader = append(v.MigrationHeader, c.header)
+	}
+	for n, row := range m.Rows {
+		var cells []string
+		for _, c := range columns {
+			cells = append(cells, c.cells[n])
+		}
+		v.MigrationRows = append(v.MigrationRows, cells)
+		failed, warned := row.gather(reasonsOf), row.gather(warningsOf)
+		if len(failed)+len(warned) > 0 {
+			v.MigrationReasons = append(v.MigrationReasons, pageMigration{row.Label, row.BreaksIn, row.Remedy, failed, warned})
+		}
+	}
+}
+
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,121 @@
+package report
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// The elements of JUnit's XML that CI systems read.
+type (
+	junitSuites struct {
+		XMLName xml.Name     `xml:"testsuites"`
+		Name    string       `xml:"name,attr"`
+		Suites  []junitSuite `xml:"testsuite"`
+	}
+	junitSuite struct {
+		Name     string      `xml:"name,attr"`
+		Tests    int         `xml:"tests,attr"`
+		Failures int         `xml:"failures,attr"`
+		Skipped  int         `xml:"skipped,attr"`
+		Time     string      `xml:"timestamp,attr"`
+		Cases    []junitCase `xml:"testcase"`
+	}
+	junitCase struct {
+		Class   string        `xml:"classname,attr"`
+		Name    string        `xml:"name,attr"`
+		Failure *junitMessage `xml:"failure,omitempty"`
+		Skipped *junitMessage `xml:"skipped,omitempty"`
+	}
+	junitMessage struct {
+		Message string `xml:"message,attr"`
+		Text    string `xml:",chardata"`
+	}
+)
+
+// writeJUnit writes a suite for each identity: a case for its verdict, and one
+// for each named CA. What is not known is skipped. A CA that is not reached
+// fails only if none is: a client needs one.
+func writeJUnit(w io.Writer, r *Report) error {
+	all := junitSuites{Name: "mtlsprobe"}
+	for n := range r.Identities {
+		all.Suites = append(all.Suites, newSuite(r, &r.Identities[n]))
+	}
+	if r.Migration != nil {
+		all.Suites = all.Suites[:0]
+		for n := range r.Migration.Rows {
+			all.Suites = append(all.Suites, r.Migration.Rows[n].suite(r))
+		}
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	encoder := xml.NewEncoder(w)
+	encoder.Indent("", "  ")
+	if err := encoder.Encode(all); err != nil {
+		return fmt.Errorf("writing JUnit: %w", err)
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+func (s *junitSuite) add(c junitCase) {
+	s.Tests++
+	if c.Failure != nil {
+		s.Failures++
+	}
+	if c.Skipped != nil {
+		s.Skipped++
+	}
+	s.Cases = append(s.Cases, c)
+}
+
+func newSuite(r *Report, i *Identity) junitSuite {
+	s := junitSuite{Name: plain(i.Label), Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
+	verdict := junitCase{Class: plain(i.Label), Name: "fits"}
+	lines, refused := reasons(i)
+	switch i.Verdict {
+	case DoesNotFit:
+		var text []string
+		for _, f := range lines {
+			text = append(text, f.text(), plain("→ "+f.Remedy))
+		}
+		if refused {
+			text = append(text, unexplained)
+		}
+		verdict.Failure = &junitMessage{Message: answer(i.Trial, true), Text: strings.Join(text, "\n")}
+	case Fits:
+	default:
+		verdict.Skipped = &junitMessage{Message: "unknown"}
+	}
+	s.add(verdict)
+	any := false
+	for _, n := range i.NamedCAs {
+		any = any || n.Result == "reached"
+	}
+	for _, n := range i.NamedCAs {
+		c := junitCase{Class: plain(i.Label), Name: plain("reaches " + n.DN)}
+		switch {
+		case n.Result == "reached":
+		case any || n.Result == "name-only" || n.Result == "unknown":
+			c.Skipped = &junitMessage{Message: plain(n.Result)}
+		default:
+			c.Failure = &junitMessage{Message: plain(n.Result), Text: plain(n.Detail + " → " + n.Remedy)}
+		}
+		s.add(c)
+	}
+	return s
+}
+
+func (row *MigrationRow) suite(r *Report) junitSuite {
+	s := junitSuite{Name: plain(row.Label), Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
+	for _, cell := range row.Cells {
+		c := junitCase{Class: plain(row.Label), Name: plain("fits in phase " + cell.Phase)}
+		if cell.Verdict != Fits {
+			c.Failure = &junitMessage{Message: plain(cell.Verdict), Text: plain(strings.Join(cell.Reasons, "; ") + " → " + row.Remedy)}
+		}
+		s.add(c)
+	}
+	return s
+}

@@ -1,0 +1,190 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// escapeMarkdown makes text that GitHub shows as it is: no markup, no HTML, no
+// mention, no cell boundary.
+func escapeMarkdown(s string) string {
+	var b strings.Builder
+	for _, r := range plain(s) {
+		switch {
+		case r == '<':
+			b.WriteString("&lt;")
+		case r == '>':
+			b.WriteString("&gt;")
+		case r == '&':
+			b.WriteString("&amp;")
+		case r == '@':
+			b.WriteString("&#64;")
+		case strings.ContainsRune("\\`*_{}[]()#+-.!|~:", r):
+			// A backslash before punctuation is no more than that character
+			// (CommonMark, Section 2.4).
+			if strings.ContainsRune("\\`*_{}[]#|~", r) {
+				b.WriteByte('\\')
+			}
+			b.WriteRune(r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// writeMarkdown writes the report for tickets and pull requests, in GitHub's
+// flavour.
+func writeMarkdown(w io.Writer, r *Report) error {
+	var b bytes.Buffer
+	title := "Client certificates"
+	if r.Target != nil {
+		title += " for " + r.Target.Address
+	}
+	fmt.Fprintf(&b, "# %s\n\n", escapeMarkdown(title))
+	for _, f := range facts(r) {
+		fmt.Fprintf(&b, "- **%s**: %s\n", escapeMarkdown(f.Label), escapeMarkdown(f.Text))
+	}
+	b.WriteByte('\n')
+	if r.Migration != nil {
+		r.Migration.markdown(&b)
+	} else {
+		markdownTable(&b, compatibility(r))
+		markdownReasons(&b, r)
+	}
+	for n := range r.Sightings {
+		s := &r.Sightings[n]
+		fmt.Fprintf(&b, "- client %d: %s", n+1, escapeMarkdown(strings.ReplaceAll(s.Action, "-", " ")))
+		for _, c := range s.Chain {
+			fmt.Fprintf(&b, ", %s", escapeMarkdown(c.Subject))
+		}
+		b.WriteByte('\n')
+	}
+	if line := summary(r); line != "" {
+		fmt.Fprintf(&b, "\n%s\n", escapeMarkdown(line))
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func markdownTable(b *bytes.Buffer, columns []column) {
+	if len(columns) == 0 {
+		return
+	}
+	for _, c := range columns {
+		fmt.Fprintf(b, "| %s ", escapeMarkdown(c.header))
+	}
+	b.WriteString("|\n" + strings.Repeat("| --- ", len(columns)) + "|\n")
+	for row := range columns[0].cells {
+		for _, c := range columns {
+			fmt.Fprintf(b, "| %s ", escapeMarkdown(c.cells[row]))
+		}
+		b.WriteString("|\n")
+	}
+}
+
+func markdownReasons(b *bytes.Buffer, r *Report) {
+	for n := range r.Identities {
+		i := &r.Identities[n]
+		lines, refused := reasons(i)
+		if len(lines) == 0 && !refused {
+			continue
+		}
+		fmt.Fprintf(b, "\n### %s\n\n", escapeMarkdown(heading(i)))
+		for _, f := range lines {
+			markdownFinding(b, &f)
+		}
+		if refused {
+			fmt.Fprintf(b, "- %s\n", unexplained)
+		}
+	}
+	for k, f := range serverFindings(r) {
+		if k == 0 {
+			b.WriteString("\n### The server\n\n")
+		}
+		markdownFinding(b, &f)
+	}
+	var graph bytes.Buffer
+	if writeMermaid(&graph, r) == nil && bytes.Count(graph.Bytes(), []byte("\n")) > 1 {
+		fmt.Fprintf(b, "\n### Paths\n\n```mermaid\n%s```\n", graph.Bytes())
+	}
+}
+
+func markdownFinding(b *bytes.Buffer, f *Finding) {
+	mark := map[string]string{"fail": "❌", "warn": "⚠️"}[f.Result]
+	fmt.Fprintf(b, "- %s %s\n", mark, escapeMarkdown(f.text()))
+	if f.Remedy != "" {
+		fmt.Fprintf(b, "  - → %s\n", escapeMarkdown(f.Remedy))
+	}
+}
+
+func (m *Migration) markdown(b *bytes.Buffer) {
+	columns := m.columns()
+	markdownTable(b, columns)
+	for _, row := range m.Rows {
+		failed, warned := row.gather(reasonsOf), row.gather(warningsOf)
+		if len(failed)+len(warned) == 0 {
+			continue
+		}
+		line := row.Label
+		if row.BreaksIn != "" {
+			line += fmt.Sprintf(" breaks in phase %q", row.BreaksIn)
+		}
+		fmt.Fprintf(b, "\n### %s\n\n", escapeMarkdown(line))
+		for _, text := range failed {
+			fmt.Fprintf(b, "- ❌ %s\n", escapeMarkdown(text))
+		}
+		for _, text := range warned {
+			fmt.Fprintf(b, "- ⚠️ %s\n", escapeMarkdown(text))
+		}
+		if row.Remedy != "" {
+			fmt.Fprintf(b, "- → %s\n", escapeMarkdown(row.Remedy))
+		}
+	}
+}
+
+// writeBrief writes a line for each identity, of at most 60 plain characters, so
+// that somebody can read it out or type it again elsewhere.
+func writeBrief(w io.Writer, r *Report) error {
+	const most = 60
+	var b bytes.Buffer
+	for n := range r.Identities {
+		i := &r.Identities[n]
+		verdict := map[string]string{Fits: "fits", DoesNotFit: "FAILS"}[i.Verdict]
+		why := ""
+		lines, refused := reasons(i)
+		switch {
+		case len(lines) > 0:
+			why = lines[0].Check
+		case refused:
+			why = "refused"
+		case i.NotAfter != nil:
+			why = "until " + i.NotAfter.Format("2006-01-02")
+		}
+		label := []rune(asciiOnly(i.Label))
+		head := cmp.Or(verdict, "unknown") + " "
+		if room := most - len(head) - len(why) - 1; len(label) > room {
+			label = append(label[:max(0, room-1)], '~')
+		}
+		fmt.Fprintf(&b, "%s%s %s\n", head, string(label), why)
+	}
+	if r.Migration != nil {
+		for _, row := range r.Migration.Rows {
+			fmt.Fprintf(&b, "%s %.40s %.14s\n", map[bool]string{true: "fits", false: "FAILS"}[row.Works], asciiOnly(row.Label), asciiOnly(row.BreaksIn))
+		}
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+func asciiOnly(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r > ' ' && r < 0x7f {
+			return r
+		}
+		return '.'
+	}, s)
+}

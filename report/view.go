@@ -1,0 +1,278 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// What there is to say, before any format gives it its form: text, Markdown and
+// HTML are views of these.
+
+// maxNamedColumns is how many named CAs get a column each; more are counted.
+const maxNamedColumns = 4
+
+// A fact is a labelled sentence about the server and its request.
+type fact struct{ Label, Text string }
+
+func facts(r *Report) []fact {
+	var out []fact
+	add := func(label, text string) { out = append(out, fact{label, plain(text)}) }
+	if r.Target != nil && r.Server != nil {
+		verified := map[string]string{"yes": "verified", "no": "NOT VERIFIED: " + r.Server.VerifyError, "unknown": "not verified (as told by -k)"}
+		add("Server", fmt.Sprintf("%s, %s, certificate %s", r.Target.Address, r.Server.Version, verified[r.Server.Verified]))
+	}
+	if r.Request == nil {
+		return out
+	}
+	add("Request", requestLine(r.Request))
+	if r.Request.Error == "" {
+		if len(r.Request.CertificateTypes) > 0 {
+			add("Types", strings.Join(r.Request.CertificateTypes, ", "))
+		}
+		if len(r.Request.SignatureSchemes) > 0 {
+			add("Schemes", strings.Join(r.Request.SignatureSchemes, ", "))
+		}
+		for i, n := range r.Request.NamedCAs {
+			add(fmt.Sprintf("CA %d", i+1), n.DN)
+		}
+	}
+	for _, c := range r.Controls {
+		kind := map[string]string{"none": "no certificate", "self-signed": "self-signed certificate"}[c.Kind]
+		add("Control", fmt.Sprintf("%s: %s", cmp.Or(kind, c.Kind), answer(&c.Trial, true)))
+	}
+	if r.Clock != nil && r.Clock.SkewSeconds != nil {
+		add("Clock", fmt.Sprintf("the server's differs by %+d s (%s)", *r.Clock.SkewSeconds, r.Clock.Source))
+	}
+	return out
+}
+
+func requestLine(q *Request) string {
+	names := fmt.Sprintf("%d CA names", len(q.NamedCAs))
+	switch len(q.NamedCAs) {
+	case 0:
+		names = "no CA names (any certificate may be sent)"
+	case 1:
+		names = "1 CA name"
+	}
+	switch {
+	case q.Asked == "no":
+		return "the server did not ask for a client certificate"
+	case q.Asked != "yes" && len(q.NamedCAs) > 0:
+		return "no server was asked; judged against " + names
+	case q.Asked != "yes":
+		return "it is not known whether the server asks: the handshake ended before"
+	case q.Error != "":
+		return "the server asked, and its request cannot be decoded: " + q.Error
+	}
+	demand := "a client certificate is asked for; whether it is required is not known"
+	switch q.Insistence {
+	case "required":
+		demand = "a client certificate is required"
+	case "optional":
+		demand = "a client certificate is optional"
+	case "ignored":
+		demand = "a client certificate is asked for and ignored"
+	}
+	if q.When != "" && q.When != "handshake" {
+		demand += " (" + q.When + ")"
+	}
+	return strings.Join([]string{demand, q.Version, names}, ", ")
+}
+
+// compatibility is the table: a row for each identity. What nothing is known of
+// has no column. It is nil without identities.
+func compatibility(r *Report) []column {
+	if len(r.Identities) == 0 {
+		return nil
+	}
+	judged, tried, predicted := false, false, false
+	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", spare: 2}, column{header: "Key", spare: 3}, column{header: "Server's answer"}, column{header: "Verdict"}
+	clients := column{header: "Clients that send it", spare: 4}
+	for n := range r.Identities {
+		i := &r.Identities[n]
+		label.cells = append(label.cells, plain(i.Label))
+		expires := "?"
+		if i.NotAfter != nil {
+			expires = i.NotAfter.Format(time.DateOnly)
+		}
+		expiry.cells = append(expiry.cells, expires)
+		key.cells = append(key.cells, keyCell(&i.Key))
+		said.cells = append(said.cells, answer(i.Trial, false))
+		verdict.cells = append(verdict.cells, verdictCell(i))
+		clients.cells = append(clients.cells, clientsCell(i.Predictions))
+		judged, tried, predicted = judged || i.Verdict != "", tried || i.Trial != nil, predicted || i.Predictions != nil
+	}
+	columns := []column{label, expiry, key}
+	if judged {
+		columns = append(columns, namedColumns(r)...)
+	}
+	if predicted {
+		columns = append(columns, clients)
+	}
+	if tried {
+		columns = append(columns, said)
+	}
+	if judged {
+		columns = append(columns, verdict)
+	}
+	return columns
+}
+
+func keyCell(k *Key) string {
+	if k.State == "usable" {
+		return k.Algorithm
+	}
+	return strings.TrimSpace(k.Algorithm + " " + k.State)
+}
+
+func verdictCell(i *Identity) string {
+	if i.Verdict != Fits {
+		return strings.ReplaceAll(cmp.Or(i.Verdict, "?"), "-", " ")
+	}
+	for _, f := range i.Findings {
+		switch {
+		case f.Result == "fail":
+			return "accepted, but"
+		case f.Result == "warn" && f.Check == "path.not-reached" && (i.Trial == nil || i.Trial.Outcome != "accepted"):
+			return "fits by name" // the CA's certificate is not at hand to prove it
+		}
+	}
+	return "fits"
+}
+
+// namedColumns has a column for each named CA, or one count.
+func namedColumns(r *Report) []column {
+	if r.Request == nil || len(r.Request.NamedCAs) == 0 {
+		return nil
+	}
+	if names := len(r.Request.NamedCAs); names > maxNamedColumns {
+		c := column{header: "CAs", spare: 1}
+		for _, i := range r.Identities {
+			reached := 0
+			for _, n := range i.NamedCAs {
+				if n.Result == "reached" || n.Result == "name-only" {
+					reached++
+				}
+			}
+			c.cells = append(c.cells, fmt.Sprintf("%d of %d", reached, names))
+		}
+		return []column{c}
+	}
+	columns := make([]column, len(r.Request.NamedCAs))
+	for k := range columns {
+		columns[k] = column{header: fmt.Sprintf("CA %d", k+1), spare: 1}
+		for _, i := range r.Identities {
+			cell := "?"
+			if k < len(i.NamedCAs) {
+				cell = i.NamedCAs[k].Result
+				if via := i.NamedCAs[k].Via; cell == "reached" && via != "presented" {
+					cell += ", " + via
+				}
+				if cell == "not-reached" {
+					cell = "-"
+				}
+			}
+			columns[k].cells = append(columns[k].cells, cell)
+		}
+	}
+	return columns
+}
+
+// answer says in a few words what the server did.
+func answer(t *Trial, long bool) string {
+	if t == nil {
+		return "not tried"
+	}
+	var parts []string
+	if a := t.Application; a != nil && a.Status != 0 {
+		parts = append(parts, fmt.Sprintf("HTTP %d", a.Status))
+		if long || t.Outcome == "refused-by-application" {
+			parts[0] += " " + a.Detail
+		}
+	}
+	if a := t.Alert; a != nil {
+		whose := a.From + "'s "
+		if a.From == "server" && !long {
+			whose = "" // the column's header says so
+		}
+		parts = append(parts, fmt.Sprintf("%salert %d %s", whose, a.Number, a.Name))
+	}
+	if t.Detail != "" && (long || len(parts) == 0) && t.Outcome != "accepted" {
+		parts = append(parts, t.Detail)
+	}
+	text := strings.ReplaceAll(t.Outcome, "-", " ")
+	if len(parts) > 0 {
+		text += ": " + plain(strings.Join(parts, ", "))
+	}
+	return text
+}
+
+// unexplained is what is said of a refusal that no finding explains.
+const unexplained = "the server refused it, and nothing was found here that explains it; ask for the server's own log"
+
+// reasons returns what was found of an identity that does not fit or has
+// something to mend, in order of weight. refused says that the server refused it
+// for no reason that was found.
+func reasons(i *Identity) (lines []Finding, refused bool) {
+	for _, f := range i.Findings {
+		if f.Result == "fail" || f.Result == "warn" && !strings.HasPrefix(f.Check, "server.") {
+			lines = append(lines, f)
+		}
+	}
+	return lines, i.Trial != nil && i.Verdict == DoesNotFit && len(lines) == 0
+}
+
+// heading names an identity above its reasons.
+func heading(i *Identity) string {
+	line := plain(i.Label + "  " + cmp.Or(i.Subject, i.Source))
+	if lines, _ := reasons(i); len(lines) > 0 && i.Verdict == Fits && i.Trial != nil && i.Trial.Outcome == "accepted" {
+		line += "  (the server accepts it all the same)"
+	}
+	return line
+}
+
+// text is a finding as one sentence.
+func (f *Finding) text() string {
+	body := f.Title
+	if f.Detail != "" {
+		body += ": " + f.Detail
+	}
+	return plain(body + " (" + f.Check + ")")
+}
+
+// serverFindings returns what is said of the server under every identity, once.
+func serverFindings(r *Report) []Finding {
+	var found []Finding
+	if len(r.Identities) > 0 {
+		for _, f := range r.Identities[0].Findings {
+			if strings.HasPrefix(f.Check, "server.") && f.Result == "warn" {
+				found = append(found, f)
+			}
+		}
+	}
+	return found
+}
+
+// summary says what the table is worth, and what was shown to the server; empty
+// if nothing was judged.
+func summary(r *Report) string {
+	judged, tried := 0, 0
+	for _, i := range r.Identities {
+		if i.Verdict != "" {
+			judged++
+		}
+		if i.Trial != nil && i.Trial.Outcome != "not-tried" {
+			tried++
+		}
+	}
+	if judged == 0 {
+		return ""
+	}
+	line := fmt.Sprintf("%d of %d identities fit.", r.Fitting(""), judged)
+	if tried == 0 {
+		return line + " Nothing was presented to the server: this is judged from names and dates, and only a trial is proof."
+	}
+	return line + fmt.Sprintf(" %d certificates were shown to the server.", tried)
+}
