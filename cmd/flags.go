@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -167,6 +168,10 @@ func (f *judgeFlags) time(s *Streams) (time.Time, error) {
 type outputFlags struct {
 	format, file, color string
 	paths, clients      bool
+	redact              bool
+	redactMap           string
+	require             string // all, any, or an identity's label
+	expect              string
 	client              string // the exit code answers for this one; empty: for the server
 }
 
@@ -174,9 +179,17 @@ func (f *outputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.format, "output", "o", "table", "output format: "+strings.Join(report.Formats(), ", "))
 	flags.StringVar(&f.file, "output-file", "", "write the report to this file")
 	flags.StringVar(&f.color, "color", "auto", "colours: auto, always or never")
+	flags.BoolVar(&f.redact, "redact", false, "replace names, addresses, files and fingerprints by pseudonyms")
+	flags.StringVar(&f.redactMap, "redact-map", "", "with --redact: save what the pseudonyms stand for to this file, for yourself")
+}
+
+func (f *outputFlags) registerExpect(flags *pflag.FlagSet) {
+	flags.StringVar(&f.expect, "expect", "", "JSON file with what should be; a difference is exit code 3")
 }
 
 func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
+	flags.StringVar(&f.require, "require", "any", "which identities must fit for exit code 0: any, all, or a label")
+	f.registerExpect(flags)
 	flags.BoolVar(&f.clients, "clients", false, "show what each client stack would do")
 	flags.StringVar(&f.client, "client", "", "let the exit code answer for this client stack: "+strings.Join(stackIDs(), ", "))
 	flags.BoolVar(&f.paths, "paths", false, "draw the ways from each certificate up to the roots")
@@ -219,6 +232,19 @@ func (f *outputFlags) forText(s *Streams) report.Format {
 
 func (f *outputFlags) write(s *Streams, r *report.Report) error {
 	format := f.forText(s)
+	if f.redact {
+		redacted, names := report.Redact(r)
+		r = redacted
+		if f.redactMap != "" {
+			data, err := json.MarshalIndent(names, "", "  ")
+			if err == nil {
+				err = writeNew(f.redactMap, append(data, '\n'), true)
+			}
+			if err != nil {
+				return fmt.Errorf("--redact-map: %w", err)
+			}
+		}
+	}
 	if f.file == "" {
 		return report.Write(s.Out, format, r)
 	}

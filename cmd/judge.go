@@ -240,7 +240,20 @@ func answer(s *Streams, f *outputFlags, run *report.Run) error {
 	if err := f.write(s, r); err != nil {
 		return err
 	}
-	if r.Fitting(f.client) == 0 {
+	if err := f.hold(s, r); err != nil {
+		return err
+	}
+	required := 1
+	switch f.require {
+	case "", "any":
+	case "all":
+		required = r.Judged()
+	default:
+		if !r.Fits(f.require, f.client) {
+			return errNoneFits
+		}
+	}
+	if r.Fitting(f.client) < required {
 		return errNoneFits
 	}
 	return nil

@@ -62,7 +62,7 @@ func Main(ctx context.Context, args []string, s *Streams) int {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(
 		newProbe(s, runProbe), newRequest(s, runRequest), newCheck(s, runCheck),
-		newInspect(s, runInspect), newFix(s, runFix), newMirror(s, runMirror), newExplain(s), newDemo(s),
+		newInspect(s, runInspect), newFix(s, runFix), newMirror(s, runMirror), newRender(s, runRender), newCompare(s, runCompare), newExplain(s), newDemo(s),
 	)
 	err := root.ExecuteContext(ctx)
 	complain(s.Err, err)

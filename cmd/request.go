@@ -32,6 +32,7 @@ func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions)
 	}
 	o.connect.register(c.Flags())
 	o.output.register(c.Flags())
+	o.output.registerExpect(c.Flags())
 	c.Flags().StringVar(&o.save, "save", "", "also save it to this file, for \"mtlsprobe check --request FILE\"")
 	return c
 }
@@ -61,5 +62,8 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) error {
 			return fmt.Errorf("--save: %w", err)
 		}
 	}
-	return o.output.write(s, r)
+	if err := o.output.write(s, r); err != nil {
+		return err
+	}
+	return o.output.hold(s, r)
 }

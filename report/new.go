@@ -138,7 +138,10 @@ func fingerprint(c *x509.Certificate) string {
 }
 
 func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
-	out := Identity{Label: i.Label, Source: i.Source, Key: Key{State: string(i.Key.State), Detail: i.Key.Detail}}
+	out := Identity{Label: i.Label, Source: i.Source, FriendlyName: i.FriendlyName, Key: Key{State: string(i.Key.State), Detail: i.Key.Detail}}
+	if c := i.Container; c != nil {
+		out.Container = &Container{Format: c.Format, Integrity: c.Integrity, Parts: c.Parts, Readers: c.Readers}
+	}
 	if c := i.Leaf; c != nil {
 		notBefore, notAfter := c.NotBefore.UTC(), c.NotAfter.UTC()
 		out.Subject, out.Issuer = certstore.NameString(c.RawSubject), certstore.NameString(c.RawIssuer)

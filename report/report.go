@@ -88,8 +88,12 @@ type Clock struct {
 
 // An Identity is a candidate with everything found about it.
 type Identity struct {
-	Label     string        `json:"label"`
-	Source    string        `json:"source"`
+	Label  string `json:"label"`
+	Source string `json:"source"`
+	// FriendlyName is the one stored beside it.
+	FriendlyName string `json:"friendly_name,omitempty"`
+	// Container says what the file is made of; absent where there is nothing to say.
+	Container *Container    `json:"container,omitempty"`
 	Subject   string        `json:"subject,omitempty"`
 	Issuer    string        `json:"issuer,omitempty"`
 	Serial    string        `json:"serial,omitempty"`
@@ -106,6 +110,14 @@ type Identity struct {
 	// Predictions say what client stacks would do with it.
 	Predictions []Prediction `json:"predictions,omitempty"`
 	Trial       *Trial       `json:"trial,omitempty"`
+}
+
+// A Container says what a file with identities is made of.
+type Container struct {
+	Format    string   `json:"format"`
+	Integrity string   `json:"integrity,omitempty"` // how it is protected against change
+	Parts     []string `json:"parts,omitempty"`     // each bag or entry, and its encryption
+	Readers   []string `json:"readers,omitempty"`   // which programs read it, and which do not
 }
 
 // A Key is an identity's private key, never its material.
@@ -178,6 +190,23 @@ const (
 	DoesNotFit = "does-not-fit"
 	Unknown    = "unknown"
 )
+
+// Judged counts the identities that have a verdict.
+func (r *Report) Judged() int {
+	if r.Migration != nil {
+		return len(r.Migration.Rows)
+	}
+	return len(r.Identities)
+}
+
+// Fits reports whether the identity with the label fits, as Fitting counts.
+func (r *Report) Fits(label, client string) bool {
+	if r.Migration != nil {
+		return slices.ContainsFunc(r.Migration.Rows, func(row MigrationRow) bool { return row.Label == label && row.Works })
+	}
+	i := r.identity(label)
+	return i != nil && i.Verdict == Fits && (client == "" || i.sentBy(client))
+}
 
 // Fitting counts the identities that fit; of a migration those that do in every
 // phase. With a client stack's ID it counts those that this client sends as well.

@@ -151,11 +151,30 @@ func (t *text) emphasis(s string) string {
 	return "\x1b[1m" + s + "\x1b[0m"
 }
 
+// container says what a file is made of, where that is worth a word.
+func (t *text) container(i *Identity) {
+	c := i.Container
+	if c == nil {
+		return
+	}
+	t.WriteByte('\n')
+	fmt.Fprintln(t, t.emphasis(plain(fmt.Sprintf("%s: %s, integrity by %s", i.Label, c.Format, c.Integrity))))
+	for _, part := range c.Parts {
+		t.item("-", part)
+	}
+	for _, reader := range c.Readers {
+		t.item(t.glyphs.arrow, reader)
+	}
+}
+
 // notes says what the table is worth, and what was shown to the server; where
 // nothing was judged, which CA certificates are at hand.
 func (t *text) notes(r *Report) {
 	line := summary(r)
 	if line == "" {
+		for n := range r.Identities {
+			t.container(&r.Identities[n])
+		}
 		for _, a := range r.Authorities {
 			until := ""
 			if a.NotAfter != nil {

@@ -1,0 +1,95 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"mtlsprobe/report"
+
+	"github.com/spf13/cobra"
+)
+
+type compareOptions struct {
+	before, after string
+	format        string
+}
+
+func newCompare(s *Streams, run func(context.Context, *Streams, *compareOptions) error) *cobra.Command {
+	o := &compareOptions{}
+	c := &cobra.Command{
+		Use:   "compare A.json B.json",
+		Short: "Show what changed between two reports",
+		Long: "Show what changed from the first report to the second, what broke first: before and after a\n" +
+			"migration, on one host and on another, in TLS 1.2 and 1.3. Identities are matched by label.",
+		Args: args(cobra.ExactArgs(2)),
+		RunE: func(c *cobra.Command, args []string) error {
+			o.before, o.after = args[0], args[1]
+			return run(c.Context(), s, o)
+		},
+	}
+	c.Flags().StringVarP(&o.format, "output", "o", "table", "output format: table (like a diff) or json")
+	return c
+}
+
+func runCompare(_ context.Context, s *Streams, o *compareOptions) error {
+	if o.format != "table" && o.format != "json" {
+		return usage(fmt.Errorf("--output %q: table and json are known", o.format))
+	}
+	_, before, err := readReport(s, o.before)
+	if err != nil {
+		return err
+	}
+	_, after, err := readReport(s, o.after)
+	if err != nil {
+		return err
+	}
+	changes := report.Compare(before, after)
+	if o.format == "json" {
+		if changes == nil {
+			changes = []report.Change{}
+		}
+		encoder := json.NewEncoder(s.Out)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(changes)
+	}
+	if len(changes) == 0 {
+		fmt.Fprintln(s.Out, "nothing changed")
+	}
+	return printChanges(s, changes)
+}
+
+func printChanges(s *Streams, changes []report.Change) error {
+	for _, c := range changes {
+		if _, err := fmt.Fprint(s.Out, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hold holds the report against what is expected. Differences go to stderr, for
+// stdout carries the report.
+func (f *outputFlags) hold(s *Streams, r *report.Report) error {
+	if f.expect == "" {
+		return nil
+	}
+	data, err := os.ReadFile(f.expect)
+	if err != nil {
+		return fmt.Errorf("--expect: %w", err)
+	}
+	var e report.Expectation
+	if err := json.Unmarshal(data, &e); err != nil {
+		return fmt.Errorf("--expect %q: %w", f.expect, err)
+	}
+	changes := e.Differences(r)
+	for _, c := range changes {
+		fmt.Fprint(s.Err, c)
+	}
+	if len(changes) > 0 {
+		return errNoneFits
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"mtlsprobe/report"
+
+	"github.com/spf13/cobra"
+)
+
+type renderOptions struct {
+	path   string
+	output outputFlags
+	schema bool
+}
+
+func newRender(s *Streams, run func(context.Context, *Streams, *renderOptions) error) *cobra.Command {
+	o := &renderOptions{}
+	c := &cobra.Command{
+		Use:   "render REPORT.json",
+		Short: "Write a saved report in another format",
+		Long: "Write a saved JSON report in another format; - reads standard input. As JSON it stays as it is,\n" +
+			"fields of later versions included.",
+		Example: "  mtlsprobe render report.json -o html --output-file report.html",
+		Args:    args(cobra.MaximumNArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.path = args[0]
+			}
+			return run(c.Context(), s, o)
+		},
+	}
+	o.output.register(c.Flags())
+	o.output.registerViews(c.Flags())
+	c.Flags().BoolVar(&o.schema, "schema", false, "print the JSON schema of reports instead")
+	return c
+}
+
+func runRender(_ context.Context, s *Streams, o *renderOptions) error {
+	if o.schema {
+		_, err := s.Out.Write(report.JSONSchema())
+		return err
+	}
+	if o.path == "" {
+		return usage(fmt.Errorf("give REPORT.json, or --schema"))
+	}
+	if err := o.output.check(); err != nil {
+		return err
+	}
+	data, r, err := readReport(s, o.path)
+	if err != nil {
+		return err
+	}
+	if o.output.format == "json" && !o.output.redact && o.output.file == "" {
+		var b bytes.Buffer
+		if err := json.Indent(&b, data, "", "  "); err != nil {
+			return fmt.Errorf("%q: %w", o.path, err)
+		}
+		b.WriteByte('\n')
+		_, err := s.Out.Write(b.Bytes())
+		return err
+	}
+	return o.output.write(s, r)
+}
+
+// maxReport bounds what is read: a report of thousands of identities has some
+// tens of MiB.
+const maxReport = 256 << 20
+
+// readReport reads a saved report; "-" is standard input.
+func readReport(s *Streams, path string) ([]byte, *report.Report, error) {
+	in := s.In
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading a report: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxReport))
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading a report: %w", err)
+	}
+	var r report.Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, nil, fmt.Errorf("%q is no report: %w", path, err)
+	}
+	if r.Schema != report.Schema {
+		return nil, nil, fmt.Errorf("%q: schema %q is not %q", path, r.Schema, report.Schema)
+	}
+	return data, &r, nil
+}

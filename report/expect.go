@@ -1,0 +1,62 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// An Expectation is what a server and identities should be like: the file of
+// "--expect". What is absent is not looked at.
+type Expectation struct {
+	Asked      string   `json:"asked,omitempty"`      // yes, no
+	Insistence string   `json:"insistence,omitempty"` // required, optional, ignored
+	Versions   []string `json:"versions,omitempty"`   // one of them must be the negotiated one, as in "TLS 1.3"
+	// NamedCAs must be on the server's list, and NotNamed must not be: DNs as the
+	// report writes them.
+	NamedCAs []string `json:"named_cas,omitempty"`
+	NotNamed []string `json:"not_named_cas,omitempty"`
+	// Verdicts are by the identity's label: fits, does-not-fit, unknown.
+	Verdicts map[string]string `json:"verdicts,omitempty"`
+}
+
+// Differences holds the report against the expectation. Before is what is
+// expected, After what was found; none means that all is as it should be.
+func (e *Expectation) Differences(r *Report) []Change {
+	var changes []Change
+	want := func(what, expected, found string) {
+		if expected != "" && expected != found {
+			changes = append(changes, Change{what, expected, found})
+		}
+	}
+	q := r.Request
+	if q == nil {
+		q = &Request{Asked: Unknown, Insistence: Unknown}
+	}
+	want("asked", e.Asked, q.Asked)
+	want("insistence", e.Insistence, q.Insistence)
+	if r.Server != nil && len(e.Versions) > 0 && !slices.Contains(e.Versions, r.Server.Version) {
+		changes = append(changes, Change{"version", fmt.Sprint(e.Versions), r.Server.Version})
+	}
+	named := func(dn string) bool {
+		return slices.ContainsFunc(q.NamedCAs, func(n Name) bool { return n.DN == dn })
+	}
+	for _, dn := range e.NamedCAs {
+		if !named(dn) {
+			changes = append(changes, Change{"named CAs", dn, "not named"})
+		}
+	}
+	for _, dn := range e.NotNamed {
+		if named(dn) {
+			changes = append(changes, Change{"named CAs", "without " + dn, dn + " is named"})
+		}
+	}
+	for _, label := range slices.Sorted(maps.Keys(e.Verdicts)) {
+		found := "no such identity"
+		if i := r.identity(label); i != nil {
+			found = i.Verdict
+		}
+		want(label, e.Verdicts[label], found)
+	}
+	return changes
+}
