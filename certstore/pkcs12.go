@@ -159,7 +159,8 @@ type Container struct {
 // describePFX words the structure of a file. The programs are judged by what
 // their documentation and sources say: OpenSSL 3 has RC2, RC4 and DES only in its
 // legacy provider; Java reads PBES2 and HMAC-SHA-256 from 8u301 on (JDK-8076190);
-// Windows reads AES from 10 1709 and Server 2019 on; macOS from 15 on.
+// Windows reads AES from 10 1709 and Server 2019 on; of macOS only that old
+// versions did not is known here.
 func describePFX(file *pfx.File) *Container {
 	c := &Container{Format: "PKCS#12", Integrity: file.Integrity}
 	if file.BER {
@@ -188,9 +189,9 @@ func describePFX(file *pfx.File) *Container {
 		c.Readers = append(c.Readers, "OpenSSL 3 reads it")
 	}
 	if modern {
-		c.Readers = append(c.Readers, "Java before 8u301, Windows before 10 1709 and Server 2019, and macOS before 15 do not read it (AES)")
+		c.Readers = append(c.Readers, "Java before 8u301, and Windows before 10 1709 and Server 2019, do not read it (AES); older macOS may not")
 	} else {
-		c.Readers = append(c.Readers, "old Java, Windows and macOS read it")
+		c.Readers = append(c.Readers, "old Java and Windows read it, too")
 	}
 	if file.BER {
 		c.Readers = append(c.Readers, "programs that insist on DER, such as Go's, do not read it")

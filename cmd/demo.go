@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/probe/probetest"
 
 	"github.com/spf13/cobra"
@@ -50,15 +51,7 @@ func runDemo(ctx context.Context, s *Streams, o *demoOptions) error {
 	if err != nil {
 		return fmt.Errorf("writing the demonstration's files: %w", err)
 	}
-	pool := x509.NewCertPool()
-	for _, root := range pki.Certs("Demo Root", "Demo New Root", "Demo Latin Root") {
-		pool.AddCert(root)
-	}
-	server, err := probetest.ServeHTTPS(&tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{pki.Cert("localhost").Raw}, PrivateKey: pki.Key("localhost")}},
-		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: pool,
-		Time: s.Now,
-	}, s.Now)
+	server, err := serveDemo(pki, s.Now)
 	if err != nil {
 		return err
 	}
@@ -75,6 +68,19 @@ func runDemo(ctx context.Context, s *Streams, o *demoOptions) error {
 	}
 	fmt.Fprintf(shown, "$ %s\n\n", demoCommand(server.Address, dir, candidates))
 	return runProbe(ctx, &quiet, p)
+}
+
+// serveDemo starts the built-in server. It knows the new root, not the old one.
+func serveDemo(pki *certtest.PKI, now func() time.Time) (*probetest.Server, error) {
+	pool := x509.NewCertPool()
+	for _, root := range pki.Certs("Demo Root", "Demo New Root", "Demo Latin Root") {
+		pool.AddCert(root)
+	}
+	return probetest.ServeHTTPS(&tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{pki.Cert("localhost").Raw}, PrivateKey: pki.Key("localhost")}},
+		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: pool,
+		Time: now,
+	}, now)
 }
 
 func (o *demoOptions) folder() (string, error) {

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"mtlsprobe/certstore"
@@ -69,6 +70,9 @@ func writeDemo(dir string, p *certtest.PKI) ([]string, error) {
 		{"migration-new.pem", bundle("migrating", "cross", "Demo New Root")},
 		{"migration-both.pem", bundle("migrating", "Demo Migrating CA", "cross")},
 		{"server-ca.pem", p.CertPEM("Demo Server Root")},
+		{"old-root.pem", p.CertPEM("Demo Old Root")},
+		{"new-root.pem", p.CertPEM("Demo New Root")},
+		{"both-roots.pem", p.CertPEM("Demo Old Root", "Demo New Root")},
 		{"authorities/roots.pem", p.CertPEM("Demo Root", "Demo New Root", "Demo Old Root", "Demo Latin Root")},
 		{"authorities/intermediates.pem", p.CertPEM("Demo Issuing CA", "cross")},
 	}
@@ -85,7 +89,7 @@ func writeDemo(dir string, p *certtest.PKI) ([]string, error) {
 		if err := os.WriteFile(path, f.data, 0o600); err != nil {
 			return nil, err
 		}
-		if filepath.Dir(f.name) == "." && f.name != "server-ca.pem" {
+		if filepath.Dir(f.name) == "." && !strings.HasSuffix(f.name, "-ca.pem") && !strings.Contains(f.name, "root") {
 			candidates = append(candidates, path)
 		}
 	}

@@ -22,6 +22,9 @@ type column struct {
 	// spare orders what is dropped when the table does not fit into the width:
 	// the highest first, of equals the last. Zero is never dropped.
 	spare int
+	// least is how narrow a column of sentences may become before another is
+	// dropped; zero means as narrow as its longest word.
+	least int
 }
 
 // maxWord bounds how wide a word makes its column; longer ones are broken.
@@ -101,6 +104,7 @@ func fit(columns []column, width int) []int {
 			widths[i] = max(widths[i], displayWidth(cell))
 			least[i] = max(least[i], longestWord(cell))
 		}
+		least[i] = max(least[i], min(widths[i], c.least))
 		total += widths[i]
 	}
 	for ; total > width; total-- {

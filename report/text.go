@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -91,7 +92,11 @@ func (t *text) table(r *Report) error {
 	}
 	dropped, err := t.render(columns)
 	if len(dropped) > 0 {
-		t.labelled("", "Hidden to fit "+fmt.Sprint(t.width)+" columns: "+strings.Join(dropped, ", ")+". Use a wider terminal or -o json.")
+		hint := ". Use a wider terminal or -o json."
+		if slices.Contains(dropped, clientsHeader) {
+			hint = ". Use a wider terminal, --clients, or -o json."
+		}
+		t.labelled("", "Hidden to fit "+fmt.Sprint(t.width)+" columns: "+strings.Join(dropped, ", ")+hint)
 	}
 	return err
 }

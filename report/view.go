@@ -13,6 +13,8 @@ import (
 // maxNamedColumns is how many named CAs get a column each; more are counted.
 const maxNamedColumns = 4
 
+const clientsHeader = "Clients that send it"
+
 // A fact is a labelled sentence about the server and its request.
 type fact struct{ Label, Text string }
 
@@ -88,8 +90,8 @@ func compatibility(r *Report) []column {
 		return nil
 	}
 	judged, tried, predicted := false, false, false
-	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", spare: 2}, column{header: "Key", spare: 3}, column{header: "Server's answer"}, column{header: "Verdict"}
-	clients := column{header: "Clients that send it", spare: 4}
+	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", spare: 2}, column{header: "Key", spare: 3}, column{header: "Server's answer", least: 12}, column{header: "Verdict"}
+	clients := column{header: clientsHeader, spare: 4, least: 24}
 	for n := range r.Identities {
 		i := &r.Identities[n]
 		label.cells = append(label.cells, plain(i.Label))

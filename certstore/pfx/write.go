@@ -24,7 +24,7 @@ type Encoding string
 // The encodings.
 const (
 	// Modern is what OpenSSL 3 writes: PBKDF2, AES-256, HMAC-SHA-256. Java from
-	// 8u301 on, Windows from 10 1709 on and macOS from 15 on read it.
+	// 8u301 on and Windows from 10 1709 on read it.
 	Modern Encoding = "modern"
 	// Legacy is 3DES and HMAC-SHA-1, which everything reads, and OpenSSL 3 without
 	// its legacy provider, too.
