@@ -90,7 +90,7 @@ func compatibility(r *Report) []column {
 		return nil
 	}
 	judged, tried, predicted := false, false, false
-	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", spare: 2}, column{header: "Key", spare: 3}, column{header: "Server's answer", least: 12}, column{header: "Verdict"}
+	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", spare: 2}, column{header: "Key", spare: 3}, column{header: "Server's answer"}, column{header: "Verdict"}
 	clients := column{header: clientsHeader, spare: 4, least: 24}
 	for n := range r.Identities {
 		i := &r.Identities[n]
