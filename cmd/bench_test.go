@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"mtlsprobe/probe/probetest"
@@ -71,8 +72,17 @@ func BenchmarkColdStart(b *testing.B) {
 	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(floorProgram), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	floor, ours := filepath.Join(dir, "floor"), filepath.Join(dir, "mtlsprobe")
-	for out, source := range map[string]string{floor: filepath.Join(dir, "main.go"), ours: "./mtlsprobe"} {
+	// The same with the packages that the program is built on linked in and not
+	// used: what their initialisation alone costs.
+	linked := strings.Replace(floorProgram, "import (", `import (
+	_ "github.com/olekukonko/tablewriter"
+	_ "github.com/spf13/cobra"
+	_ "software.sslmate.com/src/go-pkcs12"`, 1)
+	if err := os.WriteFile(filepath.Join(dir, "linked.go"), []byte(linked), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	floor, libraries, ours := filepath.Join(dir, "floor"), filepath.Join(dir, "libraries"), filepath.Join(dir, "mtlsprobe")
+	for out, source := range map[string]string{floor: filepath.Join(dir, "main.go"), libraries: filepath.Join(dir, "linked.go"), ours: "./mtlsprobe"} {
 		build := exec.Command("go", "build", "-trimpath", "-o", out, source)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as "make build" does
 		if text, err := build.CombinedOutput(); err != nil {
@@ -84,6 +94,7 @@ func BenchmarkColdStart(b *testing.B) {
 		args []string
 	}{
 		{"floor", []string{floor, server.Address}},
+		{"floor with libraries", []string{libraries, server.Address}},
 		{"json", []string{ours, "request", server.Address, "-k", "-o", "json"}},
 		{"table", []string{ours, "request", server.Address, "-k"}},
 	} {
