@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"syscall"
 	"time"
 
@@ -145,6 +146,7 @@ type Statement struct {
 	Status      Status
 	RevokedAt   time.Time // for Revoked
 	AsOf        time.Time // thisUpdate
+	Until       time.Time // nextUpdate; zero if the responder does not say
 	Err         error     // why the status is unknown; nil if the responder says so
 }
 
@@ -160,8 +162,12 @@ func (f *Fetcher) Status(ctx context.Context, c, issuer *x509.Certificate) *Stat
 		var data []byte
 		if data, err = f.do(ctx, http.MethodPost, s.Source, "application/ocsp-request", request); err == nil {
 			var answer *ocsp.Response
-			if answer, err = ocsp.ParseResponseForCert(data, c, issuer); err == nil {
-				s.AsOf, s.RevokedAt = answer.ThisUpdate, answer.RevokedAt
+			answer, err = ocsp.ParseResponseForCert(data, c, issuer)
+			if err == nil && answer.Certificate != nil && !answer.Certificate.Equal(issuer) && !slices.Contains(answer.Certificate.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning) {
+				err = errors.New("the answer is signed by a certificate that is not for OCSP (RFC 6960, Section 4.2.2.2)")
+			}
+			if err == nil {
+				s.AsOf, s.Until, s.RevokedAt = answer.ThisUpdate, answer.NextUpdate, answer.RevokedAt
 				s.Status = map[int]Status{ocsp.Good: Good, ocsp.Revoked: Revoked}[answer.Status]
 				if s.Status == "" {
 					s.Status = StatusUnknown

@@ -99,7 +99,8 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 		return err
 	}
 	o.hold.authorities = append(o.hold.authorities, o.phases.namedCAs()...)
-	holding, err := holdIdentities(ctx, s, &o.hold)
+	asked := s.remember(&password)
+	holding, err := holdIdentities(ctx, asked, &o.hold)
 	if err != nil {
 		return err
 	}
@@ -145,7 +146,24 @@ func (o *fixOptions) wanted(ctx context.Context) (match.Phase, error) {
 	return match.Phase{Label: "wanted", Request: &joined}, nil
 }
 
-// password of the new bundle: its own, or the first that opened the old one.
+// remember keeps the last answer at the terminal: what protected the old bundle
+// shall protect the new one, unless a password was given.
+func (s *Streams) remember(password *string) *Streams {
+	if s.ReadPassword == nil || *password != "" {
+		return s
+	}
+	out := *s
+	out.ReadPassword = func(ctx context.Context, prompt string) (string, error) {
+		answer, err := s.ReadPassword(ctx, prompt)
+		if answer != "" {
+			*password = answer
+		}
+		return answer, err
+	}
+	return &out
+}
+
+// password of the new bundle: its own, or the first one given for the old.
 func (o *fixOptions) password(s *Streams) (string, error) {
 	forms := o.passOut
 	if len(forms) == 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"slices"
 
 	"mtlsprobe/certstore"
@@ -71,7 +72,7 @@ func judge(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phas
 		return err
 	}
 	if f.ocsp {
-		q.Statements = statuses(ctx, f, q)
+		q.Statements = statuses(ctx, s, f, q)
 	}
 	if o := run.Observation; o != nil && !o.ServerTime.IsZero() {
 		q.ServerClock, q.ServerSkew = true, o.ServerTime.Sub(o.LocalTime)
@@ -212,7 +213,8 @@ func missingNames(graph *chain.Graph, requests []*wire.CertificateRequest) map[s
 const maxStatuses = 64
 
 // statuses asks the responders about each leaf and stored intermediate.
-func statuses(ctx context.Context, f *chainFlags, q *match.Question) []*certstore.Statement {
+func statuses(ctx context.Context, s *Streams, f *chainFlags, q *match.Question) []*certstore.Statement {
+	asked := make(map[string]bool)
 	fetcher := &certstore.Fetcher{Private: f.private}
 	var statements []*certstore.Statement
 	for _, i := range q.Identities {
@@ -220,8 +222,16 @@ func statuses(ctx context.Context, f *chainFlags, q *match.Question) []*certstor
 			continue
 		}
 		for _, c := range append([]*x509.Certificate{i.Leaf}, i.Chain...) {
+			if asked[string(c.Raw)] {
+				continue
+			}
+			asked[string(c.Raw)] = true
+			if len(asked) > maxStatuses {
+				warn(s.Err, fmt.Sprintf("--ocsp: more than %d certificates; the rest was not asked about", maxStatuses))
+				return statements
+			}
 			for _, issuer := range q.Graph.Named(c.RawIssuer) {
-				if c.CheckSignatureFrom(issuer.Certificate) != nil || len(statements) >= maxStatuses || ctx.Err() != nil {
+				if c.CheckSignatureFrom(issuer.Certificate) != nil || ctx.Err() != nil {
 					continue
 				}
 				if said := fetcher.Status(ctx, c, issuer.Certificate); said != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -136,6 +137,9 @@ func (o *mirrorOptions) ask(request *wire.CertificateRequest, now time.Time) (*m
 	if o.serverCert != "" {
 		pair, err := tls.LoadX509KeyPair(o.serverCert, o.serverKey)
 		options.Certificate = pair
+		if err == nil {
+			err = suits(pair)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("--server-cert: %w", err)
 		}
@@ -152,6 +156,19 @@ func (o *mirrorOptions) ask(request *wire.CertificateRequest, now time.Time) (*m
 		}
 	}
 	return options, nil
+}
+
+// suits says whether the mirror can sign with the key.
+func suits(pair tls.Certificate) error {
+	switch key := pair.PrivateKey.(type) {
+	case *rsa.PrivateKey:
+		return nil
+	case *ecdsa.PrivateKey:
+		if key.Curve == elliptic.P256() {
+			return nil
+		}
+	}
+	return errors.New("the mirror takes a key of RSA or ECDSA P-256")
 }
 
 // makeServer makes a CA and a certificate for localhost, good for a week.
@@ -225,7 +242,7 @@ func (m *mirroring) note(seen *mirror.Sighting, cancel func()) {
 	m.sightings = append(m.sightings, s)
 	// Browsers close the connection on which they are asked, let the user choose,
 	// and come again: that is no answer yet.
-	if seen.Action != mirror.Closed {
+	if seen.Action != mirror.Closed && seen.Action != mirror.Distrusted && seen.Action != mirror.Cut {
 		m.answers++
 	}
 	if m.options.count > 0 && m.answers >= m.options.count {

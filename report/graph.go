@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,7 @@ import (
 type graphNode struct {
 	id     string
 	branch *Branch
+	breaks []string // of all identities
 	leaf   bool
 }
 
@@ -28,6 +30,11 @@ func graph(r *Report) (nodes []graphNode, edges [][2]*graphNode) {
 			n = &graphNode{id: fmt.Sprintf("c%d", len(list)+1), branch: b, leaf: leaf}
 			byHash[b.SHA256] = n
 			list = append(list, n)
+		}
+		for _, text := range b.Breaks { // it may break on another identity's way only
+			if !slices.Contains(n.breaks, text) {
+				n.breaks = append(n.breaks, text)
+			}
 		}
 		for _, issuer := range b.Issuers {
 			above := walk(issuer, false)
@@ -51,7 +58,7 @@ func graph(r *Report) (nodes []graphNode, edges [][2]*graphNode) {
 
 func (n *graphNode) label() []string {
 	lines := append([]string{n.branch.Subject}, strings.Join(n.branch.words(n.leaf), ", "))
-	return append(lines, n.branch.Breaks...)
+	return append(lines, n.breaks...)
 }
 
 // writeDOT writes the certificates as a graph in Graphviz's language.
@@ -66,7 +73,7 @@ func writeDOT(w io.Writer, r *Report) error {
 		}
 		style := ""
 		switch {
-		case len(n.branch.Breaks) > 0:
+		case len(n.breaks) > 0:
 			style = ", style=dashed, color=red"
 		case n.branch.NamedCA > 0:
 			style = ", penwidth=2"
@@ -100,7 +107,7 @@ func writeMermaid(w io.Writer, r *Report) error {
 	}
 	for _, n := range nodes {
 		switch {
-		case len(n.branch.Breaks) > 0:
+		case len(n.breaks) > 0:
 			fmt.Fprintf(&b, "    style %s stroke:#c00,stroke-dasharray:4\n", n.id)
 		case n.branch.NamedCA > 0:
 			fmt.Fprintf(&b, "    style %s stroke-width:3px\n", n.id)

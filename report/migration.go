@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -226,4 +227,12 @@ func (c *MigrationCell) text() string {
 		}
 	}
 	return words + clients
+}
+
+// fits reports whether the identity works in every phase and, with a client
+// stack's ID, is sent by it in every phase.
+func (r *MigrationRow) fits(client string) bool {
+	return r.Works && (client == "" || !slices.ContainsFunc(r.Cells, func(c MigrationCell) bool {
+		return slices.Contains(c.Withheld, client) || slices.Contains(c.Unsure, client)
+	}))
 }

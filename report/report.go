@@ -202,7 +202,7 @@ func (r *Report) Judged() int {
 // Fits reports whether the identity with the label fits, as Fitting counts.
 func (r *Report) Fits(label, client string) bool {
 	if r.Migration != nil {
-		return slices.ContainsFunc(r.Migration.Rows, func(row MigrationRow) bool { return row.Label == label && row.Works })
+		return slices.ContainsFunc(r.Migration.Rows, func(row MigrationRow) bool { return row.Label == label && row.fits(client) })
 	}
 	i := r.identity(label)
 	return i != nil && i.Verdict == Fits && (client == "" || i.sentBy(client))
@@ -214,7 +214,7 @@ func (r *Report) Fitting(client string) int {
 	n := 0
 	if r.Migration != nil {
 		for _, row := range r.Migration.Rows {
-			if row.Works {
+			if row.fits(client) {
 				n++
 			}
 		}

@@ -20,7 +20,7 @@ type Sighting struct {
 	Version    string        `json:"version,omitempty"`
 	ServerName string        `json:"server_name,omitempty"`
 	Asked      bool          `json:"asked"`
-	Action     string        `json:"action"` // sent, empty-certificate, alert, closed, silent, not-tls, unsuited
+	Action     string        `json:"action"` // sent, empty-certificate, alert, closed, silent, not-tls, unsuited, distrusted, failed, cut
 	Chain      []Certificate `json:"chain,omitempty"`
 	Scheme     string        `json:"scheme,omitempty"`
 	Signature  string        `json:"signature,omitempty"` // verified, or why not
@@ -94,7 +94,9 @@ func (t *text) sighting(n int, s *Sighting) {
 		"sent": "a certificate was sent", "empty-certificate": "no certificate was sent: an empty Certificate message",
 		"alert": "no certificate was sent, but an alert", "closed": "the client closed the connection without a word",
 		"silent": "the client said nothing more within the time limit", "not-tls": "the client does not speak TLS",
-		"unsuited": "the client could not be asked",
+		"unsuited":   "the client could not be asked",
+		"distrusted": "the client ended the handshake over the mirror's own certificate, by all appearances: let it trust that one (--save-ca)",
+		"failed":     "the mirror could not go on", "cut": "the connection was ended by the mirror",
 	}[s.Action]
 	line := fmt.Sprintf("%d: %s", n, what)
 	if s.Version != "" {

@@ -88,6 +88,7 @@ func KDF(h func() hash.Hash, salt, password []byte, iterations int, id byte, siz
 type MAC struct {
 	Name       string
 	Iterations int
+	cost       int64 // of scrypt, in iterations
 	sum        func(password string, data []byte) [][]byte
 }
 
@@ -125,7 +126,7 @@ func ParsePBMAC1(params []byte) (*MAC, error) {
 	if d.length < 20 || d.length > 64 { // RFC 9579, Section 5 and 9
 		return nil, unsupported("PBMAC1 with a key of %d bytes: 20 to 64 are allowed", d.length)
 	}
-	m := &MAC{Name: "PBMAC1 with " + d.name + " and HMAC-" + name, Iterations: d.iterations}
+	m := &MAC{Name: "PBMAC1 with " + d.name + " and HMAC-" + name, Iterations: d.iterations, cost: d.cost}
 	m.sum = func(password string, data []byte) [][]byte {
 		key, err := d.derive([]byte(password), d.length)
 		if err != nil {
@@ -147,6 +148,9 @@ func (m *MAC) Verify(password string, data, digest []byte) bool {
 	}
 	return false
 }
+
+// Work is as [Scheme.Work].
+func (m *MAC) Work() int64 { return int64(m.Iterations) + m.cost }
 
 // Sum returns the digest of the data under the password.
 func (m *MAC) Sum(password string, data []byte) []byte { return m.sum(password, data)[0] }

@@ -55,7 +55,8 @@ type Scheme struct {
 	// Legacy says that OpenSSL 3 reads it only with its legacy provider.
 	Legacy bool
 
-	unicode bool // the password is a BMPString: the PKCS #12 schemes
+	cost    int64 // of scrypt, in iterations
+	unicode bool  // the password is a BMPString: the PKCS #12 schemes
 	derive  func(password []byte) (key, iv []byte, err error)
 	open    func(key, iv, data []byte) ([]byte, error)
 }
@@ -95,6 +96,10 @@ func (s *Scheme) Decrypt(password string, data []byte) ([]byte, error) {
 	}
 	return nil, ErrPassword
 }
+
+// Work is what deriving the key costs, in iterations; scrypt is counted as about
+// as many.
+func (s *Scheme) Work() int64 { return int64(s.Iterations) + s.cost }
 
 // String is the name with the cost.
 func (s *Scheme) String() string {

@@ -43,7 +43,7 @@ func parsePBES2(rest cryptobyte.String) (*Scheme, error) {
 		return nil, err
 	}
 	s.Name = "PBES2 with " + d.name + " and " + cipherName
-	s.Iterations, s.Scrypt = d.iterations, d.scrypt
+	s.Iterations, s.Scrypt, s.cost = d.iterations, d.scrypt, d.cost
 	s.derive = func(password []byte) ([]byte, []byte, error) {
 		key, err := d.derive(password, keySize)
 		return key, iv, err
@@ -115,7 +115,8 @@ type kdf struct {
 	name       string
 	iterations int
 	scrypt     string
-	length     int // that the parameters demand; 0 if they do not
+	cost       int64 // of scrypt, in iterations
+	length     int   // that the parameters demand; 0 if they do not
 	derive     func(password []byte, size int) ([]byte, error)
 }
 
@@ -203,7 +204,7 @@ func parseScrypt(params cryptobyte.String) (*kdf, error) {
 	if n > maxScryptMemory || r > maxScryptMemory || p > maxScryptWork || n*r > maxScryptMemory/128 || n*r*p > maxScryptWork {
 		return nil, unsupported("scrypt with N=%d r=%d p=%d takes more than the %d MiB that are the limit, or more work", n, r, p, maxScryptMemory>>20)
 	}
-	d := &kdf{name: "scrypt", scrypt: fmt.Sprintf("N=%d r=%d p=%d", n, r, p)}
+	d := &kdf{name: "scrypt", scrypt: fmt.Sprintf("N=%d r=%d p=%d", n, r, p), cost: 2 * n * r * p}
 	d.derive = func(password []byte, size int) ([]byte, error) {
 		return scrypt.Key(password, salt, int(n), int(r), int(p), size)
 	}

@@ -121,7 +121,7 @@ func (f *File) decrypt(algorithm, sealed []byte, password *string) ([]byte, encr
 		return nil, encryption{text: "unknown"}, err
 	}
 	e := encryption{scheme.String(), scheme.Legacy}
-	if f.work += int64(scheme.Iterations); f.work > pbe.MaxIterations {
+	if f.work += scheme.Work(); f.work > pbe.MaxIterations {
 		return nil, e, errTooMuch
 	}
 	if password == nil {

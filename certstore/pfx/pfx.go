@@ -186,7 +186,7 @@ func (f *File) macData(pfx cryptobyte.String) error {
 	}
 	f.Integrity = "unknown"
 	if f.mac != nil {
-		f.work += int64(f.mac.Iterations)
+		f.work += f.mac.Work()
 		f.Integrity = fmt.Sprintf("%s, %d iterations", f.mac.Name, f.mac.Iterations)
 	}
 	return nil

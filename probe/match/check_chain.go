@@ -43,9 +43,22 @@ func pathNotReached(j *judgement) Finding {
 	return Finding{Result: Pass, Detail: fmt.Sprintf("%s is reached (%s)", j.dn(best), best.Via)}
 }
 
+// elsewhere reports whether another path makes a broken one no matter: a named
+// CA is reached or, without a list, any path holds.
+func (j *judgement) elsewhere() bool {
+	if j.hasList() {
+		best := j.bestNamed()
+		return best != nil && best.Result == Reached
+	}
+	return slices.ContainsFunc(j.search.Paths, func(p chain.Path) bool { return p.HoldsUpTo(len(p.Certificates) - 1) })
+}
+
 func pathRekeyed(j *judgement) Finding {
 	if j.identity.Leaf == nil {
 		return Finding{Result: Unknown}
+	}
+	if j.elsewhere() {
+		return pass
 	}
 	for _, p := range j.search.Paths {
 		for _, b := range p.Breaks {
@@ -61,6 +74,9 @@ func pathRekeyed(j *judgement) Finding {
 func pathRenamed(j *judgement) Finding {
 	if j.identity.Leaf == nil {
 		return Finding{Result: Unknown}
+	}
+	if j.elsewhere() {
+		return pass
 	}
 	for _, p := range j.search.Paths {
 		for _, b := range p.Breaks {

@@ -1,8 +1,11 @@
 package match
 
 import (
+	"crypto/x509/pkix"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"mtlsprobe/certstore"
 )
@@ -14,7 +17,7 @@ func revocation(j *judgement) Finding {
 		return notApplicable
 	}
 	var revoked, doubts, good []string
-	for _, c := range j.stored() {
+	for _, c := range j.concerned() {
 		if string(c.RawIssuer) == string(c.RawSubject) {
 			continue // a root is not revoked but removed
 		}
@@ -37,7 +40,20 @@ func revocation(j *judgement) Finding {
 	case len(good) > 0:
 		return Finding{Result: Pass, Detail: strings.Join(good, "; ")}
 	}
-	return Finding{Result: Unknown, Detail: "no list is from an issuer in this chain"}
+	return Finding{Result: Unknown, Detail: "no list or answer is about a certificate of this chain"}
+}
+
+// concerned returns what is stored, and the rest of the best path.
+func (j *judgement) concerned() []*certificate {
+	certs := j.stored()
+	if best := j.bestNamed(); best != nil && best.Path != nil {
+		for _, c := range best.Path.Certificates {
+			if !slices.ContainsFunc(certs, c.Certificate.Equal) {
+				certs = append(certs, c.Certificate)
+			}
+		}
+	}
+	return certs
 }
 
 // A statement is one answer about one certificate, worded.
@@ -59,10 +75,15 @@ func (j *judgement) lists(c *certificate) []statement {
 		for _, issuer := range j.Graph.Named(c.RawIssuer) {
 			signed = signed || list.CheckSignatureFrom(issuer.Certificate) == nil
 		}
+		const removeFromCRL = 8
 		entry, on := list.Revoked[string(c.SerialNumber.Bytes())]
+		on = on && entry.ReasonCode != removeFromCRL
+		partial := slices.ContainsFunc(list.Extensions, func(e pkix.Extension) bool { return e.Critical })
 		switch {
 		case !signed:
 			said = append(said, statement{certstore.StatusUnknown, fmt.Sprintf("%s: no key at hand made the signature on the list in %q", name, list.Source)})
+		case partial: // issuingDistributionPoint, deltaCRLIndicator, or one that is not known
+			said = append(said, statement{certstore.StatusUnknown, fmt.Sprintf("%s: the list in %q is for a part of the certificates only", name, list.Source)})
 		case on:
 			said = append(said, statement{certstore.Revoked, fmt.Sprintf("%s was revoked %s (%s), says %q", name, stamp(entry.RevocationTime), certstore.RevocationReason(entry.ReasonCode), list.Source)})
 		case !list.NextUpdate.IsZero() && j.Now.After(list.NextUpdate):
@@ -73,6 +94,9 @@ func (j *judgement) lists(c *certificate) []statement {
 	}
 	return said
 }
+
+// skewAllowed is how far ahead a responder's clock may be.
+const skewAllowed = 5 * time.Minute
 
 // answers are those of OCSP responders.
 func (j *judgement) answers(c *certificate) []statement {
@@ -85,6 +109,9 @@ func (j *judgement) answers(c *certificate) []statement {
 		switch {
 		case s.Err != nil:
 			text = s.Err.Error()
+		case !s.Until.IsZero() && j.Now.After(s.Until), s.AsOf.After(j.Now.Add(skewAllowed)):
+			s = &certstore.Statement{Status: certstore.StatusUnknown}
+			text += ", in an answer that is not for this time"
 		case s.Status == certstore.Revoked:
 			text = fmt.Sprintf("%s was revoked %s, says %q", certstore.NameString(c.RawSubject), stamp(s.RevokedAt), s.Source)
 		}

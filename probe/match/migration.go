@@ -96,6 +96,7 @@ func newCell(q *Question, v Verdict) Cell {
 
 // remedy collects what the phases that do not work need. Certificates to add
 // help in one stroke; a root that is out of reach must stay named by the server.
+// Neither helps against a fault of the identity's own.
 func (m *Migration) remedy(row *Row) string {
 	if row.Works() {
 		return ""
@@ -105,12 +106,12 @@ func (m *Migration) remedy(row *Row) string {
 		c := &row.Cells[k]
 		switch {
 		case c.Works() == Pass:
+		case !failsByChain(&c.Verdict):
+			return firstFailure(&c.Verdict)
 		case c.Named != nil && c.Named.Result == Reached && len(c.Named.Missing) > 0:
 			if !slices.Contains(add, c.Named.Remedy) {
 				add = append(add, c.Named.Remedy)
 			}
-		case c.Named != nil && c.Named.Result == Reached:
-			return firstFailure(&c.Verdict) // its own fault: no phase would help
 		default:
 			return m.keepNaming(row, k)
 		}
@@ -122,12 +123,30 @@ func (m *Migration) remedy(row *Row) string {
 	return text
 }
 
+// failsByChain reports whether everything that failed is a matter of names and
+// paths.
+func failsByChain(v *Verdict) bool {
+	for _, f := range v.Findings {
+		theme, _, _ := strings.Cut(f.Check.ID, ".")
+		if f.Result == Fail && theme != "path" && theme != "chain" && theme != "issuer" {
+			return false
+		}
+	}
+	return true
+}
+
 // keepNaming is what remains when a phase's CAs are out of reach.
 func (m *Migration) keepNaming(row *Row, phase int) string {
 	for k := range row.Cells {
-		if c := &row.Cells[k]; c.Works() == Pass && c.Named != nil {
-			return fmt.Sprintf("let the server name and trust %s in phase %q, too, until this identity is replaced; its path ends %s", c.DN, m.Phases[phase].Label, c.Until.UTC().Format(time.DateOnly))
+		c := &row.Cells[k]
+		if c.Works() != Pass || c.Named == nil {
+			continue
 		}
+		text := fmt.Sprintf("let the server name and trust %s in phase %q, too, until this identity is replaced", c.DN, m.Phases[phase].Label)
+		if c.Ends != nil {
+			text += "; its path ends " + c.Until.UTC().Format(time.DateOnly)
+		}
+		return text
 	}
 	return firstFailure(&row.Cells[phase].Verdict)
 }

@@ -107,3 +107,44 @@ func TestMigrationVariants(t *testing.T) {
 		})
 	}
 }
+
+// What certificates and names cannot mend is not answered with them.
+func TestMigrationOwnFault(t *testing.T) {
+	p := certtest.New(
+		certtest.Edge{Subject: "Old", Issuer: "Old"}, certtest.Edge{Subject: "CA", Issuer: "Old"},
+		certtest.Edge{Subject: "client", Issuer: "CA"},
+		certtest.Edge{Subject: "expired", Issuer: "CA", Mutate: func(c *x509.Certificate) { c.NotAfter = certtest.Now.AddDate(0, 0, -1) }},
+	)
+	after := phase(p, "after")
+	after.Request.SignatureSchemes = []tls.SignatureScheme{tls.PSSWithSHA256}
+	for leaf, want := range map[string]string{"expired": "have the certificate renewed", "client": "use a certificate with a key that one of these schemes fits"} {
+		g := chain.NewGraph()
+		for _, c := range p.Certs("Old", "CA") {
+			g.Add(certstore.Authority{Certificate: c})
+		}
+		i := &certstore.Identity{Leaf: p.Cert(leaf), Key: certstore.Key{State: certstore.Usable}}
+		if leaf == "client" {
+			i.Chain = p.Certs("CA")
+		}
+		m := Migrate(&Question{Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now}, []Phase{phase(p, "before", "Old"), after})
+		if got := m.Rows[0].Remedy; !strings.Contains(got, want) {
+			t.Errorf("%s: remedy %q, want %q", leaf, got, want)
+		}
+	}
+}
+
+// A former key of another CA is no matter when the named one is reached.
+func TestRekeyedElsewhere(t *testing.T) {
+	p := certtest.New(
+		certtest.Edge{Subject: "Old", Issuer: "Old"}, certtest.Edge{Subject: "New", Issuer: "New"}, certtest.Edge{Subject: "New#2", Issuer: "New#2", Name: "new key"},
+		certtest.Edge{Subject: "CA", Issuer: "Old"}, certtest.Edge{Subject: "CA", Issuer: "New", Name: "cross"}, certtest.Edge{Subject: "client", Issuer: "CA"},
+	)
+	g := chain.NewGraph()
+	for _, c := range p.Certs("Old", "new key", "CA", "cross") {
+		g.Add(certstore.Authority{Certificate: c})
+	}
+	i := &certstore.Identity{Leaf: p.Cert("client"), Chain: p.Certs("CA"), Key: certstore.Key{State: certstore.Usable}}
+	if v := Evaluate(&Question{Request: phase(p, "", "Old").Request, Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now})[0]; v.Fits() != Pass {
+		t.Errorf("%+v", v.Findings)
+	}
+}

@@ -117,6 +117,7 @@ func (s *server) flight12(suite, group uint16, random, share []byte) error {
 	scheme, signature, err := sign(s.options.Certificate.PrivateKey, s.hello.schemes, tls.VersionTLS12, slices.Concat(s.hello.random, random, signed))
 	if err != nil {
 		s.alert(40)
+		s.local = true
 		return err
 	}
 	exchange.AddBytes(signed)

@@ -141,6 +141,7 @@ func (s *server) flight13(k *schedule, secret []byte) error {
 	scheme, signature, err := sign(s.options.Certificate.PrivateKey, s.hello.schemes, tls.VersionTLS13, signed13(serverContext, k.sum(s.transcript)))
 	if err != nil {
 		s.alert(40)
+		s.local = true
 		return err
 	}
 	var verify cryptobyte.Builder

@@ -45,6 +45,11 @@ const (
 	Silent   Action = "silent"            // nothing within the time limit
 	NotTLS   Action = "not-tls"
 	Unsuited Action = "unsuited" // no version or algorithm in common: nothing was asked
+	// Distrusted is a client that ended the handshake over this server's own
+	// certificate, by all appearances: nothing is known of what it would send.
+	Distrusted Action = "distrusted"
+	Failed     Action = "failed" // this server could not go on
+	Cut        Action = "cut"    // by the context
 )
 
 // A Sighting is what one client did.
@@ -94,7 +99,7 @@ func Serve(ctx context.Context, conn net.Conn, o *Options, answer func(*Sighting
 	_ = conn.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	s := &server{records: records{conn: conn}, options: o, seen: &Sighting{Remote: conn.RemoteAddr().String()}}
+	s := &server{ctx: ctx, records: records{conn: conn}, options: o, seen: &Sighting{Remote: conn.RemoteAddr().String()}}
 	err := s.run()
 	s.conclude(err)
 	switch {
@@ -110,6 +115,8 @@ func Serve(ctx context.Context, conn net.Conn, o *Options, answer func(*Sighting
 // A server is the work on one connection.
 type server struct {
 	records
+	ctx     context.Context //nolint:containedctx // the work's own
+	local   bool            // what went wrong is this server's
 	options *Options
 	seen    *Sighting
 	hello   *clientHello
@@ -149,6 +156,10 @@ func (s *server) conclude(err error) {
 	var netErr net.Error
 	switch {
 	case s.seen.Action != "":
+	case s.ctx.Err() != nil:
+		s.seen.Action = Cut
+	case errors.As(err, &alert) && alert.Description >= 42 && alert.Description <= 48 && alert.Description != 47:
+		s.seen.Action = Distrusted // bad_certificate to unknown_ca
 	case errors.As(err, &alert) && alert.Description != wire.CloseNotify:
 		s.seen.Action = Alerted
 	case errors.Is(err, errUnsuited):
@@ -157,6 +168,8 @@ func (s *server) conclude(err error) {
 		s.seen.Action = NotTLS
 	case errors.As(err, &netErr) && netErr.Timeout():
 		s.seen.Action = Silent
+	case s.local:
+		s.seen.Action = Failed
 	default:
 		s.seen.Action = Closed
 	}

@@ -138,7 +138,7 @@ func TestServe(t *testing.T) {
 	})
 	t.Run("unverified server", func(t *testing.T) {
 		seen, _, err := see(t, &Options{Requests: Suppose(named), Certificate: certificate(p, "localhost"), Timeout: 5 * time.Second}, ask(&tls.Config{ServerName: "localhost"}))
-		if err == nil || seen.Action != Alerted || seen.Alert == nil || seen.Alert.Name() != "bad_certificate" && seen.Alert.Name() != "unknown_ca" {
+		if err == nil || seen.Action != Distrusted || seen.Alert == nil || seen.Alert.Name() != "bad_certificate" && seen.Alert.Name() != "unknown_ca" {
 			t.Errorf("%v; %+v", err, seen)
 		}
 	})

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/tls"
@@ -66,8 +67,11 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 	}
 	cannot := func(reason string, f Failure) *Prediction {
 		out := &Prediction{Sends: No, Action: f.Action, Alert: f.Alert, Reason: reason, Remedy: "use a certificate with a kind of key that the server allows", Fault: true}
-		if f.Action == SendsAlerts || f.Action == BadSigns {
+		switch f.Action {
+		case SendsAlerts, BadSigns:
 			out.Sends = Yes
+		case NotKnown:
+			out.Sends = Unknown
 		}
 		return out
 	}
@@ -77,12 +81,16 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 	case isEd25519 && s.TypedEd25519 && old && len(p.named) > 0:
 		return cannot("up to TLS 1.2 no certificate type stands for an Ed25519 key, so that none of the names fits", declines)
 	case s.Types && old && len(r.CertificateTypes) > 0 && !slices.Contains(r.CertificateTypes, certificateType(i.Leaf)):
-		return cannot(fmt.Sprintf("the server's certificate types %v have none for this key", r.CertificateTypes), none)
+		return cannot(fmt.Sprintf("the server's certificate types %v have none for this key", r.CertificateTypes), Failure{Action: cmp.Or(s.NoType.Action, Declines), Alert: s.NoType.Alert})
 	case len(r.SignatureSchemes) == 0 || r.Version == 0:
 		return nil // nothing is known of them
 	case len(p.fitting(s, i.Leaf, true)) == 0 && !s.KeyTypeOnly:
 		if len(p.fitting(s, i.Leaf, false)) > 0 && (old && s.PSSUnchecked12 || !old && s.PSSUnchecked13) {
-			return cannot("the key is too short for the schemes that the server allows", signsAway)
+			short := signsAway
+			if !old && s.Short13.Action != "" {
+				short = s.Short13
+			}
+			return cannot("the key is too short for the schemes that the server allows", short)
 		}
 		return cannot("no signature scheme that the server allows fits the key", none)
 	case s.KeyTypeOnly && !p.anyOfKind(i.Leaf):

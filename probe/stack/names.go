@@ -45,7 +45,7 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 		}
 		walked := p.walk(i, accepted, key)
 		switch {
-		case walked.tied && p.anyPath(i.Leaf, i, key, accepted, false, 0):
+		case walked.tied && p.anyPath(i.Leaf, i, key, accepted, false):
 			return &Prediction{Sends: Unknown, Action: NotKnown, Reason: "several issuers of one name are equally new, and not all ways need lead to a CA on the list: which one this client prefers is not known here",
 				Remedy: "leave only the path to the named CA in the client's store"}
 		case walked.found:
@@ -58,12 +58,12 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 			withheld.Remedy = "remove that certificate from the client's store, or have the other one issued again with a later notBefore"
 		}
 	case RawAll:
-		if p.anyPath(i.Leaf, i, rawKey, p.raw, profile.Gate.PathDates, 0) {
+		if p.anyPath(i.Leaf, i, rawKey, p.raw, profile.Gate.PathDates) {
 			return nil
 		}
 		withheld.Reason, withheld.Remedy = "no path that can be built has a name that is on the list, byte for byte", "import the intermediates up to a named CA into the client's store"
 	case FoldedAll:
-		if p.anyPath(i.Leaf, i, p.question.Graph.Key, p.folded, false, 0) {
+		if p.anyPath(i.Leaf, i, p.question.Graph.Key, p.folded, false) {
 			return nil
 		}
 		withheld.Reason, withheld.Remedy = "no path that can be built has a name on the list", "import the intermediates up to a named CA into the client's store"
@@ -104,7 +104,7 @@ func (p *Predictor) storedRemedy(i *certstore.Identity) string {
 	if p.stored(i.Leaf, i.Chain, p.folded, p.question.Graph.Key) {
 		return "have the server's CA certificate and the issuer use one encoding of the name"
 	}
-	if p.anyPath(i.Leaf, i, p.question.Graph.Key, p.folded, false, 0) {
+	if p.anyPath(i.Leaf, i, p.question.Graph.Key, p.folded, false) {
 		return "add the intermediates up to a named CA to the bundle: \"mtlsprobe fix\" writes it"
 	}
 	return "use a certificate issued below a named CA, or have the server name this issuer"
@@ -131,7 +131,7 @@ func (p *Predictor) walk(i *certstore.Identity, accepted map[string]bool, key fu
 		choice := p.issuers(at, i)
 		next, tied := newest(choice, p.question.Now)
 		w.tied = w.tied || tied
-		if next == nil || selfIssued(at) {
+		if next == nil || selfIssued(at) || contains(w.chain, next) {
 			return w
 		}
 		if len(choice) > 1 && w.twin == nil && !selfIssued(next) {
@@ -143,26 +143,32 @@ func (p *Predictor) walk(i *certstore.Identity, accepted map[string]bool, key fu
 	return w
 }
 
-// anyPath asks along every path, of issuers and of the CAs' own subjects.
-func (p *Predictor) anyPath(c *x509.Certificate, i *certstore.Identity, key func([]byte) string, accepted map[string]bool, dates bool, depth int) bool {
-	if dates && !validAt(c, p.question.Now) {
-		return false
-	}
-	if accepted[key(c.RawIssuer)] || accepted[key(c.RawSubject)] {
-		return true
-	}
-	if depth >= maxDepth || selfIssued(c) {
-		return false
-	}
-	for _, issuer := range p.issuers(c, i) {
-		if !issuer.Equal(c) && p.anyPath(issuer, i, key, accepted, dates, depth+1) {
-			return true
+// anyPath asks along every path, of issuers and of the CAs' own subjects. Each
+// certificate is looked at once, nearest first, up to maxDepth steps away.
+func (p *Predictor) anyPath(leaf *x509.Certificate, i *certstore.Identity, key func([]byte) string, accepted map[string]bool, dates bool) bool {
+	level := []*x509.Certificate{leaf}
+	seen := make(map[string]bool)
+	for range maxDepth {
+		var above []*x509.Certificate
+		for _, c := range level {
+			if seen[string(c.Raw)] || dates && !validAt(c, p.question.Now) {
+				continue
+			}
+			seen[string(c.Raw)] = true
+			if accepted[key(c.RawIssuer)] || accepted[key(c.RawSubject)] {
+				return true
+			}
+			if !selfIssued(c) {
+				above = append(above, p.issuers(c, i)...)
+			}
 		}
+		level = above
 	}
 	return false
 }
 
-// maxDepth bounds the recursion over every path; Apple's search has this bound.
+// maxDepth bounds how far up every path is looked at; Apple's search has this
+// bound.
 const maxDepth = 10
 
 func validAt(c *x509.Certificate, now time.Time) bool {
@@ -172,7 +178,9 @@ func validAt(c *x509.Certificate, now time.Time) bool {
 // engine answers for operating systems that build one best path by a rule that
 // is not known: yes if every path would do, no if none would.
 func (p *Predictor) engine(i *certstore.Identity) *Prediction {
-	all, any := p.everyPath(i.Leaf, i, 0)
+	w := &ways{predictor: p, identity: i, known: make(map[string]outcome)}
+	w.from(i.Leaf)
+	all, any := w.known[string(i.Leaf.Raw)].all, w.known[string(i.Leaf.Raw)].any
 	switch {
 	case all:
 		return nil
@@ -183,23 +191,37 @@ func (p *Predictor) engine(i *certstore.Identity) *Prediction {
 	return &Prediction{Sends: No, Action: Declines, Reason: "no path that can be built has an issuer on the list", Remedy: "import the intermediates up to a named CA into the client's store"}
 }
 
-func (p *Predictor) everyPath(c *x509.Certificate, i *certstore.Identity, depth int) (all, any bool) {
-	if p.folded[p.question.Graph.Key(c.RawIssuer)] {
-		return true, true
+// ways asks of every way up whether it leads to a CA on the list; each
+// certificate is looked at once, and a way in a circle is none.
+type ways struct {
+	predictor *Predictor
+	identity  *certstore.Identity
+	known     map[string]outcome
+}
+
+type outcome struct{ all, any, circle bool }
+
+func (w *ways) from(c *x509.Certificate) outcome {
+	if o, known := w.known[string(c.Raw)]; known {
+		return o
 	}
-	issuers := p.issuers(c, i)
-	if depth >= maxDepth || selfIssued(c) || len(issuers) == 0 {
-		return false, false
-	}
-	all = true
-	for _, issuer := range issuers {
-		if issuer.Equal(c) {
-			continue
+	w.known[string(c.Raw)] = outcome{circle: true}
+	o := outcome{all: true}
+	switch issuers := w.predictor.issuers(c, w.identity); {
+	case w.predictor.folded[w.predictor.question.Graph.Key(c.RawIssuer)]:
+		o.any = true
+	case selfIssued(c), len(issuers) == 0:
+		o.all = false
+	default:
+		for _, issuer := range issuers {
+			if next := w.from(issuer); !next.circle {
+				o.all, o.any = o.all && next.all, o.any || next.any
+			}
 		}
-		a, b := p.everyPath(issuer, i, depth+1)
-		all, any = all && a, any || b
+		o.all = o.all && o.any
 	}
-	return all && any, any
+	w.known[string(c.Raw)] = o
+	return o
 }
 
 // chain returns what the stack sends, or nil if that is not known.
@@ -220,6 +242,9 @@ func (p *Predictor) chain(profile *Profile, i *certstore.Identity) []*x509.Certi
 		return nil // completed from a file that is not known here
 	case BuiltNewest:
 		w := p.walk(i, nil, rawKey)
+		if w.tied {
+			return nil
+		}
 		for _, c := range w.chain {
 			if !selfIssued(c) {
 				leaf = append(leaf, c)
@@ -227,7 +252,11 @@ func (p *Predictor) chain(profile *Profile, i *certstore.Identity) []*x509.Certi
 		}
 		return leaf
 	case WalkedToName:
-		return append(leaf, p.walk(i, p.raw, rawKey).chain...)
+		w := p.walk(i, p.raw, rawKey)
+		if w.tied {
+			return nil
+		}
+		return append(leaf, w.chain...)
 	}
 	return nil
 }

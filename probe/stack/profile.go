@@ -72,8 +72,9 @@ type Gate struct {
 // SchemeRules say which signature schemes are looked at, and what happens when
 // none can be used. See RFC 8446, Section 4.2.3, and RFC 5246, Section 7.4.4.
 type SchemeRules struct {
-	Types     bool // certificate_types count, up to TLS 1.2
-	NoEd25519 bool // there is no support for Ed25519
+	Types     bool    // certificate_types count, up to TLS 1.2
+	NoType    Failure // what happens if none fits; zero means an empty Certificate
+	NoEd25519 bool    // there is no support for Ed25519
 	// TypedEd25519 says that up to TLS 1.2 an Ed25519 key never fits a request with
 	// names, since no certificate type stands for it.
 	TypedEd25519 bool
@@ -85,6 +86,9 @@ type SchemeRules struct {
 	// ChainToo says that the schemes also count for the signatures on the stored
 	// chain.
 	ChainToo bool
+	// Short13 is what happens in TLS 1.3 where the length is not held against the
+	// scheme; zero means a signature that does not verify.
+	Short13 Failure
 	// None12 and None13 are what happens when no scheme can be used.
 	None12, None13 Failure
 }

@@ -16,7 +16,9 @@ func openSSL(id, name, versions, citation string) *Profile {
 
 // boringSSL is BoringSSL's selection: a credential that cannot sign ends the
 // handshake (ssl/handshake_client.cc, ssl/tls13_client.cc).
-func boringSSL() SchemeRules { return SchemeRules{Types: true, None12: alerts40, None13: alerts40} }
+func boringSSL() SchemeRules {
+	return SchemeRules{Types: true, NoType: alerts40, None12: alerts40, None13: alerts40}
+}
 
 // Profiles returns every profile, in the order in which people think of them.
 // The slice is the caller's.
@@ -30,7 +32,7 @@ func Profiles() []*Profile {
 	strict := openSSL("openssl-strict", "OpenSSL strict", "3.0", "OpenSSL ssl/t1_lib.c: tls1_check_chain with SSL_CERT_FLAG_TLS_STRICT")
 	strict.Names, strict.Schemes.Types, strict.Schemes.ChainToo = FoldedStoredTo12, true, true
 	browsers := Gate{Expired: true, NotYetValid: true, ExtKeyUsage: true, KeyUsage: true}
-	nss := SchemeRules{NoEd25519: true, PSSUnchecked12: true, PSSUnchecked13: true, None12: declines, None13: declines}
+	nss := SchemeRules{NoEd25519: true, Short13: Failure{SendsAlerts, 80}, PSSUnchecked12: true, PSSUnchecked13: true, None12: declines, None13: declines}
 
 	chromiumLinux := boringSSL()
 	chromiumLinux.NoEd25519 = true // NSS, which holds the keys, has none
@@ -57,7 +59,7 @@ func Profiles() []*Profile {
 		{
 			ID: "gnutls", Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
 			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Gate: Gate{KeyUsage: true, KeyUsageFails13: true}, Chain: Sorted,
-			Schemes: SchemeRules{TypedEd25519: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
+			Schemes: SchemeRules{Types: true, TypedEd25519: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
 			ID: "gnutls-forced", Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
@@ -105,14 +107,14 @@ func Profiles() []*Profile {
 			Schemes: SchemeRules{None12: declines, None13: declines},
 		},
 		{
-			ID: "dotnet-sslstream", Name: ".NET SslStream", Versions: "8, certificates without a callback", Confidence: Source, Citation: "dotnet/runtime SslStream.Protocol.cs",
+			ID: "dotnet-sslstream", Name: ".NET SslStream", Versions: "8 on Linux, certificates without a callback", Confidence: Source, Citation: "dotnet/runtime SslStream.Protocol.cs",
 			Chain: Engine, Several: FirstFit,
 			Schemes: SchemeRules{None12: declines, None13: declines},
 		},
 		{
 			ID: "schannel", Name: "Windows Schannel", Versions: "default credentials", Confidence: Documented, Citation: "Microsoft, TLS/SSL (Schannel SSP) overview; KB 2464556",
 			Names: EngineBest, Gate: Gate{ExtKeyUsage: true}, Chain: Engine,
-			Schemes: SchemeRules{None12: declines, None13: declines},
+			Schemes: SchemeRules{None12: Failure{Action: NotKnown}, None13: Failure{Action: NotKnown}},
 		},
 		{
 			ID: "apple-keychain", Name: "Apple keychain", Versions: "kSecMatchIssuers", Confidence: Source, Citation: "Apple Security OSX/libsecurity_keychain/lib/SecItem.cpp",
@@ -129,7 +131,7 @@ func Profiles() []*Profile {
 			Several: LastLoaded, MaxRequest: 102400, Schemes: boringSSL(),
 		},
 		{
-			ID: "mbedtls", Name: "Mbed TLS", Versions: "2.28", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h",
+			ID: "mbedtls", Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h",
 			Several: FirstFit, MaxRequest: 16384,
 			Schemes: SchemeRules{None12: signsAway, None13: alerts40},
 		},

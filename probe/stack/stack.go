@@ -11,6 +11,7 @@
 package stack
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 
 	"mtlsprobe/certstore"
@@ -106,11 +107,30 @@ func New(q *match.Question) *Predictor {
 // is given, with the question's store as its store of CA certificates.
 func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction {
 	out := p.decide(profile, i)
+	if r := p.question.Request; r != nil && r.Version == 0 && i.Leaf != nil {
+		out = p.inAnyVersion(profile, i)
+	}
 	out.Profile = profile
 	if out.Sends == Yes && out.Chain == nil {
 		out.Chain = p.chain(profile, i)
 	}
 	return out
+}
+
+// inAnyVersion answers for a request that nobody has seen: the same in TLS 1.2
+// and 1.3, or not known.
+func (p *Predictor) inAnyVersion(profile *Profile, i *certstore.Identity) Prediction {
+	in := func(version uint16) Prediction {
+		request, question, predictor := *p.question.Request, *p.question, *p
+		request.Version, question.Request = version, &request
+		predictor.question = &question
+		return predictor.decide(profile, i)
+	}
+	old, now := in(tls.VersionTLS12), in(tls.VersionTLS13)
+	if old.Sends == now.Sends {
+		return now
+	}
+	return Prediction{Sends: Unknown, Action: NotKnown, Reason: "it depends on the version: in TLS 1.2 " + string(old.Sends) + ", in TLS 1.3 " + string(now.Sends)}
 }
 
 // decide asks one gate after the other, in the order in which clients do.

@@ -13,6 +13,7 @@ import (
 	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/mirror"
 	"mtlsprobe/probe/stack"
+	"mtlsprobe/probe/wire"
 )
 
 // A prediction without a source or a confidence cannot be built.
@@ -129,6 +130,40 @@ func TestSelect(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s chooses %q, want %q", id, got, want)
+		}
+	}
+}
+
+// CAs that have signed each other many times do not make a prediction slow.
+func TestMutualCrossCertificates(t *testing.T) {
+	edges := []certtest.Edge{{Subject: "A", Issuer: "A"}, {Subject: "B", Issuer: "B"}}
+	var names []string
+	for n := range 12 {
+		a, b := "a"+string(rune('a'+n)), "b"+string(rune('a'+n))
+		edges = append(edges, certtest.Edge{Subject: "A", Issuer: "B", Name: a}, certtest.Edge{Subject: "B", Issuer: "A", Name: b})
+		names = append(names, a, b)
+	}
+	p := certtest.New(append(edges, certtest.Edge{Subject: "client", Issuer: "A"}, certtest.Edge{Subject: "Other", Issuer: "Other"})...)
+	i := &certstore.Identity{Leaf: p.Cert("client"), Chain: p.Certs(names...), Key: certstore.Key{State: certstore.Usable, Signer: p.Key("client")}}
+	q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("Other").RawSubject})[0], Graph: chain.NewGraph(), Now: certtest.Now, Store: i.Chain}
+	predictor := stack.New(q)
+	for _, profile := range stack.Profiles() {
+		got := predictor.Predict(profile, i)
+		if profile.Names != stack.Ignored && got.Sends != stack.No {
+			t.Errorf("%s: %s (%s), though no way leads to the named CA", profile.ID, got.Sends, got.Reason)
+		}
+	}
+}
+
+// Where nobody has seen the request, what differs between versions is not known.
+func TestSupposedRequest(t *testing.T) {
+	p := certtest.New(certtest.Edge{Subject: "CA", Issuer: "CA"}, certtest.Edge{Subject: "client", Issuer: "CA"})
+	i := &certstore.Identity{Leaf: p.Cert("client"), Key: certstore.Key{State: certstore.Usable, Signer: p.Key("client")}}
+	q := &match.Question{Request: &wire.CertificateRequest{NamedCAs: [][]byte{p.Cert("CA").RawSubject}}, Graph: chain.NewGraph(), Now: certtest.Now}
+	predictor := stack.New(q)
+	for id, want := range map[string]stack.Answer{"openssl-strict": stack.Unknown, "go": stack.Yes, "curl": stack.Yes} {
+		if got := predictor.Predict(profile(id), i); got.Sends != want {
+			t.Errorf("%s: %s (%s), want %s", id, got.Sends, got.Reason, want)
 		}
 	}
 }
