@@ -30,6 +30,15 @@ func TestFix(t *testing.T) {
 			t.Errorf("%s: %v, %v, want mode 0600", file, info.Mode(), err)
 		}
 	}
+	// What compares the list with the stored chain sends the fixed bundle, and
+	// would not have sent the old one.
+	for _, client := range []string{"go", "java-sunx509", "gnutls", "curl"} {
+		for file, want := range map[string]int{"fixed.p12": exitAnswered, "old.p12": exitNoIdentity} {
+			if code, stdout, _ := run(t, "check", "--cert", file, "--named-ca", "ca.pem", "--authorities", "cross.pem", "--client", client); code != want {
+				t.Errorf("%s with %s: exit code %d, want %d\n%s", client, file, code, want, stdout)
+			}
+		}
+	}
 	port := freePort(t)
 	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key", "-quiet",
 		"-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")

@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,8 @@ import (
 	"mtlsprobe/probe/mirror"
 	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
+
+	"k8s.io/client-go/transport"
 )
 
 // A client is a real program that is run against the mirror.
@@ -87,6 +90,7 @@ func clients() []client {
 				"--ssl-cert="+f.bundle, "--ssl-key="+f.key, "--tls-version=TLSv"+version, "-e", "select 1")
 		}},
 		{profile: "go", run: goClient},
+		{profile: "client-go", run: clientGo},
 		{profile: "nss", tool: "tstclnt", pkg: "libnss3-tools", quick: true, run: tstclnt(command)},
 		{profile: "nss-nickname", tool: "tstclnt", pkg: "libnss3-tools", quick: true, run: tstclnt(command, "-n", "client")},
 	}
@@ -112,6 +116,26 @@ func goClient(ctx context.Context, w *world, f *files, port, version string) ([]
 		return nil, err
 	}
 	return io.ReadAll(conn)
+}
+
+// clientGo is the transport of kubectl and every controller.
+func clientGo(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
+	config, err := transport.TLSConfigFor(&transport.Config{TLS: transport.TLSConfig{CAFile: w.dir + "/server-root.pem", CertFile: f.bundle, KeyFile: f.key, ServerName: "localhost"}})
+	if err != nil {
+		return nil, err
+	}
+	config.MinVersion, config.MaxVersion = versions[version], versions[version]
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://localhost:"+port+"/", nil)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	return io.ReadAll(response.Body)
 }
 
 var versions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
@@ -344,6 +368,42 @@ var differences = map[string]string{}
 // TestClients runs the real clients and holds what they do against the model;
 // "make clients" prints the table.
 func TestClients(t *testing.T) { runClients(t, clients()) }
+
+// Of several identities the real clients choose the one that Select says.
+func TestSeveral(t *testing.T) {
+	w := newWorld(t)
+	r := w.request(scenario{named: []string{"Root A"}}, tls.VersionTLS13)
+	strange := w.files(t, scenario{name: "strange", leaf: "rsa"}) // without its intermediate
+	good := w.files(t, scenario{name: "fitting", leaf: "good", chain: []string{"Int A"}})
+	again := w.files(t, scenario{name: "fitting, too", leaf: "no-eku", chain: []string{"Int A"}})
+	q := &match.Question{Request: r, Identities: []*certstore.Identity{strange.Identity, good.Identity, again.Identity}, Graph: chain.NewGraph(), Now: w.now}
+	predictor := stack.New(q)
+	want := predictor.Select(profile("go"))
+	if want != good.Identity {
+		t.Fatalf("Select chooses %+v", want)
+	}
+	port, seen := listen(t, w, r, &client{}, func() {})
+	var pairs []tls.Certificate
+	for _, f := range []*files{strange, good, again} {
+		pair, err := tls.LoadX509KeyPair(f.bundle, f.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pairs = append(pairs, pair)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(w.pki.Cert("Server Root"))
+	conn, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{Certificates: pairs, RootCAs: roots, ServerName: "localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(conn, getRequest)
+	_, _ = io.ReadAll(conn)
+	conn.Close()
+	if s := seen(); s == nil || len(s.Chain) != 2 || !bytes.Equal(s.Chain[0], want.Leaf.Raw) {
+		t.Errorf("Go sent %+v", s)
+	}
+}
 
 // TestSlowClients runs Java and the browsers, if CLIENTS=slow says so.
 func TestSlowClients(t *testing.T) {
