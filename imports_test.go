@@ -29,6 +29,7 @@ var rooms = map[string][]string{
 	"probe/stack":        {"probe/wire", "probe/match", "certstore", "certstore/chain"},
 	"report":             {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "certstore", "certstore/chain"},
 	"cmd":                {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "probe/probetest", "certstore", "certstore/chain", "certstore/certtest", "report"},
+	"cmd/docs":           {"cmd"},
 	"cmd/mtlsprobe":      {"cmd"},
 }
 
@@ -40,7 +41,7 @@ var modules = map[string][]string{
 	"golang.org/x/term":                  {"cmd"},
 	"software.sslmate.com/src/go-pkcs12": {"certstore/pkcs12.go"},
 	"github.com/olekukonko/tablewriter":  {"report/table.go"},
-	"github.com/spf13/cobra":             {"cmd"},
+	"github.com/spf13/cobra":             {"cmd", "cmd/docs"},
 	"github.com/spf13/pflag":             {"cmd"},
 	"github.com/schollz/progressbar":     {"cmd"},
 }

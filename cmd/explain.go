@@ -1,12 +1,28 @@
 package cmd
 
 import (
+	"cmp"
 	"fmt"
 
 	"mtlsprobe/probe/match"
+	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
 )
+
+// explain writes what a check means, why servers care, and how to mend it.
+func explain(s *Streams, c *match.Check) error {
+	width := min(cmp.Or(s.Width, pipedWidth), 100)
+	fmt.Fprintf(s.Out, "%s: %s\n\n%s\n", c.ID, c.Title, report.Wrap(c.Doc, width, ""))
+	for n, h := range c.HowTo() {
+		if n == 0 {
+			fmt.Fprintln(s.Out, "\nHow to mend it:")
+		}
+		fmt.Fprintf(s.Out, "  %s:\n%s\n", h.Tool, report.Wrap(h.Text, width, "    "))
+	}
+	_, err := fmt.Fprintf(s.Out, "\nSource: %s\nSince:  %s\n", c.Citation, c.Since)
+	return err
+}
 
 func newExplain(s *Streams) *cobra.Command {
 	return &cobra.Command{
@@ -25,8 +41,7 @@ func newExplain(s *Streams) *cobra.Command {
 				if len(args) == 0 {
 					fmt.Fprintf(s.Out, "%-26s %s\n", c.ID, c.Title)
 				} else if c.ID == args[0] {
-					_, err := fmt.Fprintf(s.Out, "%s: %s\n\n%s\n\nSource: %s\nSince:  %s\n", c.ID, c.Title, c.Doc, c.Citation, c.Since)
-					return err
+					return explain(s, c)
 				}
 			}
 			if len(args) > 0 {

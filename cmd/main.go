@@ -44,6 +44,15 @@ func Standard() *Streams {
 
 // Main runs the command line and returns the exit code.
 func Main(ctx context.Context, args []string, s *Streams) int {
+	root := Root(s)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	complain(s.Err, err)
+	return exitCode(err)
+}
+
+// Root returns the command with all of its subcommands.
+func Root(s *Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mtlsprobe",
 		Short: "Say which client certificates a server takes, which a client sends, and if not, why",
@@ -55,7 +64,6 @@ func Main(ctx context.Context, args []string, s *Streams) int {
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetArgs(args)
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
@@ -64,9 +72,7 @@ func Main(ctx context.Context, args []string, s *Streams) int {
 		newProbe(s, runProbe), newRequest(s, runRequest), newCheck(s, runCheck),
 		newInspect(s, runInspect), newFix(s, runFix), newMirror(s, runMirror), newRender(s, runRender), newCompare(s, runCompare), newExplain(s), newDemo(s),
 	)
-	err := root.ExecuteContext(ctx)
-	complain(s.Err, err)
-	return exitCode(err)
+	return root
 }
 
 func version() string {

@@ -9,6 +9,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"mtlsprobe/probe/match"
 )
 
 //go:embed page.html
@@ -39,6 +41,7 @@ type pageView struct {
 	Transcript               []TranscriptRow
 	Problems                 []string
 	Summary                  string
+	Checks                   []*match.Check // those that failed or warned somewhere
 }
 
 type pageRow struct {
@@ -90,6 +93,7 @@ func newPage(r *Report) *pageView {
 		v.migration(r.Migration)
 		return v
 	}
+	v.Checks = concerned(r)
 	columns := compatibility(r)
 	if n := len(columns); n > 1 && columns[n-1].header == "Verdict" { // seen first on a narrow screen
 		columns = slices.Insert(columns[:n-1:n-1], 1, columns[n-1])
@@ -134,6 +138,23 @@ func (v *pageView) migration(m *Migration) {
 			v.MigrationReasons = append(v.MigrationReasons, pageMigration{row.Label, row.BreaksIn, row.Remedy, failed, warned})
 		}
 	}
+}
+
+// concerned returns the checks that failed or warned for any identity.
+func concerned(r *Report) []*match.Check {
+	found := make(map[string]bool)
+	for n := range r.Identities {
+		for _, f := range r.Identities[n].Findings {
+			found[f.Check] = found[f.Check] || f.Result == "fail" || f.Result == "warn"
+		}
+	}
+	var checks []*match.Check
+	for _, c := range match.Checks() {
+		if found[c.ID] {
+			checks = append(checks, c)
+		}
+	}
+	return checks
 }
 
 func digest(s string) string {

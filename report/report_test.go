@@ -202,3 +202,50 @@ func TestWrap(t *testing.T) {
 		}
 	}
 }
+
+// Names that want to be markup stay text in every format.
+func TestHostileNames(t *testing.T) {
+	const name = `CN=<script>alert(1)</script>|*x* [y](javascript:z) "q" ` + "`c` \x1b[31m\u202egnp.exe"
+	until := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	r := &Report{
+		Schema: Schema, Target: &Target{Address: name, ServerName: name}, Server: &Server{Verified: "no", VerifyError: name},
+		Request:  &Request{Asked: "yes", Insistence: "required", Version: "TLS 1.3", NamedCAs: []Name{{DN: name}}},
+		Problems: []string{name},
+		Identities: []Identity{{Label: name, Source: name, Subject: name, Verdict: DoesNotFit, Findings: []Finding{{Check: "validity.expired", Title: "Expired", Result: "fail", Detail: name, Remedy: name}},
+			NamedCAs: []NamedCA{{DN: name, Result: "near-miss", Detail: name}}, Tree: &Branch{Subject: name, Breaks: []string{name}, Issuers: []*Branch{{Subject: name, Source: name, NotAfter: &until}}},
+			Predictions: []Prediction{{Name: "curl", Sends: "no", Reason: name, Remedy: name}}}},
+		Transcript: []TranscriptRow{{Direction: "server", Detail: name}},
+		Sightings:  []Sighting{{Remote: name, Action: "sent", Chain: []Certificate{{Subject: name, Issuer: name}}, Compared: []string{name}}},
+		Migration:  nil,
+	}
+	for _, migration := range []*Migration{nil, {Phases: []Phase{{Label: name, NamedCAs: []string{name}}}, Rows: []MigrationRow{{Label: name, BreaksIn: name, Remedy: name, Cells: []MigrationCell{{Phase: name, NamedCA: name, Reasons: []string{name}}}}}}} {
+		r.Migration = migration
+		for _, format := range Formats() {
+			var b bytes.Buffer
+			if err := Write(&b, Format{Name: format, Width: 100, Paths: true, Clients: true}, r); err != nil {
+				t.Fatalf("%s: %v", format, err)
+			}
+			text := b.String()
+			if strings.ContainsAny(text, "\x1b\u202e") && format != "json" {
+				t.Errorf("%s: control characters are left", format)
+			}
+			switch format {
+			case "html", "svg", "markdown", "junit":
+				if strings.Contains(text, "<script>alert") {
+					t.Errorf("%s: markup is left:\n%s", format, text)
+				}
+			case "mermaid":
+				if strings.Contains(text, `"q"`) || strings.Contains(text, "<script") {
+					t.Errorf("mermaid: quotes or markup are left:\n%s", text)
+				}
+			case "dot":
+				if strings.Contains(text, ` "q" `) {
+					t.Errorf("dot: quotes are left:\n%s", text)
+				}
+			}
+			if format == "markdown" && (strings.Contains(text, "](javascript") && !strings.Contains(text, `\](javascript`) || strings.Contains(text, "> |*x*")) {
+				t.Errorf("markdown: markup is left:\n%s", text)
+			}
+		}
+	}
+}

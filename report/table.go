@@ -140,6 +140,12 @@ func squeeze(columns []column, width int) []int {
 	return widths
 }
 
+// Wrap breaks text into lines of at most width cells, each with the indent.
+func Wrap(text string, width int, indent string) string {
+	lines := wrap(plain(text), max(20, width-displayWidth(indent)))
+	return indent + strings.Join(lines, "\n"+indent)
+}
+
 // wrap breaks text into lines of at most width cells: at spaces, else after an
 // underscore, comma, dash or slash, else anywhere.
 func wrap(text string, width int) []string {

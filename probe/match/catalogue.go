@@ -13,6 +13,10 @@ type Check struct {
 	judge func(*judgement) Finding
 }
 
+// HowTo returns what to type to mend what the check finds, tool by tool; nil
+// where none helps.
+func (c *Check) HowTo() []HowTo { return howTo(c.ID) }
+
 // Checks returns the catalogue in order of weight: what makes every other
 // question pointless comes first. The slice is the caller's.
 func Checks() []*Check {

@@ -398,6 +398,11 @@ func TestCatalogue(t *testing.T) {
 		if !found || theme == "" || name == "" || c.Title == "" || len(c.Doc) < 40 || c.Citation == "" || c.Since == "" || c.judge == nil {
 			t.Errorf("%s is incomplete", c.ID)
 		}
+		for _, h := range c.HowTo() {
+			if h.Tool == "" || h.Text == "" {
+				t.Errorf("%s: an empty way to mend it", c.ID)
+			}
+		}
 		if strings.HasSuffix(c.Title, ".") || !strings.HasSuffix(c.Doc, ".") {
 			t.Errorf("%s: a title has no period, a text has one", c.ID)
 		}

@@ -1,0 +1,48 @@
+// Command docs writes the manual pages and the shell completions of mtlsprobe into
+// a folder: "make docs".
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"mtlsprobe/cmd"
+
+	"github.com/spf13/cobra/doc"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "docs:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("usage: docs FOLDER")
+	}
+	manual, completion := filepath.Join(args[0], "man"), filepath.Join(args[0], "completion")
+	for _, dir := range []string{manual, completion} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	root := cmd.Root(cmd.Standard())
+	root.DisableAutoGenTag = true
+	if err := doc.GenManTree(root, &doc.GenManHeader{Title: "MTLSPROBE", Section: "1", Source: "mtlsprobe", Manual: "mtlsprobe"}, manual); err != nil {
+		return err
+	}
+	for name, write := range map[string]func(string) error{
+		"mtlsprobe.bash": func(path string) error { return root.GenBashCompletionFileV2(path, true) },
+		"_mtlsprobe":     root.GenZshCompletionFile,
+		"mtlsprobe.fish": func(path string) error { return root.GenFishCompletionFile(path, true) },
+		"mtlsprobe.ps1":  root.GenPowerShellCompletionFileWithDesc,
+	} {
+		if err := write(filepath.Join(completion, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
