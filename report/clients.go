@@ -117,8 +117,12 @@ func (t *text) clients(r *Report) error {
 				columns[k].cells = append(columns[k].cells, cell)
 			}
 		}
-		if _, err := t.render(columns); err != nil {
+		dropped, err := t.render(columns)
+		if err != nil {
 			return err
+		}
+		if len(dropped) > 0 {
+			t.labelled("", "Hidden to fit "+fmt.Sprint(t.width)+" columns: "+strings.Join(dropped, ", ")+". Use a wider terminal or -o html.")
 		}
 	}
 	return nil
