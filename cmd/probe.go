@@ -82,7 +82,11 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 			return err
 		}
 	}
-	return answer(s, &o.output, run)
+	err = answer(s, &o.output, run)
+	if ctx.Err() != nil { // what is known has been written, and it is not all
+		return ctx.Err()
+	}
+	return err
 }
 
 // try presents every identity on a connection of its own. Those without a chain
