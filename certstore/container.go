@@ -20,7 +20,9 @@ type contents struct {
 	friendly  map[string]string // names of certificates by their DER
 	keyName   string            // of the only key
 	container *Container
-	problems  []error // what is there and could not be used
+	seen      map[string]bool // of certs, by DER
+	work      int64           // iterations that its encrypted keys demand
+	problems  []error         // what is there and could not be used
 }
 
 func (c *contents) empty() bool {
@@ -33,12 +35,14 @@ func (c *contents) addCert(der []byte, place string) {
 		c.problem(place, fmt.Errorf("a certificate that this program cannot use: %w", err))
 		return
 	}
-	for _, have := range c.certs {
-		if have.Equal(cert) {
-			c.problem(place, errors.New("the same certificate once more"))
-			return
-		}
+	if c.seen[string(cert.Raw)] {
+		c.problem(place, errors.New("the same certificate once more"))
+		return
 	}
+	if c.seen == nil {
+		c.seen = make(map[string]bool)
+	}
+	c.seen[string(cert.Raw)] = true
 	c.certs = append(c.certs, cert)
 }
 

@@ -17,9 +17,12 @@ import (
 	"testing"
 
 	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/pbe"
 	"mtlsprobe/certstore/pfx"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 	"software.sslmate.com/src/go-pkcs12"
 )
 
@@ -421,4 +424,46 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("nothing found and no error: %v", c.problems)
 		}
 	})
+}
+
+// A file with thousands of certificates and no key is read in a moment, and each
+// candidate's chain is what is no candidate itself.
+func TestManyCertificates(t *testing.T) {
+	p := testPKI()
+	const count = 3000
+	var all bytes.Buffer
+	all.Write(p.CertPEM("Root"))
+	edges := []certtest.Edge{{Subject: "CA", Issuer: "CA"}}
+	for n := range count {
+		edges = append(edges, certtest.Edge{Subject: fmt.Sprintf("client %d", n), Issuer: "CA"})
+	}
+	many := certtest.New(edges...)
+	for n := range count {
+		all.Write(many.CertPEM(fmt.Sprintf("client %d", n)))
+	}
+	t.Chdir(writeFiles(t, map[string][]byte{"many.pem": all.Bytes()}))
+	h, err := Load(t.Context(), nil, Source{"many.pem", Candidate})
+	if err != nil || len(h.Identities) != count || len(h.Identities[0].Chain) != 1 {
+		t.Fatalf("%v, %d identities", err, len(h.Identities))
+	}
+}
+
+// The keys of one file share a budget of iterations.
+func TestKeyBudget(t *testing.T) {
+	p := testPKI()
+	algorithm, encrypted, err := pbe.EncryptAES256("x", 1, p.Cert("client").Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddBytes(algorithm)
+		b.AddASN1OctetString(encrypted)
+	})
+	data := pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: b.BytesOrPanic()})
+	c := &contents{file: &file{path: "keys.pem"}, work: pbe.MaxIterations}
+	o := &opener{options: Options{Passwords: []string{"x"}}}
+	if err := o.pem(t.Context(), c, data); err != nil || len(c.locked) != 1 || !strings.Contains(c.locked[0], "together demand more than") {
+		t.Errorf("%v, %q", err, c.locked)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,7 @@ type pairing struct {
 	contents   []*contents
 	unreadable []*file
 	keys       map[string]*heldKey // by public key
+	ids        map[*x509.Certificate]string
 }
 
 // A heldKey is a private key with the file it lies in.
@@ -24,7 +26,9 @@ type heldKey struct {
 	paired bool
 }
 
-func newPairing() *pairing { return &pairing{keys: make(map[string]*heldKey)} }
+func newPairing() *pairing {
+	return &pairing{keys: make(map[string]*heldKey), ids: make(map[*x509.Certificate]string)}
+}
 
 func (p *pairing) add(c *contents) {
 	p.contents = append(p.contents, c)
@@ -49,10 +53,15 @@ func keyID(public crypto.PublicKey) string {
 }
 
 func (p *pairing) key(cert *x509.Certificate) *heldKey {
-	if id := keyID(cert.PublicKey); id != "" {
-		return p.keys[id]
+	id, known := p.ids[cert]
+	if !known {
+		id = keyID(cert.PublicKey)
+		p.ids[cert] = id
 	}
-	return nil
+	if id == "" {
+		return nil
+	}
+	return p.keys[id]
 }
 
 // pair fills the holding with identities and authorities.
@@ -65,13 +74,10 @@ func (p *pairing) pair(h *Holding) {
 			p.withoutLeaf(h, c)
 			continue
 		}
+		rest := beside(c.certs, leaves)
 		for n, leaf := range leaves {
 			i := &Identity{Label: label(c.file.path, n, len(leaves)), Source: c.file.path, Leaf: leaf, Container: c.container, FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyName)}
-			for _, other := range c.certs {
-				if other != leaf && (p.key(other) == nil || other.IsCA) {
-					i.Chain = append(i.Chain, other)
-				}
-			}
+			i.Chain = without(rest, leaf)
 			if key := p.key(leaf); key != nil {
 				key.paired = true
 				i.Key = Key{State: Usable, Signer: key.signer, Detail: "in " + quote(key.file.path)}
@@ -87,6 +93,29 @@ func (p *pairing) pair(h *Holding) {
 	}
 	p.leftOver(h)
 	uniqueLabels(h.Identities)
+}
+
+// beside returns what is stored besides the leaves; a leaf that is a CA's stands
+// in the chains of the others. The leaves share the slice.
+func beside(certs, leaves []*x509.Certificate) []*x509.Certificate {
+	leaf := make(map[*x509.Certificate]bool)
+	for _, c := range leaves {
+		leaf[c] = true
+	}
+	var rest []*x509.Certificate
+	for _, c := range certs {
+		if !leaf[c] || c.IsCA {
+			rest = append(rest, c)
+		}
+	}
+	return rest[:len(rest):len(rest)]
+}
+
+func without(certs []*x509.Certificate, c *x509.Certificate) []*x509.Certificate {
+	if !c.IsCA {
+		return certs
+	}
+	return slices.DeleteFunc(slices.Clone(certs), func(other *x509.Certificate) bool { return other == c })
 }
 
 // leaves returns the end-entity certificates of a container: those that have a

@@ -27,6 +27,11 @@ func (o *opener) encryptedPKCS8(ctx context.Context, c *contents, der []byte) er
 		c.locked = append(c.locked, fmt.Sprintf("%s in %s: %v: write it again with openssl pkcs8 -topk8 -v2 aes256", what, quote(c.file.path), err))
 		return nil
 	}
+	// Every password that is tried costs as much: one budget for the file.
+	if c.work += scheme.Work(); c.work > pbe.MaxIterations {
+		c.locked = append(c.locked, fmt.Sprintf("%s in %s: the file's keys together demand more than %d iterations", what, quote(c.file.path), pbe.MaxIterations))
+		return nil
+	}
 	return o.lockedKey(ctx, c, what, func(password string) ([]byte, error) { return scheme.Decrypt(password, encrypted) })
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"mtlsprobe/report"
 
@@ -76,7 +75,7 @@ func (f *outputFlags) hold(s *Streams, r *report.Report) error {
 	if f.expect == "" {
 		return nil
 	}
-	data, err := os.ReadFile(f.expect)
+	data, err := readBounded(f.expect)
 	if err != nil {
 		return fmt.Errorf("--expect: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -243,33 +242,4 @@ func bundleText(i *certstore.Identity) string {
 
 func describeIssued(c *x509.Certificate) string {
 	return fmt.Sprintf("%s (signed by %s)", certstore.NameString(c.RawSubject), certstore.NameString(c.RawIssuer))
-}
-
-// writeNew writes a file that only its owner may read: first beside its place,
-// then moved there, so that nobody ever sees half of it. Without force an
-// existing file stays as it is.
-func writeNew(path string, data []byte, force bool) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".mtlsprobe-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary.Name())
-	_, err = temporary.Write(data)
-	if err == nil {
-		err = temporary.Sync()
-	}
-	if closeErr := temporary.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
-	if !force {
-		// A link fails if the name is taken; not every file system has links.
-		err := os.Link(temporary.Name(), path)
-		if err == nil || errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	return os.Rename(temporary.Name(), path)
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/x509"
 	"encoding/json"
@@ -238,7 +239,7 @@ func (f *outputFlags) write(s *Streams, r *report.Report) error {
 		if f.redactMap != "" {
 			data, err := json.MarshalIndent(names, "", "  ")
 			if err == nil {
-				err = writeNew(f.redactMap, append(data, '\n'), true)
+				err = replace(f.redactMap, append(data, '\n'))
 			}
 			if err != nil {
 				return fmt.Errorf("--redact-map: %w", err)
@@ -248,13 +249,12 @@ func (f *outputFlags) write(s *Streams, r *report.Report) error {
 	if f.file == "" {
 		return report.Write(s.Out, format, r)
 	}
-	out, err := os.OpenFile(f.file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+	var b bytes.Buffer
+	if err := report.Write(&b, format, r); err != nil {
+		return err
+	}
+	if err := replace(f.file, b.Bytes()); err != nil {
 		return fmt.Errorf("--output-file: %w", err)
 	}
-	err = report.Write(out, format, r)
-	if closeErr := out.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return nil
 }

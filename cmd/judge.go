@@ -231,7 +231,7 @@ func statuses(ctx context.Context, s *Streams, f *chainFlags, q *match.Question)
 				return statements
 			}
 			for _, issuer := range q.Graph.Named(c.RawIssuer) {
-				if c.CheckSignatureFrom(issuer.Certificate) != nil || ctx.Err() != nil {
+				if chain.TooLarge(issuer.Certificate) || c.CheckSignatureFrom(issuer.Certificate) != nil || ctx.Err() != nil {
 					continue
 				}
 				if said := fetcher.Status(ctx, c, issuer.Certificate); said != nil {

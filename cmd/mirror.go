@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"math/big"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -151,7 +150,7 @@ func (o *mirrorOptions) ask(request *wire.CertificateRequest, now time.Time) (*m
 	}
 	options.Certificate = own
 	if o.saveCA != "" {
-		if err := os.WriteFile(o.saveCA, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca}), 0o600); err != nil {
+		if err := replace(o.saveCA, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca})); err != nil {
 			return nil, fmt.Errorf("--save-ca: %w", err)
 		}
 	}
@@ -195,6 +194,12 @@ func makeServer(now time.Time) (own tls.Certificate, ca []byte, err error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: keys[1]}, ca, err
 }
 
+// Bounds on what clients can make the mirror hold.
+const (
+	maxClients   = 64 // at once
+	maxSightings = 10_000
+)
+
 // A mirroring is the work of one run.
 type mirroring struct {
 	streams *Streams
@@ -205,6 +210,7 @@ type mirroring struct {
 
 	mu        sync.Mutex
 	sightings []report.Sighting
+	seen      int
 	answers   int // sightings that settle something
 	err       error
 }
@@ -216,12 +222,22 @@ func (m *mirroring) serve(ctx context.Context, listener net.Listener) ([]report.
 	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
 	var wait sync.WaitGroup
-	for {
+	slots := make(chan struct{}, maxClients)
+	for ctx.Err() == nil {
 		conn, err := listener.Accept()
-		if err != nil {
-			break // closed by the context
+		if errors.Is(err, net.ErrClosed) {
+			break // by the context
 		}
+		if err != nil { // too many open files, for one: it passes
+			select {
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		slots <- struct{}{}
 		wait.Go(func() {
+			defer func() { <-slots }()
 			seen := mirror.Serve(ctx, conn, m.mirror, func(s *mirror.Sighting) string { return string(s.Action) + "\n" })
 			m.note(seen, cancel)
 		})
@@ -239,7 +255,9 @@ func (m *mirroring) note(seen *mirror.Sighting, cancel func()) {
 		s.Compare(i)
 	}
 	s.Compared = append(s.Compared, m.predicted(seen)...)
-	m.sightings = append(m.sightings, s)
+	if m.seen++; len(m.sightings) < maxSightings {
+		m.sightings = append(m.sightings, s)
+	}
 	// Browsers close the connection on which they are asked, let the user choose,
 	// and come again: that is no answer yet.
 	if seen.Action != mirror.Closed && seen.Action != mirror.Distrusted && seen.Action != mirror.Cut {
@@ -252,7 +270,7 @@ func (m *mirroring) note(seen *mirror.Sighting, cancel func()) {
 		return
 	}
 	format := m.options.output.forText(m.streams)
-	if err := report.WriteSighting(m.streams.Out, format, len(m.sightings), &s); err != nil && m.err == nil {
+	if err := report.WriteSighting(m.streams.Out, format, m.seen, &s); err != nil && m.err == nil {
 		m.err = err
 		cancel()
 	}

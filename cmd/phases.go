@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -103,7 +102,7 @@ func requestOf(ctx context.Context, path string) (*wire.CertificateRequest, erro
 
 // readRequest reads the request from a saved report.
 func readRequest(path string) (*wire.CertificateRequest, error) {
-	data, err := os.ReadFile(path)
+	data, err := readBounded(path)
 	if err != nil {
 		return nil, fmt.Errorf("--request: %w", err)
 	}

@@ -62,7 +62,7 @@ func runRender(_ context.Context, s *Streams, o *renderOptions) error {
 			return fmt.Errorf("%q: %w", o.path, err)
 		}
 		b.WriteByte('\n')
-		_, err := s.Out.Write(b.Bytes())
+		_, err := s.Out.Write(report.EscapeJSON(b.Bytes()))
 		return err
 	}
 	return o.output.write(s, r)
@@ -72,18 +72,33 @@ func runRender(_ context.Context, s *Streams, o *renderOptions) error {
 // tens of MiB.
 const maxReport = 256 << 20
 
+// readBounded reads a file of at most maxReport.
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readAll(f)
+}
+
+func readAll(r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxReport+1))
+	if err == nil && len(data) > maxReport {
+		err = fmt.Errorf("more than %d MiB, which no report has", maxReport>>20)
+	}
+	return data, err
+}
+
 // readReport reads a saved report; "-" is standard input.
 func readReport(s *Streams, path string) ([]byte, *report.Report, error) {
-	in := s.In
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, nil, fmt.Errorf("reading a report: %w", err)
-		}
-		defer f.Close()
-		in = f
+	var data []byte
+	var err error
+	if path == "-" {
+		data, err = readAll(s.In)
+	} else {
+		data, err = readBounded(path)
 	}
-	data, err := io.ReadAll(io.LimitReader(in, maxReport))
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading a report: %w", err)
 	}

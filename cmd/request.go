@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"mtlsprobe/probe"
 	"mtlsprobe/report"
@@ -58,7 +57,7 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) error {
 		if err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}
-		if err := os.WriteFile(o.save, append(data, '\n'), 0o600); err != nil {
+		if err := replace(o.save, append(data, '\n')); err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}
 	}

@@ -249,3 +249,15 @@ func TestHostileNames(t *testing.T) {
 		}
 	}
 }
+
+func TestEscapeJSON(t *testing.T) {
+	in := "{\"a\": \"\u009b \u007f \u202e é 日\", \"b\": \"\U000e0001\"}\n"
+	got := string(EscapeJSON([]byte(in)))
+	if want := "{\"a\": \"\\u009b \\u007f \\u202e é 日\", \"b\": \"\\udb40\\udc01\"}\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	var before, after any
+	if json.Unmarshal([]byte(in), &before) != nil || json.Unmarshal([]byte(got), &after) != nil || !cmp.Equal(before, after) {
+		t.Errorf("%v became %v", before, after)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"mtlsprobe/certstore"
@@ -48,9 +49,9 @@ func NewSighting(s *mirror.Sighting, at time.Time) Sighting {
 	}
 	if s.Scheme != 0 {
 		out.Scheme, out.Signature = wire.SchemeName(s.Scheme), "verified"
-		if s.SignatureErr != nil {
-			out.Signature = s.SignatureErr.Error()
-		}
+	}
+	if s.SignatureErr != nil {
+		out.Signature = s.SignatureErr.Error()
 	}
 	if s.Alert != nil {
 		out.Alert = &Alert{Number: s.Alert.Description, Name: s.Alert.Name(), From: "client", When: "handshake"}
@@ -110,8 +111,8 @@ func (t *text) sighting(n int, s *Sighting) {
 		}
 		t.item(map[bool]string{true: "leaf", false: "chain"}[k == 0], text)
 	}
-	if s.Scheme != "" {
-		t.item("signed", s.Scheme+", "+s.Signature)
+	if s.Signature != "" {
+		t.item("signed", strings.TrimPrefix(s.Scheme+", "+s.Signature, ", "))
 	}
 	if s.Alert != nil {
 		t.item("alert", fmt.Sprintf("%d %s, from the client (%s)", s.Alert.Number, s.Alert.Name, map[string]string{"handshake": "in the handshake", "after-handshake": "after the handshake"}[s.Alert.When]))

@@ -1,10 +1,14 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // A Format is a way to write a report.
@@ -27,15 +31,42 @@ func Formats() []string {
 	return []string{"table", "json", "markdown", "html", "junit", "brief", "dot", "mermaid", "svg"}
 }
 
+// EscapeJSON escapes in JSON text what a terminal might act upon and JSON allows
+// as it is: DEL, C1 control codes, direction marks. They stand in strings only.
+func EscapeJSON(text []byte) []byte {
+	special := func(r rune) bool { return r >= 0x7f && !unicode.IsGraphic(r) }
+	if bytes.IndexFunc(text, special) < 0 {
+		return text
+	}
+	out := make([]byte, 0, len(text)+64)
+	for _, r := range string(text) {
+		switch {
+		case !special(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
+}
+
 // Write writes the report in the format. The error is the writer's, or about an
 // unknown format.
 func Write(w io.Writer, f Format, r *Report) error {
 	switch f.Name {
 	case "json":
-		encoder := json.NewEncoder(w)
+		var b bytes.Buffer
+		encoder := json.NewEncoder(&b)
 		encoder.SetEscapeHTML(false)
 		encoder.SetIndent("", "  ")
-		return encoder.Encode(r)
+		if err := encoder.Encode(r); err != nil {
+			return err
+		}
+		_, err := w.Write(EscapeJSON(b.Bytes()))
+		return err
 	case "table":
 		return writeText(w, f, r)
 	case "markdown":

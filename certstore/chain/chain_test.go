@@ -1,10 +1,13 @@
 package chain
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -182,5 +185,46 @@ func TestJoinKeyIdentifier(t *testing.T) {
 	ok, out := opensslVerify(t, p.Cert("leaf"), nil, p.Certs("Root"))
 	if ok || !strings.Contains(out, "unable to get local issuer certificate") {
 		t.Errorf("openssl verify: %t, %s", ok, out)
+	}
+}
+
+// A key that takes minutes to verify with is not tried, and not called wrong.
+func TestGiantKey(t *testing.T) {
+	p := certtest.New(certtest.Edge{Subject: "Root", Issuer: "Root"}, certtest.Edge{Subject: "leaf", Issuer: "Root"})
+	giant := *p.Cert("Root")
+	giant.PublicKey, giant.PublicKeyAlgorithm = &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 1_000_000), E: 65537}, x509.RSA
+	if err := verifySignature(p.Cert("leaf"), &giant); !errors.Is(err, errUnsupported) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Many names under many constraints in a mesh: each pair is judged once, and all
+// together within a bound.
+func TestConstraintsInMesh(t *testing.T) {
+	const size, names = 8, 300
+	var edges []certtest.Edge
+	var have []string
+	for i := range size {
+		for j := range size {
+			name := fmt.Sprintf("%d-%d", i, j)
+			have = append(have, name)
+			edges = append(edges, certtest.Edge{Subject: fmt.Sprintf("CA%d", i), Issuer: fmt.Sprintf("CA%d", j), Name: name, Mutate: func(c *x509.Certificate) {
+				for n := range names {
+					c.ExcludedDNSDomains = append(c.ExcludedDNSDomains, fmt.Sprintf("x%d.example", n))
+				}
+			}})
+		}
+	}
+	slices.SortStableFunc(edges, func(a, b certtest.Edge) int { // the self-signed ones first
+		return map[bool]int{true: 0, false: 1}[a.Subject == a.Issuer] - map[bool]int{true: 0, false: 1}[b.Subject == b.Issuer]
+	})
+	p := certtest.New(append(edges, certtest.Edge{Subject: "leaf", Issuer: "CA0", Mutate: func(c *x509.Certificate) {
+		for n := range names {
+			c.DNSNames = append(c.DNSNames, fmt.Sprintf("a%d.example", n))
+		}
+	}})...)
+	w := graphOf(p, have...).Paths(p.Cert("leaf"), certtest.Now)
+	if !w.Cut || len(w.Paths) == 0 {
+		t.Errorf("cut %t, %d paths", w.Cut, len(w.Paths))
 	}
 }

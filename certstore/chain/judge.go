@@ -39,7 +39,7 @@ func (w *walk) judge(s *step) {
 	if !ForClientAuth(c.Certificate) {
 		add(ClientAuth, "extKeyUsage lacks clientAuth")
 	}
-	for _, detail := range c.nameLimits().excludes(s.below) {
+	for _, detail := range w.excluded(c, s.below) {
 		add(Names, detail)
 	}
 	s.breaks = critical(c, s.index, s.breaks)

@@ -139,9 +139,11 @@ func readGeneralName(s *cryptobyte.String) (generalName, bool) {
 	return n, true
 }
 
-// excludes returns a sentence for each certificate from the step down to the
-// leaf that has a name outside the limits.
-func (l *limits) excludes(s *step) []string {
+// excluded returns a sentence for each certificate from the step down to the
+// leaf that has a name outside the CA's limits. Each pair is judged once in a
+// search, and there is a bound on all of them together.
+func (w *walk) excluded(ca *Certificate, s *step) []string {
+	l := ca.nameLimits()
 	if l.err != nil {
 		return []string{l.err.Error()}
 	}
@@ -153,7 +155,13 @@ func (l *limits) excludes(s *step) []string {
 		if s.below != nil && s.cert.node != nil && s.cert.issuer == s.cert.node.subject {
 			continue // a self-issued CA certificate is exempt
 		}
-		if detail := l.violation(s.cert); detail != "" {
+		pair := [2]*Certificate{ca, s.cert}
+		detail, known := w.violations[pair]
+		if !known {
+			detail = w.violation(l, s.cert)
+			w.violations[pair] = detail
+		}
+		if detail != "" {
 			details = append(details, detail)
 		}
 	}
@@ -161,14 +169,31 @@ func (l *limits) excludes(s *step) []string {
 }
 
 // violation says which name of the certificate the limits do not allow.
-func (l *limits) violation(c *Certificate) string {
+func (w *walk) violation(l *limits, c *Certificate) string {
 	names, err := namesOf(c)
 	if err != nil {
-		return fmt.Sprintf("%s: %v", certstore.NameString(c.RawSubject), err)
+		return fmt.Sprintf("%s: %v", shortName(c), err)
 	}
-	if l.comparisons(names) > maxComparisons {
-		return fmt.Sprintf("%s: %d names under %d constraints are too many to compare", certstore.NameString(c.RawSubject), len(names), len(l.permitted)+len(l.excluded))
+	work := l.comparisons(names)
+	if w.comparisons += work; work > maxComparisons || w.comparisons > 2*maxComparisons {
+		w.found.Cut = w.found.Cut || work <= maxComparisons
+		return fmt.Sprintf("%s: %d names under %d constraints are too many to compare", shortName(c), len(names), len(l.permitted)+len(l.excluded))
 	}
+	return l.violation(names)
+}
+
+// shortName is the subject, cut: some have thousands of attributes.
+func shortName(c *Certificate) string {
+	const most = 120
+	name := []rune(certstore.NameString(c.RawSubject))
+	if len(name) > most {
+		return string(name[:most]) + "…"
+	}
+	return string(name)
+}
+
+// violation says which of the names the limits do not allow.
+func (l *limits) violation(names []generalName) string {
 	for _, name := range names {
 		if name.malformed() && l.concerns(name.kind) {
 			return fmt.Sprintf("%v is malformed, so that no constraint can be judged", name)

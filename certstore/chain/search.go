@@ -35,7 +35,7 @@ func (g *Graph) Paths(leaf *x509.Certificate, now time.Time) Search {
 	if start == nil {
 		start = &Certificate{Certificate: leaf, issuer: g.Key(leaf.RawIssuer)}
 	}
-	w := walk{graph: g, now: now}
+	w := walk{graph: g, now: now, violations: make(map[[2]*Certificate]string)}
 	w.push(&step{cert: start, breaks: critical(start, 0, nil)})
 	for {
 		s := w.pop()
@@ -85,6 +85,8 @@ type walk struct {
 	now               time.Time
 	open              [][]*step // by number of breaks, each first in, first out
 	steps, signatures int
+	comparisons       int // of names with constraints
+	violations        map[[2]*Certificate]string
 	found             Search
 }
 

@@ -10,7 +10,8 @@ import (
 // returns the input as it is when there is nothing to do. What follows the first
 // element is dropped.
 func toDER(data []byte) (der []byte, converted bool, err error) {
-	element, _, err := readBER(data, 0)
+	left := maxBERElements
+	element, _, err := readBER(data, 0, &left)
 	if err != nil {
 		return nil, false, err
 	}
@@ -20,7 +21,10 @@ func toDER(data []byte) (der []byte, converted bool, err error) {
 	return element.append(nil), true, nil
 }
 
-const maxBERDepth = 64
+const (
+	maxBERDepth    = 64
+	maxBERElements = 200_000 // a bundle of a thousand certificates has some ten thousand
+)
 
 // A berElement is one element with its parts.
 type berElement struct {
@@ -33,7 +37,10 @@ type berElement struct {
 
 func (e *berElement) constructed() bool { return e.tag[0]&0x20 != 0 }
 
-func readBER(data []byte, depth int) (e berElement, rest []byte, err error) {
+func readBER(data []byte, depth int, left *int) (e berElement, rest []byte, err error) {
+	if *left--; *left < 0 {
+		return e, nil, fmt.Errorf("more than %d elements", maxBERElements)
+	}
 	if depth > maxBERDepth {
 		return e, nil, fmt.Errorf("nested more than %d deep", maxBERDepth)
 	}
@@ -78,7 +85,7 @@ func readBER(data []byte, depth int) (e berElement, rest []byte, err error) {
 				return e, body, nil
 			}
 			var part berElement
-			if part, body, err = readBER(body, depth+1); err != nil {
+			if part, body, err = readBER(body, depth+1, left); err != nil {
 				return e, nil, err
 			}
 			e.parts = append(e.parts, part)
@@ -97,7 +104,7 @@ func readBER(data []byte, depth int) (e berElement, rest []byte, err error) {
 	}
 	for inner := e.content; len(inner) > 0; {
 		var part berElement
-		if part, inner, err = readBER(inner, depth+1); err != nil {
+		if part, inner, err = readBER(inner, depth+1, left); err != nil {
 			return e, nil, err
 		}
 		e.ber = e.ber || part.ber

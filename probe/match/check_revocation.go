@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/chain"
 )
 
 // revocation joins what lists and responders say of every certificate that the
@@ -73,7 +74,7 @@ func (j *judgement) lists(c *certificate) []statement {
 		}
 		signed := false
 		for _, issuer := range j.Graph.Named(c.RawIssuer) {
-			signed = signed || list.CheckSignatureFrom(issuer.Certificate) == nil
+			signed = signed || !chain.TooLarge(issuer.Certificate) && list.CheckSignatureFrom(issuer.Certificate) == nil
 		}
 		const removeFromCRL = 8
 		entry, on := list.Revoked[string(c.SerialNumber.Bytes())]
@@ -83,7 +84,7 @@ func (j *judgement) lists(c *certificate) []statement {
 		case !signed:
 			said = append(said, statement{certstore.StatusUnknown, fmt.Sprintf("%s: no key at hand made the signature on the list in %q", name, list.Source)})
 		case partial: // issuingDistributionPoint, deltaCRLIndicator, or one that is not known
-			said = append(said, statement{certstore.StatusUnknown, fmt.Sprintf("%s: the list in %q is for a part of the certificates only", name, list.Source)})
+			said = append(said, statement{certstore.StatusUnknown, fmt.Sprintf("%s: the list in %q is for a part of the certificates only, or in a form that this program does not know", name, list.Source)})
 		case on:
 			said = append(said, statement{certstore.Revoked, fmt.Sprintf("%s was revoked %s (%s), says %q", name, stamp(entry.RevocationTime), certstore.RevocationReason(entry.ReasonCode), list.Source)})
 		case !list.NextUpdate.IsZero() && j.Now.After(list.NextUpdate):

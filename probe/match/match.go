@@ -77,18 +77,22 @@ type Verdict struct {
 	Rest Reach
 }
 
-// Fits sums the findings up: Fail if any failed, Unknown without a certificate,
-// and else Pass.
+// Fits sums the findings up: Fail if any failed; Unknown without a certificate,
+// or where it is not known whether a named CA is reached; and else Pass.
 func (v *Verdict) Fits() Result {
+	result := Pass
+	if v.Identity.Leaf == nil {
+		result = Unknown
+	}
 	for _, f := range v.Findings {
-		if f.Result == Fail {
+		switch {
+		case f.Result == Fail:
 			return Fail
+		case f.Result == Unknown && f.Check.ID == "path.not-reached":
+			result = Unknown
 		}
 	}
-	if v.Identity.Leaf == nil {
-		return Unknown
-	}
-	return Pass
+	return result
 }
 
 // Evaluate judges every identity. The verdicts have the order of the identities.

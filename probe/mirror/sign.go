@@ -70,6 +70,11 @@ func (s *server) verify(body, covered []byte) {
 		s.seen.SignatureErr = errors.New("the certificate's key is of a kind that this program cannot use")
 		return
 	}
+	const maxRSA = 16384 // a larger key takes minutes
+	if key, ok := leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > maxRSA {
+		s.seen.SignatureErr = fmt.Errorf("the client's RSA key has %d bits, which is too many to verify with", key.N.BitLen())
+		return
+	}
 	s.seen.SignatureErr = verifySignature(leaf, s.seen.Scheme, covered, signature)
 }
 

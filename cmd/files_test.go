@@ -1,0 +1,51 @@
+package cmd
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// A report never goes over a key, through a link, or half.
+func TestReplace(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write := func(name, text string) {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(name string) string {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	write("old.json", "old")
+	write("key.pem", "-----BEGIN PRIVATE KEY-----\n")
+	write("bundle.p12", "\x30\x82\x01")
+	write("victim", "mine")
+	if err := os.Symlink("victim", "link"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"key.pem", "bundle.p12"} {
+		before := read(name)
+		if err := replace(name, []byte("new")); err == nil || !strings.Contains(err.Error(), "is not overwritten") || read(name) != before {
+			t.Errorf("%s: %v, holds %q", name, err, read(name))
+		}
+	}
+	for _, name := range []string{"old.json", "link", "fresh"} {
+		if err := replace(name, []byte("new")); err != nil || read(name) != "new" {
+			t.Errorf("%s: %v, holds %q", name, err, read(name))
+		}
+	}
+	if read("victim") != "mine" {
+		t.Error("a link was followed")
+	}
+	if err := replace(os.DevNull, []byte("new")); err != nil {
+		t.Errorf("the null device: %v", err)
+	}
+	if err := replace("no/folder", []byte("new")); err == nil {
+		t.Error("a folder that is not there")
+	}
+}
