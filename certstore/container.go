@@ -71,6 +71,10 @@ func (o *opener) open(ctx context.Context, f *file) (*contents, error) {
 		return c, o.pem(ctx, c, data)
 	case isPKCS12(data):
 		return c, o.pkcs12(ctx, c, data)
+	case isJKS(data):
+		return c, o.jks(ctx, c, data)
+	case isPKCS7(data):
+		return c, c.pkcs7(data)
 	default:
 		return c, o.der(ctx, c, data)
 	}

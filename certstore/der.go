@@ -71,10 +71,6 @@ func parseKey(der []byte) (crypto.Signer, error) {
 func unknownFormat(data []byte) error {
 	starts := func(magic string) bool { return bytes.HasPrefix(data, []byte(magic)) }
 	switch {
-	case starts("\xfe\xed\xfe\xed"):
-		return errors.New("is a Java key store (JKS): convert it with keytool -importkeystore -deststoretype pkcs12")
-	case starts("\xce\xce\xce\xce"):
-		return errors.New("is a Java key store (JCEKS): convert it with keytool -importkeystore -deststoretype pkcs12")
 	case starts("PuTTY-User-Key-File"):
 		return errors.New("is a PuTTY key, which TLS clients do not read")
 	case starts("ssh-"), starts("ecdsa-sha2-"):

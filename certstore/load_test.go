@@ -173,7 +173,7 @@ func TestLoadErrors(t *testing.T) {
 		{"cut PKCS#12", p12[:len(p12)/2], NotUnderstood, "cut off"},
 		{"garbage", []byte("\x00\x01garbage"), NotUnderstood, "in no format that is known here (it starts with 0001676172626167)"},
 		{"cut PEM", p.CertPEM("client")[:200], NotUnderstood, "holds nothing usable: line 1: a PEM block that is damaged or has no end"},
-		{"JKS", []byte("\xfe\xed\xfe\xed\x00\x00"), NotUnderstood, "keytool -importkeystore"},
+		{"JKS", []byte("\xfe\xed\xfe\xed\x00\x00\x00\x07\x00\x00\x00\x01"), NotUnderstood, "Java key store of an unknown version"},
 		{"a request", []byte("-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n"), NotUnderstood, "neither certificate nor key, but: certificate request"},
 		{"too large", make([]byte, maxFileSize+1), NotUnderstood, "larger than 16 MiB"},
 	}
@@ -407,7 +407,7 @@ func FuzzOpen(f *testing.F) {
 	p := testPKI()
 	seeds := [][]byte{
 		p.CertPEM("client"), p.KeyPEM("client"), p.Cert("client").Raw,
-		encodeP12(f, p, "", "client"), encryptedKey(f, p, "client", "x"),
+		encodeP12(f, p, "", "client"), encryptedKey(f, p, "client", "x"), []byte("\xfe\xed\xfe\xed\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x02\x00\x01a12345678\x00\x05X.509\x00\x00\x00\x02\x30\x00"),
 	}
 	for _, s := range seeds {
 		if len(s) == 0 {
@@ -465,5 +465,40 @@ func TestKeyBudget(t *testing.T) {
 	o := &opener{options: Options{Passwords: []string{"x"}}}
 	if err := o.pem(t.Context(), c, data); err != nil || len(c.locked) != 1 || !strings.Contains(c.locked[0], "together demand more than") {
 		t.Errorf("%v, %q", err, c.locked)
+	}
+}
+
+// Key stores that the real keytool makes: two entries, each with its own key.
+func TestKeytool(t *testing.T) {
+	keytool, err := exec.LookPath("keytool")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("the Debian package openjdk-17-jdk-headless is missing")
+		}
+		t.Skip("skipped: the Debian package openjdk-17-jdk-headless is missing")
+	}
+	for _, kind := range []string{"JKS", "JCEKS", "PKCS12"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			for alias, algorithm := range map[string][]string{"first": {"-keyalg", "RSA", "-keysize", "2048"}, "second": {"-keyalg", "EC", "-groupname", "secp256r1"}} {
+				args := append([]string{"-genkeypair", "-keystore", "store", "-storetype", kind, "-storepass", "secret", "-keypass", "secret", "-alias", alias, "-dname", "CN=" + alias, "-ext", "EKU=clientAuth"}, algorithm...)
+				if out, err := exec.Command(keytool, args...).CombinedOutput(); err != nil {
+					t.Fatalf("keytool: %v\n%s", err, out)
+				}
+			}
+			h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{"store", Candidate})
+			if err != nil || len(h.Identities) != 2 {
+				t.Fatalf("%v, %+v", err, h)
+			}
+			for _, i := range h.Identities {
+				if i.Key.State != Usable || i.Leaf.Subject.CommonName != i.FriendlyName || len(i.Chain) != 0 {
+					t.Errorf("%s: key %s, %q, named %q, chain of %d", i.Label, i.Key.State, i.Key.Detail, i.FriendlyName, len(i.Chain))
+				}
+			}
+			h, err = Load(t.Context(), &Options{Passwords: []string{"wrong"}}, Source{"store", Candidate})
+			if err != nil || h.Identities[0].Key.State != Locked {
+				t.Errorf("with a wrong password: %v, %+v", err, h.Identities[0].Key)
+			}
+		})
 	}
 }

@@ -83,7 +83,9 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 	case "OPENSSH PRIVATE KEY":
 		c.problem(place, errors.New("an OpenSSH key, which TLS clients do not read: convert a copy with ssh-keygen -p -m PEM"))
 	case "PKCS7", "CMS":
-		c.problem(place, errors.New("a PKCS#7 bundle: convert it with openssl pkcs7 -print_certs"))
+		if err := c.pkcs7(block.Bytes); err != nil {
+			c.problem(place, err)
+		}
 	default:
 		return errOtherBlock
 	}

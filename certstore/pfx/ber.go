@@ -5,6 +5,10 @@ import (
 	"fmt"
 )
 
+// DER returns the first element of the data as DER; converted says that it was
+// BER. Other formats than PKCS #12 come in BER, too.
+func DER(data []byte) (der []byte, converted bool, err error) { return toDER(data) }
+
 // toDER turns BER into DER as far as the structures here need it: lengths become
 // definite and minimal, and OCTET STRINGs that are made of parts become one. It
 // returns the input as it is when there is nothing to do. What follows the first

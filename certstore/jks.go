@@ -1,0 +1,245 @@
+package certstore
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/des"  //nolint:gosec // what JCEKS keys are protected with
+	"crypto/md5"  //nolint:gosec // likewise
+	"crypto/sha1" //nolint:gosec // what JKS keys are protected with
+	"encoding/asn1"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"unicode/utf16"
+
+	"mtlsprobe/certstore/pbe"
+
+	"golang.org/x/crypto/cryptobyte"
+	casn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// The magic numbers of Java's own key stores.
+const (
+	magicJKS   = 0xfeedfeed
+	magicJCEKS = 0xcececece
+)
+
+func isJKS(data []byte) bool {
+	if len(data) < 12 {
+		return false
+	}
+	magic := binary.BigEndian.Uint32(data)
+	return magic == magicJKS || magic == magicJCEKS
+}
+
+// jks reads a Java key store, JKS or JCEKS. Its certificates need no password:
+// only its keys are protected, each by itself.
+func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
+	s := cryptobyte.String(data)
+	var magic, version, count uint32
+	if !s.ReadUint32(&magic) || !s.ReadUint32(&version) || !s.ReadUint32(&count) || version < 1 || version > 2 {
+		return errors.New("is a Java key store of an unknown version, or cut off")
+	}
+	c.container = &Container{Format: "JKS", Integrity: "SHA-1 with the password", Readers: []string{"Java reads it; nearly nothing else does: convert it with keytool -importkeystore -deststoretype pkcs12"}}
+	if magic == magicJCEKS {
+		c.container.Format = "JCEKS"
+	}
+	r := &jksReader{s: s, version: version}
+	for n := uint32(1); n <= count; n++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		entry, err := r.entry()
+		if err != nil {
+			// What came before is of use all the same.
+			c.problem(fmt.Sprintf("entry %d of %d", n, count), err)
+			break
+		}
+		c.container.Parts = append(c.container.Parts, entry.describe())
+		if err := o.jksEntry(ctx, c, entry); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !c.empty():
+		return nil
+	case len(c.problems) > 0:
+		return fmt.Errorf("is a Java key store that holds nothing usable: %w", errors.Unwrap(c.problems[0]))
+	}
+	return errors.New("is a Java key store without an entry")
+}
+
+func (o *opener) jksEntry(ctx context.Context, c *contents, e *jksEntry) error {
+	for _, der := range e.certs {
+		c.addCert(der, "alias "+quote(e.alias))
+	}
+	if e.key == nil {
+		return nil
+	}
+	if len(e.certs) > 0 {
+		if c.friendly == nil {
+			c.friendly = make(map[string]string)
+		}
+		c.friendly[string(e.certs[0])] = e.alias
+	}
+	return o.lockedKey(ctx, c, "the key "+quote(e.alias), func(password string) ([]byte, error) { return decryptJKS(e.key, password) })
+}
+
+// A jksEntry is a key with its chain, or a trusted certificate.
+type jksEntry struct {
+	alias string
+	key   []byte // EncryptedPrivateKeyInfo; nil for a trusted certificate
+	certs [][]byte
+}
+
+func (e *jksEntry) describe() string {
+	if e.key == nil {
+		return fmt.Sprintf("trusted certificate %q, not encrypted", e.alias)
+	}
+	return fmt.Sprintf("private key %q with %d certificates, encrypted", e.alias, len(e.certs))
+}
+
+type jksReader struct {
+	s       cryptobyte.String
+	version uint32
+}
+
+// maxChain bounds the certificates of one entry.
+const maxChain = 1000
+
+func (r *jksReader) entry() (*jksEntry, error) {
+	var tag uint32
+	var alias cryptobyte.String
+	var date []byte
+	if !r.s.ReadUint32(&tag) || !r.s.ReadUint16LengthPrefixed(&alias) || !r.s.ReadBytes(&date, 8) {
+		return nil, errors.New("it is cut off")
+	}
+	e := &jksEntry{alias: string(alias)}
+	chain := uint32(1)
+	switch tag {
+	case 1:
+		var ok bool
+		if e.key, ok = r.block(); !ok || !r.s.ReadUint32(&chain) {
+			return nil, errors.New("the key is cut off")
+		}
+	case 2:
+	case 3: // a serialised Java object, whose end only Java knows
+		return nil, fmt.Errorf("%q is a secret key, behind which nothing can be read", e.alias)
+	default:
+		return nil, fmt.Errorf("%q is an entry of unknown kind %d", e.alias, tag)
+	}
+	if chain > maxChain {
+		return nil, fmt.Errorf("%q claims a chain of %d certificates", e.alias, chain)
+	}
+	for range chain {
+		var kind cryptobyte.String
+		if r.version > 1 && !r.s.ReadUint16LengthPrefixed(&kind) {
+			return nil, errors.New("a certificate is cut off")
+		}
+		der, ok := r.block()
+		if !ok {
+			return nil, errors.New("a certificate is cut off")
+		}
+		e.certs = append(e.certs, der)
+	}
+	return e, nil
+}
+
+// block reads bytes after their length in four bytes, without allocating what is
+// not there.
+func (r *jksReader) block() ([]byte, bool) {
+	var length uint32
+	var data []byte
+	ok := r.s.ReadUint32(&length) && uint64(length) <= uint64(len(r.s)) && r.s.ReadBytes(&data, int(length))
+	return data, ok
+}
+
+// decryptJKS opens a key with Sun's own two algorithms, or any of PKCS #5.
+func decryptJKS(info []byte, password string) ([]byte, error) {
+	s := cryptobyte.String(info)
+	var seq, algorithm, inner, params cryptobyte.String
+	var encrypted []byte
+	var oid asn1.ObjectIdentifier
+	if !s.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Element(&algorithm, casn1.SEQUENCE) || !seq.ReadASN1Bytes(&encrypted, casn1.OCTET_STRING) {
+		return nil, errors.New("its structure is damaged")
+	}
+	identifier := algorithm
+	if !identifier.ReadASN1(&inner, casn1.SEQUENCE) || !inner.ReadASN1ObjectIdentifier(&oid) {
+		return nil, errors.New("its structure is damaged")
+	}
+	switch oid.String() {
+	case "1.3.6.1.4.1.42.2.17.1.1":
+		return openSunJKS(encrypted, password)
+	case "1.3.6.1.4.1.42.2.19.1":
+		var salt []byte
+		var iterations int
+		if !inner.ReadASN1(&params, casn1.SEQUENCE) || !params.ReadASN1Bytes(&salt, casn1.OCTET_STRING) || !params.ReadASN1Integer(&iterations) ||
+			len(salt) != 8 || iterations < 1 || iterations > pbe.MaxIterations {
+			return nil, errors.New("its encryption parameters are damaged, or demand too much")
+		}
+		return openSunJCEKS(encrypted, password, salt, iterations)
+	}
+	scheme, err := pbe.Parse(algorithm)
+	if err != nil {
+		return nil, err
+	}
+	return scheme.Decrypt(password, encrypted)
+}
+
+// openSunJKS is the key protection of JKS (sun.security.provider.KeyProtector): a
+// key stream of SHA-1 over the password and the salt or the digest before; the
+// plain key's SHA-1 stands behind.
+func openSunJKS(data []byte, password string) ([]byte, error) {
+	if len(data) < 2*sha1.Size {
+		return nil, errors.New("its encrypted key is too short")
+	}
+	var secret []byte
+	for _, unit := range utf16.Encode([]rune(password)) {
+		secret = binary.BigEndian.AppendUint16(secret, unit)
+	}
+	salt, body, check := data[:sha1.Size], data[sha1.Size:len(data)-sha1.Size], data[len(data)-sha1.Size:]
+	plain := make([]byte, len(body))
+	stream := salt
+	for i := range body {
+		if i%sha1.Size == 0 {
+			sum := sha1.Sum(append(append([]byte(nil), secret...), stream...))
+			stream = sum[:]
+		}
+		plain[i] = body[i] ^ stream[i%sha1.Size]
+	}
+	if sum := sha1.Sum(append(append([]byte(nil), secret...), plain...)); string(sum[:]) != string(check) {
+		return nil, pbe.ErrPassword
+	}
+	return plain, nil
+}
+
+// openSunJCEKS is the key protection of JCEKS (com.sun.crypto.provider.PBES1Core
+// with MD5 and Triple DES): each half of the salt gives half of key and IV.
+func openSunJCEKS(data []byte, password string, salt []byte, iterations int) ([]byte, error) {
+	if string(salt[:4]) == string(salt[4:]) { // a quirk of the original, which means to turn the half around
+		salt = []byte{salt[3], salt[0], salt[1], salt[3], salt[4], salt[5], salt[6], salt[7]}
+	}
+	var derived []byte
+	for half := range 2 {
+		sum := salt[4*half : 4*half+4]
+		for range iterations {
+			next := md5.Sum(append(append([]byte(nil), sum...), password...))
+			sum = next[:]
+		}
+		derived = append(derived, sum...)
+	}
+	block, err := des.NewTripleDESCipher(derived[:24])
+	if err != nil {
+		return nil, err
+	}
+	if len(data) == 0 || len(data)%block.BlockSize() != 0 {
+		return nil, errors.New("its encrypted key is damaged")
+	}
+	plain := make([]byte, len(data))
+	cipher.NewCBCDecrypter(block, derived[24:32]).CryptBlocks(plain, data)
+	padding := int(plain[len(plain)-1])
+	if padding == 0 || padding > block.BlockSize() {
+		return nil, pbe.ErrPassword
+	}
+	return plain[:len(plain)-padding], nil
+}
