@@ -53,40 +53,45 @@ func (j *judgement) elsewhere() bool {
 	return slices.ContainsFunc(j.search.Paths, func(p chain.Path) bool { return p.HoldsUpTo(len(p.Certificates) - 1) })
 }
 
+// broken returns the first path that breaks for the reason, unless another path
+// makes it no matter; nil if there is none.
+func (j *judgement) broken(reason chain.Reason) (*chain.Path, chain.Break) {
+	if j.elsewhere() {
+		return nil, chain.Break{}
+	}
+	for i := range j.search.Paths {
+		p := &j.search.Paths[i]
+		for _, b := range p.Breaks {
+			if b.Reason == reason {
+				return p, b
+			}
+		}
+	}
+	return nil, chain.Break{}
+}
+
 func pathRekeyed(j *judgement) Finding {
 	if j.identity.Leaf == nil {
 		return Finding{Result: Unknown}
 	}
-	if j.elsewhere() {
+	p, b := j.broken(chain.Signature)
+	if p == nil {
 		return pass
 	}
-	for _, p := range j.search.Paths {
-		for _, b := range p.Breaks {
-			if b.Reason == chain.Signature {
-				return fail(fmt.Sprintf("%s names %s as its issuer, and %s", subject(p.Certificates[b.Index]), subject(p.Certificates[b.Index+1]), b.Detail),
-					"have the certificate issued again by the CA's present key, or give the CA certificate with the former key")
-			}
-		}
-	}
-	return pass
+	return fail(fmt.Sprintf("%s names %s as its issuer, and %s", subject(p.Certificates[b.Index]), subject(p.Certificates[b.Index+1]), b.Detail),
+		"have the certificate issued again by the CA's present key, or give the CA certificate with the former key")
 }
 
 func pathRenamed(j *judgement) Finding {
 	if j.identity.Leaf == nil {
 		return Finding{Result: Unknown}
 	}
-	if j.elsewhere() {
+	p, b := j.broken(chain.OtherName)
+	if p == nil {
 		return pass
 	}
-	for _, p := range j.search.Paths {
-		for _, b := range p.Breaks {
-			if b.Reason == chain.OtherName {
-				at, above := p.Certificates[b.Index], p.Certificates[b.Index+1]
-				return fail(fmt.Sprintf("%s names %s as its issuer; that key belongs to %s", subject(at), certstore.NameString(at.RawIssuer), subject(above)), remedy(&p, b))
-			}
-		}
-	}
-	return pass
+	at, above := p.Certificates[b.Index], p.Certificates[b.Index+1]
+	return fail(fmt.Sprintf("%s names %s as its issuer; that key belongs to %s", subject(at), certstore.NameString(at.RawIssuer), subject(above)), remedy(p, b))
 }
 
 // chainTwins follows the stored chain as OpenSSL's servers do, and asks whether
