@@ -19,6 +19,7 @@ import (
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -182,6 +183,15 @@ func (f *outputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.color, "color", "auto", "colours: auto, always or never")
 	flags.BoolVar(&f.redact, "redact", false, "replace names, addresses, files and fingerprints by pseudonyms")
 	flags.StringVar(&f.redactMap, "redact-map", "", "with --redact: save what the pseudonyms stand for to this file, for yourself")
+}
+
+// complete offers the values of flags that take one of a few words.
+func complete(c *cobra.Command, values map[string][]string) {
+	for name, words := range values {
+		if c.Flags().Lookup(name) != nil {
+			_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
 }
 
 func (f *outputFlags) registerExpect(flags *pflag.FlagSet) {

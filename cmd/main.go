@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"mtlsprobe/report"
+
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
@@ -72,6 +74,15 @@ func Root(s *Streams) *cobra.Command {
 		newProbe(s, runProbe), newRequest(s, runRequest), newCheck(s, runCheck),
 		newInspect(s, runInspect), newFix(s, runFix), newMirror(s, runMirror), newRender(s, runRender), newCompare(s, runCompare), newExplain(s), newDemo(s),
 	)
+	formats := report.Formats()
+	for _, c := range root.Commands() {
+		words := map[string][]string{"color": {"auto", "always", "never"}, "client": stackIDs(), "require": {"any", "all"},
+			"tls-min": {"1.0", "1.1", "1.2", "1.3"}, "tls-max": {"1.0", "1.1", "1.2", "1.3"}, "encoding": {"pkcs12", "pkcs12-legacy", "pem"}}
+		if c.Name() != "compare" {
+			words["output"] = formats
+		}
+		complete(c, words)
+	}
 	return root
 }
 

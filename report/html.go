@@ -54,7 +54,8 @@ type pageIdentity struct {
 	Identity             *Identity
 	Findings             []Finding
 	Refused              string
-	Tree                 template.HTML
+	Tree, Timeline       template.HTML
+	Window               string
 	TreeCut              bool
 }
 
@@ -115,7 +116,9 @@ func newPage(r *Report) *pageView {
 			p.Refused = unexplained
 		}
 		if i.Tree != nil {
-			p.Tree = template.HTML(treeSVG(i.Tree, "Ways up from "+i.Label, "")) //nolint:gosec // every text in it is escaped
+			line := spans(i.Tree)
+			p.Window, p.Timeline = windowText(line), template.HTML(timelineSVG(line, r.JudgedAt)) //nolint:gosec // likewise
+			p.Tree = template.HTML(treeSVG(i.Tree, "Ways up from "+i.Label, ""))                  //nolint:gosec // every text in it is escaped
 		}
 		v.Identities = append(v.Identities, p)
 	}

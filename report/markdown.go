@@ -114,7 +114,7 @@ func markdownReasons(b *bytes.Buffer, r *Report) {
 }
 
 func markdownFinding(b *bytes.Buffer, f *Finding) {
-	mark := map[string]string{"fail": "❌", "warn": "⚠️"}[f.Result]
+	mark := map[string]string{"fail": "✗", "warn": "!"}[f.Result]
 	fmt.Fprintf(b, "- %s %s\n", mark, escapeMarkdown(f.text()))
 	if f.Remedy != "" {
 		fmt.Fprintf(b, "  - → %s\n", escapeMarkdown(f.Remedy))
@@ -135,10 +135,10 @@ func (m *Migration) markdown(b *bytes.Buffer) {
 		}
 		fmt.Fprintf(b, "\n### %s\n\n", escapeMarkdown(line))
 		for _, text := range failed {
-			fmt.Fprintf(b, "- ❌ %s\n", escapeMarkdown(text))
+			fmt.Fprintf(b, "- ✗ %s\n", escapeMarkdown(text))
 		}
 		for _, text := range warned {
-			fmt.Fprintf(b, "- ⚠️ %s\n", escapeMarkdown(text))
+			fmt.Fprintf(b, "- ! %s\n", escapeMarkdown(text))
 		}
 		if row.Remedy != "" {
 			fmt.Fprintf(b, "- → %s\n", escapeMarkdown(row.Remedy))

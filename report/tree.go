@@ -17,13 +17,14 @@ import (
 // that may have issued it. The same certificate stands on as many branches as
 // ways lead through it.
 type Branch struct {
-	Subject  string     `json:"subject"`
-	SHA256   string     `json:"sha256"`
-	NotAfter *time.Time `json:"not_after,omitempty"`
-	Held     bool       `json:"held"` // the identity's own source has it
-	Source   string     `json:"source,omitempty"`
-	Root     bool       `json:"root,omitempty"`     // it is self-signed
-	NamedCA  int        `json:"named_ca,omitempty"` // its number on the server's list, from 1
+	Subject   string     `json:"subject"`
+	SHA256    string     `json:"sha256"`
+	NotBefore *time.Time `json:"not_before,omitempty"`
+	NotAfter  *time.Time `json:"not_after,omitempty"`
+	Held      bool       `json:"held"` // the identity's own source has it
+	Source    string     `json:"source,omitempty"`
+	Root      bool       `json:"root,omitempty"`     // it is self-signed
+	NamedCA   int        `json:"named_ca,omitempty"` // its number on the server's list, from 1
 	// Kin says how it is related to one that is easily taken for it: cross-signed,
 	// re-issued, re-keyed, renamed.
 	Kin string `json:"kin,omitempty"`
@@ -86,9 +87,9 @@ func (t *treeBuilder) add(p *chain.Path) {
 }
 
 func (t *treeBuilder) branch(p *chain.Path, i int, c *chain.Certificate, sum string) *Branch {
-	notAfter := c.NotAfter.UTC()
+	notBefore, notAfter := c.NotBefore.UTC(), c.NotAfter.UTC()
 	identity := t.verdict.Identity
-	b := &Branch{Subject: certstore.NameString(c.RawSubject), SHA256: sum, NotAfter: &notAfter, Source: c.Source}
+	b := &Branch{Subject: certstore.NameString(c.RawSubject), SHA256: sum, NotBefore: &notBefore, NotAfter: &notAfter, Source: c.Source}
 	b.Held = c.Certificate.Equal(identity.Leaf) || slices.ContainsFunc(identity.Chain, c.Certificate.Equal)
 	if b.Held {
 		b.Source = identity.Source
