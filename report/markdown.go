@@ -157,6 +157,8 @@ func writeBrief(w io.Writer, r *Report) error {
 		why := ""
 		lines, refused := reasons(i)
 		switch {
+		case len(lines) > 0 && i.Verdict == Fits:
+			why = "but " + lines[0].Check
 		case len(lines) > 0:
 			why = lines[0].Check
 		case refused:
