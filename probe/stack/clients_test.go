@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -32,6 +33,7 @@ import (
 // A client is a real program that is run against the mirror.
 type client struct {
 	profile string
+	name    string // where it is not the profile's
 	tool    string // looked for on the path
 	pkg     string // the Debian package that has it
 	// greet speaks the protocol's own words before TLS; nil for none.
@@ -70,7 +72,7 @@ func clients() []client {
 		{profile: "python", tool: "python3", pkg: "python3", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
 			return command(ctx, f, pythonClient, "python3", "-", port, version, w.dir+"/server-root.pem", f.bundle, f.key)
 		}},
-		{profile: "node", tool: "node", pkg: "nodejs", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
+		{profile: nodeProfile(), tool: "node", pkg: "nodejs", name: "node", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
 			return command(ctx, f, nodeClient, "node", "-", port, version, w.dir+"/server-root.pem", f.bundle, f.key)
 		}},
 		{profile: "gnutls", tool: "wget", pkg: "wget", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
@@ -139,6 +141,16 @@ func clientGo(ctx context.Context, w *world, f *files, port, version string) ([]
 }
 
 var versions = map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
+
+// nodeProfile is that of Node.js with its own OpenSSL. Debian's is built on the
+// system's, whose security level then counts.
+func nodeProfile() string {
+	out, err := exec.Command("node", "-p", "process.config.variables.node_shared_openssl").Output()
+	if err == nil && strings.TrimSpace(string(out)) == "true" {
+		return "openssl"
+	}
+	return "node"
+}
 
 // tstclnt runs NSS's own client on a database with the identity in it.
 func tstclnt(command func(context.Context, *files, string, string, ...string) ([]byte, error), extra ...string) func(context.Context, *world, *files, string, string) ([]byte, error) {
@@ -431,7 +443,8 @@ func runClients(t *testing.T, list []client) {
 			}
 			continue
 		}
-		scores[c.profile] = &score{}
+		label := cmp.Or(c.name, c.profile)
+		scores[label] = &score{}
 		for _, s := range scenarios() {
 			f := w.files(t, s)
 			for _, version := range []string{"1.2", "1.3"} {
@@ -441,7 +454,7 @@ func runClients(t *testing.T, list []client) {
 				port, seen := listen(t, w, r, &c, cancel)
 				out, _ := c.run(ctx, w, f, port, version)
 				cancel()
-				w.compare(t, c.profile, s, version, &prediction, seen(), out, scores[c.profile])
+				w.compare(t, c.profile, s, version, &prediction, seen(), out, scores[label])
 			}
 		}
 	}
