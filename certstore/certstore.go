@@ -45,6 +45,8 @@ type Key struct {
 	// Detail explains the state: which file, which reason of the operating
 	// system. It never holds key material.
 	Detail string
+	// Source is the file that holds the key; empty unless State is Usable.
+	Source string
 	// Signer is nil unless State is Usable.
 	Signer crypto.Signer
 	// Proofs are the signatures that were tried; nil until [Identity.Prove].

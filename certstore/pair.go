@@ -80,7 +80,7 @@ func (p *pairing) pair(h *Holding) {
 			i.Chain = without(rest, leaf)
 			if key := p.key(leaf); key != nil {
 				key.paired = true
-				i.Key = Key{State: Usable, Signer: key.signer, Detail: "in " + quote(key.file.path)}
+				i.Key = Key{State: Usable, Signer: key.signer, Source: key.file.path, Detail: "in " + quote(key.file.path)}
 			} else {
 				keyless = append(keyless, i)
 				holders[i] = c
@@ -126,7 +126,7 @@ func (p *pairing) leaves(c *contents) []*x509.Certificate {
 	}
 	var paired, endEntities []*x509.Certificate
 	for _, cert := range c.certs {
-		if p.key(cert) != nil {
+		if p.key(cert) != nil && (c.file.named() || !isAuthority(cert)) {
 			paired = append(paired, cert)
 		}
 		if !isAuthority(cert) {
@@ -150,6 +150,10 @@ func isAuthority(cert *x509.Certificate) bool {
 func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 	for _, cert := range c.certs {
 		h.Authorities = append(h.Authorities, Authority{Certificate: cert, Source: c.file.path})
+		if c.file.source.Role == Candidate && !c.file.named() && p.key(cert) != nil {
+			h.Problems = append(h.Problems, &SourceError{Source: c.file.path, Kind: CAOnly,
+				Err: fmt.Errorf("holds a CA with its key, %s: it was not taken for a client; name the file itself to try it", NameString(cert.RawSubject))})
+		}
 	}
 	if c.file.source.Role != Candidate {
 		return

@@ -66,6 +66,9 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	run := &report.Run{GeneratedAt: s.Now(), JudgedAt: now, Holding: holding, Insistence: probe.UnknownInsistence}
 	if len(phases) == 1 {
 		run.Request = phases[0].Request
+		if saved := o.phases.files[0].insistence; saved != "" {
+			run.Insistence = probe.Insistence(saved)
+		}
 	}
 	if err := judge(ctx, s, &o.chain, run, phases...); err != nil {
 		return err

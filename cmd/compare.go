@@ -79,9 +79,9 @@ func (f *outputFlags) hold(s *Streams, r *report.Report) error {
 	if err != nil {
 		return fmt.Errorf("--expect: %w", err)
 	}
-	var e report.Expectation
-	if err := json.Unmarshal(data, &e); err != nil {
-		return fmt.Errorf("--expect %q: %w", f.expect, err)
+	e, err := report.ParseExpectation(data)
+	if err != nil {
+		return fmt.Errorf("--expect %q %w", f.expect, err)
 	}
 	changes := e.Differences(r)
 	for _, c := range changes {

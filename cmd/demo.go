@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -20,6 +21,7 @@ import (
 
 type demoOptions struct {
 	keep   string
+	serve  string
 	output outputFlags
 }
 
@@ -32,6 +34,7 @@ func newDemo(s *Streams) *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return runDemo(c.Context(), s, o) },
 	}
 	o.output.register(c.Flags())
+	c.Flags().StringVar(&o.serve, "serve", "", "let the server listen on this address, and go on until an interrupt: with --keep, for playing")
 	c.Flags().StringVar(&o.keep, "keep", "", "leave the files in this directory, for playing")
 	return c
 }
@@ -51,7 +54,7 @@ func runDemo(ctx context.Context, s *Streams, o *demoOptions) error {
 	if err != nil {
 		return fmt.Errorf("writing the demonstration's files: %w", err)
 	}
-	server, err := serveDemo(pki, s.Now)
+	server, err := serveDemo(pki, cmp.Or(o.serve, "127.0.0.1:0"), s.Now)
 	if err != nil {
 		return err
 	}
@@ -67,16 +70,25 @@ func runDemo(ctx context.Context, s *Streams, o *demoOptions) error {
 		shown = s.Err
 	}
 	fmt.Fprintf(shown, "$ %s\n\n", demoCommand(server.Address, dir, candidates))
-	return runProbe(ctx, &quiet, p)
+	if o.keep == "" {
+		fmt.Fprintln(shown, "# Server and files are gone when this ends; demo --keep DIR --serve 127.0.0.1:8443 leaves them for playing.")
+		fmt.Fprintln(shown)
+	}
+	err = runProbe(ctx, &quiet, p)
+	if o.serve != "" && err == nil {
+		say(s.Err, "hint", "serving on "+server.Address+" until an interrupt (Ctrl-C)")
+		<-ctx.Done()
+	}
+	return err
 }
 
 // serveDemo starts the built-in server. It knows the new root, not the old one.
-func serveDemo(pki *certtest.PKI, now func() time.Time) (*probetest.Server, error) {
+func serveDemo(pki *certtest.PKI, address string, now func() time.Time) (*probetest.Server, error) {
 	pool := x509.NewCertPool()
 	for _, root := range pki.Certs("Demo Root", "Demo New Root", "Demo Latin Root") {
 		pool.AddCert(root)
 	}
-	return probetest.ServeHTTPS(&tls.Config{
+	return probetest.ServeHTTPSAt(address, &tls.Config{
 		Certificates: []tls.Certificate{{Certificate: [][]byte{pki.Cert("localhost").Raw}, PrivateKey: pki.Key("localhost")}},
 		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: pool,
 		Time: now,

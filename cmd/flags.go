@@ -181,7 +181,7 @@ func (f *outputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.format, "output", "o", "table", "output format: "+strings.Join(report.Formats(), ", "))
 	flags.StringVar(&f.file, "output-file", "", "write the report to this file")
 	flags.StringVar(&f.color, "color", "auto", "colours: auto, always or never")
-	flags.BoolVar(&f.redact, "redact", false, "replace names, addresses, files and fingerprints by pseudonyms")
+	flags.BoolVar(&f.redact, "redact", false, "replace names, addresses, files and fingerprints by pseudonyms, and move all dates")
 	flags.StringVar(&f.redactMap, "redact-map", "", "with --redact: save what the pseudonyms stand for to this file, for yourself")
 }
 
@@ -195,14 +195,14 @@ func complete(c *cobra.Command, values map[string][]string) {
 }
 
 func (f *outputFlags) registerExpect(flags *pflag.FlagSet) {
-	flags.StringVar(&f.expect, "expect", "", "JSON file with what should be; a difference is exit code 3")
+	flags.StringVar(&f.expect, "expect", "", "JSON file with what should be, as {\"insistence\": \"required\", \"verdicts\": {\"client.p12\": \"fits\"}}; a difference is exit code 3")
 }
 
 func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
 	flags.StringVar(&f.require, "require", "any", "which identities must fit for exit code 0: any, all, or a label")
 	f.registerExpect(flags)
 	flags.BoolVar(&f.clients, "clients", false, "show what each client stack would do")
-	flags.StringVar(&f.client, "client", "", "let the exit code answer for this client stack: "+strings.Join(stackIDs(), ", "))
+	flags.StringVar(&f.client, "client", "", "let the exit code answer for this client stack, such as curl, go, java-pkix, firefox")
 	flags.BoolVar(&f.paths, "paths", false, "draw the ways from each certificate up to the roots")
 }
 

@@ -233,11 +233,15 @@ func TestExpectAndRequire(t *testing.T) {
 			"- named CAs: CN=New,O=Example\n+ named CAs: not named\n- named CAs: without CN=Root,O=Example\n+ named CAs: CN=Root,O=Example is named\n- expired.pem: fits\n+ expired.pem: does-not-fit\n- none: fits\n+ none: no such identity\n"},
 		{`{"asked": "yes"}`, nil, 3, "- asked: yes\n+ asked: unknown\n"},
 		{`{"insistence": 7}`, nil, 1, "--expect"},
-		{`{}`, []string{"--require", "all"}, 3, ""},
-		{`{}`, []string{"--require", "any"}, 0, ""},
-		{`{}`, []string{"--require", "good.p12"}, 0, ""},
-		{`{}`, []string{"--require", "expired.pem"}, 3, ""},
-		{`{}`, []string{"--require", "no such"}, 3, ""},
+		{`{}`, nil, 1, "it expects nothing"},
+		{`{"good.p12": "fits"}`, nil, 1, `unknown field "good.p12"`},
+		{`{"verdicts": {"good.p12": "ok"}}`, nil, 1, `the verdict "ok" of "good.p12"`},
+		{`{"insistence": "always"}`, nil, 1, `insistence "always"`},
+		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "all"}, 3, ""},
+		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "any"}, 0, ""},
+		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "good.p12"}, 0, ""},
+		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "expired.pem"}, 3, ""},
+		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "no such"}, 3, ""},
 	} {
 		t.Run(fmt.Sprint(tt.expect, tt.args), func(t *testing.T) {
 			expectation(tt.expect)

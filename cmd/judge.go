@@ -127,6 +127,9 @@ func newQuestion(run *report.Run) *match.Question {
 func bundleGraph(run *report.Run) *chain.Graph {
 	graph := chain.NewGraph(run.Holding.Authorities...)
 	for _, i := range run.Holding.Identities {
+		if i.Leaf != nil && i.Leaf.IsCA {
+			graph.Add(certstore.Authority{Certificate: i.Leaf, Source: i.Source})
+		}
 		for _, c := range i.Chain {
 			graph.Add(certstore.Authority{Certificate: c, Source: i.Source})
 		}

@@ -22,8 +22,9 @@ import (
 type phaseFlags struct{ files []phaseFile }
 
 type phaseFile struct {
-	path    string
-	namedCA bool
+	path       string
+	namedCA    bool
+	insistence string // that a saved report holds
 }
 
 func (f *phaseFlags) register(flags *pflag.FlagSet) {
@@ -44,7 +45,7 @@ type phaseValue struct {
 func (v *phaseValue) String() string { return "" }
 func (v *phaseValue) Type() string   { return "file" }
 func (v *phaseValue) Set(path string) error {
-	v.flags.files = append(v.flags.files, phaseFile{path, v.namedCA})
+	v.flags.files = append(v.flags.files, phaseFile{path: path, namedCA: v.namedCA})
 	return nil
 }
 
@@ -63,8 +64,9 @@ func (f *phaseFlags) namedCAs() []string {
 func (f *phaseFlags) phases(ctx context.Context) ([]match.Phase, error) {
 	var phases []match.Phase
 	taken := make(map[string]bool)
-	for _, file := range f.files {
-		read := readRequest
+	for n := range f.files {
+		file := &f.files[n]
+		read := file.readRequest
 		if file.namedCA {
 			read = func(path string) (*wire.CertificateRequest, error) { return requestOf(ctx, path) }
 		}
@@ -100,8 +102,9 @@ func requestOf(ctx context.Context, path string) (*wire.CertificateRequest, erro
 	return request, nil
 }
 
-// readRequest reads the request from a saved report.
-func readRequest(path string) (*wire.CertificateRequest, error) {
+// readRequest reads the request from a saved report, and how much the server
+// insisted.
+func (f *phaseFile) readRequest(path string) (*wire.CertificateRequest, error) {
 	data, err := readBounded(path)
 	if err != nil {
 		return nil, fmt.Errorf("--request: %w", err)
@@ -116,6 +119,7 @@ func readRequest(path string) (*wire.CertificateRequest, error) {
 	case r.Request == nil || len(r.Request.Raw) == 0:
 		return nil, fmt.Errorf("--request %q holds no request: the server did not ask, or it was not seen", path)
 	}
+	f.insistence = r.Request.Insistence
 	version, ok := wire.ParseVersion(r.Request.Version)
 	if !ok {
 		return nil, fmt.Errorf("--request %q: version %q is not known", path, r.Request.Version)

@@ -62,6 +62,9 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.connect.cacert != "" { // CA certificates at hand are at hand
+		o.hold.authorities = append(o.hold.authorities, o.connect.cacert)
+	}
 	holding, err := holdIdentities(ctx, s, &o.hold)
 	if err != nil {
 		return err
@@ -81,6 +84,10 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 		if err := try(ctx, s, run, options); err != nil {
 			return err
 		}
+	}
+	if !o.noTry && !options.Insecure && observation.Verification.Result == probe.No {
+		warn(s.Err, "nothing was presented, for the server is not verified: "+observation.Verification.Err.Error())
+		say(s.Err, "hint", "give its CA with --cacert FILE, the right name with --servername NAME, or present it all the same with -k")
 	}
 	err = answer(s, &o.output, run)
 	if ctx.Err() != nil { // what is known has been written, and it is not all

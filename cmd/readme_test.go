@@ -30,7 +30,7 @@ func TestReadmeGolden(t *testing.T) {
 	if _, err := writeDemo(".", pki); err != nil {
 		t.Fatal(err)
 	}
-	server, err := serveDemo(pki, time.Now)
+	server, err := serveDemo(pki, "127.0.0.1:0", time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

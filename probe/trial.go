@@ -130,6 +130,16 @@ func Conclude(none, selfSigned *Trial, trials []*Trial) Insistence {
 			}
 		}
 	}
+	// A server that refuses with alerts and then says goodbye to somebody without
+	// one has not refused the certificate: it may speak another protocol.
+	if selfSigned != nil && selfSigned.Outcome == RefusedByTLS && none.Outcome == RefusedByTLS {
+		for _, t := range trials {
+			if t.Outcome == Closed && t.Processed && t.Asked {
+				t.Outcome = UnknownOutcome
+				t.Detail = "the server closed the connection after the handshake without a word, though it refuses others with alerts: perhaps it speaks no HTTP"
+			}
+		}
+	}
 	insistence := insist(none, selfSigned, trials)
 	for _, t := range all {
 		switch {

@@ -1,6 +1,9 @@
 package report
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,6 +21,34 @@ type Expectation struct {
 	NotNamed []string `json:"not_named_cas,omitempty"`
 	// Verdicts are by the identity's label: fits, does-not-fit, unknown.
 	Verdicts map[string]string `json:"verdicts,omitempty"`
+}
+
+// ParseExpectation reads the file. What it does not know, or an expectation of
+// nothing, is an error: a slip of the hand must not pass a gate.
+func ParseExpectation(data []byte) (*Expectation, error) {
+	const example = `{"insistence": "required", "named_cas": ["CN=Root,O=Example"], "verdicts": {"client.p12": "fits"}}`
+	var e Expectation
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&e)
+	switch {
+	case err != nil:
+	case e.Asked == "" && e.Insistence == "" && len(e.Versions)+len(e.NamedCAs)+len(e.NotNamed)+len(e.Verdicts) == 0:
+		err = errors.New("it expects nothing")
+	case !slices.Contains([]string{"", "yes", "no"}, e.Asked):
+		err = fmt.Errorf("asked %q is neither yes nor no", e.Asked)
+	case !slices.Contains([]string{"", "required", "optional", "ignored"}, e.Insistence):
+		err = fmt.Errorf("insistence %q is none of required, optional, ignored", e.Insistence)
+	}
+	for label, verdict := range e.Verdicts {
+		if err == nil && !slices.Contains([]string{Fits, DoesNotFit, Unknown}, verdict) {
+			err = fmt.Errorf("the verdict %q of %q is none of fits, does-not-fit, unknown", verdict, label)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("is no expectation: %w; one looks like %s", err, example)
+	}
+	return &e, nil
 }
 
 // Differences holds the report against the expectation. Before is what is

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -84,7 +85,11 @@ func newSuite(r *Report, i *Identity) junitSuite {
 		if refused {
 			text = append(text, unexplained)
 		}
-		verdict.Failure = &junitMessage{Message: answer(i.Trial, true), Text: strings.Join(text, "\n")}
+		message := answer(i.Trial, true)
+		if len(lines) > 0 && (i.Trial == nil || i.Trial.Outcome == "not-tried") {
+			message = lines[0].text()
+		}
+		verdict.Failure = &junitMessage{Message: message, Text: strings.Join(text, "\n")}
 	case Fits:
 	default:
 		verdict.Skipped = &junitMessage{Message: "unknown"}
@@ -101,7 +106,7 @@ func newSuite(r *Report, i *Identity) junitSuite {
 		case any || n.Result == "name-only" || n.Result == "unknown":
 			c.Skipped = &junitMessage{Message: plain(n.Result)}
 		default:
-			c.Failure = &junitMessage{Message: plain(n.Result), Text: plain(n.Detail + " → " + n.Remedy)}
+			c.Failure = &junitMessage{Message: plain(n.Result), Text: plain(cmp.Or(n.Detail, "no path leads to it") + " → " + cmp.Or(n.Remedy, "use a certificate issued below it, or have the server name another CA"))}
 		}
 		s.add(c)
 	}

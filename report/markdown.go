@@ -151,6 +151,9 @@ func (m *Migration) markdown(b *bytes.Buffer) {
 func writeBrief(w io.Writer, r *Report) error {
 	const most = 60
 	var b bytes.Buffer
+	if q := r.Request; len(r.Identities) == 0 && q != nil {
+		fmt.Fprintf(&b, "asked %s, %s, %s, %d CA names\n", q.Asked, q.Insistence, cmp.Or(q.Version, "no version"), len(q.NamedCAs))
+	}
 	for n := range r.Identities {
 		i := &r.Identities[n]
 		verdict := map[string]string{Fits: "fits", DoesNotFit: "FAILS"}[i.Verdict]

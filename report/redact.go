@@ -224,9 +224,11 @@ func (c *censor) rewrite(v reflect.Value) {
 			return
 		}
 		for i := range v.NumField() {
-			if name := v.Type().Field(i).Name; name == "SHA256" {
+			switch name := v.Type().Field(i).Name; name {
+			case "SHA256":
 				v.Field(i).SetString(c.name("Fingerprint", v.Field(i).String()))
-			} else {
+			case "Citation", "Title", "Check": // the program's own words
+			default:
 				c.rewrite(v.Field(i))
 			}
 		}

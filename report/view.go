@@ -91,6 +91,7 @@ func compatibility(r *Report) []column {
 	}
 	judged, tried, predicted := false, false, false
 	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", spare: 2}, column{header: "Key", spare: 3}, column{header: "Server's answer"}, column{header: "Verdict"}
+	subject, issuer, stored := column{header: "Subject"}, column{header: "Issuer", spare: 1}, column{header: "Chain", spare: 2}
 	clients := column{header: clientsHeader, spare: 4, least: 24}
 	for n := range r.Identities {
 		i := &r.Identities[n]
@@ -101,12 +102,17 @@ func compatibility(r *Report) []column {
 		}
 		expiry.cells = append(expiry.cells, expires)
 		key.cells = append(key.cells, keyCell(&i.Key))
+		subject.cells, issuer.cells = append(subject.cells, plain(cmp.Or(i.Subject, "?"))), append(issuer.cells, plain(cmp.Or(i.Issuer, "?")))
+		stored.cells = append(stored.cells, fmt.Sprintf("%d more", len(i.Chain)))
 		said.cells = append(said.cells, answer(i.Trial, false))
 		verdict.cells = append(verdict.cells, verdictCell(i))
 		clients.cells = append(clients.cells, clientsCell(i.Predictions))
 		judged, tried, predicted = judged || i.Verdict != "", tried || i.Trial != nil, predicted || i.Predictions != nil
 	}
 	columns := []column{label, expiry, key}
+	if !judged {
+		columns = append(columns, subject, issuer, stored)
+	}
 	if judged {
 		columns = append(columns, namedColumns(r)...)
 	}
@@ -205,6 +211,9 @@ func answer(t *Trial, long bool) string {
 		parts = append(parts, t.Detail)
 	}
 	text := strings.ReplaceAll(t.Outcome, "-", " ")
+	if t.Outcome == "not-tried" && !long && strings.Contains(t.Detail, "not verified") {
+		return text // why stands once, with the server
+	}
 	if len(parts) > 0 {
 		text += ": " + plain(strings.Join(parts, ", "))
 	}

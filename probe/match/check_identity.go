@@ -40,6 +40,17 @@ func keyState(state certstore.KeyState, remedy string) func(*judgement) Finding 
 	}
 }
 
+func keyElsewhere(j *judgement) Finding {
+	i := j.identity
+	switch {
+	case i.Container == nil || i.Key.Source == "" || i.Container.Format == "PKCS#7":
+		return notApplicable
+	case i.Key.Source != i.Source:
+		return warn(fmt.Sprintf("%q holds no key for it; the one in %q was used here", i.Source, i.Key.Source), "export the bundle again with its private key, or give the client both files")
+	}
+	return pass
+}
+
 func keyCannotSign(j *judgement) Finding {
 	proofs := j.identity.Key.Proofs
 	if len(proofs) == 0 {

@@ -23,7 +23,7 @@ func howTo(id string) []HowTo {
 		{"Kubernetes", "a CertificateSigningRequest with signerName kubernetes.io/kube-apiserver-client and usages [digital signature, client auth]"},
 	}
 	switch id {
-	case "chain.incomplete", "chain.order", "chain.surplus", "chain.twins", "path.cross-signed", "issuer.not-named", "key.missing":
+	case "chain.incomplete", "chain.order", "chain.surplus", "chain.twins", "path.cross-signed", "issuer.not-named", "key.missing", "key.elsewhere", "path.not-reached":
 		return bundle
 	case "usage.extended-key-usage", "usage.key-usage", "usage.ca", "validity.expired", "validity.ending", "revocation.revoked", "strength.key", "strength.signature", "request.certificate-type", "request.signature-scheme":
 		return request

@@ -153,6 +153,12 @@ func judgeSetup(s setup) Verdict {
 	return Evaluate(q)[0]
 }
 
+func keyIn(source string) func(*certstore.Identity) {
+	return func(i *certstore.Identity) {
+		i.Source, i.Container, i.Key.Source = "a.p12", &certstore.Container{Format: "PKCS#12"}, source
+	}
+}
+
 func noLeaf(i *certstore.Identity) { i.Leaf, i.Chain = nil, nil }
 
 func TestChecks(t *testing.T) {
@@ -189,6 +195,9 @@ func TestChecks(t *testing.T) {
 		{"key.locked", setup{key: certstore.Locked}, Fail, "why"},
 		{"key.mismatched", setup{}, Pass, ""},
 		{"key.mismatched", setup{key: certstore.Mismatched}, Fail, "why"},
+		{"key.elsewhere", setup{}, NotApplicable, ""},
+		{"key.elsewhere", setup{identity: keyIn("a.p12")}, Pass, ""},
+		{"key.elsewhere", setup{identity: keyIn("b.key")}, Warn, `the one in "b.key" was used here`},
 		{"key.cannot-sign", setup{}, NotApplicable, ""},
 		{"key.cannot-sign", setup{identity: proofs(nil)}, Pass, "1 schemes"},
 		{"key.cannot-sign", setup{identity: proofs(nil, errors.New("too short"))}, Warn, "rsa_pss_rsae_sha512: too short"},

@@ -24,10 +24,13 @@ type Server struct {
 
 // Serve calls handle for each connection, in a goroutine of its own, and closes
 // the connection afterwards.
-func Serve(handle func(net.Conn)) (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func Serve(handle func(net.Conn)) (*Server, error) { return ServeAt("127.0.0.1:0", handle) }
+
+// ServeAt is [Serve] on a given address.
+func ServeAt(address string, handle func(net.Conn)) (*Server, error) {
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listening on loopback: %w", err)
+		return nil, fmt.Errorf("listening: %w", err)
 	}
 	s := &Server{Address: listener.Addr().String(), listener: listener, open: make(map[net.Conn]bool)}
 	s.wait.Go(func() {
@@ -71,10 +74,15 @@ func (s *Server) Close() {
 // ServeHTTPS answers every request over TLS with status 200. The Date header is
 // the clock's time; nil means time.Now.
 func ServeHTTPS(config *tls.Config, clock func() time.Time) (*Server, error) {
+	return ServeHTTPSAt("127.0.0.1:0", config, clock)
+}
+
+// ServeHTTPSAt is [ServeHTTPS] on a given address.
+func ServeHTTPSAt(address string, config *tls.Config, clock func() time.Time) (*Server, error) {
 	if clock == nil {
 		clock = time.Now
 	}
-	return Serve(func(conn net.Conn) {
+	return ServeAt(address, func(conn net.Conn) {
 		_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 		server := tls.Server(conn, config)
 		reader := bufio.NewReader(server)
