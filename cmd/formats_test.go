@@ -234,6 +234,7 @@ func TestExpectAndRequire(t *testing.T) {
 		{`{"asked": "yes"}`, nil, 3, "- asked: yes\n+ asked: unknown\n"},
 		{`{"insistence": 7}`, nil, 1, "--expect"},
 		{`{}`, nil, 1, "it expects nothing"},
+		{`{"asked": "yes"} {"asked": "no"}`, nil, 1, "something follows it"},
 		{`{"good.p12": "fits"}`, nil, 1, `unknown field "good.p12"`},
 		{`{"verdicts": {"good.p12": "ok"}}`, nil, 1, `the verdict "ok" of "good.p12"`},
 		{`{"insistence": "always"}`, nil, 1, `insistence "always"`},

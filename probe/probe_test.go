@@ -198,7 +198,7 @@ func TestTryClosedAfterHandshake(t *testing.T) {
 
 func TestConclude(t *testing.T) {
 	trial := func(o Outcome) *Trial {
-		x := &Trial{Outcome: o, Asked: true, Processed: o == StayedSilent || o == Accepted}
+		x := &Trial{Outcome: o, Asked: true, Processed: o == StayedSilent || o == Accepted || o == Closed}
 		if o == RefusedByApplication {
 			x.Application = &protocol.Answer{Status: 403}
 		}
@@ -220,6 +220,8 @@ func TestConclude(t *testing.T) {
 		{"403 without, 200 with", RefusedByApplication, RefusedByApplication, Accepted, Required, RefusedByApplication, Accepted},
 		{"closed without, passes with", Closed, Closed, Accepted, Required, Closed, Accepted},
 		{"closed for all", Closed, Closed, Closed, UnknownInsistence, Closed, Closed},
+		{"alerts for the controls, a wordless goodbye for the client", RefusedByTLS, RefusedByTLS, Closed, Required, RefusedByTLS, UnknownOutcome},
+		{"an alert without, a wordless goodbye for any", RefusedByTLS, Closed, Closed, Required, Closed, Closed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

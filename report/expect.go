@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 )
@@ -33,6 +34,8 @@ func ParseExpectation(data []byte) (*Expectation, error) {
 	err := decoder.Decode(&e)
 	switch {
 	case err != nil:
+	case decoder.Decode(new(json.RawMessage)) != io.EOF:
+		err = errors.New("something follows it")
 	case e.Asked == "" && e.Insistence == "" && len(e.Versions)+len(e.NamedCAs)+len(e.NotNamed)+len(e.Verdicts) == 0:
 		err = errors.New("it expects nothing")
 	case !slices.Contains([]string{"", "yes", "no"}, e.Asked):

@@ -285,5 +285,8 @@ func summary(r *Report) string {
 	if tried == 0 {
 		return line + " Nothing was presented to the server: this is judged from names and dates, and only a trial is proof."
 	}
+	if tried == 1 {
+		return line + " 1 certificate was shown to the server."
+	}
 	return line + fmt.Sprintf(" %d certificates were shown to the server.", tried)
 }
