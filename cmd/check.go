@@ -67,7 +67,7 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	if len(phases) == 1 {
 		run.Request = phases[0].Request
 		if saved := o.phases.files[0].insistence; saved != "" {
-			run.Insistence = probe.Insistence(saved)
+			run.Insistence = saved
 		}
 	}
 	if err := judge(ctx, s, &o.chain, run, phases...); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"mtlsprobe/certstore"
+	"mtlsprobe/probe"
 	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
@@ -24,7 +25,7 @@ type phaseFlags struct{ files []phaseFile }
 type phaseFile struct {
 	path       string
 	namedCA    bool
-	insistence string // that a saved report holds
+	insistence probe.Insistence // that a saved report holds; set by phases
 }
 
 func (f *phaseFlags) register(flags *pflag.FlagSet) {
@@ -66,11 +67,13 @@ func (f *phaseFlags) phases(ctx context.Context) ([]match.Phase, error) {
 	taken := make(map[string]bool)
 	for n := range f.files {
 		file := &f.files[n]
-		read := file.readRequest
+		var request *wire.CertificateRequest
+		var err error
 		if file.namedCA {
-			read = func(path string) (*wire.CertificateRequest, error) { return requestOf(ctx, path) }
+			request, err = requestOf(ctx, file.path)
+		} else {
+			request, file.insistence, err = readRequest(file.path)
 		}
-		request, err := read(file.path)
 		if err != nil {
 			return nil, err
 		}
@@ -104,31 +107,34 @@ func requestOf(ctx context.Context, path string) (*wire.CertificateRequest, erro
 
 // readRequest reads the request from a saved report, and how much the server
 // insisted.
-func (f *phaseFile) readRequest(path string) (*wire.CertificateRequest, error) {
+func readRequest(path string) (*wire.CertificateRequest, probe.Insistence, error) {
 	data, err := readBounded(path)
 	if err != nil {
-		return nil, fmt.Errorf("--request: %w", err)
+		return nil, "", fmt.Errorf("--request: %w", err)
 	}
 	var r report.Report
 	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("--request %q is no saved request: %w", path, err)
+		return nil, "", fmt.Errorf("--request %q is no saved request: %w", path, err)
 	}
 	switch {
 	case r.Schema != report.Schema:
-		return nil, fmt.Errorf("--request %q: schema %q is not %q", path, cmp.Or(r.Schema, "none"), report.Schema)
+		return nil, "", fmt.Errorf("--request %q: schema %q is not %q", path, cmp.Or(r.Schema, "none"), report.Schema)
 	case r.Request == nil || len(r.Request.Raw) == 0:
-		return nil, fmt.Errorf("--request %q holds no request: the server did not ask, or it was not seen", path)
+		return nil, "", fmt.Errorf("--request %q holds no request: the server did not ask, or it was not seen", path)
 	}
-	f.insistence = r.Request.Insistence
+	insistence, ok := probe.ParseInsistence(cmp.Or(r.Request.Insistence, string(probe.UnknownInsistence)))
+	if !ok {
+		return nil, "", fmt.Errorf("--request %q: insistence %q is not known", path, r.Request.Insistence)
+	}
 	version, ok := wire.ParseVersion(r.Request.Version)
 	if !ok {
-		return nil, fmt.Errorf("--request %q: version %q is not known", path, r.Request.Version)
+		return nil, "", fmt.Errorf("--request %q: version %q is not known", path, r.Request.Version)
 	}
 	request, err := wire.ParseCertificateRequest(version, r.Request.Raw)
 	if err != nil {
-		return nil, fmt.Errorf("--request %q: %w", path, err)
+		return nil, "", fmt.Errorf("--request %q: %w", path, err)
 	}
-	return request, nil
+	return request, insistence, nil
 }
 
 var errNoPhase = usage(errors.New("give --request FILE or --named-ca FILE"))

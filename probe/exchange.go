@@ -42,7 +42,7 @@ type exchange struct {
 	application *protocol.Answer
 }
 
-var errUnverified = errors.New("the server's certificate is not verified, so nothing is presented to it")
+var errUnverified = errors.New("the server is not verified")
 
 // run connects, presents cert (none if nil), and follows the connection until
 // the server has answered, ended it, or been silent for long enough. An error

@@ -3,7 +3,7 @@ package probe
 import (
 	"crypto/tls"
 	"errors"
-	"fmt"
+	"slices"
 	"strings"
 
 	"mtlsprobe/probe/protocol"
@@ -57,7 +57,7 @@ func (x *exchange) trial(presents bool) *Trial {
 	switch {
 	case errors.Is(x.err, errUnverified):
 		t.Outcome = NotTried
-		t.Detail = fmt.Sprintf("%v: %v", errUnverified, x.verify.Err)
+		t.Detail = errUnverified.Error() // why is the observation's to say, once
 	case presents && t.Asked && !x.shown, presents && !done && ours != nil && alert == nil:
 		t.Outcome, t.Alert = NotTried, ours
 		t.Detail = "this program could not present it: " + errorText(x.err)
@@ -112,12 +112,19 @@ const (
 	UnknownInsistence Insistence = "unknown"
 )
 
+// ParseInsistence reads what a report calls a degree of insistence.
+func ParseInsistence(s string) (Insistence, bool) {
+	i := Insistence(s)
+	return i, slices.Contains([]Insistence{Required, Optional, IgnoredInsistence, UnknownInsistence}, i)
+}
+
 // Conclude compares the trials with their controls: none, which presented
 // nothing, and selfSigned, a throw-away certificate, nil if it was not tried.
 // It returns how much the server insists, and changes outcomes in place: an
-// acceptance that did not depend on the certificate is ignored or unknown, and
+// acceptance that did not depend on the certificate is ignored or unknown,
 // silence after the server had read everything is acceptance where the control
-// was refused.
+// was refused, and an end without a word is unknown where both controls were
+// refused by alerts.
 func Conclude(none, selfSigned *Trial, trials []*Trial) Insistence {
 	all := append([]*Trial(nil), trials...)
 	if selfSigned != nil {

@@ -2,19 +2,22 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+
+	"mtlsprobe/probe"
 )
 
 // An Expectation is what a server and identities should be like: the file of
 // "--expect". What is absent is not looked at.
 type Expectation struct {
 	Asked      string   `json:"asked,omitempty"`      // yes, no
-	Insistence string   `json:"insistence,omitempty"` // required, optional, ignored
+	Insistence string   `json:"insistence,omitempty"` // required, optional, ignored, unknown
 	Versions   []string `json:"versions,omitempty"`   // one of them must be the negotiated one, as in "TLS 1.3"
 	// NamedCAs must be on the server's list, and NotNamed must not be: DNs as the
 	// report writes them.
@@ -32,6 +35,7 @@ func ParseExpectation(data []byte) (*Expectation, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(&e)
+	_, known := probe.ParseInsistence(cmp.Or(e.Insistence, string(probe.UnknownInsistence)))
 	switch {
 	case err != nil:
 	case decoder.Decode(new(json.RawMessage)) != io.EOF:
@@ -40,8 +44,8 @@ func ParseExpectation(data []byte) (*Expectation, error) {
 		err = errors.New("it expects nothing")
 	case !slices.Contains([]string{"", "yes", "no"}, e.Asked):
 		err = fmt.Errorf("asked %q is neither yes nor no", e.Asked)
-	case !slices.Contains([]string{"", "required", "optional", "ignored"}, e.Insistence):
-		err = fmt.Errorf("insistence %q is none of required, optional, ignored", e.Insistence)
+	case !known:
+		err = fmt.Errorf("insistence %q is none of required, optional, ignored, unknown", e.Insistence)
 	}
 	for label, verdict := range e.Verdicts {
 		if err == nil && !slices.Contains([]string{Fits, DoesNotFit, Unknown}, verdict) {

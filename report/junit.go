@@ -106,19 +106,31 @@ func newSuite(r *Report, i *Identity) junitSuite {
 		case any || n.Result == "name-only" || n.Result == "unknown":
 			c.Skipped = &junitMessage{Message: plain(n.Result)}
 		default:
-			c.Failure = &junitMessage{Message: plain(n.Result), Text: plain(cmp.Or(n.Detail, "no path leads to it") + " → " + cmp.Or(n.Remedy, "use a certificate issued below it, or have the server name another CA"))}
+			c.Failure = &junitMessage{Message: plain(n.Result), Text: plain(advice(cmp.Or(n.Detail, "no path to it was found"), n.Remedy))}
 		}
 		s.add(c)
 	}
 	return s
 }
 
+// advice is what was found and, if there is one, the remedy.
+func advice(found, remedy string) string {
+	if remedy == "" {
+		return found
+	}
+	return found + " → " + remedy
+}
+
 func (row *MigrationRow) suite(r *Report) junitSuite {
 	s := junitSuite{Name: plain(row.Label), Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
 	for _, cell := range row.Cells {
 		c := junitCase{Class: plain(row.Label), Name: plain("fits in phase " + cell.Phase)}
-		if cell.Verdict != Fits {
-			c.Failure = &junitMessage{Message: plain(cell.Verdict), Text: plain(strings.Join(cell.Reasons, "; ") + " → " + row.Remedy)}
+		switch cell.Verdict {
+		case Fits:
+		case DoesNotFit:
+			c.Failure = &junitMessage{Message: plain(cell.Verdict), Text: plain(advice(strings.Join(cell.Reasons, "; "), row.Remedy))}
+		default:
+			c.Skipped = &junitMessage{Message: plain(cmp.Or(cell.Verdict, Unknown))}
 		}
 		s.add(c)
 	}

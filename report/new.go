@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
@@ -21,7 +22,7 @@ type Run struct {
 	GeneratedAt, JudgedAt time.Time
 	Observation           *probe.Observation
 	Request               *wire.CertificateRequest // judged against; from the observation or a file
-	Insistence            probe.Insistence
+	Insistence            probe.Insistence         // seen, or from a file; empty is unknown
 	Holding               *certstore.Holding
 	Verdicts              []match.Verdict        // by identity; nil when nothing was judged
 	Predictions           [][]stack.Prediction   // by identity; nil when nothing was predicted
@@ -38,7 +39,7 @@ func New(r *Run) *Report {
 		p.observation(r)
 	}
 	if p.Request == nil && r.Request != nil {
-		p.Request = &Request{Asked: string(probe.Unknown), Insistence: string(probe.UnknownInsistence), NamedCAs: []Name{}}
+		p.Request = &Request{Asked: string(probe.Unknown), Insistence: string(cmp.Or(r.Insistence, probe.UnknownInsistence)), NamedCAs: []Name{}}
 		if r.Request.Version != 0 { // it was seen on the wire, once
 			p.Request.Asked = string(probe.Yes)
 		}

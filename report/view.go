@@ -211,9 +211,6 @@ func answer(t *Trial, long bool) string {
 		parts = append(parts, t.Detail)
 	}
 	text := strings.ReplaceAll(t.Outcome, "-", " ")
-	if t.Outcome == "not-tried" && !long && strings.Contains(t.Detail, "not verified") {
-		return text // why stands once, with the server
-	}
 	if len(parts) > 0 {
 		text += ": " + plain(strings.Join(parts, ", "))
 	}

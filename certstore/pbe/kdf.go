@@ -59,15 +59,7 @@ func KDF(h func() hash.Hash, salt, password []byte, iterations int, id byte, siz
 	modulus := new(big.Int).Lsh(one, uint(8*v))
 	var out []byte
 	for {
-		d.Reset()
-		d.Write(diversifier)
-		d.Write(block)
-		a := d.Sum(nil)
-		for range iterations - 1 {
-			d.Reset()
-			d.Write(a)
-			a = d.Sum(a[:0])
-		}
+		a := pbkdf1(h, diversifier, block, iterations) // the hash of both, hashed again and again
 		if out = append(out, a...); len(out) >= size {
 			return out[:size]
 		}

@@ -417,16 +417,6 @@ func TestSeveral(t *testing.T) {
 	}
 }
 
-// TestSlowClients runs Java and the browsers, if CLIENTS=slow says so.
-func TestSlowClients(t *testing.T) {
-	if os.Getenv("CLIENTS") != "slow" {
-		t.Skip("runs with CLIENTS=slow, as make clients sets it")
-	}
-	list, stop := slowClients(t)
-	defer stop()
-	runClients(t, list)
-}
-
 // A score counts the cells of one client.
 type score struct{ agree, differ, unknown int }
 

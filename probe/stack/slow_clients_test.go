@@ -1,3 +1,5 @@
+//go:build slow
+
 package stack_test
 
 import (
@@ -10,6 +12,13 @@ import (
 	"testing"
 	"time"
 )
+
+// TestSlowClients runs Java and the browsers: "make clients" sets the build tag.
+func TestSlowClients(t *testing.T) {
+	list, stop := slowClients(t)
+	defer stop()
+	runClients(t, list)
+}
 
 // slowClients are Java with both key managers, and the browsers.
 func slowClients(t *testing.T) (list []client, stop func()) {
