@@ -38,6 +38,7 @@ var modules = map[string][]string{
 	"golang.org/x/crypto":                {"probe/wire", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx"},
 	"golang.org/x/text":                  {"certstore"},
 	"golang.org/x/sync":                  {"certstore"},
+	"golang.org/x/net":                   {"probe/protocol", "probe", "cmd"},
 	"golang.org/x/term":                  {"cmd"},
 	"software.sslmate.com/src/go-pkcs12": {"certstore/pkcs12.go"},
 	"github.com/olekukonko/tablewriter":  {"report/table.go"},

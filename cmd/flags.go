@@ -30,6 +30,7 @@ type connectFlags struct {
 	alpn                     []string
 	tlsMin, tlsMax           string
 	timeout                  time.Duration
+	way                      wayFlags
 }
 
 func (f *connectFlags) register(flags *pflag.FlagSet) {
@@ -41,21 +42,26 @@ func (f *connectFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.tlsMin, "tls-min", "", "lowest version: 1.0, 1.1, 1.2 or 1.3")
 	flags.StringVar(&f.tlsMax, "tls-max", "", "highest version: 1.0, 1.1, 1.2 or 1.3")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "limit for each connection, all waits included")
+	f.way.register(flags)
 }
 
 // parse returns where and how to connect.
-func (f *connectFlags) parse(target string) (probe.Target, *probe.Options, error) {
+func (f *connectFlags) parse(s *Streams, target string) (probe.Target, *probe.Options, error) {
 	t, err := f.target(target)
 	if err != nil {
 		return t, nil, err
 	}
 	o, err := f.options()
-	return t, o, err
+	if err != nil {
+		return t, nil, err
+	}
+	return t, o, f.way.apply(s, t, o)
 }
 
-func (f *connectFlags) target(s string) (probe.Target, error) {
-	t, err := probe.ParseTarget(s)
-	if err != nil {
+func (f *connectFlags) target(s string) (t probe.Target, err error) {
+	if s, err := f.way.scheme(s); err != nil {
+		return probe.Target{}, err
+	} else if t, err = probe.ParseTarget(s); err != nil {
 		return t, usage(err)
 	}
 	t.ServerName = cmp.Or(f.serverName, t.ServerName)

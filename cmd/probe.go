@@ -58,7 +58,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 	if err != nil {
 		return err
 	}
-	target, options, err := o.connect.parse(o.target)
+	target, options, err := o.connect.parse(s, o.target)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 		return err
 	}
 	run := &report.Run{
-		GeneratedAt: s.Now(), JudgedAt: now, Observation: observation, Request: observation.Request, Holding: holding,
+		GeneratedAt: s.Now(), JudgedAt: now, Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request, Holding: holding,
 		Insistence: probe.Conclude(observation.None, nil, nil),
 	}
 	if err := judge(ctx, s, &o.chain, run); err != nil {

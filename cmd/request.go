@@ -40,7 +40,7 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) error {
 	if err := o.output.check(); err != nil {
 		return err
 	}
-	target, options, err := o.connect.parse(o.target)
+	target, options, err := o.connect.parse(s, o.target)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) error {
 		return err
 	}
 	r := report.New(&report.Run{
-		GeneratedAt: s.Now(), JudgedAt: s.Now(), Observation: observation, Request: observation.Request,
+		GeneratedAt: s.Now(), JudgedAt: s.Now(), Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request,
 		Insistence: probe.Conclude(observation.None, nil, nil),
 	})
 	if o.save != "" {

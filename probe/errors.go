@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -34,6 +35,8 @@ const (
 	Hangup      ConnectKind = "the server closed the connection during the handshake"
 	Alerted     ConnectKind = "the server refused the handshake"
 	Malformed   ConnectKind = "the handshake could not be completed"
+	NoStartTLS  ConnectKind = "the server could not be brought to start TLS"
+	ByProxy     ConnectKind = "the proxy made no connection"
 )
 
 func (e *ConnectError) Error() string {
@@ -50,7 +53,13 @@ func dialError(t Target, err error) error {
 	var dns *net.DNSError
 	kind := Unreachable
 	detail := ""
+	var before *preambleError
+	var proxy *proxyError
 	switch {
+	case errors.As(err, &proxy):
+		kind, detail = ByProxy, proxy.Error()
+	case errors.As(err, &before):
+		kind, detail = NoStartTLS, before.Error()
 	case errors.As(err, &dns):
 		kind, detail = UnknownHost, dns.Err
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -65,6 +74,21 @@ func dialError(t Target, err error) error {
 	}
 	return &ConnectError{Address: t.Address(), Kind: kind, Err: err, Detail: detail}
 }
+
+// A preambleError says why TLS was not begun on a connection that came about.
+type preambleError struct{ err error }
+
+func (e *preambleError) Error() string {
+	switch {
+	case isTimeout(e.err):
+		return "no answer within the time limit"
+	case errors.Is(e.err, io.EOF):
+		return "it closed the connection"
+	}
+	return e.err.Error()
+}
+
+func (e *preambleError) Unwrap() error { return e.err }
 
 func isTimeout(err error) bool {
 	var netErr net.Error

@@ -6,8 +6,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"net"
-	"sync"
 	"time"
 
 	"mtlsprobe/probe/protocol"
@@ -25,19 +25,20 @@ const (
 	silentTime = 2 * time.Second // after the question
 )
 
-// An exchange is one connection: handshake, question, answer.
+// An exchange is one connection: preamble, handshake, question, answer.
 type exchange struct {
 	target      Target
+	protocol    *protocol.Protocol
 	options     *Options
 	tap         *tap
 	keyLog      bytes.Buffer
 	peer        []*x509.Certificate // the server's, leaf first
 	verify      Verification
-	shown       bool // the given certificate was handed to crypto/tls to present
+	shown       bool // the given certificate was handed to the handshake to present
 	err         error
-	answer      []byte
 	answered    time.Time
-	ended       bool // the server ended the connection
+	ended       bool   // the server ended the connection
+	injected    []byte // that came in clear after the go-ahead
 	transcript  *wire.Transcript
 	application *protocol.Answer
 }
@@ -52,17 +53,14 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	begin := time.Now()
-	conn, err := o.Dial(limited, "tcp", t.Address())
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
+	x := &exchange{target: t, protocol: t.protocol(), options: o}
+	conn, err := x.connect(ctx, limited)
 	if err != nil {
-		return nil, dialError(t, err)
+		return nil, err
 	}
 	defer conn.Close()
-	x := &exchange{target: t, options: o, tap: newTap(conn)}
-	client := tls.Client(x.tap, x.config(cert))
 	quiet := min(max(3*time.Since(begin), minQuiet), maxQuiet)
+	client := tls.Client(x.tap, x.config(cert))
 	x.err = client.HandshakeContext(limited)
 	switch {
 	case ctx.Err() != nil:
@@ -70,14 +68,48 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 	case x.err != nil:
 		x.drain(conn)
 	default:
-		x.converse(limited, client, quiet)
+		x.converse(limited, client, client.ConnectionState(), quiet)
 	}
 	x.transcript = wire.Decode(x.tap.snapshot(), x.keyLog.Bytes())
 	x.keyLog.Reset()
-	if a, ok := protocol.ParseHTTP(x.answer); ok {
-		x.application = &a
-	}
 	return x, nil
+}
+
+// connect dials, and has the preamble spoken that leads to TLS.
+func (x *exchange) connect(ctx, limited context.Context) (net.Conn, error) {
+	conn, err := dial(limited, x.target, x.options)
+	if err == nil {
+		if x.injected, err = preamble(limited, conn, x.target); err == nil {
+			x.tap = newTap(conn)
+			return conn, nil
+		}
+		conn.Close()
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return nil, dialError(x.target, err)
+}
+
+// preamble asks for TLS where the target wants that, and returns what came in
+// clear after the go-ahead: a server that means it says nothing there, for the
+// client speaks first.
+func preamble(ctx context.Context, conn net.Conn, t Target) (injected []byte, err error) {
+	p := t.protocol()
+	if !t.StartTLS || p.StartTLS == nil {
+		return nil, nil
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+		defer conn.SetDeadline(time.Time{}) //nolint:errcheck // the same connection took one
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	c := protocol.NewConversation(conn)
+	if err := p.StartTLS(c, t.question()); err != nil {
+		return nil, &preambleError{err}
+	}
+	return bytes.Clone(c.Rest()), nil
 }
 
 // config is the one place that sets how crypto/tls behaves. Verification of the
@@ -89,17 +121,12 @@ func (x *exchange) config(cert *tls.Certificate) *tls.Config {
 		suites = append(suites, s.ID)
 	}
 	return &tls.Config{
-		ServerName: x.target.ServerName, NextProtos: x.options.ALPN,
+		ServerName: x.target.ServerName, NextProtos: x.offered(),
 		MinVersion: x.options.MinVersion, MaxVersion: x.options.MaxVersion, CipherSuites: suites,
+		// Some servers ask only when they know the path (up to TLS 1.2).
+		Renegotiation:      tls.RenegotiateOnceAsClient,
 		InsecureSkipVerify: true, //nolint:gosec // see VerifyConnection
-		VerifyConnection: func(state tls.ConnectionState) error {
-			x.peer = state.PeerCertificates
-			x.verify = x.options.verify(x.target.ServerName, state.PeerCertificates)
-			if cert != nil && x.verify.Result == No && !x.options.Insecure {
-				return errUnverified
-			}
-			return nil
-		},
+		VerifyConnection:   func(state tls.ConnectionState) error { return x.verifyPeer(state.PeerCertificates, cert != nil) },
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			if cert == nil {
 				return &tls.Certificate{}, nil
@@ -110,6 +137,25 @@ func (x *exchange) config(cert *tls.Certificate) *tls.Config {
 		KeyLogWriter:       &x.keyLog,
 		ClientSessionCache: forgetful{},
 	}
+}
+
+// offered is what ALPN says: as told, or what the protocol's clients have to.
+func (x *exchange) offered() []string {
+	if x.options.ALPN != nil {
+		return x.options.ALPN
+	}
+	return x.protocol.ALPN
+}
+
+// verifyPeer records what is to be thought of the server, and ends the handshake
+// when a certificate would be shown to one that is not verified.
+func (x *exchange) verifyPeer(certs []*x509.Certificate, presents bool) error {
+	x.peer = certs
+	x.verify = x.options.verify(x.target.ServerName, certs)
+	if presents && x.verify.Result == No && !x.options.Insecure {
+		return errUnverified
+	}
+	return nil
 }
 
 // A forgetful cache makes servers send session tickets, which show that they
@@ -134,89 +180,50 @@ func (x *exchange) drain(conn net.Conn) {
 	}
 }
 
-// converse waits for an early refusal, asks the question, and reads the answer.
-// It reads all the while: a write can destroy an alert that was not yet read.
-func (x *exchange) converse(ctx context.Context, client *tls.Conn, quiet time.Duration) {
-	var mu sync.Mutex
-	var answer []byte
-	progress, done := make(chan struct{}, 1), make(chan error, 1)
-	go func() {
-		buffer := make([]byte, 4096)
-		for {
-			n, err := client.Read(buffer)
-			mu.Lock()
-			answer = append(answer, buffer[:n]...)
-			full := len(answer) >= protocol.MaxAnswer
-			mu.Unlock()
-			if err != nil || full {
-				done <- err
-				return
-			}
-			select {
-			case progress <- struct{}{}:
-			default:
-			}
-		}
-	}()
-	finish := func(err error, ended bool) {
-		_ = x.tap.Conn.Close()
-		if !ended {
-			err = <-done // the reader sees the closed connection
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		x.answer, x.err, x.ended, x.answered = answer, err, ended, time.Now()
+// converse waits for an early refusal, asks the question, and takes the answer.
+func (x *exchange) converse(ctx context.Context, s stream, state tls.ConnectionState, quiet time.Duration) {
+	in := newInbox(ctx, s)
+	asks := x.protocol
+	if state.NegotiatedProtocol == "h2" {
+		asks = protocol.Find("h2") // what was agreed on is what is spoken
 	}
-	if client.ConnectionState().Version >= tls.VersionTLS13 {
-		if err, ended := x.await(ctx, done, quiet); ended {
-			finish(err, true)
-			return
-		}
+	refused := state.Version >= tls.VersionTLS13 && x.await(in, quiet)
+	if !refused && asks.Ask != nil {
+		c := protocol.NewConversation(struct {
+			io.Reader
+			io.Writer
+		}{in, s})
+		x.application = asks.Ask(c, x.target.question())
+	} else if !refused {
+		in.over(silentTime)
 	}
-	// The question may fail to go out when the server has hung up; what the
-	// server said before is still read.
-	_, _ = client.Write(protocol.HTTPQuestion(x.target.hostHeader(), x.target.Path))
-	silence := time.NewTimer(silentTime)
-	defer silence.Stop()
-	for {
-		select {
-		case err := <-done:
-			finish(err, true)
-			return
-		case <-progress:
-			mu.Lock()
-			a, ok := protocol.ParseHTTP(answer)
-			mu.Unlock()
-			if ok && a.Complete {
-				finish(nil, false)
-				return
-			}
-		case <-silence.C:
-			finish(nil, false)
-			return
-		case <-ctx.Done():
-			finish(nil, false)
-			return
-		}
+	if x.application != nil && !x.application.Complete {
+		in.over(drainTime) // an answer whose end is that of the connection
 	}
+	x.answered = time.Now()
+	x.ended = in.over(0)
+	_ = x.tap.Conn.Close()
+	<-in.ended // the reader sees the closed connection
+	x.err = in.err
 }
 
-// await waits until the server says something or the quiet time is over. After
-// a ticket it waits a little more, for a refusal may follow.
-func (x *exchange) await(ctx context.Context, done chan error, quiet time.Duration) (err error, ended bool) {
+// await waits until the server says something or the quiet time is over, and
+// reports whether it ended the connection. After a ticket it waits a little
+// more, for a refusal may follow.
+func (x *exchange) await(in *inbox, quiet time.Duration) (ended bool) {
 	timer := time.NewTimer(quiet)
 	defer timer.Stop()
 	x.tap.forget()
 	for {
 		select {
-		case err := <-done:
-			return err, true
+		case <-in.ended:
+			return true
 		case <-x.tap.heard:
 			timer.Reset(ticketWait)
 		case <-timer.C:
-			return nil, false
-		case <-ctx.Done():
-			return nil, false
+			return false
+		case <-in.ctx.Done():
+			return false
 		}
 	}
 }

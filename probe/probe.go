@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/url"
 	"time"
 
 	"mtlsprobe/probe/wire"
@@ -30,7 +31,10 @@ type Options struct {
 	ALPN                   []string
 	MinVersion, MaxVersion uint16        // zero: TLS 1.0 and the highest
 	Timeout                time.Duration // of one connection, all waits included; zero: 10 s
-	// Dial opens connections; nil means net.Dialer.
+	// Proxy is the way to the server; nil for none. Its scheme is http, https,
+	// socks5 or socks5h.
+	Proxy *url.URL
+	// Dial opens connections, to the proxy if there is one; nil means net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -99,6 +103,10 @@ type Observation struct {
 	Verification         Verification
 	// ServerTime is the server's clock at LocalTime; zero if it did not tell.
 	ServerTime, LocalTime time.Time
+	TimeSource            string // where it told, such as "HTTP Date"
+	// Injected is what came in clear between the go-ahead of STARTTLS and the
+	// handshake: a server that means it says nothing there.
+	Injected []byte
 	// None is the control trial: what came of presenting nothing.
 	None       *Trial
 	Transcript *wire.Transcript
@@ -113,13 +121,18 @@ func Capture(ctx context.Context, t Target, o *Options) (*Observation, error) {
 	if err != nil {
 		return nil, err
 	}
-	tr := x.transcript
+	return x.observation()
+}
+
+// observation is what an exchange that presented nothing shows.
+func (x *exchange) observation() (*Observation, error) {
+	t, tr := x.target, x.transcript
 	if tr.Version == 0 || x.err != nil && !tr.HandshakeDone() && tr.Refusal(wire.Server) == nil && len(tr.Demands()) == 0 && x.peer == nil {
 		return nil, handshakeError(t, tr, x.err)
 	}
 	obs := &Observation{
 		Target: t, Asked: Unknown, Version: tr.Version, CipherSuite: tr.CipherSuite,
-		Certificates: x.peer, Verification: x.verify, None: x.trial(false), Transcript: tr,
+		Certificates: x.peer, Verification: x.verify, None: x.trial(false), Transcript: tr, Injected: x.injected,
 	}
 	if asked, known := tr.AskedInHandshake(); known {
 		obs.Asked = No
@@ -135,8 +148,9 @@ func Capture(ctx context.Context, t Target, o *Options) (*Observation, error) {
 		obs.Verification.Result = Unknown
 	}
 	if x.application != nil && !x.application.Date.IsZero() {
-		// The Date is cut to whole seconds; half a second is the best guess.
+		// The date is cut to whole seconds; half a second is the best guess.
 		obs.ServerTime, obs.LocalTime = x.application.Date.Add(500*time.Millisecond), x.answered
+		obs.TimeSource = x.application.DateFrom
 	}
 	return obs, nil
 }

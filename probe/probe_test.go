@@ -22,14 +22,17 @@ func TestParseTarget(t *testing.T) {
 		in   string
 		want Target
 	}{
-		{"example.com", Target{"example.com", "443", "example.com", "/"}},
-		{"example.com:8443", Target{"example.com", "8443", "example.com", "/"}},
-		{"::1", Target{"::1", "443", "::1", "/"}},
-		{"[::1]", Target{"::1", "443", "::1", "/"}},
-		{"[::1]:8443", Target{"::1", "8443", "::1", "/"}},
-		{"https://example.com", Target{"example.com", "443", "example.com", "/"}},
-		{"https://example.com:8443/v1/x?y=z", Target{"example.com", "8443", "example.com", "/v1/x?y=z"}},
-		{"https://[::1]:8443/", Target{"::1", "8443", "::1", "/"}},
+		{"example.com", Target{Host: "example.com", Port: "443", ServerName: "example.com", Path: "/", Protocol: "http"}},
+		{"example.com:8443", Target{Host: "example.com", Port: "8443", ServerName: "example.com", Path: "/", Protocol: "http"}},
+		{"::1", Target{Host: "::1", Port: "443", ServerName: "::1", Path: "/", Protocol: "http"}},
+		{"[::1]", Target{Host: "::1", Port: "443", ServerName: "::1", Path: "/", Protocol: "http"}},
+		{"[::1]:8443", Target{Host: "::1", Port: "8443", ServerName: "::1", Path: "/", Protocol: "http"}},
+		{"https://example.com", Target{Host: "example.com", Port: "443", ServerName: "example.com", Path: "/", Protocol: "http"}},
+		{"https://example.com:8443/v1/x?y=z", Target{Host: "example.com", Port: "8443", ServerName: "example.com", Path: "/v1/x?y=z", Protocol: "http"}},
+		{"smtp://mail", Target{Host: "mail", Port: "25", ServerName: "mail", Path: "/", Protocol: "smtp", StartTLS: true}},
+		{"ldaps://ds:1636", Target{Host: "ds", Port: "1636", ServerName: "ds", Path: "/", Protocol: "ldap"}},
+		{"postgres://app@db/x", Target{Host: "db", Port: "5432", ServerName: "db", Path: "/x", Protocol: "postgres", StartTLS: true, User: "app"}},
+		{"https://[::1]:8443/", Target{Host: "::1", Port: "8443", ServerName: "::1", Path: "/", Protocol: "http"}},
 	}
 	for _, tt := range tests {
 		if got, err := ParseTarget(tt.in); err != nil || got != tt.want {
@@ -200,7 +203,7 @@ func TestConclude(t *testing.T) {
 	trial := func(o Outcome) *Trial {
 		x := &Trial{Outcome: o, Asked: true, Processed: o == StayedSilent || o == Accepted || o == Closed}
 		if o == RefusedByApplication {
-			x.Application = &protocol.Answer{Status: 403}
+			x.Application = &protocol.Answer{Protocol: "http", Status: 403, Verdict: protocol.AccessRefused}
 		}
 		return x
 	}

@@ -7,9 +7,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"mtlsprobe/probe/protocol"
 )
 
-// A Target is where to connect, and under which name.
+// A Target is where to connect, under which name, and what is spoken there.
 type Target struct {
 	Host string // name or address, without brackets
 	Port string
@@ -18,52 +20,94 @@ type Target struct {
 	ServerName string
 	// Path is what is asked for in HTTP; it starts with "/".
 	Path string
+	// Protocol is the name of one in probe/protocol; empty means "http".
+	Protocol string
+	// StartTLS says that TLS begins after the protocol's preamble.
+	StartTLS bool
+	// User is what databases are told; empty for one that nobody has.
+	User string
 }
 
 // Address returns host and port as net.Dial takes them.
 func (t Target) Address() string { return net.JoinHostPort(t.Host, t.Port) }
 
-// hostHeader is what stands in HTTP's Host.
-func (t Target) hostHeader() string {
-	if t.Port == "443" {
-		return t.ServerName
+func (t Target) protocol() *protocol.Protocol {
+	if p := protocol.Find(t.Protocol); p != nil {
+		return p
 	}
-	return net.JoinHostPort(t.ServerName, t.Port)
+	return protocol.Find("https")
 }
 
-// ParseTarget reads host, host:port, [v6]:port, a bare IPv6 address, or
-// https://host[:port]/path. The port is 443 unless given.
+func (t Target) question() *protocol.Question {
+	q := &protocol.Question{Host: t.ServerName, Name: t.ServerName, Path: t.Path, User: t.User, Plain: t.StartTLS}
+	if t.Port != "443" {
+		q.Host = net.JoinHostPort(t.ServerName, t.Port)
+	}
+	return q
+}
+
+// ParseTarget reads host, host:port, [v6]:port, a bare IPv6 address, or a URL
+// such as https://host[:port]/path, smtp://host or postgres://user@host. The
+// scheme chooses protocol and port; without one they are HTTP's and 443.
 func ParseTarget(s string) (Target, error) {
-	path := "/"
-	hostPort := s
-	if scheme, _, found := strings.Cut(s, "://"); found {
+	t := Target{Path: "/", Protocol: "http"}
+	hostPort, port := s, "443"
+	if name, _, found := strings.Cut(s, "://"); found {
 		u, err := url.Parse(s)
 		if err != nil {
 			return Target{}, fmt.Errorf("target %q is no URL: %w", s, err)
 		}
-		if !strings.EqualFold(scheme, "https") {
-			return Target{}, fmt.Errorf("target %q: scheme %q is not supported, https is", s, scheme)
+		p, scheme := protocol.ByScheme(strings.ToLower(name))
+		if p == nil {
+			return Target{}, fmt.Errorf("target %q: scheme %q is not known; these are: %s", s, name, strings.Join(Schemes(), ", "))
 		}
+		t.Protocol, t.StartTLS, t.User, port = p.Name, scheme.StartTLS, u.User.Username(), scheme.Port
 		if u.RequestURI() != "" {
-			path = u.RequestURI()
+			t.Path = u.RequestURI()
 		}
 		hostPort = u.Host
 	}
-	host, port, err := splitHostPort(hostPort)
-	if err != nil {
+	var err error
+	if t.Host, t.Port, err = splitHostPort(hostPort, port); err != nil {
 		return Target{}, fmt.Errorf("target %q: %w", s, err)
 	}
-	return Target{Host: host, Port: port, ServerName: host, Path: path}, nil
+	t.ServerName = t.Host
+	return t, nil
 }
 
-func splitHostPort(s string) (host, port string, err error) {
+// Schemes returns the URL schemes that ParseTarget knows.
+func Schemes() []string {
+	var names []string
+	for _, p := range protocol.All() {
+		for _, s := range p.Schemes {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// StartTLSNames returns the schemes in which TLS begins after a preamble: the
+// names that OpenSSL's -starttls has, among others.
+func StartTLSNames() []string {
+	var names []string
+	for _, p := range protocol.All() {
+		for _, s := range p.Schemes {
+			if s.StartTLS {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	return names
+}
+
+func splitHostPort(s, standard string) (host, port string, err error) {
 	if addr, err := netip.ParseAddr(s); err == nil {
-		return addr.String(), "443", nil
+		return addr.String(), standard, nil
 	}
 	if inner, ok := strings.CutPrefix(s, "["); ok && strings.HasSuffix(inner, "]") {
-		s += ":443"
+		s += ":" + standard
 	}
-	host, port = s, "443"
+	host, port = s, standard
 	if strings.Contains(s, ":") {
 		if host, port, err = net.SplitHostPort(s); err != nil {
 			return "", "", fmt.Errorf("expected host, host:port or [v6]:port")
@@ -72,7 +116,7 @@ func splitHostPort(s string) (host, port string, err error) {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return "", "", fmt.Errorf("port %q is not a number from 1 to 65535", port)
 	}
-	if host == "" || strings.ContainsAny(host, " \t\r\n/\\\"'<>") {
+	if host == "" || strings.ContainsAny(host, " \t\r\n/\\\"'<>&") {
 		return "", "", fmt.Errorf("%q is no host name", host)
 	}
 	return host, port, nil

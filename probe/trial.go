@@ -94,7 +94,9 @@ func (t *Trial) byApplication() {
 	switch {
 	case a.Protocol == "":
 		t.Outcome, t.Detail = UnknownOutcome, "the server answered in an unknown protocol: "+a.Detail
-	case a.CertificateRefused(), a.AccessRefused():
+	case a.Verdict == protocol.Undecided:
+		t.Outcome, t.Detail = UnknownOutcome, "the application does not say without credentials"
+	case a.Verdict != protocol.Welcome:
 		t.Outcome = RefusedByApplication
 	default:
 		t.Outcome = Accepted
@@ -143,7 +145,7 @@ func Conclude(none, selfSigned *Trial, trials []*Trial) Insistence {
 		for _, t := range trials {
 			if t.Outcome == Closed && t.Processed && t.Asked {
 				t.Outcome = UnknownOutcome
-				t.Detail = "the server closed the connection after the handshake without a word, though it refuses others with alerts: perhaps it speaks no HTTP"
+				t.Detail = "the server closed the connection after the handshake without a word, though it refuses others with alerts: perhaps it speaks another protocol"
 			}
 		}
 	}
@@ -175,7 +177,7 @@ func insist(none, selfSigned *Trial, trials []*Trial) Insistence {
 	case !none.Asked:
 		return UnknownInsistence
 	case none.Outcome == RefusedByTLS,
-		none.Outcome == RefusedByApplication && none.Application.CertificateRefused(),
+		none.Outcome == RefusedByApplication && none.Application.Verdict == protocol.CertificateRefused,
 		none.Refused() && anyPassed:
 		return Required
 	case none.Outcome == Accepted && selfSigned != nil && selfSigned.Outcome == Accepted:

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"net/url"
 	"time"
 
 	"mtlsprobe/certstore"
@@ -21,6 +22,7 @@ import (
 type Run struct {
 	GeneratedAt, JudgedAt time.Time
 	Observation           *probe.Observation
+	Proxy                 string                   // that was gone through, without user and password
 	Request               *wire.CertificateRequest // judged against; from the observation or a file
 	Insistence            probe.Insistence         // seen, or from a file; empty is unknown
 	Holding               *certstore.Holding
@@ -71,7 +73,13 @@ func New(r *Run) *Report {
 
 func (p *Report) observation(r *Run) {
 	o := r.Observation
-	p.Target = &Target{Address: o.Target.Address(), ServerName: o.Target.ServerName, Protocol: "https"}
+	p.Target = &Target{Address: o.Target.Address(), ServerName: o.Target.ServerName, Protocol: o.Target.Protocol, Proxy: r.Proxy}
+	if o.Target.Protocol == "http" {
+		p.Target.Protocol = "https"
+	}
+	if o.Target.StartTLS {
+		p.Target.StartTLS = o.Target.Protocol
+	}
 	p.Server = &Server{Version: wire.VersionName(o.Version), CipherSuite: tls.CipherSuiteName(o.CipherSuite), Verified: string(o.Verification.Result)}
 	if o.Verification.Err != nil {
 		p.Server.VerifyError = o.Verification.Err.Error()
@@ -86,7 +94,7 @@ func (p *Report) observation(r *Run) {
 	p.Clock = &Clock{Local: r.GeneratedAt.UTC()}
 	if !o.ServerTime.IsZero() {
 		server, skew := o.ServerTime.UTC(), int64(o.ServerTime.Sub(o.LocalTime).Round(time.Second).Seconds())
-		p.Clock = &Clock{Local: o.LocalTime.UTC(), Server: &server, SkewSeconds: &skew, Source: "HTTP Date"}
+		p.Clock = &Clock{Local: o.LocalTime.UTC(), Server: &server, SkewSeconds: &skew, Source: o.TimeSource}
 	}
 	p.Controls = append(p.Controls, Control{Kind: "none", Trial: *newTrial(o.None)})
 	for _, e := range o.Transcript.Entries {
@@ -241,4 +249,13 @@ func newTrial(t *probe.Trial) *Trial {
 		out.Application = &Application{Protocol: a.Protocol, Status: a.Status, Detail: a.Detail}
 	}
 	return out
+}
+
+// ProxyName is what a report may say of a proxy: no user, no password. It is
+// empty without one.
+func ProxyName(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }

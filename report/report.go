@@ -38,6 +38,8 @@ type Target struct {
 	Address    string `json:"address"`
 	ServerName string `json:"server_name"`
 	Protocol   string `json:"protocol"`
+	StartTLS   string `json:"starttls,omitempty"` // the protocol after whose preamble TLS began
+	Proxy      string `json:"proxy,omitempty"`    // without user and password
 }
 
 // A Server is what the server showed of itself.

@@ -194,11 +194,15 @@ func answer(t *Trial, long bool) string {
 		return "not tried"
 	}
 	var parts []string
-	if a := t.Application; a != nil && a.Status != 0 {
-		parts = append(parts, fmt.Sprintf("HTTP %d", a.Status))
-		if long || t.Outcome == "refused-by-application" {
-			parts[0] += " " + a.Detail
+	if a := t.Application; a != nil && a.Protocol != "" {
+		said := protocolLabel(a.Protocol)
+		if a.Status != 0 {
+			said += fmt.Sprintf(" %d", a.Status)
 		}
+		if long || a.Status == 0 || t.Outcome == "refused-by-application" {
+			said += " " + a.Detail
+		}
+		parts = append(parts, said)
 	}
 	if a := t.Alert; a != nil {
 		whose := a.From + "'s "
@@ -215,6 +219,21 @@ func answer(t *Trial, long bool) string {
 		text += ": " + plain(strings.Join(parts, ", "))
 	}
 	return text
+}
+
+// protocolLabel is how people write the name of a protocol.
+func protocolLabel(name string) string {
+	switch name {
+	case "h2":
+		return "HTTP/2"
+	case "postgres":
+		return "PostgreSQL"
+	case "mysql":
+		return "MySQL"
+	case "mongodb", "kafka", "redis", "sieve":
+		return strings.ToUpper(name[:1]) + name[1:]
+	}
+	return strings.ToUpper(name)
 }
 
 // unexplained is what is said of a refusal that no finding explains.

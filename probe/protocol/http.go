@@ -1,37 +1,37 @@
-// Package protocol asks the harmless question after a handshake that shows
-// whether the application accepts the client, and reads the answer. It does no
-// I/O: bytes out, bytes in.
 package protocol
 
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 )
 
-// MaxAnswer bounds how much of an answer is worth reading.
-const MaxAnswer = 64 << 10
-
-// An Answer is what the application said.
-type Answer struct {
-	Protocol string // "http", or "" when the bytes are in no known protocol
-	Status   int    // the HTTP status; zero when unknown
-	// Detail is a short text for people, without control characters.
-	Detail string
-	// Date is the server's clock as it told it; zero if it did not.
-	Date time.Time
-	// Complete says that nothing more is expected.
-	Complete bool
+// httpProtocol is HTTP/1.1: a GET of the path that asks the server to close.
+func httpProtocol() *Protocol {
+	return &Protocol{Name: "http", Schemes: []Scheme{{Name: "https", Port: "443"}}, Ask: askHTTP}
 }
 
-// HTTPQuestion is a GET of the path in HTTP/1.1 that asks the server to close.
-func HTTPQuestion(host, path string) []byte {
-	return fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: mtlsprobe\r\nAccept: */*\r\nConnection: close\r\n\r\n", path, host)
+func askHTTP(c *Conversation, q *Question) *Answer {
+	c.send("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: mtlsprobe\r\nAccept: */*\r\nConnection: close\r\n\r\n", q.Path, q.Host)
+	var data []byte
+	for len(data) < MaxAnswer {
+		if _, err := c.r.Peek(1); err != nil {
+			break
+		}
+		rest := c.Rest()
+		data = append(data, rest...)
+		_, _ = c.r.Discard(len(rest))
+		if a, ok := ParseHTTP(data); ok && a.Complete {
+			break
+		}
+	}
+	if a, ok := ParseHTTP(data); ok {
+		return &a
+	}
+	return nil
 }
 
 // ParseHTTP reads an answer as far as it has come. It reports false while not
@@ -63,9 +63,7 @@ func ParseHTTP(data []byte) (Answer, bool) {
 	// A malformed header is as good as none: the status has been read.
 	reader := textproto.NewReader(bufio.NewReader(bytes.NewReader(append(head[min(len(line)+2, len(head)):len(head):len(head)], "\r\n\r\n"...))))
 	header, _ := reader.ReadMIMEHeader()
-	if date, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", header.Get("Date")); err == nil {
-		a.Date = date
-	}
+	a.Date, a.DateFrom = parseHTTPDate(header.Get("Date"))
 	length, err := strconv.Atoi(header.Get("Content-Length"))
 	switch {
 	case err == nil:
@@ -78,6 +76,7 @@ func ParseHTTP(data []byte) (Answer, bool) {
 			a.Detail = text
 		}
 	}
+	a.Verdict = httpVerdict(status, a.Detail)
 	return a, true
 }
 
@@ -111,35 +110,23 @@ func explanation(body []byte) string {
 	return ""
 }
 
-func certificateWord(s string) bool {
-	s = strings.ToLower(s)
-	return strings.Contains(s, "certificate") || strings.Contains(s, "ssl")
-}
-
-// CertificateRefused reports whether the answer says that the application wants
-// another certificate or one at all: 495 and 496 of nginx, and 400 with a text
-// about certificates.
-func (a *Answer) CertificateRefused() bool {
-	return a.Status == 495 || a.Status == 496 || a.Status == 400 && certificateWord(a.Detail)
-}
-
-// AccessRefused reports whether the answer is 401 or 403, which may have to do
-// with the certificate or not.
-func (a *Answer) AccessRefused() bool { return a.Status == 401 || a.Status == 403 }
-
-// shorten makes one short line of printable characters.
-func shorten(s string) string {
-	const limit = 120
-	var b strings.Builder
-	for _, r := range strings.Join(strings.FieldsFunc(s, unicode.IsSpace), " ") {
-		if b.Len() >= limit {
-			b.WriteString("…")
-			break
-		}
-		if !unicode.IsGraphic(r) || r == unicode.ReplacementChar {
-			r = '.'
-		}
-		b.WriteRune(r)
+// httpVerdict takes 495 and 496 of nginx and 400 with a text about certificates
+// for a refusal of the certificate; 401 and 403, and IIS's 403.7 to 403.17 that
+// look like them, may have other reasons.
+func httpVerdict(status int, text string) Verdict {
+	switch {
+	case status == 495, status == 496, status == 400 && certificateWord(text):
+		return CertificateRefused
+	case status == 401, status == 403:
+		return AccessRefused
 	}
-	return b.String()
+	return Welcome
+}
+
+// parseHTTPDate reads a Date field (RFC 9110, Section 5.6.7).
+func parseHTTPDate(value string) (time.Time, string) {
+	if date, err := time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", value); err == nil {
+		return date, "HTTP Date"
+	}
+	return time.Time{}, ""
 }

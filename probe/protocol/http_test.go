@@ -22,17 +22,17 @@ func TestParseHTTP(t *testing.T) {
 		{"empty body", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true, Answer{Protocol: "http", Status: 200, Detail: "OK", Complete: true}, false},
 		{"no header", "HTTP/1.0 204\r\n\r\n", true, Answer{Protocol: "http", Status: 204}, false},
 		{"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", true, Answer{Protocol: "http", Status: 200, Detail: "OK", Complete: true}, false},
-		{"nginx", nginx, true, Answer{Protocol: "http", Status: 400, Detail: "No required SSL certificate was sent", Date: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), Complete: true}, true},
+		{"nginx", nginx, true, Answer{Protocol: "http", Status: 400, Detail: "No required SSL certificate was sent", Date: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), DateFrom: "HTTP Date", Verdict: CertificateRefused, Complete: true}, true},
 		{"400 for another reason", "HTTP/1.1 400 Bad Request\r\n\r\nmissing parameter", true, Answer{Protocol: "http", Status: 400, Detail: "missing parameter"}, false},
-		{"496", "HTTP/1.1 496 x\r\n\r\n", true, Answer{Protocol: "http", Status: 496, Detail: "x"}, true},
+		{"496", "HTTP/1.1 496 x\r\n\r\n", true, Answer{Protocol: "http", Status: 496, Verdict: CertificateRefused, Detail: "x"}, true},
 		{"no HTTP", "220 mail\x1b[31m ready\r\n", true, Answer{Detail: "220 mail.[31m ready", Complete: true}, false},
 		{"no status", "HTTP/1.1 abc\r\n\r\n", true, Answer{Detail: "HTTP/1.1 abc", Complete: true}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, ok := ParseHTTP([]byte(tt.data))
-			if got != tt.want || ok != tt.ok || got.CertificateRefused() != tt.refused {
-				t.Errorf("got  %+v, %t, refused %t\nwant %+v, %t, refused %t", got, ok, got.CertificateRefused(), tt.want, tt.ok, tt.refused)
+			if got != tt.want || ok != tt.ok || (got.Verdict == CertificateRefused) != tt.refused {
+				t.Errorf("got  %+v, %t, refused %t\nwant %+v, %t, refused %t", got, ok, got.Verdict == CertificateRefused, tt.want, tt.ok, tt.refused)
 			}
 		})
 	}

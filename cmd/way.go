@@ -1,0 +1,102 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+
+	"mtlsprobe/probe"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/net/http/httpproxy"
+)
+
+// wayFlags say by which way to connect.
+type wayFlags struct {
+	starttls, proxy, unix string
+	resolve               []string
+}
+
+func (f *wayFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.starttls, "starttls", "", "begin TLS after the preamble of a protocol: "+strings.Join(probe.StartTLSNames(), ", "))
+	flags.StringVar(&f.proxy, "proxy", "", "way to the server: http://, https:// or socks5://[user:password@]host:port, or none (default that of HTTPS_PROXY or ALL_PROXY)")
+	flags.StringArrayVar(&f.resolve, "resolve", nil, "HOST:ADDRESS to connect to for a host name (repeatable)")
+	flags.StringVar(&f.unix, "unix-socket", "", "connect through this unix socket")
+}
+
+// scheme writes what --starttls says into the target.
+func (f *wayFlags) scheme(target string) (string, error) {
+	switch {
+	case f.starttls == "":
+		return target, nil
+	case !slices.Contains(probe.StartTLSNames(), f.starttls):
+		return "", usage(fmt.Errorf("--starttls %q: %s are known", f.starttls, strings.Join(probe.StartTLSNames(), ", ")))
+	case strings.Contains(target, "://"):
+		return "", usage(fmt.Errorf("--starttls %s and a target with a scheme: give one of the two", f.starttls))
+	}
+	return f.starttls + "://" + target, nil
+}
+
+// apply fills in how to dial.
+func (f *wayFlags) apply(s *Streams, t probe.Target, o *probe.Options) error {
+	var err error
+	if o.Proxy, err = f.proxyFor(s, t); err != nil {
+		return err
+	}
+	addresses := make(map[string]string)
+	for _, pair := range f.resolve {
+		host, address, found := strings.Cut(pair, ":")
+		if !found || net.ParseIP(strings.Trim(address, "[]")) == nil {
+			return usage(fmt.Errorf("--resolve %q is not HOST:ADDRESS", pair))
+		}
+		addresses[strings.ToLower(host)] = strings.Trim(address, "[]")
+	}
+	if f.unix == "" && len(addresses) == 0 {
+		return nil
+	}
+	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if f.unix != "" {
+			network, address = "unix", f.unix
+		} else if host, port, err := net.SplitHostPort(address); err == nil && addresses[strings.ToLower(host)] != "" {
+			address = net.JoinHostPort(addresses[strings.ToLower(host)], port)
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	return nil
+}
+
+// proxyFor returns the proxy that was given, or that the environment names for
+// the target, as curl and most clients take it.
+func (f *wayFlags) proxyFor(s *Streams, t probe.Target) (*url.URL, error) {
+	switch {
+	case f.proxy == "none" || f.unix != "":
+		return nil, nil
+	case f.proxy != "":
+		text := f.proxy
+		if !strings.Contains(text, "://") {
+			text = "http://" + text
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
+			return nil, usage(fmt.Errorf("--proxy is not http://, https:// or socks5:// with host and port")) // the text may hold a password
+		}
+		return u, nil
+	}
+	env := func(names ...string) string {
+		for _, name := range names {
+			if value := s.Getenv(name); value != "" {
+				return value
+			}
+		}
+		return ""
+	}
+	config := httpproxy.Config{HTTPSProxy: env("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"), NoProxy: env("no_proxy", "NO_PROXY")}
+	u, err := config.ProxyFunc()(&url.URL{Scheme: "https", Host: t.Address()})
+	if err != nil {
+		return nil, usage(fmt.Errorf("the environment's proxy is no URL: give --proxy URL, or --proxy none"))
+	}
+	return u, nil
+}

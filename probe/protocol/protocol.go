@@ -1,0 +1,132 @@
+// Package protocol knows application protocols: how each asks for TLS on a plain
+// connection (STARTTLS), and a harmless question after the handshake whose answer
+// shows whether the application accepts the client.
+//
+// Call [Find] or [ByScheme], then the protocol's StartTLS and Ask with a
+// [Conversation]. The package dials nothing, sends no credentials, and asks
+// nothing that changes the server. Every line and message is bounded; waiting is
+// bounded by the connection that is given.
+package protocol
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Protocol is one application protocol.
+type Protocol struct {
+	Name    string // as --starttls and reports write it
+	Schemes []Scheme
+	// Greets says that the server speaks first when TLS starts at once.
+	Greets bool
+	// ALPN is what a client of this protocol has to offer; nil for none.
+	ALPN []string
+	// StartTLS asks for TLS on a plain connection and returns when the server has
+	// given the go-ahead; nil where TLS always starts at once. An error is a
+	// [*Refusal], or the connection's.
+	StartTLS func(*Conversation, *Question) error
+	// Ask puts the question. Nil, and a nil Answer, mean that the application
+	// said nothing that tells.
+	Ask func(*Conversation, *Question) *Answer
+}
+
+// A Scheme is a URL scheme that chooses a protocol.
+type Scheme struct {
+	Name, Port string
+	StartTLS   bool // TLS starts after the preamble, not at once
+}
+
+// A Question is what asking needs to know.
+type Question struct {
+	Host string // for HTTP's Host and its like
+	Name string // the server's name without a port
+	Path string // HTTP's; starts with "/"
+	User string // that databases are told; empty: one that nobody has
+	// Plain says that TLS began after a preamble: servers then do not greet again.
+	Plain bool
+}
+
+// user is what databases are told who asks.
+func (q *Question) user() string {
+	if q.User == "" {
+		return "mtlsprobe"
+	}
+	return q.User
+}
+
+// A Verdict says what an answer means for the client.
+type Verdict string
+
+// The verdicts of an application.
+const (
+	Welcome            Verdict = ""                    // it goes on with this client
+	CertificateRefused Verdict = "certificate-refused" // it wants another certificate, or one at all
+	AccessRefused      Verdict = "access-refused"      // which may have to do with the certificate or not
+	Undecided          Verdict = "undecided"           // it would say only after credentials
+)
+
+// An Answer is what the application said.
+type Answer struct {
+	Protocol string // the name of the protocol, or "" when the bytes are in no known one
+	Status   int    // the protocol's number, such as HTTP's 403 or SMTP's 421; zero where it has none
+	Verdict  Verdict
+	// Detail is a short text for people, without control characters.
+	Detail string
+	// Date is the server's clock as it told it, and DateFrom where; zero if it
+	// did not.
+	Date     time.Time
+	DateFrom string
+	// Complete says that nothing more is expected.
+	Complete bool
+}
+
+// A Refusal says that a server would not start TLS, in its own words.
+type Refusal struct{ Protocol, Said string }
+
+func (e *Refusal) Error() string {
+	return fmt.Sprintf("the server does not start TLS by %s: %q", e.Protocol, e.Said)
+}
+
+// All returns every protocol. The slice is the caller's.
+func All() []*Protocol {
+	return []*Protocol{
+		httpProtocol(), http2Protocol(), smtpProtocol(), lmtpProtocol(), imapProtocol(), pop3Protocol(), ftpProtocol(),
+		ldapProtocol(), postgresProtocol(), mysqlProtocol(), xmppProtocol(), nntpProtocol(), sieveProtocol(), ircProtocol(),
+		redisProtocol(), mqttProtocol(), amqpProtocol(), mongoProtocol(), kafkaProtocol(), syslogProtocol(), plainProtocol(),
+	}
+}
+
+// Find returns the protocol with the name, or one of whose schemes has it; nil
+// if there is none.
+func Find(name string) *Protocol {
+	if p, _ := ByScheme(name); p != nil {
+		return p
+	}
+	for _, p := range All() {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// ByScheme returns the protocol that a URL scheme chooses, or nil.
+func ByScheme(name string) (*Protocol, Scheme) {
+	for _, p := range All() {
+		if n := slices.IndexFunc(p.Schemes, func(s Scheme) bool { return s.Name == name }); n >= 0 {
+			return p, p.Schemes[n]
+		}
+	}
+	return nil, Scheme{}
+}
+
+// syslogProtocol is syslog over TLS, in which servers never answer (RFC 5425).
+func syslogProtocol() *Protocol {
+	return &Protocol{Name: "syslog", Schemes: []Scheme{{Name: "syslog-tls", Port: "6514"}, {Name: "syslog", Port: "6514"}}}
+}
+
+// plainProtocol asks nothing: what the server does by itself must do.
+func plainProtocol() *Protocol {
+	return &Protocol{Name: "tls", Schemes: []Scheme{{Name: "tls", Port: "443"}}}
+}

@@ -1,0 +1,211 @@
+package protocol
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A script is a server's side of a conversation: what it says, whatever it hears.
+type script struct {
+	io.Reader
+	heard bytes.Buffer
+}
+
+func (s *script) Write(b []byte) (int, error) { return s.heard.Write(b) }
+
+func say(text string) *script { return &script{Reader: strings.NewReader(text)} }
+
+func question(plain bool) *Question {
+	return &Question{Host: "example.com:1", Name: "example.com", Path: "/x", Plain: plain}
+}
+
+func TestAsk(t *testing.T) {
+	const (
+		xmppHead = "<?xml version='1.0'?><stream:stream id='1' version='1.0'>"
+		readyPG  = "R\x00\x00\x00\x08\x00\x00\x00\x03"
+	)
+	pgError := func(state, text string) string {
+		body := "SFATAL\x00C" + state + "\x00M" + text + "\x00\x00"
+		return "E\x00\x00\x00" + string(rune(len(body)+4)) + body
+	}
+	tests := []struct {
+		name, protocol string
+		plain          bool
+		said           string
+		verdict        Verdict
+		status         int
+		detail         string // contained
+	}{
+		{"welcome", "smtp", true, "250-mail\r\n250 HELP\r\n", Welcome, 250, "mail"},
+		{"greeting first", "smtps", false, "220 mail ready\r\n250 mail\r\n", Welcome, 250, "mail"},
+		{"Postfix, wrapper mode", "smtps", false, "421 4.7.1 mail Error: No client certificate presented\r\n220 mail\r\n", CertificateRefused, 421, "No client certificate"},
+		{"Postfix, STARTTLS", "smtp", true, "421 4.7.1 Client certificate not trusted\r\n", CertificateRefused, 421, "not trusted"},
+		{"not for another reason", "smtp", true, "421 too busy\r\n", AccessRefused, 421, "too busy"},
+		{"LMTP", "lmtp", true, "250 mail\r\n", Welcome, 250, "mail"},
+		{"ready", "imaps", false, "* OK ready\r\n+ \r\n", Welcome, 0, "ready to log in"},
+		{"Dovecot", "imap", true, "b NO [ALERT] Client didn't present valid SSL certificate\r\n", CertificateRefused, 0, "NO [ALERT]"},
+		{"nginx mail", "imaps", false, "* BYE No required SSL certificate\r\n", CertificateRefused, 0, "BYE"},
+		{"no PLAIN", "imap", true, "b NO Unsupported mechanism\r\n", Welcome, 0, "Unsupported"},
+		{"no IMAP", "imaps", false, "HTTP/1.1 400\r\n", Welcome, 0, "HTTP/1.1 400"},
+		{"ready", "pop3s", false, "+OK ready\r\n+ \r\n", Welcome, 0, "ready"},
+		{"Dovecot", "pop3", true, "-ERR [AUTH] Client didn't present valid SSL certificate\r\n", CertificateRefused, 0, "[AUTH]"},
+		{"ready", "sieve", true, "\"IMPLEMENTATION\" \"x\"\r\nOK \"ready\"\r\n", Welcome, 0, "OK"},
+		{"bye", "sieve", true, "BYE \"no certificate\"\r\n", CertificateRefused, 0, "BYE"},
+		{"ready", "ftp", true, "200 PBSZ set to 0.\r\n", Welcome, 200, "PBSZ"},
+		{"refused", "ftps", false, "220 hello\r\n530 certificate needed\r\n", CertificateRefused, 530, "certificate"},
+		{"date", "nntps", false, "200 hello\r\n111 20261124100000\r\n", Welcome, 111, "20261124100000"},
+		{"root DSE", "ldaps", false, "\x30\x07\x02\x01\x02\x64\x02\x04\x00", Welcome, 0, "root DSE"},
+		{"strong authentication required", "ldap", true, "\x30\x0c\x02\x01\x02\x65\x07\x0a\x01\x08\x04\x00\x04\x00", AccessRefused, 8, "result 8"},
+		{"goes on", "postgres", true, readyPG, Welcome, 0, "goes on"},
+		{"no certificate", "postgres", true, pgError("28000", "connection requires a valid client certificate"), CertificateRefused, 0, "28000"},
+		{"unknown role", "postgres", true, pgError("28000", "role \"x\" does not exist"), Welcome, 0, "role"},
+		{"another user's", "postgres", true, pgError("28000", "certificate authentication failed for user \"x\""), AccessRefused, 0, "authentication failed"},
+		{"denied", "mysql", true, "\x1b\x00\x00\x03\xff\x15\x04#28000Access denied for u", Undecided, 1045, "the same is said"},
+		{"asks for a password", "mariadb", true, "\x01\x00\x00\x03\xfe", Undecided, 0, "password"},
+		{"logged in", "mysql", true, "\x01\x00\x00\x03\x00", Welcome, 0, "logged in"},
+		{"host is blocked", "mysql", true, "\x0d\x00\x00\x03\xff\x6a\x04Host denied", AccessRefused, 1130, "Host"},
+		{"external", "xmpp", true, xmppHead + "<stream:features><mechanisms><mechanism>EXTERNAL</mechanism></mechanisms></stream:features>", Welcome, 0, "EXTERNAL is offered"},
+		{"not an identity", "xmpp", true, xmppHead + "<stream:features/>", Welcome, 0, "not taken as an identity"},
+		{"error", "xmpp", true, xmppHead + "<stream:error><not-authorized/></stream:error>", AccessRefused, 0, "not-authorized"},
+		{"capabilities", "ircs", false, ":irc NOTICE * :hello\r\n:irc CAP * LS :sasl\r\n", Welcome, 0, "LS"},
+		{"closing link", "irc", true, "ERROR :Closing Link: certificate required\r\n", CertificateRefused, 0, "Closing"},
+		{"pong", "rediss", false, "+PONG\r\n", Welcome, 0, "PONG"},
+		{"password", "rediss", false, "-NOAUTH Authentication required.\r\n", Welcome, 0, "NOAUTH"},
+		{"denied", "rediss", false, "-DENIED protected mode\r\n", AccessRefused, 0, "DENIED"},
+		{"accepted", "mqtts", false, "\x20\x02\x00\x00", Welcome, 0, "accepted"},
+		{"not authorized", "mqtts", false, "\x20\x02\x00\x05", AccessRefused, 5, "not authorized"},
+		{"start", "amqps", false, "\x01\x00\x00\x00\x00\x00\x10\x00\x0a\x00\x0a\x00\x09EXTERNAL..", Welcome, 0, "EXTERNAL is offered"},
+		{"another version", "amqps", false, "AMQP\x00\x01\x00\x00", Welcome, 0, "1-0-0"},
+		{"hello", "mongodb", false, "\x14\x00\x00\x00" + strings.Repeat("\x00", 16), Welcome, 0, "answered"},
+		{"versions", "kafka", false, "\x00\x00\x00\x06\x00\x00\x00\x01\x00\x00", Welcome, 0, "answered"},
+		{"unsupported version", "kafka", false, "\x00\x00\x00\x06\x00\x00\x00\x01\x00\x23", Welcome, 35, "error 35"},
+		{"403", "h2", false, "\x00\x00\x00\x04\x00\x00\x00\x00\x00" + "\x00\x00\x05\x01\x04\x00\x00\x00\x01\x48\x03403", AccessRefused, 403, ""},
+		{"200", "etcd", false, "\x00\x00\x01\x01\x04\x00\x00\x00\x01\x88", Welcome, 200, ""},
+		{"go away", "grpcs", false, "\x00\x00\x0a\x07\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x0dno", AccessRefused, 0, "GOAWAY"},
+		{"200", "https", false, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Welcome, 200, "OK"},
+		{"needs a certificate", "https", false, "HTTP/1.1 400 Bad Request\r\n\r\nNo required SSL certificate was sent", CertificateRefused, 400, "No required"},
+	}
+	asked := make(map[string]bool)
+	for _, tt := range tests {
+		t.Run(tt.protocol+"/"+tt.name, func(t *testing.T) {
+			p := Find(tt.protocol)
+			if p == nil {
+				t.Fatal("unknown protocol")
+			}
+			asked[p.Name] = true
+			s := say(tt.said)
+			a := p.Ask(NewConversation(s), question(tt.plain))
+			if a == nil {
+				t.Fatalf("no answer; asked %q", s.heard.String())
+			}
+			if a.Verdict != tt.verdict || a.Status != tt.status || !strings.Contains(a.Detail, tt.detail) {
+				t.Errorf("got %+v, want verdict %q, status %d, detail with %q", *a, tt.verdict, tt.status, tt.detail)
+			}
+		})
+	}
+	for _, p := range All() {
+		if p.Ask == nil {
+			continue
+		}
+		if !asked[p.Name] {
+			t.Errorf("%s: its question has no test", p.Name)
+		}
+		if a := p.Ask(NewConversation(say("")), question(false)); a != nil {
+			t.Errorf("%s: an answer out of nothing: %+v", p.Name, *a)
+		}
+	}
+}
+
+func TestStartTLS(t *testing.T) {
+	tests := []struct{ scheme, yes, no string }{
+		{"smtp", "220 mail\r\n250-mail\r\n250 STARTTLS\r\n220 go\r\n", "220 mail\r\n250 mail\r\n502 no\r\n"},
+		{"submission", "220-mail\r\n220 mail\r\n250 mail\r\n220 go\r\n", "421 too busy\r\n"},
+		{"lmtp", "220 mail\r\n250 mail\r\n220 go\r\n", "500 no\r\n"},
+		{"imap", "* OK hi\r\n* CAPABILITY x\r\na OK go\r\n", "* OK hi\r\na BAD no\r\n"},
+		{"pop3", "+OK hi\r\n+OK go\r\n", "+OK hi\r\n-ERR no\r\n"},
+		{"sieve", "\"SIEVE\" \"x\"\r\nOK\r\nOK \"go\"\r\n", "OK\r\nNO\r\n"},
+		{"ftp", "220 hi\r\n234 go\r\n", "220 hi\r\n500 no\r\n"},
+		{"nntp", "201 hi\r\n382 go\r\n", "200 hi\r\n580 no\r\n"},
+		{"ldap", "\x30\x84\x00\x00\x00\x0c\x02\x01\x01\x78\x07\x0a\x01\x00\x04\x00\x04\x00", "\x30\x0c\x02\x01\x01\x78\x07\x0a\x01\x02\x04\x00\x04\x00"},
+		{"postgres", "S", "N"},
+		{"mysql", "\x1b\x00\x00\x00\x0a8.0\x00\x01\x00\x00\x0012345678\x00\xff\xff12345678", "\x1b\x00\x00\x00\x0a8.0\x00\x01\x00\x00\x0012345678\x00\x00\x0012345678"},
+		{"xmpp", "<stream:stream><stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/></stream:features><proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>", "<stream:stream><stream:features></stream:features>"},
+		{"irc", ":irc NOTICE * :hi\r\n:irc 670 * :go\r\n", ":irc 691 * :no\r\n"},
+	}
+	tested := make(map[string]bool)
+	for _, tt := range tests {
+		p, _ := ByScheme(tt.scheme)
+		tested[p.Name] = true
+		if err := p.StartTLS(NewConversation(say(tt.yes)), question(false)); err != nil {
+			t.Errorf("%s, go-ahead: %v", tt.scheme, err)
+		}
+		var refusal *Refusal
+		if err := p.StartTLS(NewConversation(say(tt.no)), question(false)); !errors.As(err, &refusal) {
+			t.Errorf("%s, refusal: %v", tt.scheme, err)
+		}
+		if err := p.StartTLS(NewConversation(say("")), question(false)); !errors.Is(err, io.EOF) {
+			t.Errorf("%s, hang-up: %v", tt.scheme, err)
+		}
+	}
+	for _, p := range All() {
+		if (p.StartTLS != nil) != tested[p.Name] {
+			t.Errorf("%s: its preamble has no test", p.Name)
+		}
+	}
+}
+
+func TestDates(t *testing.T) {
+	want := time.Date(2026, 11, 24, 17, 0, 0, 0, time.UTC)
+	for scheme, said := range map[string]string{
+		"smtps": "220 mail ESMTP Exim 4.96 Tue, 24 Nov 2026 18:00:00 +0100\r\n250 mail\r\n",
+		"nntps": "200 hi\r\n111 20261124170000\r\n",
+		"https": "HTTP/1.1 200 OK\r\nDate: Tue, 24 Nov 2026 17:00:00 GMT\r\n\r\n",
+	} {
+		if a := Find(scheme).Ask(NewConversation(say(said)), question(false)); a == nil || !a.Date.Equal(want) || a.DateFrom == "" {
+			t.Errorf("%s: %+v", scheme, a)
+		}
+	}
+}
+
+// What comes after the go-ahead and before the handshake is left to be seen.
+func TestRest(t *testing.T) {
+	c := NewConversation(say("220 mail\r\n250 mail\r\n220 go\r\n250 injected\r\n"))
+	if err := Find("smtp").StartTLS(c, question(false)); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(c.Rest()); got != "250 injected\r\n" {
+		t.Errorf("rest %q", got)
+	}
+}
+
+func FuzzAsk(f *testing.F) {
+	seeds := 0
+	for _, p := range All() {
+		if p.Ask != nil {
+			f.Add(p.Name, []byte("220 x\r\n250 \x00\x01\x02"))
+			seeds++
+		}
+	}
+	if seeds == 0 {
+		f.Fatal("no seeds")
+	}
+	f.Fuzz(func(t *testing.T, name string, data []byte) {
+		p := Find(name)
+		if p == nil {
+			return
+		}
+		if p.StartTLS != nil {
+			_ = p.StartTLS(NewConversation(say(string(data))), question(false))
+		}
+		if p.Ask == nil {
+			return
+		}
+		if a := p.Ask(NewConversation(say(string(data))), question(false)); a != nil && strings.ContainsFunc(a.Detail, func(r rune) bool { return r < ' ' }) {
+			t.Errorf("%s: control characters in %q", name, a.Detail)
+		}
+	})
+}
