@@ -18,14 +18,16 @@ var rooms = map[string][]string{
 	"probe/wire":         {},
 	"probe/protocol":     {},
 	"probe/probetest":    {},
-	"probe":              {"probe/wire", "probe/protocol"},
+	"probe/handshake":    {"probe/wire"},
+	"probe/late":         {"probe/wire", "probe/handshake"},
+	"probe":              {"probe/wire", "probe/protocol", "probe/late"},
 	"certstore/pbe":      {},
 	"certstore/pfx":      {"certstore/pbe"},
 	"certstore":          {"certstore/pbe", "certstore/pfx"},
 	"certstore/certtest": {},
 	"certstore/chain":    {"certstore"},
 	"probe/match":        {"probe/wire", "certstore", "certstore/chain"},
-	"probe/mirror":       {"probe/wire"},
+	"probe/mirror":       {"probe/wire", "probe/handshake"},
 	"probe/stack":        {"probe/wire", "probe/match", "certstore", "certstore/chain"},
 	"report":             {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "certstore", "certstore/chain"},
 	"cmd":                {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "probe/probetest", "certstore", "certstore/chain", "certstore/certtest", "report"},
@@ -35,7 +37,7 @@ var rooms = map[string][]string{
 
 // modules lists who may import what from elsewhere, by file or by package.
 var modules = map[string][]string{
-	"golang.org/x/crypto":                {"probe/wire", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx"},
+	"golang.org/x/crypto":                {"probe/wire", "probe/handshake", "probe/late", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx"},
 	"golang.org/x/text":                  {"certstore"},
 	"golang.org/x/sync":                  {"certstore"},
 	"golang.org/x/net":                   {"probe/protocol", "probe", "cmd"},

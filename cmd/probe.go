@@ -69,7 +69,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 	if err != nil {
 		return err
 	}
-	observation, err := probe.Capture(ctx, target, options)
+	observation, options, err := probe.Ask(ctx, target, options)
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) error {
 	if err != nil {
 		return err
 	}
-	observation, err := probe.Capture(ctx, target, options)
+	observation, options, err := probe.Ask(ctx, target, options)
 	if err != nil {
 		return err
 	}

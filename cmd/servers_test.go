@@ -335,9 +335,10 @@ http {
 	return port
 }
 
-func TestApache(t *testing.T) {
+// startApache runs Apache with the directives on a TLS port, and returns it.
+func startApache(t *testing.T, directives string) string {
+	t.Helper()
 	apache := tool(t, "apache2", "apache2")
-	serverFiles(t)
 	port := freePort(t)
 	dir, err := os.Getwd()
 	if err != nil {
@@ -360,14 +361,44 @@ SSLEngine on
 SSLCertificateFile %[1]s/server.pem
 SSLCertificateKeyFile %[1]s/server.key
 SSLCACertificateFile %[1]s/ca.pem
-SSLVerifyClient require
 SSLVerifyDepth 3
 SSLSessionCache none
-`, dir, port)
+%[3]s
+`, dir, port, directives)
 	if err := os.WriteFile("apache.conf", []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	startServer(t, port, apache, "-X", "-f", filepath.Join(dir, "apache.conf"))
+	return port
+}
+
+// Apache asks for one location only: when it has read the path.
+func TestApacheLocation(t *testing.T) {
+	serverFiles(t)
+	port := startApache(t, "<Location /secure>\nSSLVerifyClient require\n</Location>")
+	for _, tt := range []struct{ version, when, none string }{
+		{"1.2", "renegotiation", "refused server handshake_failure"},
+		{"1.3", "post-handshake", "refused server certificate_required"},
+	} {
+		t.Run("TLS "+tt.version, func(t *testing.T) {
+			r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "-k", "--tls-max", tt.version, "--path", "/secure",
+				"--cert", "good.p12", "--cert", "expired.pem", "--cert", "other-ca.p12")
+			if r.Request.Asked != "yes" || r.Request.When != tt.when || r.Request.Insistence != "required" || len(r.Request.NamedCAs) != 1 {
+				t.Errorf("request: %+v, want one that is required, by %s", r.Request, tt.when)
+			}
+			compareTrials(t, trials(r), map[string]string{"none": tt.none, "self-signed": "refused server unknown_ca",
+				"good.p12": "accepted", "expired.pem": "refused server certificate_expired", "other-ca.p12": "refused server unknown_ca"})
+		})
+	}
+	r := runJSON(t, 0, "request", "127.0.0.1:"+port, "-k", "--path", "/")
+	if r.Request.Asked != "no" {
+		t.Errorf("another location: asked %s, want no", r.Request.Asked)
+	}
+}
+
+func TestApache(t *testing.T) {
+	serverFiles(t)
+	port := startApache(t, "SSLVerifyClient require")
 	for version, none := range map[string]string{"1.2": "refused server handshake_failure", "1.3": "refused server certificate_required"} {
 		t.Run("TLS "+version, func(t *testing.T) {
 			r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "-k", "--tls-min", version, "--tls-max", version, "--path", "/ca.pem",

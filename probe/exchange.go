@@ -10,6 +10,7 @@ import (
 	"net"
 	"time"
 
+	"mtlsprobe/probe/late"
 	"mtlsprobe/probe/protocol"
 	"mtlsprobe/probe/wire"
 )
@@ -60,19 +61,40 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 	}
 	defer conn.Close()
 	quiet := min(max(3*time.Since(begin), minQuiet), maxQuiet)
-	client := tls.Client(x.tap, x.config(cert))
-	x.err = client.HandshakeContext(limited)
+	s, state := x.handshake(limited, cert)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case x.err != nil:
 		x.drain(conn)
 	default:
-		x.converse(limited, client, client.ConnectionState(), quiet)
+		x.converse(limited, s, state, quiet)
 	}
 	x.transcript = wire.Decode(x.tap.snapshot(), x.keyLog.Bytes())
 	x.keyLog.Reset()
 	return x, nil
+}
+
+// handshake makes it with crypto/tls, or with this program's own client where
+// requests after the handshake are looked for.
+func (x *exchange) handshake(ctx context.Context, cert *tls.Certificate) (stream, tls.ConnectionState) {
+	if !x.options.PostHandshake {
+		client := tls.Client(x.tap, x.config(cert))
+		x.err = client.HandshakeContext(ctx)
+		return client, client.ConnectionState()
+	}
+	client := late.Client(x.tap, &late.Config{
+		ServerName: x.target.ServerName, ALPN: x.offered(), Certificate: cert, KeyLog: &x.keyLog,
+		VerifyPeer: func(certs []*x509.Certificate) error { return x.verifyPeer(certs, cert != nil) },
+		Presented:  func() { x.shown = true },
+	})
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = x.tap.SetDeadline(deadline)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = x.tap.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	x.err = client.Handshake()
+	return client, client.State()
 }
 
 // connect dials, and has the preamble spoken that leads to TLS.

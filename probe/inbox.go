@@ -102,5 +102,10 @@ func (in *inbox) over(d time.Duration) bool {
 	case <-timer.C:
 	case <-in.ctx.Done():
 	}
-	return false
+	select {
+	case <-in.ended: // whichever of them came first
+		return true
+	default:
+		return false
+	}
 }

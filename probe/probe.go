@@ -31,6 +31,9 @@ type Options struct {
 	ALPN                   []string
 	MinVersion, MaxVersion uint16        // zero: TLS 1.0 and the highest
 	Timeout                time.Duration // of one connection, all waits included; zero: 10 s
+	// PostHandshake offers post-handshake authentication, which takes TLS 1.3 and
+	// this program's own client.
+	PostHandshake bool
 	// Proxy is the way to the server; nil for none. Its scheme is http, https,
 	// socks5 or socks5h.
 	Proxy *url.URL
@@ -107,6 +110,9 @@ type Observation struct {
 	// Injected is what came in clear between the go-ahead of STARTTLS and the
 	// handshake: a server that means it says nothing there.
 	Injected []byte
+	// Earlier is the connection on which the server turned the client away without
+	// having asked, when this one asked late; see [Ask]. Nil otherwise.
+	Earlier *Observation
 	// None is the control trial: what came of presenting nothing.
 	None       *Trial
 	Transcript *wire.Transcript

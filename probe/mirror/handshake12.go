@@ -13,6 +13,7 @@ import (
 	"hash"
 	"slices"
 
+	"mtlsprobe/probe/handshake"
 	"mtlsprobe/probe/wire"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -22,19 +23,19 @@ import (
 // (RFC 8422) and AES-GCM (RFC 5289).
 func (s *server) handshake12() error {
 	suite, prf, keyLen := s.suite12()
-	group := uint16(groupP256)
-	if slices.Contains(s.hello.groups, groupX25519) {
-		group = groupX25519
+	group := uint16(handshake.GroupP256)
+	if slices.Contains(s.hello.groups, handshake.GroupX25519) {
+		group = handshake.GroupX25519
 	}
 	if suite == 0 || len(s.hello.groups) > 0 && !slices.Contains(s.hello.groups, group) {
-		s.alert(40)
+		s.Alert(40)
 		return fmt.Errorf("%w: the client offers no ECDHE with AES-GCM", errUnsuited)
 	}
 	random := make([]byte, 32)
 	if _, err := rand.Read(random); err != nil {
 		return err
 	}
-	key, err := curve(group).GenerateKey(rand.Reader)
+	key, err := handshake.Curve(group).GenerateKey(rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -42,14 +43,14 @@ func (s *server) handshake12() error {
 		return err
 	}
 	s.seen.Asked = true
-	body, err := s.message(byte(wire.Certificate))
+	body, err := s.Message(wire.Certificate)
 	if err != nil {
 		return err
 	}
 	if err := s.certificate(body); err != nil {
 		return err
 	}
-	if body, err = s.message(byte(wire.ClientKeyExchange)); err != nil {
+	if body, err = s.Message(wire.ClientKeyExchange); err != nil {
 		return err
 	}
 	exchange := cryptobyte.String(body)
@@ -57,7 +58,7 @@ func (s *server) handshake12() error {
 	if !exchange.ReadUint8LengthPrefixed(&point) {
 		return errors.New("a ClientKeyExchange that cannot be decoded")
 	}
-	theirs, err := curve(group).NewPublicKey(point)
+	theirs, err := handshake.Curve(group).NewPublicKey(point)
 	if err != nil {
 		return fmt.Errorf("the client's key share: %w", err)
 	}
@@ -65,10 +66,10 @@ func (s *server) handshake12() error {
 	if err != nil {
 		return err
 	}
-	covered := bytes.Clone(s.transcript)
+	covered := bytes.Clone(s.Transcript)
 	master := prf.expand(shared, "master secret", append(bytes.Clone(s.hello.random), random...), 48)
 	if len(s.seen.Chain) > 0 {
-		if body, err = s.message(byte(wire.CertificateVerify)); err != nil {
+		if body, err = s.Message(wire.CertificateVerify); err != nil {
 			return err
 		}
 		s.verify(body, covered)
@@ -100,9 +101,9 @@ func (s *server) flight12(suite, group uint16, random, share []byte) error {
 	hello.AddUint8(0)
 	hello.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
 		if s.hello.renegotiation {
-			addExtension(b, 0xff01, func(b *cryptobyte.Builder) { b.AddUint8(0) })
+			handshake.AddExtension(b, 0xff01, func(b *cryptobyte.Builder) { b.AddUint8(0) })
 		}
-		addExtension(b, 11, func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 0}) }) // ec_point_formats
+		handshake.AddExtension(b, 11, func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 0}) }) // ec_point_formats
 		s.hello.http11(b)
 	})
 	certificate.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
@@ -116,7 +117,7 @@ func (s *server) flight12(suite, group uint16, random, share []byte) error {
 	signed := params.BytesOrPanic()
 	scheme, signature, err := sign(s.options.Certificate.PrivateKey, s.hello.schemes, tls.VersionTLS12, slices.Concat(s.hello.random, random, signed))
 	if err != nil {
-		s.alert(40)
+		s.Alert(40)
 		s.local = true
 		return err
 	}
@@ -136,36 +137,36 @@ func (s *server) flight12(suite, group uint16, random, share []byte) error {
 		if err != nil {
 			return err
 		}
-		flight = append(flight, s.handshake(m.kind, body)...)
+		flight = append(flight, s.Add(m.kind, body)...)
 	}
-	flight = append(flight, s.handshake(wire.CertRequest, request)...)
-	flight = append(flight, s.handshake(wire.ServerHelloDone, nil)...)
-	return s.write(wire.HandshakeRecord, flight)
+	flight = append(flight, s.Add(wire.CertRequest, request)...)
+	flight = append(flight, s.Add(wire.ServerHelloDone, nil)...)
+	return s.Write(wire.HandshakeRecord, flight)
 }
 
 // finish12 derives the keys, reads the client's Finished and sends ours.
 func (s *server) finish12(p prf, keyLen int, master, random []byte) error {
 	block := p.expand(master, "key expansion", append(bytes.Clone(random), s.hello.random...), 2*keyLen+8)
-	in, err := newProtection(block[:keyLen], block[2*keyLen:2*keyLen+4], false)
+	in, err := handshake.NewProtection(block[:keyLen], block[2*keyLen:2*keyLen+4], false)
 	if err != nil {
 		return err
 	}
-	out, err := newProtection(block[keyLen:2*keyLen], block[2*keyLen+4:], false)
+	out, err := handshake.NewProtection(block[keyLen:2*keyLen], block[2*keyLen+4:], false)
 	if err != nil {
 		return err
 	}
 	// The client's change_cipher_spec stands between the last message in clear
 	// and Finished, so that nothing in clear can be pending.
-	kind, _, err := s.read()
+	kind, _, err := s.Read()
 	if err != nil {
 		return err
 	}
 	if kind != wire.ChangeCipherSpec {
 		return fmt.Errorf("a record of type %v in place of change_cipher_spec", kind)
 	}
-	s.in = in
-	want := p.expand(master, "client finished", p.sum(s.transcript), 12)
-	body, err := s.message(byte(wire.Finished))
+	s.In = in
+	want := p.expand(master, "client finished", p.sum(s.Transcript), 12)
+	body, err := s.Message(wire.Finished)
 	if err != nil {
 		return err
 	}
@@ -173,11 +174,11 @@ func (s *server) finish12(p prf, keyLen int, master, random []byte) error {
 		return errors.New("the client's Finished does not verify")
 	}
 	s.seen.Finished = true
-	if err := s.write(wire.ChangeCipherSpec, []byte{1}); err != nil {
+	if err := s.Write(wire.ChangeCipherSpec, []byte{1}); err != nil {
 		return err
 	}
-	s.out = out
-	return s.write(wire.HandshakeRecord, s.handshake(wire.Finished, p.expand(master, "server finished", p.sum(s.transcript), 12)))
+	s.Out = out
+	return s.Write(wire.HandshakeRecord, s.Add(wire.Finished, p.expand(master, "server finished", p.sum(s.Transcript), 12)))
 }
 
 // A prf is the hash of the pseudo-random function of RFC 5246, Section 5.

@@ -1,10 +1,11 @@
 package mirror
 
 import (
-	"crypto/ecdh"
 	"crypto/tls"
 	"errors"
 	"slices"
+
+	"mtlsprobe/probe/handshake"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -132,32 +133,14 @@ func (h *clientHello) offers(version uint16) bool {
 	return version == tls.VersionTLS12 && h.version >= tls.VersionTLS12
 }
 
-// The groups that this server has.
-const (
-	groupP256   = 23
-	groupX25519 = 29
-)
-
-func curve(group uint16) ecdh.Curve {
-	if group == groupX25519 {
-		return ecdh.X25519()
-	}
-	return ecdh.P256()
-}
-
 // http11 returns the extension that chooses HTTP/1.1, if the client offers it.
 func (h *clientHello) http11(b *cryptobyte.Builder) {
 	if !slices.Contains(h.alpn, "http/1.1") {
 		return
 	}
-	addExtension(b, 16, func(b *cryptobyte.Builder) {
+	handshake.AddExtension(b, 16, func(b *cryptobyte.Builder) {
 		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
 			b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte("http/1.1")) })
 		})
 	})
-}
-
-func addExtension(b *cryptobyte.Builder, kind uint16, data func(*cryptobyte.Builder)) {
-	b.AddUint16(kind)
-	b.AddUint16LengthPrefixed(data)
 }

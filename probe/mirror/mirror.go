@@ -19,6 +19,7 @@ import (
 	"net"
 	"time"
 
+	"mtlsprobe/probe/handshake"
 	"mtlsprobe/probe/wire"
 )
 
@@ -99,13 +100,13 @@ func Serve(ctx context.Context, conn net.Conn, o *Options, answer func(*Sighting
 	_ = conn.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	s := &server{ctx: ctx, records: records{conn: conn}, options: o, seen: &Sighting{Remote: conn.RemoteAddr().String()}}
+	s := &server{ctx: ctx, Layer: handshake.Layer{Conn: conn}, options: o, seen: &Sighting{Remote: conn.RemoteAddr().String()}}
 	err := s.run()
 	s.conclude(err)
 	switch {
 	case err != nil:
 	case answer == nil:
-		_ = s.write(wire.AlertRecord, []byte{1, 0}) // close_notify
+		_ = s.Write(wire.AlertRecord, []byte{1, 0}) // close_notify
 	default:
 		s.converse(answer)
 	}
@@ -114,7 +115,7 @@ func Serve(ctx context.Context, conn net.Conn, o *Options, answer func(*Sighting
 
 // A server is the work on one connection.
 type server struct {
-	records
+	handshake.Layer
 	ctx     context.Context //nolint:containedctx // the work's own
 	local   bool            // what went wrong is this server's
 	options *Options
@@ -126,7 +127,7 @@ type server struct {
 var errUnsuited = errors.New("nothing in common")
 
 func (s *server) run() error {
-	body, err := s.message(handshakeClientHello)
+	body, err := s.Message(wire.ClientHello)
 	if err != nil {
 		return err
 	}
@@ -140,7 +141,7 @@ func (s *server) run() error {
 		}
 	}
 	if s.request == nil {
-		s.alert(70) // protocol_version
+		s.Alert(70) // protocol_version
 		return fmt.Errorf("%w: the client does not offer the version that the server asked in", errUnsuited)
 	}
 	s.seen.Version = s.request.Version
@@ -152,7 +153,7 @@ func (s *server) run() error {
 
 // conclude says what the client did, by how the handshake ended.
 func (s *server) conclude(err error) {
-	var alert *alertError
+	var alert *handshake.AlertError
 	var netErr net.Error
 	switch {
 	case s.seen.Action != "":
@@ -164,7 +165,7 @@ func (s *server) conclude(err error) {
 		s.seen.Action = Alerted
 	case errors.Is(err, errUnsuited):
 		s.seen.Action = Unsuited
-	case errors.Is(err, errNotTLS):
+	case errors.Is(err, handshake.ErrNotTLS):
 		s.seen.Action = NotTLS
 	case errors.As(err, &netErr) && netErr.Timeout():
 		s.seen.Action = Silent
@@ -200,8 +201,8 @@ func (s *server) certificate(body []byte) error {
 func (s *server) converse(answer func(*Sighting) string) {
 	var asked []byte
 	for !bytes.Contains(asked, []byte("\r\n\r\n")) && len(asked) < 64<<10 {
-		kind, data, err := s.read()
-		var alert *alertError
+		kind, data, err := s.Read()
+		var alert *handshake.AlertError
 		if errors.As(err, &alert) {
 			if alert.Refuses(s.request.Version) {
 				s.seen.Alert = &alert.Alert
@@ -216,9 +217,9 @@ func (s *server) converse(answer func(*Sighting) string) {
 		}
 	}
 	body := answer(s.seen)
-	_ = s.write(wire.ApplicationData, fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body))
-	_ = s.write(wire.AlertRecord, []byte{1, 0}) // close_notify
+	_ = s.Write(wire.ApplicationData, fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body))
+	_ = s.Write(wire.AlertRecord, []byte{1, 0}) // close_notify
 	// Wait until the client has read it: closing with unread bytes resets.
-	_ = s.conn.SetReadDeadline(time.Now().Add(time.Second))
-	_, _ = io.Copy(io.Discard, io.LimitReader(s.conn, 64<<10))
+	_ = s.Conn.SetReadDeadline(time.Now().Add(time.Second))
+	_, _ = io.Copy(io.Discard, io.LimitReader(s.Conn, 64<<10))
 }

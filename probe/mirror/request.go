@@ -3,6 +3,7 @@ package mirror
 import (
 	"crypto/tls"
 
+	"mtlsprobe/probe/handshake"
 	"mtlsprobe/probe/wire"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -43,9 +44,9 @@ func requestBody(r *wire.CertificateRequest) ([]byte, error) {
 	}
 	b.AddUint8(0)
 	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
-		addExtension(b, 13, schemes)
+		handshake.AddExtension(b, 13, schemes)
 		if len(r.NamedCAs) > 0 {
-			addExtension(b, 47, func(b *cryptobyte.Builder) { b.AddUint16LengthPrefixed(names) })
+			handshake.AddExtension(b, 47, func(b *cryptobyte.Builder) { b.AddUint16LengthPrefixed(names) })
 		}
 	})
 	return b.Bytes()

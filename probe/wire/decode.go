@@ -212,7 +212,7 @@ func (c *connection) follow(h *half, e *Entry) error {
 		c.clientRandom = random
 	case e.Handshake == ServerHello && h.from == Server:
 		return c.serverHello(e)
-	case e.Handshake == Finished && c.transcript.Version >= tls.VersionTLS13:
+	case e.Handshake == Finished && c.transcript.Version >= tls.VersionTLS13 && h.secret == nil: // not that of post-handshake authentication
 		label := "CLIENT_TRAFFIC_SECRET_0"
 		if h.from == Server {
 			label = "SERVER_TRAFFIC_SECRET_0"

@@ -1,0 +1,242 @@
+// Package handshake is what both ends of this program's own TLS handshakes share,
+// the mirror's server and the client for late requests: the record layer with
+// AES-GCM, handshake messages, the key schedule of TLS 1.3, and signatures.
+//
+// Start with a [Layer] on a connection. The package decides nothing: which
+// messages go in which order is the business of its users. It is for looking at
+// peers, not for protecting data: crypto/tls does that.
+package handshake
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"mtlsprobe/probe/wire"
+)
+
+const (
+	maxPlaintext = 1 << 14
+	maxMessage   = 1 << 18 // chains and lists of CAs are far smaller
+)
+
+// ErrNotTLS says that the first bytes are no TLS.
+var ErrNotTLS = errors.New("the peer does not speak TLS")
+
+// An AlertError is the peer's alert.
+type AlertError struct{ wire.Alert }
+
+func (e *AlertError) Error() string { return "the peer's alert " + e.Name() }
+
+// A Layer is the record layer and the handshake messages on top of it. The zero
+// protections mean that records go in clear.
+type Layer struct {
+	Conn       net.Conn
+	In, Out    *Protection
+	Transcript []byte // every handshake message so far, in order
+	pending    []byte // handshake bytes not yet taken
+	started    bool
+}
+
+// A Protection seals or opens the records of one direction with AES-GCM.
+type Protection struct {
+	aead cipher.AEAD
+	iv   []byte
+	seq  uint64
+	v13  bool
+}
+
+// NewProtection makes one of a key and an IV: of 12 bytes in TLS 1.3, of 4 before.
+func NewProtection(key, iv []byte, v13 bool) (*Protection, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCM(block)
+	return &Protection{aead: aead, iv: iv, v13: v13}, err
+}
+
+// nonce is that of the record with the present sequence number: mixed with the
+// IV in TLS 1.3 (RFC 8446, Section 5.3), explicit in TLS 1.2 (RFC 5288).
+func (p *Protection) nonce(explicit []byte) []byte {
+	if !p.v13 {
+		return append(p.iv[:4:4], explicit...)
+	}
+	nonce := append([]byte(nil), p.iv...)
+	for i := range 8 {
+		nonce[4+i] ^= byte(p.seq >> (56 - 8*i))
+	}
+	return nonce
+}
+
+func (p *Protection) open(header, payload []byte) (kind byte, plain []byte, err error) {
+	kind = header[0]
+	explicit := 0
+	if !p.v13 {
+		explicit = 8
+	}
+	if len(payload) < explicit+p.aead.Overhead() {
+		return 0, nil, errors.New("a record that is too short")
+	}
+	associated := header
+	if !p.v13 {
+		associated = p.associated(kind, len(payload)-explicit-p.aead.Overhead())
+	}
+	plain, err = p.aead.Open(nil, p.nonce(payload[:explicit]), payload[explicit:], associated)
+	if err != nil {
+		return 0, nil, errors.New("a record that cannot be decrypted")
+	}
+	p.seq++
+	if p.v13 {
+		for len(plain) > 0 && plain[len(plain)-1] == 0 {
+			plain = plain[:len(plain)-1]
+		}
+		if len(plain) == 0 {
+			return 0, nil, errors.New("a record without a type")
+		}
+		kind, plain = plain[len(plain)-1], plain[:len(plain)-1]
+	}
+	return kind, plain, nil
+}
+
+func (p *Protection) seal(kind byte, plain []byte) []byte {
+	if p.v13 {
+		inner := append(append([]byte(nil), plain...), kind)
+		header := []byte{byte(wire.ApplicationData), 3, 3, 0, 0}
+		binary.BigEndian.PutUint16(header[3:], uint16(len(inner)+p.aead.Overhead()))
+		sealed := p.aead.Seal(header, p.nonce(nil), inner, header)
+		p.seq++
+		return sealed
+	}
+	explicit := binary.BigEndian.AppendUint64(nil, p.seq)
+	header := append([]byte{kind, 3, 3, 0, 0}, explicit...)
+	binary.BigEndian.PutUint16(header[3:], uint16(8+len(plain)+p.aead.Overhead()))
+	sealed := p.aead.Seal(header, p.nonce(explicit), plain, p.associated(kind, len(plain)))
+	p.seq++
+	return sealed
+}
+
+func (p *Protection) associated(kind byte, length int) []byte {
+	data := append(binary.BigEndian.AppendUint64(nil, p.seq), kind, 3, 3)
+	return binary.BigEndian.AppendUint16(data, uint16(length))
+}
+
+// Read returns the next record's content; alerts are errors.
+func (r *Layer) Read() (wire.ContentType, []byte, error) {
+	header := make([]byte, 5)
+	if _, err := io.ReadFull(r.Conn, header); err != nil {
+		return 0, nil, err
+	}
+	length := int(binary.BigEndian.Uint16(header[3:]))
+	if header[1] != 3 || header[0] < byte(wire.ChangeCipherSpec) || header[0] > byte(wire.ApplicationData) || length > maxPlaintext+2048 {
+		if !r.started {
+			return 0, nil, ErrNotTLS
+		}
+		return 0, nil, errors.New("bytes that are no TLS record")
+	}
+	r.started = true
+	payload := make([]byte, length)
+	if _, err := io.ReadFull(r.Conn, payload); err != nil {
+		return 0, nil, err
+	}
+	kind := header[0]
+	if r.In != nil && kind != byte(wire.ChangeCipherSpec) && (!r.In.v13 || kind == byte(wire.ApplicationData)) {
+		var err error
+		if kind, payload, err = r.In.open(header, payload); err != nil {
+			return 0, nil, err
+		}
+	}
+	if wire.ContentType(kind) == wire.AlertRecord && len(payload) == 2 {
+		alert := wire.Alert{Level: payload[0], Description: payload[1]}
+		return wire.AlertRecord, payload, &AlertError{alert}
+	}
+	return wire.ContentType(kind), payload, nil
+}
+
+// Next returns the next handshake message with its header. It skips
+// change_cipher_spec records, which TLS 1.3 peers send for show.
+func (r *Layer) Next() ([]byte, error) {
+	for {
+		if message, err := r.Take(); message != nil || err != nil {
+			return message, err
+		}
+		kind, payload, err := r.Read()
+		if err != nil {
+			return nil, err
+		}
+		switch kind {
+		case wire.HandshakeRecord:
+			r.Push(payload)
+		case wire.ChangeCipherSpec:
+		default:
+			return nil, fmt.Errorf("a record of type %v in the handshake", kind)
+		}
+	}
+}
+
+// Push adds the content of a handshake record to what Take returns.
+func (r *Layer) Push(payload []byte) { r.pending = append(r.pending, payload...) }
+
+// Take returns the next handshake message with its header, or nil while it is
+// not whole.
+func (r *Layer) Take() ([]byte, error) {
+	if len(r.pending) < 4 {
+		return nil, nil
+	}
+	length := 4 + int(r.pending[1])<<16 + int(r.pending[2])<<8 + int(r.pending[3])
+	if length > maxMessage {
+		return nil, fmt.Errorf("a handshake message of %d bytes", length)
+	}
+	if len(r.pending) < length {
+		return nil, nil
+	}
+	message := r.pending[:length:length]
+	r.pending = r.pending[length:]
+	return message, nil
+}
+
+// Message returns the body of the next handshake message, which must be of the
+// type, and adds it to the transcript.
+func (r *Layer) Message(kind wire.HandshakeType) ([]byte, error) {
+	message, err := r.Next()
+	if err != nil {
+		return nil, err
+	}
+	if wire.HandshakeType(message[0]) != kind {
+		return nil, fmt.Errorf("%v in place of %v", wire.HandshakeType(message[0]), kind)
+	}
+	r.Transcript = append(r.Transcript, message...)
+	return message[4:], nil
+}
+
+// Write sends content in as many records as it takes.
+func (r *Layer) Write(kind wire.ContentType, content []byte) error {
+	for len(content) > 0 {
+		part := content[:min(len(content), maxPlaintext)]
+		content = content[len(part):]
+		record := append([]byte{byte(kind), 3, 3, byte(len(part) >> 8), byte(len(part))}, part...)
+		if r.Out != nil {
+			record = r.Out.seal(byte(kind), part)
+		}
+		if _, err := r.Conn.Write(record); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Add makes a message of a body and adds it to the transcript.
+func (r *Layer) Add(kind wire.HandshakeType, body []byte) []byte {
+	message := append([]byte{byte(kind), byte(len(body) >> 16), byte(len(body) >> 8), byte(len(body))}, body...)
+	r.Transcript = append(r.Transcript, message...)
+	return message
+}
+
+// Alert sends a fatal alert.
+func (r *Layer) Alert(description byte) {
+	_ = r.Write(wire.AlertRecord, []byte{2, description})
+}
