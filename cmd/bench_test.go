@@ -95,8 +95,8 @@ func BenchmarkColdStart(b *testing.B) {
 	}{
 		{"floor", []string{floor, server.Address}},
 		{"floor with libraries", []string{libraries, server.Address}},
-		{"json", []string{ours, "request", server.Address, "-k", "-o", "json"}},
-		{"table", []string{ours, "request", server.Address, "-k"}},
+		{"json", []string{ours, "request", server.Address, "-k", "--no-sweep", "-o", "json"}},
+		{"table", []string{ours, "request", server.Address, "-k", "--no-sweep"}},
 	} {
 		b.Run(run.name, func(b *testing.B) {
 			for b.Loop() {

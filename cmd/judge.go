@@ -92,6 +92,17 @@ func judge(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phas
 	return nil
 }
 
+// judgeServer says what there is to say of the server, whoever comes.
+func judgeServer(run *report.Run) []match.Finding {
+	server := report.MatchServer(run)
+	for _, p := range stack.Profiles() {
+		if p.MaxRequest > 0 {
+			server.Limits = append(server.Limits, match.Limit{Client: p.ID, Bytes: p.MaxRequest})
+		}
+	}
+	return match.EvaluateServer(server)
+}
+
 // maxPredicted bounds for how many identities every client stack is asked.
 const maxPredicted = 1_000
 
@@ -249,6 +260,7 @@ func statuses(ctx context.Context, s *Streams, f *chainFlags, q *match.Question)
 
 // answer writes the report and returns errNoneFits if no identity fits.
 func answer(s *Streams, f *outputFlags, run *report.Run) error {
+	run.ServerFindings = judgeServer(run)
 	r := report.New(run)
 	if err := f.write(s, r); err != nil {
 		return err

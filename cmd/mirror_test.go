@@ -116,7 +116,7 @@ func TestMirrorOfRequest(t *testing.T) {
 	}
 	address, result := startMirror(t, "--request", "saved.json", "--save-ca", "mirror-ca.pem", "--timeout", "20s")
 	_, port, _ = strings.Cut(strings.TrimPrefix(address, "https://"), ":")
-	if code, stdout, stderr := run(t, "request", "127.0.0.1:"+strings.TrimSuffix(port, "/"), "-k", "--save", "again.json"); code != 0 {
+	if code, stdout, stderr := run(t, "request", "127.0.0.1:"+strings.TrimSuffix(port, "/"), "-k", "--no-sweep", "--save", "again.json"); code != 0 {
 		t.Fatalf("%s%s", stdout, stderr)
 	}
 	if code, stdout := result(); code != 0 || !strings.Contains(stdout, "1: no certificate was sent: an empty Certificate message, TLS 1.2") {

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 type probeOptions struct {
@@ -22,6 +24,7 @@ type probeOptions struct {
 	judge   judgeFlags
 	output  outputFlags
 	noTry   bool
+	noSweep bool
 }
 
 func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) error) *cobra.Command {
@@ -44,6 +47,7 @@ func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) err
 	o.output.register(c.Flags())
 	o.output.registerViews(c.Flags())
 	c.Flags().BoolVar(&o.noTry, "no-try", false, "present nothing to the server")
+	registerSweep(c.Flags(), &o.noSweep)
 	return c
 }
 
@@ -80,10 +84,17 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 	if err := judge(ctx, s, &o.chain, run); err != nil {
 		return err
 	}
+	var control *tls.Certificate
 	if !o.noTry {
-		if err := try(ctx, s, run, options); err != nil {
+		if control, err = probe.SelfSigned(s.Now()); err != nil {
 			return err
 		}
+	}
+	if !o.noTry {
+		try(ctx, s, run, control, options)
+	}
+	if !o.noSweep && ctx.Err() == nil {
+		run.Versions, _ = probe.Sweep(ctx, target, observation, control, options) // what it has seen when interrupted
 	}
 	if !o.noTry && !options.Insecure && observation.Verification.Result == probe.No {
 		warn(s.Err, "nothing was presented, for the server is not verified: "+observation.Verification.Err.Error())
@@ -98,7 +109,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 
 // try presents every identity on a connection of its own. Those without a chain
 // come first: some servers remember intermediates that they have seen once.
-func try(ctx context.Context, s *Streams, run *report.Run, options *probe.Options) error {
+func try(ctx context.Context, s *Streams, run *report.Run, control *tls.Certificate, options *probe.Options) {
 	identities := run.Holding.Identities
 	order := make([]int, len(identities))
 	for i := range order {
@@ -108,10 +119,7 @@ func try(ctx context.Context, s *Streams, run *report.Run, options *probe.Option
 	progress := newProgress(s, len(order)+1)
 	defer progress.Clear() //nolint:errcheck // decoration
 
-	control, err := probe.SelfSigned(s.Now())
-	if err != nil {
-		return err
-	}
+	var err error
 	target := run.Observation.Target
 	if run.SelfSigned, err = probe.Try(ctx, target, control, options); err != nil {
 		run.SelfSigned = notTried(err.Error())
@@ -122,7 +130,10 @@ func try(ctx context.Context, s *Streams, run *report.Run, options *probe.Option
 		run.Trials[n] = present(ctx, identities[n], target, options)
 	}
 	run.Insistence = probe.Conclude(run.Observation.None, run.SelfSigned, run.Trials)
-	return nil
+}
+
+func registerSweep(flags *pflag.FlagSet, noSweep *bool) {
+	flags.BoolVar(noSweep, "no-sweep", false, "ask in the version that is agreed on, and do not try the others from SSL 3.0 to TLS 1.3")
 }
 
 func present(ctx context.Context, i *certstore.Identity, target probe.Target, options *probe.Options) *probe.Trial {

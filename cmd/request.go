@@ -16,6 +16,7 @@ type requestOptions struct {
 	connect connectFlags
 	output  outputFlags
 	save    string
+	noSweep bool
 }
 
 func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions) error) *cobra.Command {
@@ -32,6 +33,7 @@ func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions)
 	o.connect.register(c.Flags())
 	o.output.register(c.Flags())
 	o.output.registerExpect(c.Flags())
+	registerSweep(c.Flags(), &o.noSweep)
 	c.Flags().StringVar(&o.save, "save", "", "also save it to this file, for \"mtlsprobe check --request FILE\"")
 	return c
 }
@@ -48,10 +50,17 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) error {
 	if err != nil {
 		return err
 	}
-	r := report.New(&report.Run{
+	run := &report.Run{
 		GeneratedAt: s.Now(), JudgedAt: s.Now(), Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request,
 		Insistence: probe.Conclude(observation.None, nil, nil),
-	})
+	}
+	if !o.noSweep {
+		if run.Versions, err = probe.Sweep(ctx, target, observation, nil, options); err != nil {
+			return err
+		}
+	}
+	run.ServerFindings = judgeServer(run)
+	r := report.New(run)
 	if o.save != "" {
 		data, err := json.MarshalIndent(r, "", "  ")
 		if err != nil {

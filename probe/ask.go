@@ -3,6 +3,9 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+
+	"mtlsprobe/probe/wire"
 )
 
 // Ask is [Capture], and where the server turns the client away without having
@@ -13,6 +16,9 @@ import (
 func Ask(ctx context.Context, t Target, o *Options) (*Observation, *Options, error) {
 	first, err := Capture(ctx, t, o)
 	o = o.withDefaults()
+	if heard := overhear(ctx, t, o, err); heard != nil {
+		return heard, o, nil
+	}
 	if err != nil || !first.mayAskLate() {
 		return first, o, err
 	}
@@ -27,6 +33,32 @@ func Ask(ctx context.Context, t Target, o *Options) (*Observation, *Options, err
 		}
 	}
 	return first, o, nil
+}
+
+// overhear reads what a server says in clear, up to ServerHelloDone, where err says
+// that no handshake came about: it may want a suite, a group or a version that
+// crypto/tls does not have. It returns nil where that does not help.
+func overhear(ctx context.Context, t Target, o *Options, err error) *Observation {
+	var connect *ConnectError
+	if !errors.As(err, &connect) || connect.Kind != Alerted && connect.Kind != Hangup && connect.Kind != Malformed || o.MinVersion >= tls.VersionTLS13 {
+		return nil
+	}
+	for _, version := range []uint16{tls.VersionTLS12, wire.VersionSSL30} {
+		tr, err := listen(ctx, t, version, o)
+		if err != nil || tr.Version == 0 {
+			continue
+		}
+		s := Served{Asked: Unknown}
+		s.demand(tr)
+		obs := &Observation{Target: t, Version: tr.Version, CipherSuite: tr.CipherSuite, Asked: s.Asked, When: s.When, Request: s.Request,
+			Verification: Verification{Result: Unknown}, Transcript: tr,
+			None: &Trial{Outcome: UnknownOutcome, Detail: "the handshake takes a version, suite or group that this program does not have; it was read in clear, up to ServerHelloDone", Asked: s.Asked == Yes, Transcript: tr}}
+		for _, d := range tr.Demands() {
+			obs.RequestErr = d.Err
+		}
+		return obs
+	}
+	return nil
 }
 
 // mayAskLate reports whether a server that did not ask may have wanted to.

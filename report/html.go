@@ -111,10 +111,7 @@ func newPage(r *Report) *pageView {
 		}
 		v.Rows = append(v.Rows, row)
 		p := pageIdentity{ID: id, Heading: heading(i), Verdict: i.Verdict, Identity: i, TreeCut: i.TreeCut}
-		var refused bool
-		if p.Findings, refused = reasons(i); refused {
-			p.Refused = unexplained
-		}
+		p.Findings, p.Refused = reasons(i)
 		if i.Tree != nil {
 			line := spans(i.Tree)
 			p.Window, p.Timeline = windowText(line), template.HTML(timelineSVG(line, r.JudgedAt)) //nolint:gosec // likewise

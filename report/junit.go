@@ -75,15 +75,15 @@ func (s *junitSuite) add(c junitCase) {
 func newSuite(r *Report, i *Identity) junitSuite {
 	s := junitSuite{Name: plain(i.Label), Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
 	verdict := junitCase{Class: plain(i.Label), Name: "fits"}
-	lines, refused := reasons(i)
+	lines, refusal := reasons(i)
 	switch i.Verdict {
 	case DoesNotFit:
 		var text []string
 		for _, f := range lines {
 			text = append(text, f.text(), plain("→ "+f.Remedy))
 		}
-		if refused {
-			text = append(text, unexplained)
+		if refusal != "" {
+			text = append(text, plain(refusal))
 		}
 		message := answer(i.Trial, true)
 		if len(lines) > 0 && (i.Trial == nil || i.Trial.Outcome == "not-tried") {

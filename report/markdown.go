@@ -89,16 +89,16 @@ func markdownTable(b *bytes.Buffer, columns []column) {
 func markdownReasons(b *bytes.Buffer, r *Report) {
 	for n := range r.Identities {
 		i := &r.Identities[n]
-		lines, refused := reasons(i)
-		if len(lines) == 0 && !refused {
+		lines, refusal := reasons(i)
+		if len(lines) == 0 && refusal == "" {
 			continue
 		}
 		fmt.Fprintf(b, "\n### %s\n\n", escapeMarkdown(heading(i)))
 		for _, f := range lines {
 			markdownFinding(b, &f)
 		}
-		if refused {
-			fmt.Fprintf(b, "- %s\n", unexplained)
+		if refusal != "" {
+			fmt.Fprintf(b, "- %s\n", escapeMarkdown(refusal))
 		}
 	}
 	for k, f := range serverFindings(r) {
@@ -158,13 +158,13 @@ func writeBrief(w io.Writer, r *Report) error {
 		i := &r.Identities[n]
 		verdict := map[string]string{Fits: "fits", DoesNotFit: "FAILS"}[i.Verdict]
 		why := ""
-		lines, refused := reasons(i)
+		lines, refusal := reasons(i)
 		switch {
 		case len(lines) > 0 && i.Verdict == Fits:
 			why = "but " + lines[0].Check
 		case len(lines) > 0:
 			why = lines[0].Check
-		case refused:
+		case refusal != "":
 			why = "refused"
 		case i.NotAfter != nil:
 			why = "until " + i.NotAfter.Format("2006-01-02")

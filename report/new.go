@@ -24,6 +24,8 @@ type Run struct {
 	Observation           *probe.Observation
 	Proxy                 string                   // that was gone through, without user and password
 	Request               *wire.CertificateRequest // judged against; from the observation or a file
+	Versions              []probe.Served           // nil unless they were tried one by one
+	ServerFindings        []match.Finding          // nil when the server was not judged
 	Insistence            probe.Insistence         // seen, or from a file; empty is unknown
 	Holding               *certstore.Holding
 	Verdicts              []match.Verdict        // by identity; nil when nothing was judged
@@ -48,6 +50,11 @@ func New(r *Run) *Report {
 	}
 	if r.Request != nil {
 		p.Request.fill(r.Request)
+		p.Request.Library = string(match.FamilyOf(r.Request))
+	}
+	p.Versions = newVersions(r.Versions)
+	for _, f := range r.ServerFindings {
+		p.ServerFindings = append(p.ServerFindings, newFinding(&f))
 	}
 	if r.Holding != nil {
 		for n, i := range r.Holding.Identities {
@@ -136,6 +143,10 @@ func schemeNames(schemes []tls.SignatureScheme) []string {
 	return names
 }
 
+func newFinding(f *match.Finding) Finding {
+	return Finding{Check: f.Check.ID, Title: f.Check.Title, Result: string(f.Result), Detail: f.Detail, Remedy: f.Remedy}
+}
+
 func newCertificate(c *x509.Certificate) Certificate {
 	notAfter := c.NotAfter.UTC()
 	return Certificate{Subject: certstore.NameString(c.RawSubject), Issuer: certstore.NameString(c.RawIssuer), NotAfter: &notAfter, SHA256: fingerprint(c)}
@@ -173,8 +184,11 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 	}
 	v := &r.Verdicts[n]
 	out.Verdict = verdict(v, trial)
+	if out.Trial != nil {
+		out.Trial.Causes = newCauses(r, trial, v)
+	}
 	for _, f := range v.Findings {
-		out.Findings = append(out.Findings, Finding{Check: f.Check.ID, Title: f.Check.Title, Result: string(f.Result), Detail: f.Detail, Remedy: f.Remedy})
+		out.Findings = append(out.Findings, newFinding(&f))
 	}
 	if r.Request != nil {
 		out.NamedCAs = namedCAs(r.Request, v)

@@ -57,6 +57,7 @@ func (c *censor) collect(r *Report) {
 	if t := r.Target; t != nil {
 		c.name("Host", t.Address)
 		c.name("Host", t.ServerName)
+		c.name("Host", t.Proxy)
 		if host, _, ok := strings.Cut(t.Address, ":"); ok {
 			c.name("Host", host)
 		}
@@ -69,9 +70,15 @@ func (c *censor) collect(r *Report) {
 	if r.Server != nil {
 		certificates(r.Server.Certificates)
 	}
-	if r.Request != nil {
-		for _, n := range r.Request.NamedCAs {
-			c.name("CA", n.DN)
+	requests := []*Request{r.Request}
+	for _, v := range r.Versions {
+		requests = append(requests, v.Request)
+	}
+	for _, q := range requests {
+		if q != nil {
+			for _, n := range q.NamedCAs {
+				c.name("CA", n.DN)
+			}
 		}
 	}
 	certificates(r.Authorities)
@@ -162,11 +169,12 @@ const removed = "(removed)"
 // texts that others wrote.
 func (c *censor) drop(r *Report) {
 	if r.Request != nil {
-		r.Request.Raw = nil
-		for i := range r.Request.NamedCAs {
-			r.Request.NamedCAs[i].DER = nil
+		dropRequest(r.Request)
+	}
+	for i := range r.Versions {
+		if q := r.Versions[i].Request; q != nil {
+			dropRequest(q)
 		}
-		r.Request.Error = hide(r.Request.Error)
 	}
 	if r.Server != nil {
 		r.Server.VerifyError = hide(r.Server.VerifyError)
@@ -190,6 +198,14 @@ func (c *censor) drop(r *Report) {
 	for i := range r.Sightings {
 		r.Sightings[i].Detail = hide(r.Sightings[i].Detail)
 	}
+}
+
+func dropRequest(q *Request) {
+	q.Raw = nil
+	for i := range q.NamedCAs {
+		q.NamedCAs[i].DER = nil
+	}
+	q.Error = hide(q.Error)
 }
 
 func hide(s string) string {
@@ -227,7 +243,7 @@ func (c *censor) rewrite(v reflect.Value) {
 			switch name := v.Type().Field(i).Name; name {
 			case "SHA256":
 				v.Field(i).SetString(c.name("Fingerprint", v.Field(i).String()))
-			case "Citation", "Title", "Check": // the program's own words
+			case "Citation", "Title", "Check", "Result", "Standing", "Outcome", "Verdict", "Asked", "When", "Insistence", "Supported", "Version", "State", "Kind", "Via": // the program's own words
 			default:
 				c.rewrite(v.Field(i))
 			}

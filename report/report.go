@@ -17,20 +17,23 @@ const Schema = "mtlsprobe/1"
 
 // A Report is everything that one run found.
 type Report struct {
-	Schema      string          `json:"schema"`
-	GeneratedAt time.Time       `json:"generated_at"`
-	JudgedAt    time.Time       `json:"judged_at"` // the time that certificates were judged by
-	Target      *Target         `json:"target,omitempty"`
-	Server      *Server         `json:"server,omitempty"`
-	Request     *Request        `json:"request,omitempty"`
-	Clock       *Clock          `json:"clock,omitempty"`
-	Identities  []Identity      `json:"identities"`
-	Authorities []Certificate   `json:"authorities,omitempty"`
-	Migration   *Migration      `json:"migration,omitempty"`
-	Controls    []Control       `json:"controls,omitempty"`
-	Transcript  []TranscriptRow `json:"transcript,omitempty"`
-	Sightings   []Sighting      `json:"sightings,omitempty"` // of "mirror"
-	Problems    []string        `json:"problems,omitempty"`  // what could not be read
+	Schema      string    `json:"schema"`
+	GeneratedAt time.Time `json:"generated_at"`
+	JudgedAt    time.Time `json:"judged_at"` // the time that certificates were judged by
+	Target      *Target   `json:"target,omitempty"`
+	Server      *Server   `json:"server,omitempty"`
+	Request     *Request  `json:"request,omitempty"`
+	Versions    []Version `json:"versions,omitempty"` // when they were tried one by one
+	// ServerFindings are what the checks of servers say.
+	ServerFindings []Finding       `json:"server_findings,omitempty"`
+	Clock          *Clock          `json:"clock,omitempty"`
+	Identities     []Identity      `json:"identities"`
+	Authorities    []Certificate   `json:"authorities,omitempty"`
+	Migration      *Migration      `json:"migration,omitempty"`
+	Controls       []Control       `json:"controls,omitempty"`
+	Transcript     []TranscriptRow `json:"transcript,omitempty"`
+	Sightings      []Sighting      `json:"sightings,omitempty"` // of "mirror"
+	Problems       []string        `json:"problems,omitempty"`  // what could not be read
 }
 
 // A Target is where the program connected.
@@ -70,6 +73,7 @@ type Request struct {
 	SignatureSchemes     []string `json:"signature_schemes,omitempty"`
 	SignatureSchemesCert []string `json:"signature_schemes_cert,omitempty"`
 	NamedCAs             []Name   `json:"named_cas"`
+	Library              string   `json:"library,omitempty"` // that such requests come from, by the order of what is listed
 	Raw                  []byte   `json:"raw,omitempty"`
 	Error                string   `json:"error,omitempty"` // why it could not be decoded
 }
@@ -154,6 +158,8 @@ type Trial struct {
 	Detail      string       `json:"detail,omitempty"`
 	Alert       *Alert       `json:"alert,omitempty"`
 	Application *Application `json:"application,omitempty"`
+	// Causes are what can have made the server refuse, the likeliest first.
+	Causes []Cause `json:"causes,omitempty"`
 }
 
 // An Alert is a TLS alert with its direction: who accuses whom.

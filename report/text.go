@@ -110,8 +110,8 @@ func (t *text) render(columns []column) (dropped []string, err error) {
 func (t *text) reasons(r *Report) {
 	for n := range r.Identities {
 		i := &r.Identities[n]
-		lines, refused := reasons(i)
-		if len(lines) == 0 && !refused {
+		lines, refusal := reasons(i)
+		if len(lines) == 0 && refusal == "" {
 			continue
 		}
 		t.WriteByte('\n')
@@ -121,8 +121,8 @@ func (t *text) reasons(r *Report) {
 		for _, f := range lines {
 			t.finding(&f)
 		}
-		if refused {
-			t.item("-", unexplained)
+		if refusal != "" {
+			t.item("-", refusal)
 		}
 	}
 	for _, f := range serverFindings(r) {

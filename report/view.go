@@ -36,6 +36,12 @@ func facts(r *Report) []fact {
 		if len(r.Request.SignatureSchemes) > 0 {
 			add("Schemes", strings.Join(r.Request.SignatureSchemes, ", "))
 		}
+		if r.Request.Library != "" {
+			add("Library", "probably "+r.Request.Library+", by the order of what the request lists")
+		}
+		if line := versionsLine(r); line != "" {
+			add("Versions", line)
+		}
 		for i, n := range r.Request.NamedCAs {
 			add(fmt.Sprintf("CA %d", i+1), n.DN)
 		}
@@ -240,15 +246,19 @@ func protocolLabel(name string) string {
 const unexplained = "the server refused it, and nothing was found here that explains it; ask for the server's own log"
 
 // reasons returns what was found of an identity that does not fit or has
-// something to mend, in order of weight. refused says that the server refused it
-// for no reason that was found.
-func reasons(i *Identity) (lines []Finding, refused bool) {
+// something to mend, in order of weight, and what is to be said of the server's
+// refusal beyond them; empty if nothing is.
+func reasons(i *Identity) (lines []Finding, refusal string) {
 	for _, f := range i.Findings {
-		if f.Result == "fail" || f.Result == "warn" && !strings.HasPrefix(f.Check, "server.") {
+		if f.Result == "fail" || f.Result == "warn" {
 			lines = append(lines, f)
 		}
 	}
-	return lines, i.Trial != nil && i.Verdict == DoesNotFit && len(lines) == 0
+	refusal = blame(i)
+	if i.Trial != nil && i.Verdict == DoesNotFit && len(lines) == 0 {
+		refusal = strings.TrimSuffix(unexplained+"; "+refusal, "; ")
+	}
+	return lines, refusal
 }
 
 // heading names an identity above its reasons.
@@ -269,14 +279,12 @@ func (f *Finding) text() string {
 	return plain(body + " (" + f.Check + ")")
 }
 
-// serverFindings returns what is said of the server under every identity, once.
+// serverFindings returns what there is to mend at the server.
 func serverFindings(r *Report) []Finding {
 	var found []Finding
-	if len(r.Identities) > 0 {
-		for _, f := range r.Identities[0].Findings {
-			if strings.HasPrefix(f.Check, "server.") && f.Result == "warn" {
-				found = append(found, f)
-			}
+	for _, f := range r.ServerFindings {
+		if f.Result == "fail" || f.Result == "warn" {
+			found = append(found, f)
 		}
 	}
 	return found

@@ -123,27 +123,3 @@ func SignedWith(c *certificate) (tls.SignatureScheme, bool) {
 	}
 	return 0, false
 }
-
-func serverVersion(j *judgement) Finding {
-	switch {
-	case j.Request == nil, j.Request.Version == 0:
-		return notApplicable
-	case j.Request.Version < tls.VersionTLS12:
-		return warn("the server asked in "+wire.VersionName(j.Request.Version), "let the server offer TLS 1.2 or 1.3")
-	}
-	return pass
-}
-
-func serverCAList(j *judgement) Finding {
-	switch {
-	case j.Request == nil:
-		return notApplicable
-	case len(j.list.raw) == 0:
-		return warn("the server names no CA: any certificate may be sent, and only a trial tells what is accepted", "")
-	case j.list.broken > 0:
-		return warn(fmt.Sprintf("%d of %d entries are no distinguished names", j.list.broken, len(j.list.raw)), "mend the server's list of CA names")
-	case len(j.list.byRaw) < len(j.list.raw):
-		return warn(fmt.Sprintf("%d names stand on the list more than once", len(j.list.raw)-len(j.list.byRaw)), "remove the doubles from the server's CA file")
-	}
-	return pass
-}

@@ -8,6 +8,7 @@ package match
 
 import (
 	"crypto/x509"
+	"slices"
 	"time"
 
 	"mtlsprobe/certstore"
@@ -97,7 +98,7 @@ func (v *Verdict) Fits() Result {
 
 // Evaluate judges every identity. The verdicts have the order of the identities.
 func Evaluate(q *Question) []Verdict {
-	checks := Checks()
+	checks := slices.DeleteFunc(Checks(), func(c *Check) bool { return c.judge == nil })
 	names := newNameList(q)
 	verdicts := make([]Verdict, len(q.Identities))
 	for n, i := range q.Identities {

@@ -298,15 +298,6 @@ func TestChecks(t *testing.T) {
 		{"strength.signature", setup{}, Pass, ""},
 		{"strength.signature", setup{identity: change(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 })}, Warn, "ECDSA-SHA1"},
 		{"strength.signature", setup{identity: noLeaf}, Unknown, ""},
-		{"server.version", setup{}, Pass, ""},
-		{"server.version", setup{request: func(r *wire.CertificateRequest) { r.Version = tls.VersionTLS10 }}, Warn, "TLS 1.0"},
-		{"server.version", setup{noRequest: true}, NotApplicable, ""},
-		{"server.version", setup{request: func(r *wire.CertificateRequest) { r.Version = 0 }}, NotApplicable, ""},
-		{"server.ca-list", setup{}, Pass, ""},
-		{"server.ca-list", setup{named: none}, Warn, "names no CA"},
-		{"server.ca-list", setup{named: []string{"Root", "Root"}}, Warn, "more than once"},
-		{"server.ca-list", setup{request: func(r *wire.CertificateRequest) { r.NamedCAs = append(r.NamedCAs, []byte("NT AUTHORITY")) }}, Warn, "1 of 2 entries"},
-		{"server.ca-list", setup{noRequest: true}, NotApplicable, ""},
 	}
 	covered := make(map[string]map[Result]bool)
 	for n, tt := range tests {
@@ -334,7 +325,7 @@ func TestChecks(t *testing.T) {
 		covered[tt.check][tt.want] = true
 	}
 	for _, c := range Checks() {
-		if seen := covered[c.ID]; !seen[Pass] || !seen[Fail] && !seen[Warn] {
+		if seen := covered[c.ID]; c.judge != nil && (!seen[Pass] || !seen[Fail] && !seen[Warn]) {
 			t.Errorf("%s lacks a passing or a failing case", c.ID)
 		}
 	}
@@ -404,7 +395,7 @@ func TestCatalogue(t *testing.T) {
 		}
 		seen[c.ID] = true
 		theme, name, found := strings.Cut(c.ID, ".")
-		if !found || theme == "" || name == "" || c.Title == "" || len(c.Doc) < 40 || c.Citation == "" || c.Since == "" || c.judge == nil {
+		if !found || theme == "" || name == "" || c.Title == "" || len(c.Doc) < 40 || c.Citation == "" || c.Since == "" || (c.judge == nil) == (c.server == nil) {
 			t.Errorf("%s is incomplete", c.ID)
 		}
 		for _, h := range c.HowTo() {

@@ -51,11 +51,10 @@ const (
 
 // A nameList is the request's list, prepared once for all identities.
 type nameList struct {
-	raw    [][]byte
-	byKey  map[string][]int
-	byRaw  map[string]bool
-	broken int // entries that are no names
-	dns    map[int]string
+	raw   [][]byte
+	byKey map[string][]int
+	byRaw map[string]bool
+	dns   map[int]string
 }
 
 // dn returns the name at the index as text, written once for all identities.
@@ -75,9 +74,6 @@ func newNameList(q *Question) *nameList {
 	}
 	l.raw = q.Request.NamedCAs
 	for i, name := range l.raw {
-		if _, err := certstore.ParseName(name); err != nil {
-			l.broken++
-		}
 		key := q.Graph.Key(name)
 		l.byKey[key] = append(l.byKey[key], i)
 		l.byRaw[string(name)] = true

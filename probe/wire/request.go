@@ -27,6 +27,9 @@ type CertificateRequest struct {
 	// NamedCAs are the distinguished names as raw DER, in the server's order.
 	// An empty list means "any". The bytes are as sent: they may not be a name.
 	NamedCAs [][]byte
+	// Overlong says that the list has more than the 65,535 bytes that its length
+	// can tell. It was read to the message's end; other programs choke on it.
+	Overlong bool
 	// OIDFilters is oid_filters of TLS 1.3.
 	OIDFilters []OIDFilter
 	// Extensions are all extensions of TLS 1.3 in order, decoded or not.
@@ -86,8 +89,20 @@ func (d *decoder) request12(r *CertificateRequest) {
 	if r.Version >= tls.VersionTLS12 {
 		r.SignatureSchemes = d.schemes("supported_signature_algorithms", &d.s)
 	}
-	r.NamedCAs = d.names(&d.s)
+	r.Overlong = d.overlong()
+	r.NamedCAs = d.names(&d.s, r.Overlong)
 	d.end(d.s)
+}
+
+// overlong reports whether the list of names, the last field up to TLS 1.2, goes
+// on beyond what its length of two bytes can say: the length has lost its upper
+// bits, and the message's own tells where the list ends.
+func (d *decoder) overlong() bool {
+	if d.err != nil || len(d.s) < 2 {
+		return false
+	}
+	claimed, there := int(d.s[0])<<8|int(d.s[1]), len(d.s)-2
+	return there > 1<<16-1 && (there-claimed)%(1<<16) == 0
 }
 
 func (d *decoder) request13(r *CertificateRequest) {
@@ -102,7 +117,7 @@ func (d *decoder) request13(r *CertificateRequest) {
 		case extSignatureAlgorithmsCert:
 			r.SignatureSchemesCert = d.schemes("signature_algorithms_cert", &data)
 		case extCertificateAuthorities:
-			r.NamedCAs = d.names(&data)
+			r.NamedCAs = d.names(&data, false)
 		case extOIDFilters:
 			r.OIDFilters = d.oidFilters(&data)
 		default:
@@ -121,9 +136,16 @@ func (d *decoder) schemes(field string, s *cryptobyte.String) []tls.SignatureSch
 	return schemes
 }
 
-func (d *decoder) names(s *cryptobyte.String) [][]byte {
+// names reads a list of names; an overlong one takes all that is left.
+func (d *decoder) names(s *cryptobyte.String, overlong bool) [][]byte {
 	const field = "certificate_authorities"
-	list := d.vector16(field, s)
+	var list cryptobyte.String
+	if overlong {
+		d.uint16(field, s)
+		list, *s = *s, nil
+	} else {
+		list = d.vector16(field, s)
+	}
 	var names [][]byte
 	for len(list) > 0 && d.err == nil {
 		names = append(names, d.vector16(field, &list))

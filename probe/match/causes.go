@@ -1,0 +1,138 @@
+package match
+
+import (
+	"cmp"
+	"slices"
+
+	"mtlsprobe/probe/wire"
+)
+
+// A Refusal is how a server turned an identity away.
+type Refusal struct {
+	// Alert is the number of the server's alert; it counts if Alerted is set.
+	Alert   uint8
+	Alerted bool
+	// ByApplication says that the application refused, over a good handshake.
+	ByApplication bool
+	Family        Family
+}
+
+// A Cause is one explanation of a refusal.
+type Cause struct {
+	Check *Check
+	// Standing says what was found here: Fail, that the identity has this defect;
+	// Unknown, that it may have; Pass, that it has not, which rules the cause out
+	// as far as can be seen from here.
+	Standing Result
+	Detail   string // of the finding
+}
+
+// Causes ranks what can have made a server refuse: first the identity's own
+// defects that this kind of server words so, then its other defects, for servers
+// stop at the first one they meet; then what is not known; and what is ruled out.
+// An alert's number is no cause by itself: see the facts about servers in the
+// README.
+func Causes(r *Refusal, findings []Finding) []Cause {
+	worded := wordedAs(r)
+	var causes []Cause
+	weight := func(c Cause) int {
+		told := slices.Contains(worded, c.Check.ID)
+		switch {
+		case c.Standing == Fail && told:
+			return 0
+		case c.Standing == Fail:
+			return 1
+		case c.Standing == Unknown:
+			return 2
+		}
+		return 3
+	}
+	for _, f := range findings {
+		told := slices.Contains(worded, f.Check.ID)
+		c := Cause{Check: f.Check, Standing: f.Result, Detail: f.Detail}
+		switch f.Result {
+		case Fail:
+		case Warn:
+			if !told {
+				continue
+			}
+			c.Standing = Unknown
+		case Unknown, Pass:
+			if !told {
+				continue
+			}
+		default:
+			continue
+		}
+		causes = append(causes, c)
+	}
+	slices.SortStableFunc(causes, func(a, b Cause) int { return cmp.Compare(weight(a), weight(b)) })
+	return causes
+}
+
+// Mute reports whether servers of the family refuse everything alike, so that
+// their alert says nothing about the reason.
+func (r *Refusal) Mute() bool {
+	switch {
+	case !r.Alerted:
+		return true
+	case r.Family == JSSE && r.Alert == alertCertificateUnknown, r.Family == GnuTLS && r.Alert == alertAccessDenied:
+		return true
+	}
+	return r.Alert == alertHandshakeFailure || r.Alert == alertInternalError
+}
+
+// Alert numbers (RFC 8446, Section 6; RFC 6101 for the older ones).
+const (
+	alertHandshakeFailure       = 40
+	alertBadCertificate         = 42
+	alertUnsupportedCertificate = 43
+	alertCertificateRevoked     = 44
+	alertCertificateExpired     = 45
+	alertCertificateUnknown     = 46
+	alertIllegalParameter       = 47
+	alertUnknownCA              = 48
+	alertAccessDenied           = 49
+	alertDecryptError           = 51
+	alertInternalError          = 80
+)
+
+// wordedAs returns the checks whose failing servers word as this refusal, as
+// observed with the servers in the tests and, for others, documented.
+func wordedAs(r *Refusal) []string {
+	validity := []string{"validity.expired", "validity.not-yet-valid", "clock.skew"}
+	usage := []string{"usage.extended-key-usage", "usage.key-usage", "usage.ca"}
+	trust := []string{"chain.incomplete", "path.rekeyed", "path.renamed", "path.cross-signed", "path.not-reached", "chain.twins", "chain.key-identifier"}
+	key := []string{"request.signature-scheme", "key.cannot-sign", "key.mismatched", "request.certificate-type"}
+	strength := []string{"strength.key", "strength.signature", "request.chain-signature"}
+	everything := slices.Concat(validity, usage, trust, []string{"revocation.revoked"}, strength)
+	if !r.Alerted {
+		return everything
+	}
+	switch r.Alert {
+	case alertBadCertificate: // Go: the wrong purpose; Go before 1.21 and GnuTLS in Exim: anything
+		return slices.Concat(usage, []string{"validity.not-yet-valid"}, strength, trust)
+	case alertUnsupportedCertificate:
+		return slices.Concat(usage, []string{"request.certificate-type"}, strength)
+	case alertCertificateRevoked:
+		return []string{"revocation.revoked"}
+	case alertCertificateExpired:
+		return validity
+	case alertUnknownCA:
+		return trust
+	case alertHandshakeFailure: // Erlang: the wrong purpose
+		if r.Family == Erlang {
+			return usage
+		}
+		return key
+	case alertIllegalParameter:
+		return key
+	case alertDecryptError: // BoringSSL tells a re-keyed CA so
+		return []string{"key.mismatched", "path.rekeyed", "key.cannot-sign"}
+	case alertCertificateUnknown, alertAccessDenied:
+		return everything
+	case wire.CloseNotify:
+		return everything
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package match
+
+import (
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe/wire"
+)
+
+// A Server is what is known of a server apart from any identity. The zero Server
+// knows nothing, and no check applies to it.
+type Server struct {
+	// Request is what the server demands; nil if it did not ask or that is not
+	// known. One of version zero was not seen: somebody supposes its names.
+	Request *wire.CertificateRequest
+	When    wire.Moment // of the request; empty unless seen
+	// Versions are what the server does in each protocol version; nil when the
+	// versions were not tried one by one.
+	Versions []Version
+	// StartTLS says that TLS began after a preamble, and Injected is what came in
+	// clear between its go-ahead and the handshake.
+	StartTLS bool
+	Injected []byte
+	// TurnedAway is how the server refused before it asked late; empty unless it did.
+	TurnedAway string
+	// AnyPasses says that a throw-away certificate was let in where none is not.
+	AnyPasses bool
+	// Identities are the candidates, whose own names have no place on the list.
+	Identities []*certstore.Identity
+	// Limits are what clients take; see probe/stack.
+	Limits []Limit
+}
+
+// A Version is what a server does in one protocol version.
+type Version struct {
+	Number     uint16
+	Supported  bool
+	Asked      bool
+	Request    *wire.CertificateRequest // nil unless asked and decoded
+	Insistence string                   // as in the report; empty where not known
+}
+
+// A Limit is the largest CertificateRequest that a client takes, in bytes.
+type Limit struct {
+	Client string
+	Bytes  int
+}
+
+// EvaluateServer judges the server. Every check of servers has a finding, in the
+// catalogue's order.
+func EvaluateServer(s *Server) []Finding {
+	var findings []Finding
+	for _, c := range Checks() {
+		if c.server == nil {
+			continue
+		}
+		f := c.server(s)
+		f.Check = c
+		findings = append(findings, f)
+	}
+	return findings
+}
+
+// seen reports whether the request came from a server.
+func (s *Server) seen() bool { return s.Request != nil && s.Request.Version != 0 }

@@ -1,0 +1,108 @@
+package match
+
+import (
+	"bytes"
+	"crypto/tls"
+	"strings"
+	"testing"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe/wire"
+)
+
+func TestServerChecks(t *testing.T) {
+	p := pki()
+	root, other := p.Cert("Root").RawSubject, p.Cert("good").RawSubject
+	request := func(names ...[]byte) *wire.CertificateRequest {
+		return &wire.CertificateRequest{Version: tls.VersionTLS13, NamedCAs: names}
+	}
+	large := func(n int) *wire.CertificateRequest {
+		r := request()
+		for range n / (2 + len(root)) {
+			r.NamedCAs = append(r.NamedCAs, root)
+		}
+		r.Raw = bytes.Repeat([]byte{0}, n)
+		return r
+	}
+	printable := bytes.Replace(bytes.Clone(root), []byte{0x13}, []byte{0x0c}, 1) // the string type of the common name
+	if bytes.Equal(printable, root) {
+		printable = bytes.Replace(bytes.Clone(root), []byte{0x0c}, []byte{0x13}, 1)
+	}
+	limits := []Limit{{"mbedtls", 16384}, {"java", 32768}, {"go", 65536}}
+	versions := func(change func([]Version)) *Server {
+		v := []Version{{Number: tls.VersionTLS13, Supported: true, Asked: true, Request: request(root), Insistence: "required"},
+			{Number: tls.VersionTLS12, Supported: true, Asked: true, Request: request(root), Insistence: "required"},
+			{Number: tls.VersionTLS11}, {Number: tls.VersionTLS10}, {Number: wire.VersionSSL30}}
+		change(v)
+		return &Server{Request: v[0].Request, Versions: v}
+	}
+	same := func([]Version) {}
+	tests := []struct {
+		check  string
+		server *Server
+		want   Result
+		detail string
+	}{
+		{"server.version", versions(same), Pass, ""},
+		{"server.version", &Server{Request: &wire.CertificateRequest{Version: tls.VersionTLS10}}, Warn, "asked in TLS 1.0"},
+		{"server.version", versions(func(v []Version) { v[2].Supported, v[3].Supported = true, true }), Warn, "TLS 1.1 and TLS 1.0"},
+		{"server.version", &Server{}, NotApplicable, ""},
+		{"server.version", &Server{Request: &wire.CertificateRequest{}}, NotApplicable, ""},
+		{"server.ssl3", versions(same), Pass, ""},
+		{"server.ssl3", versions(func(v []Version) { v[4].Supported, v[4].Asked = true, true }), Warn, "alert 41 no_certificate"},
+		{"server.ssl3", &Server{}, NotApplicable, ""},
+		{"server.ca-list", &Server{Request: request(root)}, Pass, ""},
+		{"server.ca-list", &Server{Request: request()}, Warn, "names no CA"},
+		{"server.ca-list", &Server{Request: request(root, root)}, Warn, "more than once"},
+		{"server.ca-list", &Server{Request: request(root, printable)}, Warn, "two encodings"},
+		{"server.ca-list", &Server{Request: request(root, []byte("NT AUTHORITY"))}, Warn, "1 of 2 entries"},
+		{"server.ca-list", &Server{Request: request(root, other), Identities: []*certstore.Identity{{Leaf: p.Cert("good")}}}, Warn, "end entity"},
+		{"server.ca-list", &Server{}, NotApplicable, ""},
+		{"server.ca-list-size", &Server{Request: request(root), Limits: limits}, Pass, ""},
+		{"server.ca-list-size", &Server{Request: large(16000)}, Warn, "36885"},
+		{"server.ca-list-size", &Server{Request: large(40000), Limits: limits}, Warn, "mbedtls, java:"},
+		{"server.ca-list-size", &Server{Request: func() *wire.CertificateRequest { r := large(80000); r.Overlong = true; return r }(), Limits: limits}, Fail, "mbedtls, java, go"},
+		{"server.ca-list-size", &Server{}, NotApplicable, ""},
+		{"server.late-request", &Server{When: wire.InHandshake}, Pass, ""},
+		{"server.late-request", &Server{When: wire.PostHandshake, TurnedAway: "it answered 403"}, Warn, "it answered 403; the server asks after"},
+		{"server.late-request", &Server{When: wire.InRenegotiation}, Warn, "renegotiation"},
+		{"server.late-request", &Server{}, NotApplicable, ""},
+		{"server.versions-differ", versions(same), Pass, ""},
+		{"server.versions-differ", versions(func(v []Version) { v[1].Asked = false }), Warn, "TLS 1.2 does not ask"},
+		{"server.versions-differ", versions(func(v []Version) { v[1].Request = request() }), Warn, "another list (0 names, not 1)"},
+		{"server.versions-differ", versions(func(v []Version) { v[1].Insistence = "optional" }), Warn, "is optional, not required"},
+		{"server.versions-differ", versions(func(v []Version) { v[1].Insistence = "unknown" }), Pass, ""},
+		{"server.versions-differ", &Server{}, NotApplicable, ""},
+		{"server.injection", &Server{StartTLS: true, Injected: []byte("250 hi\r\n")}, Fail, `"250 hi\r\n"`},
+		{"server.injection", &Server{StartTLS: true}, Pass, ""},
+		{"server.injection", &Server{}, NotApplicable, ""},
+		{"server.any-passes", &Server{Request: request(root)}, Pass, ""},
+		{"server.any-passes", &Server{Request: request(root), AnyPasses: true}, Warn, "throw-away"},
+		{"server.any-passes", &Server{}, NotApplicable, ""},
+	}
+	covered := make(map[string]map[Result]bool)
+	for _, tt := range tests {
+		found := false
+		for _, f := range EvaluateServer(tt.server) {
+			if f.Check.ID != tt.check {
+				continue
+			}
+			found = true
+			if f.Result != tt.want || !strings.Contains(f.Detail, tt.detail) {
+				t.Errorf("%s: %s %q, want %s with %q", tt.check, f.Result, f.Detail, tt.want, tt.detail)
+			}
+		}
+		if !found {
+			t.Errorf("%s: no finding", tt.check)
+		}
+		if covered[tt.check] == nil {
+			covered[tt.check] = make(map[Result]bool)
+		}
+		covered[tt.check][tt.want] = true
+	}
+	for _, c := range Checks() {
+		if seen := covered[c.ID]; c.server != nil && (!seen[Pass] || !seen[NotApplicable] || !seen[Fail] && !seen[Warn]) {
+			t.Errorf("%s lacks a passing, a failing or a not applicable case", c.ID)
+		}
+	}
+}

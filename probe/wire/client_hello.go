@@ -1,0 +1,96 @@
+package wire
+
+import (
+	"crypto/tls"
+	"net/netip"
+
+	"golang.org/x/crypto/cryptobyte"
+)
+
+// HelloOnly returns the record of a ClientHello for one version up to TLS 1.2 that
+// offers every suite and group that is or was in use: to hear what a server says
+// up to ServerHelloDone, which goes in clear, not to go on. Random has 32 bytes.
+// See RFC 5246, Section 7.4.1.2; RFC 6101, Section 5.6.1.2, for SSL 3.0.
+func HelloOnly(version uint16, serverName string, alpn []string, random []byte) []byte {
+	var b cryptobyte.Builder
+	b.AddUint8(uint8(HandshakeRecord))
+	b.AddUint16(min(version, tls.VersionTLS10)) // old servers refuse a higher one here
+	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+		b.AddUint8(uint8(ClientHello))
+		b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
+			b.AddUint16(version)
+			b.AddBytes(random)
+			b.AddUint8(0) // no session
+			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+				for _, suite := range oldSuites() {
+					b.AddUint16(suite)
+				}
+			})
+			b.AddBytes([]byte{1, 0}) // no compression
+			if version > VersionSSL30 {
+				b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { helloExtensions(b, version, serverName, alpn) })
+			}
+		})
+	})
+	return b.BytesOrPanic()
+}
+
+func helloExtensions(b *cryptobyte.Builder, version uint16, serverName string, alpn []string) {
+	add := func(kind uint16, data func(*cryptobyte.Builder)) {
+		b.AddUint16(kind)
+		b.AddUint16LengthPrefixed(data)
+	}
+	uint16s := func(values ...uint16) func(*cryptobyte.Builder) {
+		return func(b *cryptobyte.Builder) {
+			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+				for _, v := range values {
+					b.AddUint16(v)
+				}
+			})
+		}
+	}
+	if _, err := netip.ParseAddr(serverName); err != nil && serverName != "" {
+		add(0, func(b *cryptobyte.Builder) { // server_name, RFC 6066
+			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+				b.AddUint8(0)
+				b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(serverName)) })
+			})
+		})
+	}
+	add(10, uint16s(29, 23, 24, 25, 30, 26, 27, 28, 22, 21, 19, 256, 257)) // supported_groups: X25519, NIST, X448, brainpool, older, ffdhe
+	add(11, func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 0}) })      // ec_point_formats
+	if version >= tls.VersionTLS12 {
+		add(extSignatureAlgorithms, uint16s(0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080a, 0x080b,
+			0x0401, 0x0501, 0x0601, 0x0303, 0x0301, 0x0203, 0x0201, 0x0402, 0x0302, 0x0202))
+	}
+	if len(alpn) > 0 {
+		add(16, func(b *cryptobyte.Builder) {
+			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+				for _, name := range alpn {
+					b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(name)) })
+				}
+			})
+		})
+	}
+	add(23, func(*cryptobyte.Builder) {})                      // extended_master_secret
+	add(0xff01, func(b *cryptobyte.Builder) { b.AddUint8(0) }) // renegotiation_info
+}
+
+// oldSuites are the cipher suites up to TLS 1.2 of the IANA registry that servers
+// with a certificate have used, strong ones first: ECDHE, DHE and RSA with GCM,
+// ChaCha20-Poly1305, CCM, CBC, Camellia, ARIA, SEED, IDEA, 3DES and RC4. Those
+// without a certificate or encryption, and those for export, are left out.
+func oldSuites() []uint16 {
+	return []uint16{
+		0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8, 0xccaa, 0x009e, 0x009f, 0x00a2, 0x00a3, // ECDHE, DHE
+		0xc0ac, 0xc0ad, 0xc0ae, 0xc0af, 0xc09e, 0xc09f, 0xc0a2, 0xc0a3, 0xc09c, 0xc09d, 0xc0a0, 0xc0a1, // CCM
+		0xc023, 0xc027, 0xc024, 0xc028, 0xc009, 0xc013, 0xc00a, 0xc014, // ECDHE, CBC
+		0x0067, 0x006b, 0x0033, 0x0039, 0x0040, 0x006a, 0x0032, 0x0038, // DHE, CBC
+		0xc086, 0xc08a, 0xc087, 0xc08b, 0xc07c, 0xc07d, 0xc072, 0xc076, 0xc073, 0xc077, 0x00be, 0x00c4, 0x0045, 0x0088, 0x0044, 0x0087, // Camellia
+		0xc05c, 0xc05d, 0xc060, 0xc061, 0xc052, 0xc053, 0xc050, 0xc051, // ARIA
+		0x009c, 0x009d, 0x003c, 0x003d, 0x002f, 0x0035, 0xc07a, 0xc07b, 0x00ba, 0x00c0, 0x0041, 0x0084, // RSA
+		0x0096, 0x009a, 0x0007, // SEED, IDEA
+		0xc008, 0xc012, 0x0016, 0x0013, 0x000a, 0xc007, 0xc011, 0x0005, 0x0004, // 3DES, RC4
+		0x00ff, // signalling of secure renegotiation, RFC 5746
+	}
+}
