@@ -67,6 +67,10 @@ func (s *Served) ask(ctx context.Context, t Target, o *Options) {
 			s.observed(obs, how)
 			return
 		}
+		if s.Version == tls.VersionTLS13 && err == nil {
+			s.Supported, s.Detail = No, "the server answers with "+wire.VersionName(obs.Version)
+			return
+		}
 		if s.Version == tls.VersionTLS13 {
 			s.refused(err)
 			return
