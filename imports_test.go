@@ -25,6 +25,7 @@ var rooms = map[string][]string{
 	"certstore/pfx":      {"certstore/pbe"},
 	"certstore":          {"certstore/pbe", "certstore/pfx"},
 	"certstore/certtest": {},
+	"certstore/token":    {},
 	"certstore/chain":    {"certstore"},
 	"probe/match":        {"probe/wire", "certstore", "certstore/chain"},
 	"probe/mirror":       {"probe/wire", "probe/handshake"},
@@ -37,12 +38,13 @@ var rooms = map[string][]string{
 
 // modules lists who may import what from elsewhere, by file or by package.
 var modules = map[string][]string{
-	"golang.org/x/crypto":                {"probe/wire", "probe/handshake", "probe/late", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx"},
+	"golang.org/x/crypto":                {"probe/wire", "probe/handshake", "probe/late", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx", "certstore/token"},
 	"golang.org/x/text":                  {"certstore"},
 	"golang.org/x/sync":                  {"certstore"},
 	"golang.org/x/net":                   {"probe/protocol", "probe", "cmd"},
 	"golang.org/x/term":                  {"cmd"},
 	"software.sslmate.com/src/go-pkcs12": {"certstore/pkcs12.go"},
+	"github.com/miekg/pkcs11":            {"certstore/token/module.go"},
 	"github.com/olekukonko/tablewriter":  {"report/table.go"},
 	"github.com/spf13/cobra":             {"cmd", "cmd/docs"},
 	"github.com/spf13/pflag":             {"cmd"},
