@@ -91,34 +91,60 @@ func (r *reader) contents() (*Contents, error) {
 	if !r.uri.matchesLibrary(manufacturer, description, version) {
 		return nil, fmt.Errorf("the PKCS #11 module is %q by %q, version %d.%d, which the URI does not match", description, manufacturer, version[0], version[1])
 	}
-	slots, err := r.module.slots()
+	found, others, problems, err := r.match()
 	if err != nil {
 		return nil, err
 	}
-	c := &Contents{}
-	var others []Info
+	c := &Contents{Problems: problems}
+	var locked []Info
+	for _, f := range found {
+		c.Tokens = append(c.Tokens, f.token)
+		if f.token.MustLogin {
+			locked = append(locked, f.token.Info)
+		}
+	}
+	switch {
+	case len(found) == 0:
+		problem := fmt.Errorf("no token matches %q; there are: %s", r.uri.String(), names(others))
+		return nil, errors.Join(append([]error{problem}, problems...)...)
+	case len(locked) > 1 && r.uri.hasPIN(): // a wrong one would count
+		return nil, fmt.Errorf("the URI has a PIN and matches %d tokens, of which one is to be named: %s", len(locked), names(locked))
+	}
+	for _, f := range found {
+		if err := r.read(f.slot, f.token); err != nil {
+			return nil, fmt.Errorf("%v: %w", f.token.Info, err)
+		}
+	}
+	return c, nil
+}
+
+// An inserted token is one in its slot.
+type inserted struct {
+	slot  uint
+	token *Token
+}
+
+// match returns the tokens that the URI matches, the others, and what cannot be
+// asked.
+func (r *reader) match() (found []inserted, others []Info, problems []error, err error) {
+	slots, err := r.module.slots()
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	for _, slot := range slots {
 		manufacturer, description, errSlot := r.module.slot(slot)
 		info, used, errToken := r.module.token(slot)
 		switch err := errors.Join(errSlot, errToken); {
 		case err != nil:
-			c.Problems = append(c.Problems, err)
+			problems = append(problems, err)
 		case !used: // SoftHSM offers a blank one
-		case !r.uri.matchesSlot(slot, manufacturer, description) || !r.uri.matchesToken(info):
-			others = append(others, info)
+		case r.uri.matchesSlot(slot, manufacturer, description) && r.uri.matchesToken(info):
+			found = append(found, inserted{slot, &Token{Info: info}})
 		default:
-			t := &Token{Info: info}
-			if err := r.read(slot, t); err != nil {
-				return nil, fmt.Errorf("%v: %w", info, err)
-			}
-			c.Tokens = append(c.Tokens, t)
+			others = append(others, info)
 		}
 	}
-	if len(c.Tokens) == 0 {
-		problem := fmt.Errorf("no token matches %q; there are: %s", r.uri.String(), names(others))
-		return nil, errors.Join(append([]error{problem}, c.Problems...)...)
-	}
-	return c, nil
+	return found, others, problems, nil
 }
 
 // names lists tokens for an error.

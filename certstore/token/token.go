@@ -93,8 +93,9 @@ type PINFunc func(ctx context.Context, token Info) (string, error)
 // tokens that it matches. "type=cert" leaves out the keys and with them the
 // login, "type=private" the certificates.
 //
-// Where keys need a login, the PIN is that of the URI, or pin is asked, at most
-// once for each token; a nil pin means that nobody can be asked. Without a PIN,
+// Where keys need a login, the PIN is that of the URI, which then must match only
+// one token, or pin is asked, at most once for each token; a nil pin means that
+// nobody can be asked. Without a PIN,
 // or with a wrong one, certificates are returned all the same if they are public.
 //
 // When ctx is done Open returns, even if the module hangs; the same goes for the

@@ -255,6 +255,29 @@ func TestBar(t *testing.T) {
 	}
 }
 
+// The PIN of a URI is not tried on one token after the other.
+func TestTwoTokens(t *testing.T) {
+	s := newSoftToken(t)
+	command(t, "softhsm2-util", "--init-token", "--free", "--label", "second token", "--pin", "111111", "--so-pin", "13572468")
+	u, err := ParseURI("pkcs11:?pin-value=" + testPIN + "&module-path=" + s.module)
+	check(t, err)
+	if _, err := Open(t.Context(), u, nil); err == nil || !strings.Contains(err.Error(), "matches 2 tokens") {
+		t.Errorf("got %v", err)
+	}
+	var asked []string
+	u, err = ParseURI("pkcs11:?module-path=" + s.module)
+	check(t, err)
+	c, err := Open(t.Context(), u, func(_ context.Context, i Info) (string, error) {
+		asked = append(asked, i.Label)
+		return map[string]string{"probe token": testPIN, "second token": "111111"}[i.Label], nil
+	})
+	check(t, err)
+	defer func() { check(t, c.Close()) }()
+	if got := sorted(asked); got != "probe token second token" || len(c.Tokens) != 2 || c.Tokens[0].Locked+c.Tokens[1].Locked != "" || c.Tokens[0].PINCountLow || c.Tokens[1].PINCountLow {
+		t.Errorf("asked for %s, got %+v", got, c.Tokens)
+	}
+}
+
 // Two may be open at a time; the login of the first serves the second.
 func TestOpenTwice(t *testing.T) {
 	s := newSoftToken(t)

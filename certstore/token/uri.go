@@ -208,6 +208,13 @@ func version(text string) ([2]byte, bool) {
 	return [2]byte{byte(a), byte(b)}, errA == nil && errB == nil
 }
 
+// hasPIN reports whether the URI says how to get a PIN.
+func (u *URI) hasPIN() bool {
+	_, source := u.query["pin-source"]
+	_, value := u.query["pin-value"]
+	return source || value
+}
+
 // pin returns the function that answers with the URI's own PIN, or else ask. It
 // returns nil if nobody can answer.
 func (u *URI) pin(ask PINFunc) (PINFunc, error) {
