@@ -26,6 +26,7 @@ var rooms = map[string][]string{
 	"certstore":          {"certstore/pbe", "certstore/pfx"},
 	"certstore/certtest": {},
 	"certstore/token":    {},
+	"certstore/account":  {},
 	"certstore/chain":    {"certstore"},
 	"probe/match":        {"probe/wire", "certstore", "certstore/chain"},
 	"probe/mirror":       {"probe/wire", "probe/handshake"},
@@ -39,6 +40,7 @@ var rooms = map[string][]string{
 // modules lists who may import what from elsewhere, by file or by package.
 var modules = map[string][]string{
 	"golang.org/x/crypto":                {"probe/wire", "probe/handshake", "probe/late", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx", "certstore/token"},
+	"golang.org/x/sys":                   {"certstore/account/acl_linux.go"},
 	"golang.org/x/text":                  {"certstore"},
 	"golang.org/x/sync":                  {"certstore"},
 	"golang.org/x/net":                   {"probe/protocol", "probe", "cmd"},
