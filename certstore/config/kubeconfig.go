@@ -1,0 +1,253 @@
+package config
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A kubeconfig is what is read of a client configuration of Kubernetes
+// (kubernetes.io, kubeconfig (v1), of which the fields' names are).
+type kubeconfig struct {
+	current  string
+	clusters []kubeEntry
+	contexts []kubeEntry
+	users    []kubeEntry
+}
+
+// A kubeEntry is one of the named lists' entries, and what lies below.
+type kubeEntry struct {
+	name string
+	body *yaml.Node
+}
+
+// maxAliases bounds the aliases of a YAML document, which kubectl never writes.
+const maxAliases = 100
+
+func readKubeconfig(s *source) *Config {
+	for _, field := range []string{"users", "clusters", "contexts"} {
+		if !strings.Contains(s.text, field) {
+			return nil
+		}
+	}
+	text := s.text
+	if strings.HasPrefix(strings.TrimSpace(text), "{") { // JSON, whose strings have no tabs; YAML forbids them
+		text = strings.ReplaceAll(text, "\t", " ")
+	}
+	c := &Config{}
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
+		if !s.customary && !strings.Contains(text, "current-context") {
+			return nil
+		}
+		c.Problems = append(c.Problems, fmt.Errorf("reading the YAML: %w", err))
+		return c
+	}
+	if countAliases(&document, maxAliases) > maxAliases {
+		c.Problems = append(c.Problems, fmt.Errorf("it has more than %d YAML aliases", maxAliases))
+		return c
+	}
+	top := &document
+	if len(document.Content) > 0 {
+		top = document.Content[0]
+	}
+	k := kubeconfig{
+		current:  c.text(top, "current-context"),
+		clusters: c.entries(top, "clusters", "cluster"),
+		contexts: c.entries(top, "contexts", "context"),
+		users:    c.entries(top, "users", "user"),
+	}
+	if kind := c.text(top, "kind"); kind != "" && kind != "Config" || len(k.users) == 0 && len(k.contexts) == 0 {
+		return nil
+	}
+	c.addUsers(s, &k)
+	return c
+}
+
+// countAliases counts up to one more than most.
+func countAliases(n *yaml.Node, most int) int {
+	count := 0
+	if n.Kind == yaml.AliasNode {
+		count++
+	}
+	for _, child := range n.Content {
+		if count > most {
+			break
+		}
+		count += countAliases(child, most-count)
+	}
+	return count
+}
+
+// The nodes are read by hand: decoding them into structs takes quadratic time for a
+// mapping of many keys.
+
+// field returns the value of a mapping's first key of that name, or nil.
+func (c *Config) field(n *yaml.Node, key string) *yaml.Node {
+	if n == nil || n.Tag == "!!null" {
+		return nil
+	}
+	if n.Kind != yaml.MappingNode {
+		c.wrongKind(n, "a mapping")
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value != key {
+			continue
+		}
+		value := n.Content[i+1]
+		if value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		return value
+	}
+	return nil
+}
+
+// text returns a field that is a text, or "".
+func (c *Config) text(n *yaml.Node, key string) string {
+	value := c.field(n, key)
+	if value == nil || value.Tag == "!!null" {
+		return ""
+	}
+	if value.Kind != yaml.ScalarNode {
+		c.wrongKind(value, "a text")
+		return ""
+	}
+	return value.Value
+}
+
+// entries returns those of a list of pairs of a name and a body.
+func (c *Config) entries(top *yaml.Node, list, body string) []kubeEntry {
+	value := c.field(top, list)
+	if value == nil || value.Tag == "!!null" {
+		return nil
+	}
+	if value.Kind != yaml.SequenceNode {
+		c.wrongKind(value, "a list")
+		return nil
+	}
+	var entries []kubeEntry
+	for _, n := range value.Content {
+		if n.Kind == yaml.AliasNode {
+			n = n.Alias
+		}
+		entries = append(entries, kubeEntry{c.text(n, "name"), c.field(n, body)})
+	}
+	return entries
+}
+
+// wrongKind says where, for the value may be a secret.
+func (c *Config) wrongKind(n *yaml.Node, want string) {
+	err := fmt.Errorf("line %d: %s is expected", n.Line, want)
+	if last := len(c.Problems) - 1; last < 0 || c.Problems[last].Error() != err.Error() {
+		c.Problems = append(c.Problems, err)
+	}
+}
+
+// A kubePair is a user with the cluster it is used at.
+type kubePair struct{ user, cluster string }
+
+// addUsers adds a reference for each user at each cluster, named after the
+// contexts, and for each user without a context.
+func (c *Config) addUsers(s *source, k *kubeconfig) {
+	users, clusters := c.userReferences(k), c.clusterReferences(k)
+	var order []kubePair
+	contexts := make(map[kubePair][]string)
+	current := make(map[kubePair]bool)
+	used := make(map[string]bool)
+	for _, context := range k.contexts {
+		p := kubePair{c.text(context.body, "user"), c.text(context.body, "cluster")}
+		if p.user == "" { // without an identity
+			continue
+		}
+		if contexts[p] == nil {
+			order = append(order, p)
+		}
+		contexts[p] = append(contexts[p], context.name)
+		current[p] = current[p] || context.name == k.current
+		used[p.user] = true
+	}
+	for _, user := range k.users {
+		if !used[user.name] {
+			used[user.name] = true
+			order = append(order, kubePair{user: user.name})
+		}
+	}
+	for _, p := range order {
+		r, known := users[p.user]
+		if !known {
+			c.Problems = append(c.Problems, fmt.Errorf("the context %q names the user %q, which is not there", strings.Join(contexts[p], ", "), p.user))
+			continue
+		}
+		r.Name = p.user
+		if names := contexts[p]; names != nil {
+			r.Name = strings.Join(names, ", ")
+		}
+		cluster := clusters[p.cluster]
+		r.Authorities, r.AuthoritiesData = cluster.Authorities, cluster.AuthoritiesData
+		if current[p] {
+			r.addNote("the current context")
+		}
+		s.resolve(&r, pathRule{})
+		c.References = append(c.References, r)
+	}
+}
+
+// userReferences returns what each user brings, by name; as in client-go the first
+// of a name counts, and data goes before a file.
+func (c *Config) userReferences(k *kubeconfig) map[string]Reference {
+	references := make(map[string]Reference)
+	for _, u := range k.users {
+		if _, twice := references[u.name]; twice {
+			continue
+		}
+		r := Reference{Certificate: c.text(u.body, "client-certificate"), Key: c.text(u.body, "client-key")}
+		what := fmt.Sprintf("the user %q", u.name)
+		if data := c.text(u.body, "client-certificate-data"); data != "" {
+			r.Certificate, r.CertificateData = "", c.decode(what, "client-certificate-data", data)
+		}
+		if data := c.text(u.body, "client-key-data"); data != "" {
+			r.Key, r.KeyData = "", c.decode(what, "client-key-data", data)
+		}
+		exec, provider := c.field(u.body, "exec"), c.field(u.body, "auth-provider")
+		switch {
+		case exec != nil:
+			r.addNote("exec plugin %q brings the certificate at run time: it is named, not run", c.text(exec, "command"))
+		case provider != nil:
+			r.addNote("the auth provider %q authenticates it", c.text(provider, "name"))
+		case !r.namesIdentity() && c.text(u.body, "token")+c.text(u.body, "tokenFile") != "":
+			r.addNote("a token authenticates it, not a certificate")
+		}
+		references[u.name] = r
+	}
+	return references
+}
+
+// clusterReferences returns what each cluster is verified by.
+func (c *Config) clusterReferences(k *kubeconfig) map[string]Reference {
+	references := make(map[string]Reference)
+	for _, cluster := range k.clusters {
+		if _, twice := references[cluster.name]; twice {
+			continue
+		}
+		r := Reference{Authorities: c.text(cluster.body, "certificate-authority")}
+		if data := c.text(cluster.body, "certificate-authority-data"); data != "" {
+			r.Authorities, r.AuthoritiesData = "", c.decode(fmt.Sprintf("the cluster %q", cluster.name), "certificate-authority-data", data)
+		}
+		references[cluster.name] = r
+	}
+	return references
+}
+
+func (c *Config) decode(what, field, value string) []byte {
+	data, err := base64.StdEncoding.DecodeString(strings.TrimSpace(value))
+	if err != nil {
+		c.Problems = append(c.Problems, fmt.Errorf("%s: %s is not base64", what, field))
+		return nil
+	}
+	return slices.Clip(data)
+}
