@@ -19,6 +19,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"mtlsprobe/certstore/account"
 )
 
 // An Identity is a candidate: an end-entity certificate, its chain as stored,
@@ -37,6 +39,9 @@ type Identity struct {
 	// Chain is what is stored beside the leaf, in stored order, without the leaf.
 	Chain []*x509.Certificate
 	Key   Key
+	// Access says whether the account that is to use it could read it; nil until
+	// [Holding.Access].
+	Access *Access
 }
 
 // A Key is an identity's private key, as far as it is at hand.
@@ -51,6 +56,8 @@ type Key struct {
 	Signer crypto.Signer
 	// Proofs are the signatures that were tried; nil until [Identity.Prove].
 	Proofs []Proof
+	// Exposure says who else may read the file; nil until [Holding.Expose].
+	Exposure *account.Exposure
 }
 
 // A KeyState says what is known of an identity's key.
@@ -93,8 +100,18 @@ type Holding struct {
 	// rest.
 	Problems []error
 
+	closers    []func() error // of tokens
 	first      string         // the first source that was named
 	complaints []*SourceError // about candidates that brought no identity
+}
+
+// Close ends what keys in tokens need. The keys in files live on.
+func (h *Holding) Close() error {
+	var errs []error
+	for _, c := range h.closers {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
 }
 
 // RequireIdentity returns nil if any identity has a certificate, and else the
@@ -111,10 +128,17 @@ func (h *Holding) RequireIdentity() error {
 	return &SourceError{Source: h.first, Kind: NothingFound, Err: errors.New("holds no client certificate")}
 }
 
-// A Source is a file or directory, and what it is expected to hold.
+// A Source is where identities lie, and what it is expected to hold.
 type Source struct {
+	// Path is a file or directory; a configuration of a client, whose identities
+	// are read; a "pkcs11:" URI (RFC 7512); "env:NAME", a variable that holds PEM;
+	// "credential:NAME", a systemd credential; "sql:DIR", a database of NSS; or a
+	// Java system property such as "javax.net.ssl.keyStore=FILE".
 	Path string
 	Role Role
+	// Found says that nobody named it: what is of no use there is a problem in the
+	// [Holding], and no error.
+	Found bool
 }
 
 // A Role says what a source is for.
@@ -132,6 +156,13 @@ const (
 type Options struct {
 	// Passwords are tried on every locked container and key, in order.
 	Passwords []string
+	// PasswordsFor are tried in their place on what bears the name: a source as it
+	// was given, a file's path, or its last element.
+	PasswordsFor map[string][]string
+	// Getenv looks variables up, for sources that name some; nil finds none.
+	Getenv func(string) string
+	// Home is the folder that "~" stands for in configurations; empty for none.
+	Home string
 	// Prompt asks for the password of a source after Passwords failed; attempt
 	// counts from 1. It is called by one goroutine at a time. It returns
 	// [ErrNoPassword] when nobody answers. Nil means that nobody can be asked.

@@ -7,7 +7,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
+
+	"mtlsprobe/certstore/nss"
 )
 
 // A contents is what one file holds.
@@ -20,9 +23,12 @@ type contents struct {
 	friendly  map[string]string // names of certificates by their DER
 	keyName   string            // of the only key
 	container *Container
-	seen      map[string]bool // of certs, by DER
-	work      int64           // iterations that its encrypted keys demand
-	problems  []error         // what is there and could not be used
+	seen      map[string]bool                // of certs, by DER
+	work      int64                          // iterations that its encrypted keys demand
+	chains    map[string][]*x509.Certificate // of entries that have one of their own, by the leaf's DER
+	certIDs   map[string]string              // of a database that tells: a certificate's, by DER
+	keyIDs    map[string]bool                // likewise: the keys', locked or not
+	problems  []error                        // what is there and could not be used
 }
 
 func (c *contents) empty() bool {
@@ -46,6 +52,22 @@ func (c *contents) addCert(der []byte, place string) {
 	c.certs = append(c.certs, cert)
 }
 
+// keepApart notes that a chain is one entry's own, the leaf first.
+func (c *contents) keepApart(ders [][]byte) {
+	if c.chains == nil {
+		c.chains = make(map[string][]*x509.Certificate)
+	}
+	var chain []*x509.Certificate
+	for _, der := range ders[1:] {
+		for _, cert := range c.certs {
+			if string(cert.Raw) == string(der) {
+				chain = append(chain, cert)
+			}
+		}
+	}
+	c.chains[string(ders[0])] = chain
+}
+
 func (c *contents) problem(place string, err error) {
 	if place != "" {
 		err = fmt.Errorf("%s: %w", place, err)
@@ -56,7 +78,9 @@ func (c *contents) problem(place string, err error) {
 // An opener turns files into contents; it knows the passwords.
 type opener struct {
 	options Options
-	mu      sync.Mutex // guards Prompt
+	lasting context.Context //nolint:containedctx // that keys in tokens live on
+	mu      sync.Mutex      // guards Prompt and closers
+	closers []func() error
 }
 
 // open reads the file by its content. The error says what the file is instead
@@ -65,6 +89,8 @@ func (o *opener) open(ctx context.Context, f *file) (*contents, error) {
 	c := &contents{file: f}
 	data := f.data
 	switch {
+	case f.token != nil:
+		return c, o.token(ctx, c)
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, errors.New("is empty")
 	case bytes.Contains(data, []byte("-----BEGIN ")):
@@ -73,6 +99,8 @@ func (o *opener) open(ctx context.Context, f *file) (*contents, error) {
 		return c, o.pkcs12(ctx, c, data)
 	case isJKS(data):
 		return c, o.jks(ctx, c, data)
+	case nss.IsDatabase(data):
+		return c, o.nss(ctx, c, data)
 	case isPKCS7(data):
 		return c, c.pkcs7(data)
 	default:
@@ -80,10 +108,26 @@ func (o *opener) open(ctx context.Context, f *file) (*contents, error) {
 	}
 }
 
+// passwords returns those to try on a file, the empty one last, and whether they
+// were given for it alone.
+func (o *opener) passwords(f *file) (list []string, own bool) {
+	for _, name := range []string{f.source.Path, f.path, filepath.Base(f.path)} {
+		if given, ok := o.options.PasswordsFor[name]; ok && !own {
+			list, own = append(list, given...), true
+		}
+	}
+	list = append(list, f.passwords...)
+	if !own {
+		list = append(list, o.options.Passwords...)
+	}
+	return append(list, ""), own
+}
+
 // unlock calls open with one password after the other until it does not return
 // errWrongPassword: those given, the empty one, and then what the prompt brings.
-func (o *opener) unlock(ctx context.Context, source string, open func(password string) error) error {
-	for _, password := range append(o.options.Passwords[:len(o.options.Passwords):len(o.options.Passwords)], "") {
+func (o *opener) unlock(ctx context.Context, f *file, open func(password string) error) error {
+	passwords, own := o.passwords(f)
+	for _, password := range passwords {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -91,14 +135,14 @@ func (o *opener) unlock(ctx context.Context, source string, open func(password s
 			return err
 		}
 	}
-	if o.options.Prompt == nil {
+	if o.options.Prompt == nil || own {
 		return errWrongPassword
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	const attempts = 3
 	for attempt := 1; attempt <= attempts; attempt++ {
-		password, err := o.options.Prompt(ctx, source, attempt)
+		password, err := o.options.Prompt(ctx, f.path, attempt)
 		if errors.Is(err, ErrNoPassword) {
 			break
 		}
@@ -115,8 +159,8 @@ func (o *opener) unlock(ctx context.Context, source string, open func(password s
 var errWrongPassword = errors.New("no password opens it")
 
 // whyLocked explains errWrongPassword to the reader of a finding.
-func (o *opener) whyLocked() string {
-	if len(o.options.Passwords) > 0 {
+func (o *opener) whyLocked(f *file) string {
+	if passwords, _ := o.passwords(f); len(passwords) > 1 {
 		return "the password given does not open it"
 	}
 	return "it is protected by a password, and none was given"

@@ -22,7 +22,7 @@ func LoadCRLs(ctx context.Context, paths ...string) ([]*CRL, error) {
 	for _, path := range paths {
 		sources = append(sources, Source{Path: path, Role: Authorities})
 	}
-	files, err := readSources(ctx, sources)
+	files, err := readSources(ctx, &Options{}, sources)
 	if err != nil {
 		return nil, err
 	}

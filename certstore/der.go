@@ -76,9 +76,19 @@ func unknownFormat(data []byte) error {
 	case starts("ssh-"), starts("ecdsa-sha2-"):
 		return errors.New("is an SSH public key, not a certificate")
 	case starts("SQLite format 3"):
-		return errors.New("is an SQLite database, perhaps of NSS: export the certificate with pk12util -o")
+		return errors.New("is an SQLite database, and not one of NSS")
+	case bytes.HasPrefix(data, []byte{0, 6, 0x15, 0x61}), bytes.HasPrefix(data, []byte{0x61, 0x15, 6, 0}):
+		return errors.New("is a database of NSS in the format before 2010 (cert8.db, key3.db): certutil --upgrade-merge makes a new one of it")
+	case isTPM2(data):
+		return errors.New("is a key that lives in a TPM: this program cannot use it; reach it as a token, by a pkcs11: URI (tpm2-pkcs11)")
 	case starts("\x30"):
 		return errors.New("is DER, but neither a certificate nor a private key nor PKCS#12, or it is cut off")
 	}
 	return fmt.Errorf("is in no format that is known here (it starts with %x)", data[:min(len(data), 8)])
+}
+
+// isTPM2 sees the start of a TSS2 PRIVATE KEY in DER: SEQUENCE { OBJECT IDENTIFIER
+// 2.23.133.10.1.3, … (draft-bottomley-tpm2-keys).
+func isTPM2(data []byte) bool {
+	return len(data) > 16 && data[0] == 0x30 && indexOf(data[:16], []byte{0x06, 0x06, 0x67, 0x81, 0x05, 0x0a, 0x01}) > 0
 }

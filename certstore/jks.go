@@ -71,7 +71,9 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 
 func (o *opener) jksEntry(ctx context.Context, c *contents, e *jksEntry) error {
 	for _, der := range e.certs {
-		c.addCert(der, "alias "+quote(e.alias))
+		if !c.seen[string(der)] { // entries share their upper certificates
+			c.addCert(der, "alias "+quote(e.alias))
+		}
 	}
 	if e.key == nil {
 		return nil
@@ -81,6 +83,7 @@ func (o *opener) jksEntry(ctx context.Context, c *contents, e *jksEntry) error {
 			c.friendly = make(map[string]string)
 		}
 		c.friendly[string(e.certs[0])] = e.alias
+		c.keepApart(e.certs)
 	}
 	return o.lockedKey(ctx, c, "the key "+quote(e.alias), func(password string) ([]byte, error) { return decryptJKS(e.key, password) })
 }

@@ -3,6 +3,7 @@ package certstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 
 	"golang.org/x/sync/errgroup"
@@ -15,24 +16,31 @@ import (
 // An error is a [*SourceError] about a source that was named and is of no use,
 // or the context's. What lies below a directory, or beside something useful, and
 // cannot be read, is in the holding's Problems instead. That there is no
-// identity is no error here; see [Holding.RequireIdentity].
+// identity is no error here; see [Holding.RequireIdentity]. Close the holding
+// when its keys are no longer needed; ctx bounds the use of those in tokens.
 func Load(ctx context.Context, o *Options, sources ...Source) (*Holding, error) {
-	files, err := readSources(ctx, sources)
-	if err != nil {
-		return nil, err
-	}
 	if o == nil {
 		o = &Options{}
 	}
-	opened, errs, err := openAll(ctx, &opener{options: *o}, files)
+	files, err := readSources(ctx, o, sources)
 	if err != nil {
 		return nil, err
 	}
-	h, err := hold(files, opened, errs)
-	if err == nil && len(sources) > 0 {
-		h.first = sources[0].Path
+	opener := &opener{options: *o, lasting: ctx}
+	opened, errs, err := openAll(ctx, opener, files)
+	var h *Holding
+	if err == nil {
+		h, err = hold(files, opened, errs)
 	}
-	return h, err
+	if err != nil {
+		_ = (&Holding{closers: opener.closers}).Close()
+		return nil, err
+	}
+	h.closers = opener.closers
+	if len(sources) > 0 {
+		h.first = masked(sources[0].Path)
+	}
+	return h, nil
 }
 
 // openAll opens the files in parallel, for deriving keys from passwords is what
@@ -61,6 +69,11 @@ func hold(files []*file, opened []*contents, errs []error) (*Holding, error) {
 	for i, f := range files {
 		err := errs[i]
 		switch {
+		case errors.Is(f.err, errNotes):
+			for _, note := range f.notes {
+				h.Problems = append(h.Problems, fmt.Errorf("%s: %w", quote(f.path), note))
+			}
+			continue
 		case errors.Is(f.err, errTooLarge):
 			err = f.err
 		case f.err != nil && f.source.Role == Authorities:

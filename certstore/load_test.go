@@ -88,45 +88,45 @@ func TestLoad(t *testing.T) {
 		want    []string
 	}{
 		{"PEM, key first", map[string][]byte{"a.pem": join(p.KeyPEM("client"), p.CertPEM("client", "Issuing"))},
-			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [Issuing] usable"}},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [Issuing] usable"}},
 		{"PEM, key in the middle, CA first, text between", map[string][]byte{"a.pem": join(p.CertPEM("Issuing"), []byte("Bag Attributes\n  x: y\n"), p.KeyPEM("client"), p.CertPEM("client"))},
-			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [Issuing] usable"}},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [Issuing] usable"}},
 		{"DER certificate and SEC 1 key apart", map[string][]byte{"a.cer": p.Cert("client").Raw, "b.key": sec1},
-			Options{}, []Source{{"a.cer", Candidate}, {"b.key", KeyFile}}, []string{"a.cer: client [] usable"}},
+			Options{}, []Source{{Path: "a.cer", Role: Candidate}, {Path: "b.key", Role: KeyFile}}, []string{"a.cer: client [] usable"}},
 		{"PKCS#8 DER key, given as certificate", map[string][]byte{"a.cer": p.Cert("client").Raw, "b.key": pkcs8.Bytes},
-			Options{}, []Source{{"a.cer", Candidate}, {"b.key", Candidate}}, []string{"a.cer: client [] usable"}},
+			Options{}, []Source{{Path: "a.cer", Role: Candidate}, {Path: "b.key", Role: Candidate}}, []string{"a.cer: client [] usable"}},
 		{"PKCS#12, empty password", map[string][]byte{"a.p12": encodeP12(t, p, "", "client", "Issuing", "Root")},
-			Options{}, []Source{{"a.p12", Candidate}}, []string{"a.p12: client [Issuing Root] usable"}},
+			Options{}, []Source{{Path: "a.p12", Role: Candidate}}, []string{"a.p12: client [Issuing Root] usable"}},
 		{"PKCS#12, right password second", map[string][]byte{"a.p12": encodeP12(t, p, "secret", "client")},
-			Options{Passwords: []string{"no", "secret"}}, []Source{{"a.p12", Candidate}}, []string{"a.p12: client [] usable"}},
+			Options{Passwords: []string{"no", "secret"}}, []Source{{Path: "a.p12", Role: Candidate}}, []string{"a.p12: client [] usable"}},
 		{"PKCS#12, locked", map[string][]byte{"a.p12": encodeP12(t, p, "secret", "client")},
-			Options{Passwords: []string{"no"}}, []Source{{"a.p12", Candidate}}, []string{"a.p12: - [] locked"}},
+			Options{Passwords: []string{"no"}}, []Source{{Path: "a.p12", Role: Candidate}}, []string{"a.p12: - [] locked"}},
 		{"locked key in the same file", map[string][]byte{"a.pem": join(p.CertPEM("client"), encryptedKey(t, p, "client", "secret"))},
-			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [] locked"}},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [] locked"}},
 		{"unlocked key in the same file", map[string][]byte{"a.pem": join(p.CertPEM("client"), encryptedKey(t, p, "client", "secret"))},
-			Options{Passwords: []string{"secret"}}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [] usable"}},
+			Options{Passwords: []string{"secret"}}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [] usable"}},
 		{"key missing", map[string][]byte{"a.pem": p.CertPEM("client", "Issuing")},
-			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [Issuing] missing"}},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [Issuing] missing"}},
 		{"key of another in the same file", map[string][]byte{"a.pem": join(p.CertPEM("client"), p.KeyPEM("other"))},
-			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [] mismatched"}},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [] mismatched"}},
 		{"key of another in a key file", map[string][]byte{"a.pem": p.CertPEM("client"), "b.key": p.KeyPEM("other")},
-			Options{}, []Source{{"a.pem", Candidate}, {"b.key", KeyFile}}, []string{"a.pem: client [] mismatched"}},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}, {Path: "b.key", Role: KeyFile}}, []string{"a.pem: client [] mismatched"}},
 		{"two clients in one file", map[string][]byte{"a.pem": join(p.CertPEM("client", "other"), p.KeyPEM("client"), p.KeyPEM("other"))},
-			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem#1: client [] usable", "a.pem#2: other [] usable"}},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem#1: client [] usable", "a.pem#2: other [] usable"}},
 		{"directory like Kubernetes", map[string][]byte{"d/tls.crt": p.CertPEM("client", "Issuing"), "d/tls.key": p.KeyPEM("client"), "d/ca.crt": p.CertPEM("Root"), "d/token": []byte("abc")},
-			Options{}, []Source{{"d", Candidate}}, []string{"tls.crt: client [Issuing] usable"}},
+			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{"tls.crt: client [Issuing] usable"}},
 		{"directory of a PKI: a CA with its key is no client", map[string][]byte{"d/ca.crt": p.CertPEM("Root"), "d/ca.key": p.KeyPEM("Root"), "d/client.crt": p.CertPEM("client"), "d/client.key": p.KeyPEM("client")},
-			Options{}, []Source{{"d", Candidate}}, []string{"client.crt: client [] usable"}},
+			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{"client.crt: client [] usable"}},
 		{"a CA with its key, by its name", map[string][]byte{"ca.pem": join(p.CertPEM("Root"), p.KeyPEM("Root"))},
-			Options{}, []Source{{"ca.pem", Candidate}}, []string{"ca.pem: Root [] usable"}},
+			Options{}, []Source{{Path: "ca.pem", Role: Candidate}}, []string{"ca.pem: Root [] usable"}},
 		{"keys are paired across folders, labels are unique", map[string][]byte{"x/c.pem": p.CertPEM("client"), "y/c.pem": p.CertPEM("other"), "z/1": p.KeyPEM("other"), "z/2": p.KeyPEM("client")},
-			Options{}, []Source{{"x", Candidate}, {"y", Candidate}, {"z", Candidate}}, []string{"x/c.pem: client [] usable", "y/c.pem: other [] usable"}},
+			Options{}, []Source{{Path: "x", Role: Candidate}, {Path: "y", Role: Candidate}, {Path: "z", Role: Candidate}}, []string{"x/c.pem: client [] usable", "y/c.pem: other [] usable"}},
 		{"locked key beside its certificate", map[string][]byte{"d/client.crt": p.CertPEM("client"), "d/client.key": encryptedKey(t, p, "client", "x"), "d/other.crt": p.CertPEM("other")},
-			Options{}, []Source{{"d", Candidate}}, []string{"client.crt: client [] locked", "other.crt: other [] missing"}},
+			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{"client.crt: client [] locked", "other.crt: other [] missing"}},
 		{"one file twice", map[string][]byte{"a.pem": join(p.KeyPEM("client"), p.CertPEM("client"))},
-			Options{}, []Source{{"a.pem", Candidate}, {"a.pem", KeyFile}}, []string{"a.pem: client [] usable"}},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}, {Path: "a.pem", Role: KeyFile}}, []string{"a.pem: client [] usable"}},
 		{"a leaf that two roots' bundles hold twice", map[string][]byte{"a.pem": join(p.CertPEM("client", "client", "Issuing"), p.KeyPEM("client"))},
-			Options{}, []Source{{"a.pem", Candidate}}, []string{"a.pem: client [Issuing] usable"}},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [Issuing] usable"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-func writeFiles(t *testing.T, files map[string][]byte) string {
+func writeFiles(t testing.TB, files map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, data := range files {
@@ -184,7 +184,7 @@ func TestLoadErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Chdir(writeFiles(t, map[string][]byte{"file": tt.data}))
-			h, err := Load(t.Context(), &Options{Passwords: []string{"wrong"}}, Source{"file", Candidate})
+			h, err := Load(t.Context(), &Options{Passwords: []string{"wrong"}}, Source{Path: "file", Role: Candidate})
 			if err == nil {
 				err = h.RequireIdentity()
 			}
@@ -199,7 +199,7 @@ func TestLoadErrors(t *testing.T) {
 	}
 	t.Run("folder without a certificate", func(t *testing.T) {
 		t.Chdir(writeFiles(t, map[string][]byte{"d/notes.txt": []byte("nothing")}))
-		h, err := Load(t.Context(), nil, Source{"d", Candidate})
+		h, err := Load(t.Context(), nil, Source{Path: "d", Role: Candidate})
 		if err != nil || len(h.Problems) != 1 {
 			t.Fatalf("%v, %v, want one problem", h, err)
 		}
@@ -208,7 +208,7 @@ func TestLoadErrors(t *testing.T) {
 		}
 	})
 	t.Run("no such file", func(t *testing.T) {
-		_, err := Load(t.Context(), nil, Source{filepath.Join(t.TempDir(), "nothing"), Candidate})
+		_, err := Load(t.Context(), nil, Source{Path: filepath.Join(t.TempDir(), "nothing"), Role: Candidate})
 		if err == nil || !strings.Contains(err.Error(), "no such file") {
 			t.Errorf("error = %v", err)
 		}
@@ -225,7 +225,7 @@ func TestLoadUnreadable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	h, err := Load(t.Context(), nil, Source{"d", Candidate}, Source{"loop.p12", Candidate})
+	h, err := Load(t.Context(), nil, Source{Path: "d", Role: Candidate}, Source{Path: "loop.p12", Role: Candidate})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func TestLoadUnreadable(t *testing.T) {
 	if detail := h.Identities[0].Key.Detail; !strings.Contains(detail, "too many levels of symbolic links") {
 		t.Errorf("detail = %q, want the operating system's reason", detail)
 	}
-	h, err = Load(t.Context(), nil, Source{"other.crt", Candidate}, Source{"loop.key", KeyFile})
+	h, err = Load(t.Context(), nil, Source{Path: "other.crt", Role: Candidate}, Source{Path: "loop.key", Role: KeyFile})
 	if err != nil || h.Identities[0].Key.State != Unreadable {
 		t.Errorf("identity with an unreadable key file: %v, %v", h, err)
 	}
@@ -248,7 +248,7 @@ func TestLoadProblems(t *testing.T) {
 		"a.pem":  join(p.CertPEM("client"), damaged, p.KeyPEM("client")),
 		"ca.pem": p.CertPEM("Root"),
 	}))
-	h, err := Load(t.Context(), nil, Source{"a.pem", Candidate}, Source{"ca.pem", Candidate})
+	h, err := Load(t.Context(), nil, Source{Path: "a.pem", Role: Candidate}, Source{Path: "ca.pem", Role: Candidate})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -280,12 +280,12 @@ func TestPrompt(t *testing.T) {
 		}
 		return []string{"wrong", "secret"}[attempt-1], nil
 	}
-	h, err := Load(t.Context(), &Options{Prompt: prompt}, Source{"a.p12", Candidate})
+	h, err := Load(t.Context(), &Options{Prompt: prompt}, Source{Path: "a.p12", Role: Candidate})
 	if err != nil || h.Identities[0].Key.State != Usable || asked != 2 {
 		t.Errorf("%v, %v, asked %d times, want usable after 2", h, err, asked)
 	}
 	nobody := func(context.Context, string, int) (string, error) { return "", ErrNoPassword }
-	h, err = Load(t.Context(), &Options{Prompt: nobody}, Source{"a.p12", Candidate})
+	h, err = Load(t.Context(), &Options{Prompt: nobody}, Source{Path: "a.p12", Role: Candidate})
 	if err != nil || h.Identities[0].Key.State != Locked {
 		t.Errorf("nobody answers: %v, %v, want locked", h, err)
 	}
@@ -317,11 +317,11 @@ func TestOpenSSLKeys(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Chdir(writeFiles(t, map[string][]byte{"a.pem": join(p.CertPEM("client"), encrypted)}))
-			h, err := Load(t.Context(), &Options{Passwords: []string{"wrong", "secret"}}, Source{"a.pem", Candidate})
+			h, err := Load(t.Context(), &Options{Passwords: []string{"wrong", "secret"}}, Source{Path: "a.pem", Role: Candidate})
 			if err != nil || h.Identities[0].Key.State != Usable {
 				t.Fatalf("%v, %v", h, err)
 			}
-			h, err = Load(t.Context(), &Options{Passwords: []string{"wrong"}}, Source{"a.pem", Candidate})
+			h, err = Load(t.Context(), &Options{Passwords: []string{"wrong"}}, Source{Path: "a.pem", Role: Candidate})
 			if err != nil || h.Identities[0].Key.State != Locked {
 				t.Errorf("with a wrong password: %v, %v", h, err)
 			}
@@ -342,7 +342,7 @@ func TestIterationsLimit(t *testing.T) {
 		t.Fatal("no count was found")
 	}
 	t.Chdir(writeFiles(t, map[string][]byte{"a.p12": bytes.ReplaceAll(data, []byte{0x02, 0x03, 0x01, 0x11, 0x70}, []byte{0x02, 0x03, 0x4c, 0x4b, 0x40})}))
-	_, err = Load(t.Context(), &Options{Passwords: []string{"x"}}, Source{"a.p12", Candidate})
+	_, err = Load(t.Context(), &Options{Passwords: []string{"x"}}, Source{Path: "a.p12", Role: Candidate})
 	if err == nil || !strings.Contains(err.Error(), "iterations") {
 		t.Errorf("three derivations of five million iterations: %v, want a refusal", err)
 	}
@@ -433,20 +433,19 @@ func FuzzOpen(f *testing.F) {
 // A file with thousands of certificates and no key is read in a moment, and each
 // candidate's chain is what is no candidate itself.
 func TestManyCertificates(t *testing.T) {
-	p := testPKI()
 	const count = 3000
 	var all bytes.Buffer
-	all.Write(p.CertPEM("Root"))
 	edges := []certtest.Edge{{Subject: "CA", Issuer: "CA"}}
 	for n := range count {
 		edges = append(edges, certtest.Edge{Subject: fmt.Sprintf("client %d", n), Issuer: "CA"})
 	}
 	many := certtest.New(edges...)
+	all.Write(many.CertPEM("CA"))
 	for n := range count {
 		all.Write(many.CertPEM(fmt.Sprintf("client %d", n)))
 	}
 	t.Chdir(writeFiles(t, map[string][]byte{"many.pem": all.Bytes()}))
-	h, err := Load(t.Context(), nil, Source{"many.pem", Candidate})
+	h, err := Load(t.Context(), nil, Source{Path: "many.pem", Role: Candidate})
 	if err != nil || len(h.Identities) != count || len(h.Identities[0].Chain) != 1 {
 		t.Fatalf("%v, %d identities", err, len(h.Identities))
 	}
@@ -490,7 +489,7 @@ func TestKeytool(t *testing.T) {
 					t.Fatalf("keytool: %v\n%s", err, out)
 				}
 			}
-			h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{"store", Candidate})
+			h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{Path: "store", Role: Candidate})
 			if err != nil || len(h.Identities) != 2 {
 				t.Fatalf("%v, %+v", err, h)
 			}
@@ -499,7 +498,7 @@ func TestKeytool(t *testing.T) {
 					t.Errorf("%s: key %s, %q, named %q, chain of %d", i.Label, i.Key.State, i.Key.Detail, i.FriendlyName, len(i.Chain))
 				}
 			}
-			h, err = Load(t.Context(), &Options{Passwords: []string{"wrong"}}, Source{"store", Candidate})
+			h, err = Load(t.Context(), &Options{Passwords: []string{"wrong"}}, Source{Path: "store", Role: Candidate})
 			if err != nil || h.Identities[0].Key.State != Locked {
 				t.Errorf("with a wrong password: %v, %+v", err, h.Identities[0].Key)
 			}

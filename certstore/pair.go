@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ type pairing struct {
 	contents   []*contents
 	unreadable []*file
 	keys       map[string]*heldKey // by public key
+	keyIDs     map[string]bool     // that databases tell
 	ids        map[*x509.Certificate]string
 }
 
@@ -27,7 +29,7 @@ type heldKey struct {
 }
 
 func newPairing() *pairing {
-	return &pairing{keys: make(map[string]*heldKey), ids: make(map[*x509.Certificate]string)}
+	return &pairing{keys: make(map[string]*heldKey), keyIDs: make(map[string]bool), ids: make(map[*x509.Certificate]string)}
 }
 
 func (p *pairing) add(c *contents) {
@@ -35,6 +37,7 @@ func (p *pairing) add(c *contents) {
 	if c.file.source.Role == Authorities {
 		return
 	}
+	maps.Copy(p.keyIDs, c.keyIDs)
 	for _, key := range c.keys {
 		if id := keyID(key.Public()); p.keys[id] == nil {
 			p.keys[id] = &heldKey{signer: key, file: c.file}
@@ -76,8 +79,14 @@ func (p *pairing) pair(h *Holding) {
 		}
 		rest := beside(c.certs, leaves)
 		for n, leaf := range leaves {
-			i := &Identity{Label: label(c.file.path, n, len(leaves)), Source: c.file.path, Leaf: leaf, Container: c.container, FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyName)}
+			i := &Identity{Label: c.file.labelled(n, len(leaves)), Source: c.file.path, Leaf: leaf, Container: c.container, FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyName)}
 			i.Chain = without(rest, leaf)
+			if len(leaves) > 1 || c.certIDs != nil {
+				i.Chain = upwards(leaf, i.Chain)
+			}
+			if own, ok := c.chains[string(leaf.Raw)]; ok {
+				i.Chain = own
+			}
 			if key := p.key(leaf); key != nil {
 				key.paired = true
 				i.Key = Key{State: Usable, Signer: key.signer, Source: key.file.path, Detail: "in " + quote(key.file.path)}
@@ -111,6 +120,24 @@ func beside(certs, leaves []*x509.Certificate) []*x509.Certificate {
 	return rest[:len(rest):len(rest)]
 }
 
+// upwards keeps what may stand above a leaf, by names: in a store of several
+// entries the others' issuers are no surplus of this one.
+func upwards(leaf *x509.Certificate, certs []*x509.Certificate) []*x509.Certificate {
+	above := map[string]bool{string(leaf.RawIssuer): true}
+	for range certs { // at most as many steps as there are certificates
+		before := len(above)
+		for _, c := range certs {
+			if above[string(c.RawSubject)] {
+				above[string(c.RawIssuer)] = true
+			}
+		}
+		if len(above) == before {
+			break
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(certs), func(c *x509.Certificate) bool { return !above[string(c.RawSubject)] })
+}
+
 func without(certs []*x509.Certificate, c *x509.Certificate) []*x509.Certificate {
 	if !c.IsCA {
 		return certs
@@ -125,6 +152,14 @@ func (p *pairing) leaves(c *contents) []*x509.Certificate {
 		return nil
 	}
 	var paired, endEntities []*x509.Certificate
+	if c.certIDs != nil && len(p.keyIDs) > 0 { // a database that tells whose key is there
+		for _, cert := range c.certs {
+			if id, ok := c.certIDs[string(cert.Raw)]; ok && p.keyIDs[id] {
+				paired = append(paired, cert)
+			}
+		}
+		return paired
+	}
 	for _, cert := range c.certs {
 		if p.key(cert) != nil && (c.file.named() || !isAuthority(cert)) {
 			paired = append(paired, cert)
@@ -161,7 +196,7 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 	switch {
 	case c.sealed != "":
 		h.Identities = append(h.Identities, &Identity{
-			Label: label(c.file.path, 0, 1), Source: c.file.path, Container: c.container,
+			Label: c.file.labelled(0, 1), Source: c.file.path, Container: c.container,
 			Key: Key{State: Locked, Detail: c.sealed},
 		})
 		h.complain(c.file, WrongPassword, errors.New("is locked: "+c.sealed))
@@ -181,7 +216,9 @@ func (h *Holding) complain(f *file, kind ErrorKind, err error) {
 // own file counts first, then the files that were named for keys, then a file
 // beside it with a fitting name.
 func (p *pairing) explain(i *Identity, own *contents) Key {
-	near := func(f *file) bool { return f == own.file || f.source.Role == KeyFile || besides(f.path, i.Source) }
+	near := func(f *file) bool {
+		return f == own.file || f.source.Role == KeyFile || besides(f.path, i.Source) || sameDatabase(f.path, i.Source)
+	}
 	if len(own.keys) > 0 {
 		return Key{State: Mismatched, Detail: fmt.Sprintf("the key in %s belongs to another certificate", quote(i.Source))}
 	}
@@ -236,7 +273,7 @@ func (p *pairing) leftOver(h *Holding) {
 		err := &SourceError{Source: f.path, Kind: NotReadable, Err: fmt.Errorf("cannot be read: %w", reason(f.err))}
 		if f.source.Role == Candidate && f.named() {
 			h.Identities = append(h.Identities, &Identity{
-				Label: label(f.path, 0, 1), Source: f.path,
+				Label: f.labelled(0, 1), Source: f.path,
 				Key: Key{State: Unreadable, Detail: fmt.Sprintf("%s: %v", quote(f.path), reason(f.err))},
 			})
 			h.complaints = append(h.complaints, err)
@@ -259,11 +296,22 @@ func (p *pairing) leftOver(h *Holding) {
 	}
 }
 
-func label(path string, n, of int) string {
-	if of == 1 {
-		return filepath.Base(path)
+// labelled is what the n-th identity of a file is called.
+func (f *file) labelled(n, of int) string {
+	name := filepath.Base(f.path)
+	switch {
+	case f.token != nil:
+		name = "token"
+		if label, ok := f.token.Path("token"); ok {
+			name += " " + label
+		}
+	case f.label != "":
+		name = f.label
 	}
-	return fmt.Sprintf("%s#%d", filepath.Base(path), n+1)
+	if of == 1 {
+		return name
+	}
+	return fmt.Sprintf("%s#%d", name, n+1)
 }
 
 // uniqueLabels adds the folder to labels that occur more than once, and a

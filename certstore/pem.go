@@ -82,6 +82,8 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 	case "EC PARAMETERS":
 	case "OPENSSH PRIVATE KEY":
 		c.problem(place, errors.New("an OpenSSH key, which TLS clients do not read: convert a copy with ssh-keygen -p -m PEM"))
+	case "TSS2 PRIVATE KEY", "TSS PRIVATE KEY BLOB", "TSS KEY BLOB":
+		c.locked = append(c.locked, "a key that lives in a TPM (PEM, "+block.Type+"): this program cannot use it; reach it as a token, by a pkcs11: URI (tpm2-pkcs11)")
 	case "PKCS7", "CMS":
 		if err := c.pkcs7(block.Bytes); err != nil {
 			c.problem(place, err)
@@ -94,7 +96,7 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 
 // lockedKey decrypts a key and adds it, or notes that it is locked.
 func (o *opener) lockedKey(ctx context.Context, c *contents, what string, decrypt func(password string) ([]byte, error)) error {
-	err := o.unlock(ctx, c.file.path, func(password string) error {
+	err := o.unlock(ctx, c.file, func(password string) error {
 		der, err := decrypt(password)
 		if errors.Is(err, x509.IncorrectPasswordError) || errors.Is(err, pbe.ErrPassword) {
 			return errWrongPassword
@@ -110,7 +112,7 @@ func (o *opener) lockedKey(ctx context.Context, c *contents, what string, decryp
 		return nil
 	})
 	if errors.Is(err, errWrongPassword) {
-		c.locked = append(c.locked, what+" in "+quote(c.file.path)+": "+o.whyLocked())
+		c.locked = append(c.locked, what+" in "+quote(c.file.path)+": "+o.whyLocked(c.file))
 		return nil
 	}
 	if err != nil && ctx.Err() == nil {

@@ -36,7 +36,7 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 		return fmt.Errorf("is a PKCS#12 file that cannot be read: %w", err)
 	}
 	c.container = describePFX(file)
-	err = o.unlock(ctx, c.file.path, func(password string) error {
+	err = o.unlock(ctx, c.file, func(password string) error {
 		if c.library(ctx, data, password) == nil {
 			c.names(file)
 			return nil
@@ -53,7 +53,7 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 		return nil
 	})
 	if errors.Is(err, errWrongPassword) {
-		c.sealed = "PKCS#12: " + o.whyLocked()
+		c.sealed = "PKCS#12: " + o.whyLocked(c.file)
 		return nil
 	}
 	if err == nil && c.empty() && len(c.problems) > 0 {

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"mtlsprobe/certstore/token"
 )
 
 // Bounds on reading. No store of certificates comes near them.
@@ -18,20 +20,25 @@ const (
 	pipeTimeout = 10 * time.Second // for what is no regular file and may never end
 )
 
-// A file is one file's content, or the reason why there is none.
+// A file is one file's content, or the reason why there is none; or what is like
+// a file, such as a variable or a token.
 type file struct {
-	path   string
-	source Source // that led here; its path differs from path below a directory
-	data   []byte
-	err    error // of the operating system
+	path      string
+	source    Source // that led here; its path differs from path below a directory
+	data      []byte
+	err       error      // of the operating system
+	token     *token.URI // set for a token, which has no data
+	label     string     // that a configuration gives it; mostly empty
+	passwords []string   // that a configuration tells
+	notes     []error    // what a configuration has to say; err is then errNotes
 }
 
-func (f *file) named() bool { return f.path == f.source.Path }
+func (f *file) named() bool { return f.path == f.source.Path && !f.source.Found }
 
 // readSources reads every file of the sources, each once, in order. A source
 // that does not exist is an error at once: most likely it is misspelt.
-func readSources(ctx context.Context, sources []Source) ([]*file, error) {
-	r := reader{seen: make(map[string]bool)}
+func readSources(ctx context.Context, o *Options, sources []Source) ([]*file, error) {
+	r := reader{seen: make(map[string]bool), options: o}
 	for _, s := range sources {
 		if err := r.source(ctx, s); err != nil {
 			return nil, err
@@ -41,11 +48,15 @@ func readSources(ctx context.Context, sources []Source) ([]*file, error) {
 }
 
 type reader struct {
-	files []*file
-	seen  map[string]bool
+	options *Options
+	files   []*file
+	seen    map[string]bool
 }
 
 func (r *reader) source(ctx context.Context, s Source) error {
+	if done, err := r.special(ctx, &s); done || err != nil {
+		return err
+	}
 	info, err := os.Stat(s.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &SourceError{Source: s.Path, Kind: NotReadable, Err: errors.New("no such file or directory")}
@@ -88,8 +99,11 @@ func (r *reader) file(ctx context.Context, path string, s Source) error {
 	r.seen[real] = true
 	f := &file{path: path, source: s}
 	f.data, f.err = readFile(ctx, path)
+	if r.references(ctx, f) {
+		return ctx.Err()
+	}
 	r.files = append(r.files, f)
-	return nil
+	return r.besideDatabase(ctx, f)
 }
 
 var errTooLarge = fmt.Errorf("larger than %d MiB, which no certificate store is", maxFileSize>>20)

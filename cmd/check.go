@@ -63,7 +63,8 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	run := &report.Run{GeneratedAt: s.Now(), JudgedAt: now, Holding: holding, Insistence: probe.UnknownInsistence}
+	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
+	run := &report.Run{GeneratedAt: s.Now(), JudgedAt: now, NTP: o.judge.clock(ctx, s), Holding: holding, Insistence: probe.UnknownInsistence}
 	if len(phases) == 1 {
 		run.Request = phases[0].Request
 		if saved := o.phases.files[0].insistence; saved != "" {

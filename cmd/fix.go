@@ -172,19 +172,17 @@ func (o *fixOptions) password(s *Streams) (string, error) {
 		return "", nil
 	}
 	if len(o.passOut) == 0 {
-		// What is read from a stream can be read once only.
-		given, err := passwords(s, o.hold.pass)
+		given, err := o.hold.passwords(s)
 		if err != nil {
 			return "", err
 		}
-		o.hold.given = given
-		return given[0], nil
+		return given.first(), nil
 	}
 	given, err := passwords(s, forms)
 	if err != nil {
 		return "", err
 	}
-	return given[0], nil
+	return given.first(), nil
 }
 
 // choose returns the one identity that is meant.

@@ -3,6 +3,7 @@ package cmd
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -111,18 +112,22 @@ func (f *connectFlags) options() (*probe.Options, error) {
 // holdFlags say what the candidates are.
 type holdFlags struct {
 	certs, keys, authorities, pass []string
-	given                          []string // passwords, where pass was read before
+	asUser                         string
+	found                          []certstore.Source // by looking around
+	given                          *givenPasswords    // what pass says; nil before it was read
 }
 
 func (f *holdFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.certs, "cert", nil, "file or directory with client certificates, in any format (repeatable)")
 	flags.StringArrayVar(&f.keys, "key", nil, "file with a key that is kept apart; paired by public key (repeatable)")
 	flags.StringArrayVar(&f.authorities, "authorities", nil, "file or directory with CA certificates to build paths from (repeatable)")
-	f.registerPass(flags)
+	f.registerOpen(flags)
 }
 
-func (f *holdFlags) registerPass(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.pass, "pass", nil, "password source: env:VAR, file:PATH, fd:N, stdin or pass:WORD (repeatable)")
+// registerOpen registers how to open what is locked, and for whom.
+func (f *holdFlags) registerOpen(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.pass, "pass", nil, "password source: env:VAR, file:PATH, fd:N, stdin or pass:WORD; SOURCE=… is for one source alone, as in client.p12=env:VAR (repeatable)")
+	flags.StringVar(&f.asUser, "as-user", "", "say whether this account could read the files: NAME or UID[:GID]")
 }
 
 func (f *holdFlags) sources() []certstore.Source {
@@ -135,28 +140,38 @@ func (f *holdFlags) sources() []certstore.Source {
 			sources = append(sources, certstore.Source{Path: path, Role: group.role})
 		}
 	}
-	return sources
+	return append(sources, f.found...)
 }
 
 func (f *holdFlags) options(s *Streams) (*certstore.Options, error) {
-	given := f.given
-	if given == nil {
-		var err error
-		if given, err = passwords(s, f.pass); err != nil {
-			return nil, err
-		}
+	given, err := f.passwords(s)
+	if err != nil {
+		return nil, err
 	}
-	o := &certstore.Options{Passwords: given}
-	if len(given) == 0 {
+	o := &certstore.Options{Passwords: given.all, PasswordsFor: given.of, Getenv: s.Getenv, Home: s.Getenv("HOME")}
+	if len(given.all) == 0 {
 		o.Prompt = prompt(s)
 	}
 	return o, nil
 }
 
+// passwords reads what --pass says, once: a stream cannot be read again.
+func (f *holdFlags) passwords(s *Streams) (*givenPasswords, error) {
+	if f.given == nil {
+		given, err := passwords(s, f.pass)
+		if err != nil {
+			return nil, err
+		}
+		f.given = given
+	}
+	return f.given, nil
+}
+
 // judgeFlags say by which time to judge.
-type judgeFlags struct{ at string }
+type judgeFlags struct{ at, ntp string }
 
 func (f *judgeFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.ntp, "ntp", "", "ask this time server what this host's clock is worth")
 	flags.StringVar(&f.at, "at", "", "judge as of this time: 2026-12-31 or 2026-12-31T23:59:59Z")
 }
 
@@ -172,10 +187,24 @@ func (f *judgeFlags) time(s *Streams) (time.Time, error) {
 	return time.Time{}, usage(fmt.Errorf("--at %q is neither 2026-12-31 nor 2026-12-31T23:59:59Z", f.at))
 }
 
+// clock asks the time server, if there is one to ask.
+func (f *judgeFlags) clock(ctx context.Context, s *Streams) *probe.NTPClock {
+	const limit = 5 * time.Second
+	if f.ntp == "" {
+		return nil
+	}
+	clock, err := probe.AskNTP(ctx, f.ntp, limit)
+	if err != nil {
+		warn(s.Err, "--ntp: "+err.Error())
+	}
+	return clock
+}
+
 // outputFlags say how to write the report.
 type outputFlags struct {
 	format, file, color string
 	paths, clients      bool
+	timeline            bool
 	redact              bool
 	redactMap           string
 	require             string // all, any, or an identity's label
@@ -210,6 +239,7 @@ func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.clients, "clients", false, "show what each client stack would do")
 	flags.StringVar(&f.client, "client", "", "let the exit code answer for this client stack, such as curl, go, java-pkix, firefox")
 	flags.BoolVar(&f.paths, "paths", false, "draw the ways from each certificate up to the roots")
+	flags.BoolVar(&f.timeline, "timeline", false, "show from when to when each certificate works, and what ends it")
 }
 
 func (f *outputFlags) check() error {
@@ -239,7 +269,7 @@ const pipedWidth = 100
 
 // forText returns the format for the streams: width and colours.
 func (f *outputFlags) forText(s *Streams) report.Format {
-	format := report.Format{Name: f.format, Width: cmp.Or(s.Width, pipedWidth), ASCII: s.Getenv("TERM") == "dumb", Paths: f.paths, Clients: f.clients}
+	format := report.Format{Name: f.format, Width: cmp.Or(s.Width, pipedWidth), ASCII: s.Getenv("TERM") == "dumb", Paths: f.paths, Clients: f.clients, Timeline: f.timeline}
 	if columns, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && columns >= 20 && s.Width == 0 {
 		format.Width = columns
 	}

@@ -2,30 +2,47 @@ package cmd
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
 
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/config"
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
 )
 
 type inspectOptions struct {
-	hold   holdFlags
-	output outputFlags
+	hold     holdFlags
+	output   outputFlags
+	discover bool
 }
 
 func newInspect(s *Streams, run func(context.Context, *Streams, *inspectOptions) error) *cobra.Command {
 	o := &inspectOptions{}
 	c := &cobra.Command{
-		Use:   "inspect SOURCE...",
-		Short: "Show what files and directories hold",
-		Args:  args(cobra.MinimumNArgs(1)),
+		Use:   "inspect SOURCE... | --discover",
+		Short: "Show what files, directories, databases and tokens hold",
+		Long: "Show what sources hold, to the last bag, and whether the keys can be used.\n\n" +
+			"A SOURCE is a file or directory in any format: PEM, DER, PKCS#12, PKCS#7, JKS, JCEKS, a\n" +
+			"database of NSS (cert9.db); a client's configuration, whose certificates are read:\n" +
+			"kubeconfig, .curlrc, pg_service.conf, my.cnf, .gitconfig, .npmrc, .wgetrc, Java\n" +
+			"properties; pkcs11:… (RFC 7512); env:NAME, a variable that holds PEM; credential:NAME,\n" +
+			"a systemd credential; or javax.net.ssl.keyStore=FILE.",
+		Example: "  mtlsprobe inspect client.p12 ~/.kube/config\n" +
+			"  mtlsprobe inspect 'pkcs11:token=mine?module-path=/usr/lib/softhsm/libsofthsm2.so' --pass env:PIN\n" +
+			"  mtlsprobe inspect --discover --as-user www-data",
+		Args: args(cobra.ArbitraryArgs),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.hold.certs = args
 			return run(c.Context(), s, o)
 		},
 	}
-	o.hold.registerPass(c.Flags())
+	o.hold.registerOpen(c.Flags())
 	o.output.register(c.Flags())
+	c.Flags().BoolVar(&o.discover, "discover", false, "look where clients on this host usually keep identities; reads only")
 	return c
 }
 
@@ -33,14 +50,37 @@ func runInspect(ctx context.Context, s *Streams, o *inspectOptions) error {
 	if err := o.output.check(); err != nil {
 		return err
 	}
+	if len(o.hold.certs) == 0 && !o.discover {
+		return usage(errors.New("nothing to inspect: give a SOURCE, or --discover"))
+	}
+	if o.discover {
+		o.hold.found = discover(s)
+		if len(o.hold.certs)+len(o.hold.found) == 0 {
+			return errors.New("none of the places exists where clients on this host usually keep identities")
+		}
+	}
 	holding, err := hold(ctx, s, &o.hold)
 	if err != nil {
 		return err
 	}
-	if len(holding.Authorities) == 0 {
+	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
+	if len(holding.Authorities) == 0 && len(o.hold.certs) > 0 {
 		if err := holding.RequireIdentity(); err != nil {
 			return err
 		}
 	}
 	return o.output.write(s, report.New(&report.Run{GeneratedAt: s.Now(), JudgedAt: s.Now(), Holding: holding}))
+}
+
+// discover returns the places that exist, and says which they are.
+func discover(s *Streams) []certstore.Source {
+	var found []certstore.Source
+	for _, place := range config.Places(s.Getenv("HOME"), s.Getenv, runtime.GOOS) {
+		paths, _ := filepath.Glob(place.Path) // a pattern of the program's own
+		for _, path := range paths {
+			say(s.Err, "looking", fmt.Sprintf("%s (%s)", path, place.Client))
+			found = append(found, certstore.Source{Path: path, Found: true})
+		}
+	}
+	return found
 }

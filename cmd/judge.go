@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strings"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
@@ -37,6 +38,11 @@ func hold(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, er
 	if err != nil {
 		return nil, err
 	}
+	for _, source := range slices.Concat(f.certs, f.keys) {
+		if strings.Contains(source, "pin-value=") || strings.Contains(source, "Password=") {
+			warn(s.Err, "a PIN or password on the command line is visible to other users of this host: prefer --pass SOURCE=env:VAR")
+		}
+	}
 	holding, err := certstore.Load(ctx, options, f.sources()...)
 	if err != nil {
 		return nil, err
@@ -44,8 +50,21 @@ func hold(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, er
 	for _, problem := range holding.Problems {
 		warn(s.Err, problem.Error())
 	}
+	if f.asUser != "" {
+		if err := holding.Access(f.asUser); err != nil {
+			return nil, usage(fmt.Errorf("--as-user: %w", err))
+		}
+	} else if s.Root && s.ErrTerminal && len(holding.Identities) > 0 {
+		say(s.Err, "hint", "root may read every key, which proves nothing for the account that runs the client: give --as-user NAME")
+	}
+	if len(holding.Identities) <= maxExposed {
+		holding.Expose()
+	}
 	return holding, nil
 }
+
+// maxExposed bounds for how many identities it is looked up who may read the key.
+const maxExposed = 1_000
 
 // holdIdentities is hold where there is nothing to do without an identity.
 func holdIdentities(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, error) {
@@ -75,7 +94,10 @@ func judge(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phas
 		q.Statements = statuses(ctx, s, f, q)
 	}
 	if o := run.Observation; o != nil && !o.ServerTime.IsZero() {
-		q.ServerClock, q.ServerSkew = true, o.ServerTime.Sub(o.LocalTime)
+		q.Clocks = append(q.Clocks, match.Clock{Name: "the server's clock", Skew: o.ServerTime.Sub(o.LocalTime)})
+	}
+	if run.NTP != nil {
+		q.Clocks = append(q.Clocks, match.Clock{Name: "the clock of " + run.NTP.Host, Skew: run.NTP.Skew})
 	}
 	prove(requests, run.Holding.Identities)
 	if len(phases) > 1 {

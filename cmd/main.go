@@ -23,6 +23,8 @@ type Streams struct {
 	Getenv   func(string) string
 	// Width is that of the terminal at Out; zero means that Out is none.
 	Width int
+	// Root says that this runs as the user who may read everything.
+	Root bool
 	// ErrTerminal says that Err is a terminal.
 	ErrTerminal bool
 	// ReadPassword asks at the terminal, or is nil without one.
@@ -32,7 +34,7 @@ type Streams struct {
 // Standard returns the process's own streams.
 func Standard() *Streams {
 	s := &Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now, Getenv: os.Getenv,
-		ErrTerminal: term.IsTerminal(int(os.Stderr.Fd()))}
+		Root: os.Geteuid() == 0, ErrTerminal: term.IsTerminal(int(os.Stderr.Fd()))}
 	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
 		if width, _, err := term.GetSize(fd); err == nil {
 			s.Width = width

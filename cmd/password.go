@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,39 +16,89 @@ import (
 	"golang.org/x/term"
 )
 
-// passwords resolves the forms of --pass, as in OpenSSL: env:VAR, file:PATH,
-// fd:N, stdin and pass:WORD. Of files and streams the first line counts.
-func passwords(s *Streams, forms []string) ([]string, error) {
-	var out []string
-	for _, form := range forms {
-		kind, value, _ := strings.Cut(form, ":")
-		password, err := "", error(nil)
-		switch kind {
-		case "env":
-			if password = s.Getenv(value); password == "" {
-				err = fmt.Errorf("--pass env:%s: the variable is not set", value)
-			}
-		case "file":
-			password, err = passwordFile(value)
-		case "fd":
-			var n uint64
-			if n, err = strconv.ParseUint(value, 10, 16); err == nil {
-				password, err = firstLine(os.NewFile(uintptr(n), "fd"))
-			}
-		case "stdin":
-			password, err = firstLine(s.In)
-		case "pass":
-			warn(s.Err, "a password on the command line is visible to other users of this host: prefer --pass env:VAR or --pass file:PATH")
-			password = value
-		default:
-			err = errors.New("--pass takes env:VAR, file:PATH, fd:N, stdin or pass:WORD")
+// givenPasswords are those for everything, and those of one source each.
+type givenPasswords struct {
+	all []string
+	of  map[string][]string
+}
+
+// first is the one that a new bundle gets: of those for everything, or else that
+// of the only source that has one; empty if that is not clear.
+func (g *givenPasswords) first() string {
+	if len(g.all) > 0 {
+		return g.all[0]
+	}
+	for _, words := range g.of {
+		if len(g.of) == 1 {
+			return words[0]
 		}
+	}
+	return ""
+}
+
+// passwords resolves the forms of --pass: those for everything, and those that
+// begin with a source's name and "=", which are for that source alone.
+func passwords(s *Streams, forms []string) (*givenPasswords, error) {
+	given := &givenPasswords{of: make(map[string][]string)}
+	for _, form := range forms {
+		source, rest := "", form
+		if kind, _, _ := strings.Cut(form, ":"); !slices.Contains([]string{"env", "file", "fd", "stdin", "pass"}, kind) {
+			if i := passwordForm(form); i > 0 {
+				source, rest = form[:i], form[i+1:]
+			}
+		}
+		word, err := password(s, rest)
 		if err != nil {
 			return nil, usage(err)
 		}
-		out = append(out, password)
+		if source == "" {
+			given.all = append(given.all, word)
+		} else {
+			given.of[source] = append(given.of[source], word)
+		}
 	}
-	return out, nil
+	return given, nil
+}
+
+// passwordForm finds the "=" between a source, which may have some of its own as a
+// pkcs11: URI has, and OpenSSL's form of a password.
+func passwordForm(s string) int {
+	for _, form := range []string{"=env:", "=file:", "=fd:", "=pass:"} {
+		if i := strings.Index(s, form); i > 0 {
+			return i
+		}
+	}
+	if strings.HasSuffix(s, "=stdin") {
+		return len(s) - len("=stdin")
+	}
+	return -1
+}
+
+// password resolves one of OpenSSL's forms: env:VAR, file:PATH, fd:N, stdin and
+// pass:WORD. Of files and streams the first line counts.
+func password(s *Streams, form string) (string, error) {
+	kind, value, _ := strings.Cut(form, ":")
+	switch kind {
+	case "env":
+		if word := s.Getenv(value); word != "" {
+			return word, nil
+		}
+		return "", fmt.Errorf("--pass env:%s: the variable is not set", value)
+	case "file":
+		return passwordFile(value)
+	case "fd":
+		n, err := strconv.ParseUint(value, 10, 16)
+		if err != nil {
+			return "", fmt.Errorf("--pass fd:N takes a number")
+		}
+		return firstLine(os.NewFile(uintptr(n), "fd"))
+	case "stdin":
+		return firstLine(s.In)
+	case "pass":
+		warn(s.Err, "a password on the command line is visible to other users of this host: prefer --pass env:VAR or --pass file:PATH")
+		return value, nil
+	}
+	return "", errors.New("--pass takes env:VAR, file:PATH, fd:N, stdin or pass:WORD, or SOURCE= and one of these")
 }
 
 func passwordFile(path string) (string, error) {

@@ -73,12 +73,13 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 	if err != nil {
 		return err
 	}
+	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
 	observation, options, err := probe.Ask(ctx, target, options)
 	if err != nil {
 		return err
 	}
 	run := &report.Run{
-		GeneratedAt: s.Now(), JudgedAt: now, Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request, Holding: holding,
+		GeneratedAt: s.Now(), JudgedAt: now, NTP: o.judge.clock(ctx, s), Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request, Holding: holding,
 		Insistence: probe.Conclude(observation.None, nil, nil),
 	}
 	if err := judge(ctx, s, &o.chain, run); err != nil {

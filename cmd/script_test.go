@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/binary"
 	"io"
 	"math/big"
 	"net"
@@ -17,6 +16,7 @@ import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/probe/probetest"
+	"mtlsprobe/probe/wire"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -36,6 +36,9 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("COLUMNS", "200") // so that no cell is wrapped
+			env.Setenv("PEM", string(append(p.CertPEM("good"), p.KeyPEM("good")...)))
+			env.Setenv("SECRET", "hunter2secret")
+			env.Setenv("CREDENTIALS_DIRECTORY", env.WorkDir)
 			return writeScriptFiles(env.WorkDir, p)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -132,38 +135,22 @@ func startKind(p *certtest.PKI, kind string) (*probetest.Server, error) {
 			_ = conn.(*net.TCPConn).SetLinger(0)
 		})
 	case "huge-list":
-		return probetest.Serve(hugeList(p))
+		return probetest.ServeFlight(flight(p, tls.VersionTLS12, 65_000))
+	case "overlong-list":
+		return probetest.ServeFlight(flight(p, tls.VersionTLS12, 80<<10))
+	case "ssl3":
+		return probetest.ServeFlight(flight(p, wire.VersionSSL30, 0))
 	}
 	return probetest.ServeHTTPS(config, nil)
 }
 
-// hugeList answers any hello with a TLS 1.2 flight whose list of CA names has
-// 65,500 bytes: more than crypto/tls takes in one message.
-func hugeList(p *certtest.PKI) func(net.Conn) {
-	message := func(kind byte, body []byte) []byte {
-		return append([]byte{kind, byte(len(body) >> 16), byte(len(body) >> 8), byte(len(body))}, body...)
-	}
-	hello := append([]byte{3, 3}, make([]byte, 32)...)
-	hello = append(hello, 0, 0xc0, 0x2b, 0) // TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
-	leaf := p.Cert("server").Raw
-	certificate := append([]byte{0, 0, byte((len(leaf) + 3) >> 8), byte(len(leaf) + 3), 0, byte(len(leaf) >> 8), byte(len(leaf))}, leaf...)
-	certificate[0] = 0
+// flight is what an old server says in clear, with a list of CA names of at least
+// the size.
+func flight(p *certtest.PKI, version uint16, size int) *probetest.Flight {
+	f := &probetest.Flight{Version: version, Suite: 0x0005, Certificate: p.Cert("server").Raw, Types: []byte{1, 64}, Schemes: []uint16{0x0403}}
 	name := p.Cert("Root").RawSubject
-	var names []byte
-	for len(names)+len(name)+2 <= 65_500 {
-		names = append(binary.BigEndian.AppendUint16(names, uint16(len(name))), name...)
+	for n := 0; n < size || n == 0; n += 2 + len(name) {
+		f.Names = append(f.Names, name)
 	}
-	request := binary.BigEndian.AppendUint16([]byte{1, 64, 0, 2, 4, 3}, uint16(len(names)))
-	flight := append(message(2, hello), message(11, certificate)...)
-	flight = append(flight, message(13, append(request, names...))...)
-	flight = append(flight, message(14, nil)...)
-	return func(conn net.Conn) {
-		_, _ = conn.Read(make([]byte, 4096))
-		for rest := flight; len(rest) > 0; {
-			part := rest[:min(len(rest), 1<<14)]
-			rest = rest[len(part):]
-			_, _ = conn.Write(append([]byte{22, 3, 3, byte(len(part) >> 8), byte(len(part))}, part...))
-		}
-		_, _ = io.Copy(io.Discard, conn)
-	}
+	return f
 }

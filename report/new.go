@@ -34,6 +34,7 @@ type Run struct {
 	PhasePredictions      [][][]stack.Prediction // by phase and identity; nil when nothing was predicted
 	Trials                []*probe.Trial         // by identity; nil when nothing was tried
 	SelfSigned            *probe.Trial
+	NTP                   *probe.NTPClock // nil unless a time server was asked and answered
 }
 
 // New turns a run into a report.
@@ -68,6 +69,12 @@ func New(r *Run) *Report {
 		for _, problem := range r.Holding.Problems {
 			p.Problems = append(p.Problems, problem.Error())
 		}
+	}
+	if r.NTP != nil {
+		if p.Clock == nil {
+			p.Clock = &Clock{Local: r.GeneratedAt.UTC()}
+		}
+		p.Clock.NTP = &NTP{Host: r.NTP.Host, SkewSeconds: r.NTP.Skew.Seconds(), UncertaintySeconds: r.NTP.Uncertainty.Seconds()}
 	}
 	if r.Migration != nil {
 		p.Migration = newMigration(r, p.Identities)

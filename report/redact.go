@@ -67,6 +67,9 @@ func (c *censor) collect(r *Report) {
 			c.certificate(&list[i])
 		}
 	}
+	if r.Clock != nil && r.Clock.NTP != nil {
+		c.name("Host", r.Clock.NTP.Host)
+	}
 	if r.Server != nil {
 		certificates(r.Server.Certificates)
 	}

@@ -90,6 +90,14 @@ type Clock struct {
 	Server      *time.Time `json:"server,omitempty"`
 	SkewSeconds *int64     `json:"skew_seconds,omitempty"` // the server's minus the local
 	Source      string     `json:"source,omitempty"`
+	NTP         *NTP       `json:"ntp,omitempty"` // when a time server was asked
+}
+
+// NTP is what a time server says of the local clock.
+type NTP struct {
+	Host               string  `json:"host"`
+	SkewSeconds        float64 `json:"skew_seconds"` // its clock minus the local
+	UncertaintySeconds float64 `json:"uncertainty_seconds"`
 }
 
 // An Identity is a candidate with everything found about it.

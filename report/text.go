@@ -56,6 +56,9 @@ func (t *text) report(f Format, r *Report) error {
 	if f.Paths {
 		t.trees(r)
 	}
+	if f.Timeline {
+		t.timelines(r)
+	}
 	t.notes(r)
 	return nil
 }
@@ -125,8 +128,10 @@ func (t *text) reasons(r *Report) {
 			t.item("-", refusal)
 		}
 	}
-	for _, f := range serverFindings(r) {
-		fmt.Fprintf(t, "\n%s\n", t.emphasis("The server"))
+	for n, f := range serverFindings(r) {
+		if n == 0 {
+			fmt.Fprintf(t, "\n%s\n", t.emphasis("The server"))
+		}
 		t.finding(&f)
 	}
 }
@@ -163,13 +168,21 @@ func (t *text) container(i *Identity) {
 		return
 	}
 	t.WriteByte('\n')
-	fmt.Fprintln(t, t.emphasis(plain(fmt.Sprintf("%s: %s, integrity by %s", i.Label, c.Format, c.Integrity))))
+	fmt.Fprintln(t, t.emphasis(plain(fmt.Sprintf("%s: %s%s", i.Label, c.Format, integrity(c)))))
 	for _, part := range c.Parts {
 		t.item("-", part)
 	}
 	for _, reader := range c.Readers {
 		t.item(t.glyphs.arrow, reader)
 	}
+}
+
+// integrity says how a container is guarded; empty where nothing is known.
+func integrity(c *Container) string {
+	if c.Integrity == "" {
+		return ""
+	}
+	return ", integrity by " + c.Integrity
 }
 
 // notes says what the table is worth, and what was shown to the server; where

@@ -68,15 +68,7 @@ func timelineSVG(list []span, judged time.Time) string {
 	if len(list) == 0 {
 		return ""
 	}
-	first, last := judged, judged
-	for _, s := range list {
-		if s.from.Before(first) {
-			first = s.from
-		}
-		if s.end.After(last) {
-			last = s.end
-		}
-	}
+	first, last := extent(list, judged)
 	scale := float64(timelineWidth-timelineLabel-drawingMargin) / max(1, last.Sub(first).Seconds())
 	x := func(t time.Time) int { return timelineLabel + int(t.Sub(first).Seconds()*scale) }
 	height := timelineRow*len(list) + 26

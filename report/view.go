@@ -53,6 +53,9 @@ func facts(r *Report) []fact {
 	if r.Clock != nil && r.Clock.SkewSeconds != nil {
 		add("Clock", fmt.Sprintf("the server's differs by %+d s (%s)", *r.Clock.SkewSeconds, r.Clock.Source))
 	}
+	if r.Clock != nil && r.Clock.NTP != nil {
+		add("Clock", fmt.Sprintf("that of %s differs by %+.3f s (NTP, to within %.3f s)", r.Clock.NTP.Host, r.Clock.NTP.SkewSeconds, r.Clock.NTP.UncertaintySeconds))
+	}
 	return out
 }
 

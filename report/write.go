@@ -24,6 +24,8 @@ type Format struct {
 	Clients bool
 	// Paths adds the ways up from each leaf to a table, as trees.
 	Paths bool
+	// Timeline adds from when to when each identity works, to a table.
+	Timeline bool
 }
 
 // Formats returns the names of the formats.

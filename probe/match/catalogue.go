@@ -22,13 +22,15 @@ func (c *Check) HowTo() []HowTo { return howTo(c.ID) }
 // Checks returns the catalogue in order of weight: what makes every other
 // question pointless comes first. The slice is the caller's.
 func Checks() []*Check {
-	const v1 = "0.1"
+	const v1, v2 = "0.1", "0.2"
 	checks := []*Check{
 		{"key.missing", "No private key", "The certificate is there and its private key is not. A client cannot prove that it owns the certificate, so most send none at all. Export the identity again with its key, or name the key's file with --key.", "RFC 8446, Section 4.4.3", v1, keyState(certstore.Missing, "export the identity again with its private key, or name the key's file with --key"), nil},
 		{"key.unreadable", "Private key cannot be read", "The operating system or the format keeps the key from this account. The account that runs the client needs the right to read it: look at owner, mode and every folder on the way.", "RFC 8446, Section 4.4.3", v1, keyState(certstore.Unreadable, "let the account that runs the client read the file"), nil},
 		{"key.locked", "Private key is locked", "The key is protected by a password that was not given or is not right. A client that is not told the password sends no certificate.", "RFC 7292; RFC 5958", v1, keyState(certstore.Locked, "give the password with --pass, and tell it to the client, too"), nil},
 		{"key.mismatched", "Private key belongs to another certificate", "The public key in the certificate and the private key beside it are no pair, as happens when a certificate was renewed and an old key kept. Signatures made with it do not verify.", "RFC 8446, Section 4.4.3", v1, keyState(certstore.Mismatched, "find the key that the certificate was requested with, or have a new certificate issued for this one"), nil},
 		{"key.elsewhere", "Key is in another file", "The file is of a kind that holds certificates and keys together, and the key of this certificate was found elsewhere. A client that is given this file alone has no key.", "RFC 7292, Section 4", v1, keyElsewhere, nil},
+		{"key.account", "The client's account cannot read it", "Whoever looks for the fault often may read everything, and the account that runs the client may not: owner, mode, access control lists and every folder on the way count. Asked only with --as-user.", "POSIX.1-2017, Section 4.5; acl(5)", v2, keyAccount, nil},
+		{"key.exposed", "Key can be read by others", "A private key that others may read is no secret, and some clients refuse it for that alone: PostgreSQL's libpq takes at most 0600, or 0640 if root owns it.", "PostgreSQL documentation, libpq, SSL Support", v2, keyExposed, nil},
 		{"key.cannot-sign", "Key cannot sign as the server allows", "Each allowed signature scheme that fits the key was tried, and none made a signature that verifies. An RSA key may be too short for RSA-PSS, or a token unable to do it.", "RFC 8446, Section 4.2.3", v1, keyCannotSign, nil},
 		{"validity.expired", "Expired", "The end of a certificate's validity has passed. Servers refuse it, and some clients do not even send it.", "RFC 5280, Section 4.1.2.5", v1, validityExpired, nil},
 		{"validity.not-yet-valid", "Not yet valid", "A certificate's validity has not begun, or the clock is behind.", "RFC 5280, Section 4.1.2.5", v1, validityNotYet, nil},

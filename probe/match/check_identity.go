@@ -108,21 +108,42 @@ func (j *judgement) eachFinding(result Result, remedy string, ask func(c *certif
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 func validityExpired(j *judgement) Finding {
-	return j.eachFinding(Fail, "have the certificate renewed, and replace it in the bundle", func(c *certificate) string {
-		if !j.Now.After(c.NotAfter) {
-			return ""
-		}
-		return fmt.Sprintf("expired %s, %s ago", stamp(c.NotAfter), days(j.Now.Sub(c.NotAfter)))
-	})
+	return j.outside("have the certificate renewed, and replace it in the bundle",
+		func(c *certificate, t time.Time) bool { return t.After(c.NotAfter) },
+		func(c *certificate) string {
+			return fmt.Sprintf("expired %s, %s ago", stamp(c.NotAfter), days(j.Now.Sub(c.NotAfter)))
+		})
 }
 
 func validityNotYet(j *judgement) Finding {
-	return j.eachFinding(Fail, "wait, or set the clock right", func(c *certificate) string {
-		if !j.Now.Before(c.NotBefore) {
+	return j.outside("wait, or set the clock right",
+		func(c *certificate, t time.Time) bool { return t.Before(c.NotBefore) },
+		func(c *certificate) string {
+			return fmt.Sprintf("is valid from %s on, in %s", stamp(c.NotBefore), days(c.NotBefore.Sub(j.Now)))
+		})
+}
+
+// outside judges one end of the validity. What only this host's clock says is no
+// failure of the certificate: clock.skew tells it.
+func (j *judgement) outside(remedy string, out func(*certificate, time.Time) bool, say func(*certificate) string) Finding {
+	result := Warn
+	f := j.eachFinding(Fail, remedy, func(c *certificate) string {
+		if !out(c, j.Now) {
 			return ""
 		}
-		return fmt.Sprintf("is valid from %s on, in %s", stamp(c.NotBefore), days(c.NotBefore.Sub(j.Now)))
+		text := say(c)
+		for _, clock := range j.Clocks {
+			if clock.Skew.Abs() > skewTolerance && !out(c, j.Now.Add(clock.Skew)) {
+				return text + ", by this host's clock alone: not by " + clock.Name
+			}
+		}
+		result = Fail
+		return text
 	})
+	if f.Result == Fail {
+		f.Result = result
+	}
+	return f
 }
 
 func validityEnding(j *judgement) Finding {
@@ -150,23 +171,65 @@ func days(d time.Duration) string {
 const skewTolerance = 5 * time.Second
 
 func clockSkew(j *judgement) Finding {
-	if !j.ServerClock || j.identity.Leaf == nil {
+	if len(j.Clocks) == 0 || j.identity.Leaf == nil {
 		return notApplicable
 	}
-	server := j.Now.Add(j.ServerSkew)
-	valid := func(c *certificate, t time.Time) bool { return !t.Before(c.NotBefore) && !t.After(c.NotAfter) }
-	details, _ := j.each(func(c *certificate) string {
-		here, there := valid(c, j.Now), valid(c, server)
-		if here == there || j.ServerSkew.Abs() <= skewTolerance {
-			return ""
+	var told, wrong []string
+	for _, clock := range j.Clocks {
+		told = append(told, clock.Name+" "+apart(clock.Skew))
+		if clock.Skew.Abs() <= skewTolerance {
+			continue
 		}
-		return fmt.Sprintf("is valid only by the %s clock", map[bool]string{true: "local", false: "server's"}[here])
-	})
-	text := fmt.Sprintf("the server's clock differs by %+d seconds", int64(j.ServerSkew.Seconds()))
-	if len(details) == 0 {
-		return Finding{Result: Pass, Detail: text}
+		details, _ := j.each(func(c *certificate) string {
+			here, there := validAt(c, j.Now), validAt(c, j.Now.Add(clock.Skew))
+			switch {
+			case here == there:
+				return ""
+			case here:
+				return fmt.Sprintf("is valid only because this host's clock is %s %s", distance(clock.Skew), clock.Name)
+			}
+			return fmt.Sprintf("is out of its validity only because this host's clock is %s %s", distance(clock.Skew), clock.Name)
+		})
+		wrong = append(wrong, details...)
 	}
-	return fail(text+": "+strings.Join(details, "; "), "set both clocks by NTP")
+	if len(wrong) == 0 {
+		return Finding{Result: Pass, Detail: strings.Join(told, "; ")}
+	}
+	return fail(strings.Join(wrong, "; "), "set the clocks by NTP; where this host's is right, it is the other one's owner who has to")
+}
+
+func validAt(c *certificate, t time.Time) bool { return !t.Before(c.NotBefore) && !t.After(c.NotAfter) }
+
+// distance says where the local clock is against another one, as in "3h12m0s
+// behind".
+func distance(skew time.Duration) string {
+	if skew > 0 {
+		return spell(skew) + " behind"
+	}
+	return spell(-skew) + " ahead of"
+}
+
+func apart(skew time.Duration) string {
+	if skew.Abs() <= skewTolerance {
+		return "agrees with this host's"
+	}
+	return fmt.Sprintf("differs by %+d seconds", int64(skew.Seconds()))
+}
+
+// spell writes a duration in days, hours and minutes.
+func spell(d time.Duration) string {
+	d = d.Round(time.Second)
+	days, rest := d/(24*time.Hour), d%(24*time.Hour)
+	var parts []string
+	for _, unit := range []struct {
+		n    time.Duration
+		name string
+	}{{days, "d"}, {rest / time.Hour, "h"}, {rest % time.Hour / time.Minute, "min"}, {rest % time.Minute / time.Second, "s"}} {
+		if unit.n > 0 && len(parts) < 2 {
+			parts = append(parts, fmt.Sprintf("%d %s", unit.n, unit.name))
+		}
+	}
+	return strings.Join(parts, " ")
 }
 
 func usageExtended(j *judgement) Finding {

@@ -33,13 +33,17 @@ type Question struct {
 	Statements []*certstore.Statement
 	// Now is the time to judge by.
 	Now time.Time
-	// ServerSkew is the server's clock minus the local one; it counts only if
-	// ServerClock is set.
-	ServerSkew  time.Duration
-	ServerClock bool
+	// Clocks are what else is known of the time: the server's clock first.
+	Clocks []Clock
 	// Ending is how long before its end a certificate is worth a warning.
 	// Zero means 30 days.
 	Ending time.Duration
+}
+
+// A Clock is another clock than the one that Now is of.
+type Clock struct {
+	Name string        // for people, as in "the server's clock"
+	Skew time.Duration // that clock minus the local one
 }
 
 // A Result is what a check says.

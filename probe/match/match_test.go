@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/account"
 	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe/wire"
@@ -67,6 +68,21 @@ type setup struct {
 	identity    func(*certstore.Identity)
 	skew        time.Duration
 	question    func(*Question, *certtest.PKI)
+}
+
+func access(result account.Answer) func(*certstore.Identity) {
+	return func(i *certstore.Identity) {
+		i.Access = &certstore.Access{Account: "app", Access: account.Access{Result: result, Detail: "directory"}}
+	}
+}
+
+func exposure(readers ...string) func(*certstore.Identity) {
+	return func(i *certstore.Identity) {
+		i.Key.Exposure = &account.Exposure{Readers: readers}
+		if len(readers) > 0 {
+			i.Key.Exposure.Refusals = []string{"libpq refuses it"}
+		}
+	}
 }
 
 // serialHint is a Mutate that adds an authority key identifier with the serial
@@ -145,7 +161,7 @@ func judgeSetup(s setup) Verdict {
 	}
 	q := &Question{Request: r, Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now}
 	if s.skew != 0 {
-		q.ServerClock, q.ServerSkew = true, s.skew
+		q.Clocks = []Clock{{Name: "the server's clock", Skew: s.skew}}
 	}
 	if s.question != nil {
 		s.question(q, p)
@@ -195,6 +211,13 @@ func TestChecks(t *testing.T) {
 		{"key.locked", setup{key: certstore.Locked}, Fail, "why"},
 		{"key.mismatched", setup{}, Pass, ""},
 		{"key.mismatched", setup{key: certstore.Mismatched}, Fail, "why"},
+		{"key.account", setup{}, NotApplicable, ""},
+		{"key.account", setup{identity: access(account.Yes)}, Pass, ""},
+		{"key.account", setup{identity: access(account.No)}, Fail, "app cannot read it: directory"},
+		{"key.account", setup{identity: access(account.Unknown)}, Unknown, "not known"},
+		{"key.exposed", setup{}, NotApplicable, ""},
+		{"key.exposed", setup{identity: exposure()}, Pass, ""},
+		{"key.exposed", setup{identity: exposure("every user of this host")}, Warn, "every user of this host; libpq refuses it"},
 		{"key.elsewhere", setup{}, NotApplicable, ""},
 		{"key.elsewhere", setup{identity: keyIn("a.p12")}, Pass, ""},
 		{"key.elsewhere", setup{identity: keyIn("b.key")}, Warn, `the one in "b.key" was used here`},
@@ -213,9 +236,12 @@ func TestChecks(t *testing.T) {
 		{"validity.ending", setup{leaf: "ending"}, Warn, "in 10 days"},
 		{"validity.ending", setup{leaf: "expired"}, Pass, ""},
 		{"clock.skew", setup{}, NotApplicable, ""},
+		{"clock.skew", setup{skew: time.Second}, Pass, "agrees with"},
+		{"validity.expired", setup{leaf: "expired", skew: -25 * time.Hour}, Warn, "by this host's clock alone: not by the server's clock"},
+		{"validity.not-yet-valid", setup{leaf: "future", skew: 25 * time.Hour}, Warn, "by this host's clock alone"},
 		{"clock.skew", setup{skew: 2 * time.Hour}, Pass, "+7200 seconds"},
-		{"clock.skew", setup{leaf: "expired", skew: -25 * time.Hour}, Fail, "-90000 seconds: is valid only by the server's clock"},
-		{"clock.skew", setup{leaf: "good", skew: 400 * 24 * time.Hour}, Fail, "is valid only by the local clock"},
+		{"clock.skew", setup{leaf: "expired", skew: -25 * time.Hour}, Fail, "is out of its validity only because this host's clock is 1 d 1 h ahead of the server's clock"},
+		{"clock.skew", setup{leaf: "good", skew: 400 * 24 * time.Hour}, Fail, "is valid only because this host's clock is 400 d behind the server's clock"},
 		{"revocation.revoked", setup{}, NotApplicable, ""},
 		{"revocation.revoked", setup{question: revoking("Issuing")}, Pass, "CN=good,O=Example is not on the list"},
 		{"revocation.revoked", setup{question: revoking("Issuing", "good")}, Fail, "CN=good,O=Example was revoked 2026-06-15T11:00:00Z (keyCompromise), says \"list.crl\""},

@@ -1,0 +1,68 @@
+package certstore
+
+import (
+	"os"
+	"strings"
+
+	"mtlsprobe/certstore/account"
+)
+
+// An Access says whether the account that is to use an identity could read it.
+type Access struct {
+	Account string
+	account.Access
+}
+
+// Access fills each identity's Access for an account, NAME or UID[:GID], without
+// becoming it. The error says that there is no such account.
+func (h *Holding) Access(spec string) error {
+	a, err := account.Lookup(spec)
+	if err != nil {
+		return err
+	}
+	for _, i := range h.Identities {
+		files := []string{i.Source}
+		if i.Key.Source != "" && i.Key.Source != i.Source {
+			files = append(files, i.Key.Source)
+		}
+		for _, f := range files {
+			if !isFile(f) {
+				continue
+			}
+			found := a.Read(f)
+			if i.Access == nil || worse(found.Result, i.Access.Result) {
+				i.Access = &Access{Account: a.String(), Access: found}
+			}
+		}
+	}
+	return nil
+}
+
+func worse(a, b account.Answer) bool {
+	rank := map[account.Answer]int{account.Yes: 0, account.Unknown: 1, account.No: 2}
+	return rank[a] > rank[b]
+}
+
+// Expose fills in, for each usable key in a file, who else may read it.
+func (h *Holding) Expose() {
+	seen := make(map[string]*account.Exposure)
+	for _, i := range h.Identities {
+		f := i.Key.Source
+		if i.Key.State != Usable || !isFile(f) {
+			continue
+		}
+		if _, done := seen[f]; !done {
+			seen[f], _ = account.Exposed(f) // nil where that cannot be said
+		}
+		i.Key.Exposure = seen[f]
+	}
+}
+
+// isFile tells files from variables, tokens and properties.
+func isFile(path string) bool {
+	if strings.HasPrefix(path, "env:") || strings.HasPrefix(path, "pkcs11:") {
+		return false
+	}
+	_, err := os.Lstat(path)
+	return err == nil || os.IsPermission(err)
+}

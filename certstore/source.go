@@ -1,0 +1,165 @@
+package certstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"mtlsprobe/certstore/config"
+	"mtlsprobe/certstore/token"
+)
+
+// special takes the sources that are no files. It reports whether s was one; s may
+// be changed into a file.
+func (r *reader) special(ctx context.Context, s *Source) (done bool, err error) {
+	fail := func(kind ErrorKind, err error) (bool, error) {
+		return true, &SourceError{Source: s.Path, Kind: kind, Err: err}
+	}
+	switch name, _, _ := strings.Cut(s.Path, ":"); {
+	case token.IsURI(s.Path):
+		uri, err := token.ParseURI(s.Path)
+		if err != nil { // the URI may hold a PIN
+			s.Path = "pkcs11:"
+			return fail(NotUnderstood, err)
+		}
+		s.Path = uri.String()
+		r.files = append(r.files, &file{path: s.Path, source: *s, token: uri})
+		return true, nil
+	case name == "env":
+		value := r.getenv(strings.TrimPrefix(s.Path, "env:"))
+		if value == "" {
+			return fail(NothingFound, errors.New("names a variable that is not set"))
+		}
+		r.files = append(r.files, &file{path: s.Path, source: *s, data: []byte(strings.ReplaceAll(value, `\n`, "\n"))})
+		return true, nil
+	case name == "credential":
+		dir := r.getenv("CREDENTIALS_DIRECTORY")
+		if dir == "" {
+			return fail(NothingFound, errors.New("names a systemd credential, and CREDENTIALS_DIRECTORY is not set: run within the unit"))
+		}
+		s.Path = filepath.Join(dir, filepath.Base(strings.TrimPrefix(s.Path, "credential:")))
+	case name == "sql":
+		s.Path = strings.TrimPrefix(s.Path, "sql:")
+	case strings.Contains(s.Path, "javax.net.ssl.keyStore="):
+		f := &file{path: masked(s.Path), source: *s, data: []byte(strings.ReplaceAll(s.Path, ",javax.net.ssl.", "\njavax.net.ssl."))}
+		f.source.Path = f.path
+		return r.references(ctx, f), nil
+	}
+	return false, nil
+}
+
+// masked is a source as it may be shown: without what stands after a password or
+// PIN.
+func masked(path string) string {
+	for _, word := range []string{"password=", "pin-value="} {
+		if i := strings.Index(strings.ToLower(path), word); i >= 0 {
+			path = path[:i+len(word)] + "…"
+		}
+	}
+	return path
+}
+
+func (r *reader) getenv(name string) string {
+	if r.options.Getenv == nil {
+		return ""
+	}
+	return r.options.Getenv(name)
+}
+
+// references reads what a client's configuration names, in place of the file
+// itself. It reports whether the file was a configuration.
+func (r *reader) references(ctx context.Context, f *file) bool {
+	if f.err != nil || len(f.data) == 0 || f.data[0] == 0x30 || bytes.HasPrefix(bytes.TrimSpace(f.data), pemBegin) || f.source.Role != Candidate {
+		return false
+	}
+	c, ok := config.Parse(f.path, filepath.Dir(f.path), f.data, r.options.Home)
+	if !ok {
+		return false
+	}
+	before := len(r.files)
+	notes := &file{path: f.path, source: f.source, err: errNotes}
+	for n := range c.References {
+		ref := &c.References[n]
+		if ref.Note != "" {
+			notes.notes = append(notes.notes, fmt.Errorf("%s: %s", c.Format, strings.TrimPrefix(ref.Name+": "+ref.Note, ": ")))
+		}
+		r.reference(ctx, f, ref)
+	}
+	for _, problem := range c.Problems {
+		notes.notes = append(notes.notes, fmt.Errorf("%s: %w", c.Format, problem))
+	}
+	if len(r.files) == before && len(notes.notes) == 0 {
+		notes.notes = append(notes.notes, fmt.Errorf("%s: it names no client certificate", c.Format))
+	}
+	if len(notes.notes) > 0 {
+		r.files = append(r.files, notes)
+	}
+	return true
+}
+
+// errNotes marks a file that has nothing but notes.
+var errNotes = errors.New("holds notes only")
+
+// reference reads the files or the data of one identity that a configuration names.
+func (r *reader) reference(ctx context.Context, f *file, ref *config.Reference) {
+	label := filepath.Base(f.path)
+	if ref.Name != "" {
+		label += "#" + ref.Name
+	}
+	passwords := slices.DeleteFunc([]string{ref.Password, ref.KeyPassword}, func(p string) bool { return p == "" })
+	if data := slices.Concat(ref.CertificateData, []byte("\n"), ref.KeyData); len(data) > 1 {
+		if !bytes.Contains(ref.CertificateData, pemBegin) && len(ref.KeyData) > 0 { // DER cannot be joined
+			r.files = append(r.files, &file{path: f.path, source: f.source, label: label, data: ref.KeyData, passwords: passwords})
+			data = ref.CertificateData
+		}
+		r.files = append(r.files, &file{path: f.path, source: f.source, label: label, data: data, passwords: passwords})
+	}
+	for _, path := range []string{ref.Certificate, ref.Key} {
+		if path == "" {
+			continue
+		}
+		s := Source{Path: path, Found: true}
+		if token.IsURI(path) {
+			if done, err := r.special(ctx, &s); !done || err != nil {
+				continue
+			}
+		} else if r.file(ctx, path, s) != nil {
+			continue
+		}
+		if last := len(r.files) - 1; last >= 0 && r.files[last].path == s.Path {
+			r.files[last].passwords = passwords
+			if path == ref.Certificate {
+				r.files[last].label = label
+			}
+		}
+	}
+}
+
+// The files of a database of NSS.
+const (
+	nssCertificates = "cert9.db"
+	nssKeys         = "key4.db"
+)
+
+// besideDatabase reads the keys that belong to a database of certificates that
+// was named by itself.
+func (r *reader) besideDatabase(ctx context.Context, f *file) error {
+	if filepath.Base(f.path) != nssCertificates || f.err != nil {
+		return nil
+	}
+	keys := filepath.Join(filepath.Dir(f.path), nssKeys)
+	if _, err := os.Stat(keys); err != nil {
+		return nil
+	}
+	return r.file(ctx, keys, Source{Path: f.source.Path, Role: f.source.Role, Found: true})
+}
+
+// sameDatabase reports whether both files belong to one database of NSS.
+func sameDatabase(key, cert string) bool {
+	return filepath.Base(key) == nssKeys && filepath.Base(cert) == nssCertificates && filepath.Dir(key) == filepath.Dir(cert)
+}
