@@ -41,6 +41,11 @@ func (c *contents) addCert(der []byte, place string) {
 		c.problem(place, fmt.Errorf("a certificate that this program cannot use: %w", err))
 		return
 	}
+	c.hold(cert, place)
+}
+
+// hold takes a certificate that has been parsed.
+func (c *contents) hold(cert *x509.Certificate, place string) {
 	if c.seen[string(cert.Raw)] {
 		c.problem(place, errors.New("the same certificate once more"))
 		return

@@ -94,7 +94,7 @@ func (c *contents) library(ctx context.Context, data []byte, password string) er
 		return fmt.Errorf("a key of type %T, which cannot sign", r.key)
 	}
 	for _, cert := range r.certs {
-		c.addCert(cert.Raw, "")
+		c.hold(cert, "")
 	}
 	c.keys = append(c.keys, signer)
 	return nil
