@@ -61,7 +61,7 @@ func runDemo(ctx context.Context, s *Streams, o *demoOptions) error {
 	defer server.Close()
 
 	p := &probeOptions{target: server.Address, output: o.output}
-	p.connect = connectFlags{serverName: "localhost", cacert: filepath.Join(dir, "server-ca.pem"), timeout: 10 * time.Second}
+	p.connect = connectFlags{serverNames: []string{"localhost"}, cacert: filepath.Join(dir, "server-ca.pem"), timeout: 10 * time.Second}
 	p.hold = holdFlags{certs: candidates, authorities: []string{filepath.Join(dir, "authorities")}}
 	quiet := *s
 	quiet.ReadPassword = nil // the locked key shall stay locked

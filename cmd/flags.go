@@ -26,22 +26,25 @@ import (
 
 // connectFlags say how to connect.
 type connectFlags struct {
-	serverName, cacert, path string
-	insecure                 bool
-	alpn                     []string
-	tlsMin, tlsMax           string
-	timeout                  time.Duration
-	way                      wayFlags
+	cacert, path   string
+	serverNames    []string
+	allAddresses   bool
+	insecure       bool
+	alpn           []string
+	tlsMin, tlsMax string
+	timeout        time.Duration
+	way            wayFlags
 }
 
 func (f *connectFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.serverName, "servername", "", "name for SNI and for verifying the server, if it is not the target's")
+	flags.StringSliceVar(&f.serverNames, "servername", nil, "name for SNI and for verifying the server, if it is not the target's; more of them, with commas, are compared with the first")
 	flags.StringVar(&f.cacert, "cacert", "", "CA certificates to verify the server with, in place of the system's")
 	flags.BoolVarP(&f.insecure, "insecure", "k", false, "present certificates although the server is not verified")
 	flags.StringVar(&f.path, "path", "", "HTTP path to ask for after the handshake (default that of the target, or /)")
 	flags.StringSliceVar(&f.alpn, "alpn", nil, "application protocols to offer")
 	flags.StringVar(&f.tlsMin, "tls-min", "", "lowest version: 1.0, 1.1, 1.2 or 1.3")
 	flags.StringVar(&f.tlsMax, "tls-max", "", "highest version: 1.0, 1.1, 1.2 or 1.3")
+	flags.BoolVar(&f.allAddresses, "all-addresses", false, "ask at every address of the host, and compare")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "limit for each connection, all waits included")
 	f.way.register(flags)
 }
@@ -65,7 +68,9 @@ func (f *connectFlags) target(s string) (t probe.Target, err error) {
 	} else if t, err = probe.ParseTarget(s); err != nil {
 		return t, usage(err)
 	}
-	t.ServerName = cmp.Or(f.serverName, t.ServerName)
+	if len(f.serverNames) > 0 {
+		t.ServerName = f.serverNames[0]
+	}
 	if f.path != "" {
 		if !strings.HasPrefix(f.path, "/") || strings.ContainsAny(f.path, " \r\n") {
 			return t, usage(fmt.Errorf("--path %q does not start with / or has spaces", f.path))
@@ -73,6 +78,14 @@ func (f *connectFlags) target(s string) (t probe.Target, err error) {
 		t.Path = f.path
 	}
 	return t, nil
+}
+
+// variants asks at the other addresses and by the other names, if told to.
+func (f *connectFlags) variants(ctx context.Context, t probe.Target, o *probe.Options) ([]probe.Variant, error) {
+	if !f.allAddresses && len(f.serverNames) < 2 {
+		return nil, nil
+	}
+	return probe.Variants(ctx, t, f.serverNames[min(1, len(f.serverNames)):], f.allAddresses, o)
 }
 
 func (f *connectFlags) options() (*probe.Options, error) {

@@ -94,6 +94,9 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 	if !o.noTry {
 		try(ctx, s, run, control, options)
 	}
+	if run.Variants, err = o.connect.variants(ctx, target, options); err != nil && ctx.Err() == nil {
+		return err
+	}
 	if !o.noSweep && ctx.Err() == nil {
 		run.Versions, _ = probe.Sweep(ctx, target, observation, control, options) // what it has seen when interrupted
 	}

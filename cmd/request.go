@@ -59,6 +59,9 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) error {
 			return err
 		}
 	}
+	if run.Variants, err = o.connect.variants(ctx, target, options); err != nil {
+		return err
+	}
 	run.ServerFindings = judgeServer(run)
 	r := report.New(run)
 	if o.save != "" {

@@ -25,6 +25,7 @@ type Run struct {
 	Proxy                 string                   // that was gone through, without user and password
 	Request               *wire.CertificateRequest // judged against; from the observation or a file
 	Versions              []probe.Served           // nil unless they were tried one by one
+	Variants              []probe.Variant          // nil unless other addresses or names were asked
 	ServerFindings        []match.Finding          // nil when the server was not judged
 	Insistence            probe.Insistence         // seen, or from a file; empty is unknown
 	Holding               *certstore.Holding
@@ -53,7 +54,7 @@ func New(r *Run) *Report {
 		p.Request.fill(r.Request)
 		p.Request.Library = string(match.FamilyOf(r.Request))
 	}
-	p.Versions = newVersions(r.Versions)
+	p.Versions, p.Variants = newVersions(r.Versions), newVariants(r.Variants)
 	for _, f := range r.ServerFindings {
 		p.ServerFindings = append(p.ServerFindings, newFinding(&f))
 	}

@@ -77,6 +77,15 @@ func (c *censor) collect(r *Report) {
 	for _, v := range r.Versions {
 		requests = append(requests, v.Request)
 	}
+	for n := range r.Variants {
+		v := &r.Variants[n]
+		c.name("Host", v.Address)
+		c.name("Host", v.ServerName)
+		if v.Certificate != nil {
+			c.certificate(v.Certificate)
+		}
+		requests = append(requests, v.Request)
+	}
 	for _, q := range requests {
 		if q != nil {
 			for _, n := range q.NamedCAs {
@@ -176,6 +185,12 @@ func (c *censor) drop(r *Report) {
 	}
 	for i := range r.Versions {
 		if q := r.Versions[i].Request; q != nil {
+			dropRequest(q)
+		}
+	}
+	for i := range r.Variants {
+		r.Variants[i].Error = hide(r.Variants[i].Error)
+		if q := r.Variants[i].Request; q != nil {
 			dropRequest(q)
 		}
 	}

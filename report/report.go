@@ -24,6 +24,8 @@ type Report struct {
 	Server      *Server   `json:"server,omitempty"`
 	Request     *Request  `json:"request,omitempty"`
 	Versions    []Version `json:"versions,omitempty"` // when they were tried one by one
+	// Variants are the same server at its other addresses and by other names.
+	Variants []Variant `json:"variants,omitempty"`
 	// ServerFindings are what the checks of servers say.
 	ServerFindings []Finding       `json:"server_findings,omitempty"`
 	Clock          *Clock          `json:"clock,omitempty"`

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -49,6 +50,59 @@ func newVersions(served []probe.Served) []Version {
 	return versions
 }
 
+// A Variant is what the server does at one of its addresses or by another name.
+type Variant struct {
+	Address     string       `json:"address,omitempty"`
+	ServerName  string       `json:"server_name,omitempty"`
+	Version     string       `json:"version,omitempty"`
+	Error       string       `json:"error,omitempty"` // why there is no answer
+	Request     *Request     `json:"request,omitempty"`
+	Certificate *Certificate `json:"certificate,omitempty"` // the server's own
+}
+
+func newVariants(variants []probe.Variant) []Variant {
+	var out []Variant
+	for n := range variants {
+		v := &variants[n]
+		w := Variant{Address: v.Address, ServerName: v.ServerName}
+		if v.Err != nil {
+			w.Error = v.Err.Error()
+		}
+		if o := v.Observation; o != nil {
+			w.Version = wire.VersionName(o.Version)
+			w.Request = &Request{Asked: string(o.Asked), When: string(o.When), Insistence: string(probe.UnknownInsistence), NamedCAs: []Name{}}
+			if o.Request != nil {
+				w.Request.fill(o.Request)
+			}
+			if len(o.Certificates) > 0 {
+				c := newCertificate(o.Certificates[0])
+				w.Certificate = &c
+			}
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// variantLines says, for each address and name, what the server does there.
+func variantLines(r *Report) []string {
+	var lines []string
+	for _, v := range r.Variants {
+		line := cmp.Or(v.Address, v.ServerName)
+		switch {
+		case v.Request == nil:
+			line += ": " + v.Error
+		default:
+			line += ": " + v.Version + ", " + demand(v.Request)
+			if v.Certificate != nil {
+				line += "; it is " + v.Certificate.Subject
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
 // MatchServer is what a run shows of the server, as judging takes it.
 func MatchServer(r *Run) *match.Server {
 	s := &match.Server{Request: r.Request}
@@ -58,6 +112,14 @@ func MatchServer(r *Run) *match.Server {
 	for n := range r.Versions {
 		v := &r.Versions[n]
 		s.Versions = append(s.Versions, match.Version{Number: v.Version, Supported: v.Supported == probe.Yes, Asked: v.Asked == probe.Yes, Request: v.Request, Insistence: string(v.Insistence)})
+	}
+	for n := range r.Variants {
+		v := &r.Variants[n]
+		w := match.Variant{Label: v.Label(), Failed: "does not answer"}
+		if o := v.Observation; o != nil {
+			w.Failed, w.Version = "", match.Version{Number: o.Version, Supported: true, Asked: o.Asked == probe.Yes, Request: o.Request}
+		}
+		s.Variants = append(s.Variants, w)
 	}
 	if t := r.SelfSigned; t != nil && r.Insistence == probe.Required {
 		s.AnyPasses = t.Outcome == probe.Accepted

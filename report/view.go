@@ -42,6 +42,9 @@ func facts(r *Report) []fact {
 		if line := versionsLine(r); line != "" {
 			add("Versions", line)
 		}
+		for _, line := range variantLines(r) {
+			add("Also at", line)
+		}
 		for i, n := range r.Request.NamedCAs {
 			add(fmt.Sprintf("CA %d", i+1), n.DN)
 		}

@@ -185,6 +185,28 @@ func (v *Version) difference(other *Version) string {
 	return ""
 }
 
+func serverVariants(s *Server) Finding {
+	if len(s.Variants) == 0 || !s.seen() && s.When != "" {
+		return notApplicable
+	}
+	here := &Version{Asked: s.Request != nil, Request: s.Request}
+	var differ []string
+	for n := range s.Variants {
+		v := &s.Variants[n]
+		d := v.Failed
+		if d == "" {
+			d = here.difference(&v.Version)
+		}
+		if d != "" {
+			differ = append(differ, v.Label+" "+d)
+		}
+	}
+	if len(differ) > 0 {
+		return warn(strings.Join(differ, "; "), "find out which of them the client reaches, and by which name; let them all be configured alike")
+	}
+	return Finding{Result: Pass, Detail: fmt.Sprintf("%d answer alike", len(s.Variants))}
+}
+
 func serverInjection(s *Server) Finding {
 	switch {
 	case !s.StartTLS:

@@ -15,6 +15,9 @@ type Server struct {
 	// Versions are what the server does in each protocol version; nil when the
 	// versions were not tried one by one.
 	Versions []Version
+	// Variants are what the same server does at its other addresses and by other
+	// names; nil when these were not asked.
+	Variants []Variant
 	// StartTLS says that TLS began after a preamble, and Injected is what came in
 	// clear between its go-ahead and the handshake.
 	StartTLS bool
@@ -36,6 +39,13 @@ type Version struct {
 	Asked      bool
 	Request    *wire.CertificateRequest // nil unless asked and decoded
 	Insistence string                   // as in the report; empty where not known
+}
+
+// A Variant is what the server does at one address or by one name.
+type Variant struct {
+	Label string
+	Version
+	Failed string // why there is no answer; empty if there is
 }
 
 // A Limit is the largest CertificateRequest that a client takes, in bytes.
