@@ -25,10 +25,11 @@ var rooms = map[string][]string{
 	"certstore/pfx":      {"certstore/pbe"},
 	"certstore/nss":      {"certstore/pbe"},
 	"certstore/config":   {},
-	"certstore":          {"certstore/pbe", "certstore/pfx", "certstore/nss", "certstore/config", "certstore/token", "certstore/account"},
+	"certstore":          {"certstore/pbe", "certstore/pfx", "certstore/nss", "certstore/config", "certstore/token", "certstore/account", "certstore/platform"},
 	"certstore/certtest": {},
 	"certstore/token":    {},
 	"certstore/account":  {},
+	"certstore/platform": {},
 	"certstore/chain":    {"certstore"},
 	"probe/match":        {"probe/wire", "certstore", "certstore/account", "certstore/chain"},
 	"probe/mirror":       {"probe/wire", "probe/handshake"},
@@ -41,8 +42,8 @@ var rooms = map[string][]string{
 
 // modules lists who may import what from elsewhere, by file or by package.
 var modules = map[string][]string{
-	"golang.org/x/crypto":                {"probe/wire", "probe/handshake", "probe/late", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx", "certstore/token", "certstore/nss"},
-	"golang.org/x/sys":                   {"certstore/account/acl_linux.go"},
+	"golang.org/x/crypto":                {"probe/wire", "probe/handshake", "probe/late", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx", "certstore/platform", "certstore/token", "certstore/nss"},
+	"golang.org/x/sys":                   {"certstore/account/acl_linux.go", "certstore/platform"},
 	"go.yaml.in/yaml":                    {"certstore/config"},
 	"golang.org/x/text":                  {"certstore"},
 	"github.com/beevik/ntp":              {"probe/clock.go"},

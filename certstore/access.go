@@ -60,7 +60,7 @@ func (h *Holding) Expose() {
 
 // isFile tells files from variables, tokens and properties.
 func isFile(path string) bool {
-	if strings.HasPrefix(path, "env:") || strings.HasPrefix(path, "pkcs11:") {
+	if strings.HasPrefix(path, "env:") || strings.HasPrefix(path, "pkcs11:") || strings.HasPrefix(path, "store:") {
 		return false
 	}
 	_, err := os.Lstat(path)

@@ -132,7 +132,8 @@ func (h *Holding) RequireIdentity() error {
 type Source struct {
 	// Path is a file or directory; a configuration of a client, whose identities
 	// are read; a "pkcs11:" URI (RFC 7512); "env:NAME", a variable that holds PEM;
-	// "credential:NAME", a systemd credential; "sql:DIR", a database of NSS; or a
+	// "credential:NAME", a systemd credential; "sql:DIR", a database of NSS;
+	// "store:NAME", a store of the operating system (Windows, macOS); or a
 	// Java system property such as "javax.net.ssl.keyStore=FILE".
 	Path string
 	Role Role

@@ -96,6 +96,8 @@ func (o *opener) open(ctx context.Context, f *file) (*contents, error) {
 	switch {
 	case f.token != nil:
 		return c, o.token(ctx, c)
+	case f.store != "":
+		return c, c.store(f.store)
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, errors.New("is empty")
 	case bytes.Contains(data, []byte("-----BEGIN ")):

@@ -28,6 +28,7 @@ type file struct {
 	data      []byte
 	err       error      // of the operating system
 	token     *token.URI // set for a token, which has no data
+	store     string     // of the operating system; set for one, which has no data
 	label     string     // that a configuration gives it; mostly empty
 	passwords []string   // that a configuration tells
 	notes     []error    // what a configuration has to say; err is then errNotes

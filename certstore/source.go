@@ -37,6 +37,9 @@ func (r *reader) special(ctx context.Context, s *Source) (done bool, err error) 
 		}
 		r.files = append(r.files, &file{path: s.Path, source: *s, data: []byte(strings.ReplaceAll(value, `\n`, "\n"))})
 		return true, nil
+	case name == "store":
+		r.files = append(r.files, &file{path: s.Path, source: *s, store: strings.TrimPrefix(s.Path, "store:")})
+		return true, nil
 	case name == "credential":
 		dir := r.getenv("CREDENTIALS_DIRECTORY")
 		if dir == "" {
