@@ -50,7 +50,7 @@ func helloExtensions(b *cryptobyte.Builder, version uint16, serverName string, a
 		}
 	}
 	if _, err := netip.ParseAddr(serverName); err != nil && serverName != "" {
-		add(0, func(b *cryptobyte.Builder) { // server_name, RFC 6066
+		add(extServerName, func(b *cryptobyte.Builder) { // RFC 6066
 			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
 				b.AddUint8(0)
 				b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(serverName)) })
@@ -64,7 +64,7 @@ func helloExtensions(b *cryptobyte.Builder, version uint16, serverName string, a
 			0x0401, 0x0501, 0x0601, 0x0303, 0x0301, 0x0203, 0x0201, 0x0402, 0x0302, 0x0202))
 	}
 	if len(alpn) > 0 {
-		add(16, func(b *cryptobyte.Builder) {
+		add(extALPN, func(b *cryptobyte.Builder) {
 			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
 				for _, name := range alpn {
 					b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(name)) })

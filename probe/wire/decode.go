@@ -230,17 +230,17 @@ func (c *connection) follow(h *half, e *Entry) error {
 }
 
 func (c *connection) serverHello(e *Entry) error {
-	hello, err := parseServerHello(e.Body)
+	hello, err := ParseServerHello(e.Body)
 	if err != nil {
 		return err
 	}
-	c.transcript.Version, c.transcript.CipherSuite = hello.version, hello.suite
-	c.serverRandom = hello.random
-	c.suite, c.known = suiteByID(hello.suite)
-	if hello.encryptThenMAC && c.suite.block != nil {
+	c.transcript.Version, c.transcript.CipherSuite = hello.Version, hello.CipherSuite
+	c.serverRandom = hello.Random
+	c.suite, c.known = suiteByID(hello.CipherSuite)
+	if hello.EncryptThenMAC && c.suite.block != nil {
 		c.known = false // crypto/tls never asks for it; the records stay opaque
 	}
-	if hello.version < tls.VersionTLS13 || hello.retry {
+	if hello.Version < tls.VersionTLS13 || hello.Retry {
 		return nil
 	}
 	for _, h := range []*half{&c.client, &c.server} {

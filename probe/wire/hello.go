@@ -8,22 +8,89 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// A serverHello is what the transcript needs of a ServerHello.
-// See RFC 8446, Section 4.1.3.
-type serverHello struct {
-	version        uint16 // the negotiated one, supported_versions considered
-	random         []byte
-	suite          uint16
-	retry          bool // it is a HelloRetryRequest
-	encryptThenMAC bool // RFC 7366
+// An Offer is what a ClientHello offers. See RFC 8446, Section 4.1.2.
+type Offer struct {
+	// Version is legacy_version: the highest one where Versions is nil.
+	Version    uint16
+	Random     []byte
+	Suites     []uint16
+	Versions   []uint16 // supported_versions, in the client's order; nil before TLS 1.3
+	ServerName string   // of SNI; empty without it
+	ALPN       []string // nil without it
 }
 
-func parseServerHello(body []byte) (*serverHello, error) {
+// ParseClientHello decodes the body of a ClientHello. An error is a
+// [*DecodeError]. See RFC 8446, Section 4.1.2; RFC 6066, Section 3, and RFC 7301,
+// Section 3.1, for the extensions.
+func ParseClientHello(body []byte) (*Offer, error) {
+	d := newDecoder("ClientHello", body)
+	o := &Offer{Version: d.uint16("legacy_version", &d.s)}
+	o.Random = d.bytes("random", &d.s, 32)
+	d.vector8("legacy_session_id", &d.s)
+	suites := d.vector16("cipher_suites", &d.s)
+	for len(suites) > 0 && d.err == nil {
+		o.Suites = append(o.Suites, d.uint16("cipher_suites", &suites))
+	}
+	d.vector8("legacy_compression_methods", &d.s)
+	var extensions []Extension
+	if len(d.s) > 0 {
+		extensions = d.extensions(&d.s)
+	}
+	d.end(d.s)
+	for _, e := range extensions {
+		o.extension(d, e.Type, e.Data)
+	}
+	if d.err != nil {
+		return nil, d.err
+	}
+	return o, nil
+}
+
+func (o *Offer) extension(d *decoder, kind uint16, data cryptobyte.String) {
+	switch kind {
+	case extServerName:
+		list := d.vector16("server_name_list", &data)
+		if d.uint8("name_type", &list) == 0 {
+			o.ServerName = string(d.vector16("host_name", &list))
+		}
+	case extALPN:
+		o.ALPN = d.protocols(data)
+	case extSupportedVersions:
+		list := d.vector8("supported_versions", &data)
+		for len(list) > 0 && d.err == nil {
+			o.Versions = append(o.Versions, d.uint16("supported_versions", &list))
+		}
+	}
+}
+
+// protocols reads the list of application_layer_protocol_negotiation.
+func (d *decoder) protocols(data cryptobyte.String) []string {
+	list := d.vector16("protocol_name_list", &data)
+	var names []string
+	for len(list) > 0 && d.err == nil {
+		names = append(names, string(d.vector8("protocol_name", &list)))
+	}
+	return names
+}
+
+// A Choice is what a ServerHello chooses. See RFC 8446, Section 4.1.3.
+type Choice struct {
+	Version        uint16 // the negotiated one, supported_versions considered
+	Random         []byte
+	CipherSuite    uint16
+	Retry          bool     // it is a HelloRetryRequest (RFC 8446, Section 4.1.4)
+	EncryptThenMAC bool     // RFC 7366
+	ALPN           []string // one name up to TLS 1.2, or nil
+}
+
+// ParseServerHello decodes the body of a ServerHello. An error is a
+// [*DecodeError]. See RFC 8446, Section 4.1.3.
+func ParseServerHello(body []byte) (*Choice, error) {
 	d := newDecoder("ServerHello", body)
-	h := &serverHello{version: d.uint16("legacy_version", &d.s)}
-	h.random = d.bytes("random", &d.s, 32)
+	h := &Choice{Version: d.uint16("legacy_version", &d.s)}
+	h.Random = d.bytes("random", &d.s, 32)
 	d.vector8("legacy_session_id_echo", &d.s)
-	h.suite = d.uint16("cipher_suite", &d.s)
+	h.CipherSuite = d.uint16("cipher_suite", &d.s)
 	d.uint8("legacy_compression_method", &d.s)
 	var extensions []Extension
 	if len(d.s) > 0 {
@@ -34,17 +101,49 @@ func parseServerHello(body []byte) (*serverHello, error) {
 		switch e.Type {
 		case extSupportedVersions:
 			data := cryptobyte.String(e.Data)
-			h.version = d.uint16("supported_versions", &data)
+			h.Version = d.uint16("supported_versions", &data)
 		case extEncryptThenMAC:
-			h.encryptThenMAC = true
+			h.EncryptThenMAC = true
+		case extALPN:
+			h.ALPN = d.protocols(e.Data)
 		}
 	}
 	if d.err != nil {
 		return nil, d.err
 	}
 	retry := sha256.Sum256([]byte("HelloRetryRequest"))
-	h.retry = bytes.Equal(h.random, retry[:])
+	h.Retry = bytes.Equal(h.Random, retry[:])
 	return h, nil
+}
+
+// ParseEncryptedExtensions decodes the body of EncryptedExtensions and returns
+// the application protocol that the server chose: one name, or nil. An error is a
+// [*DecodeError]. See RFC 8446, Section 4.3.1.
+func ParseEncryptedExtensions(body []byte) (alpn []string, err error) {
+	d := newDecoder("EncryptedExtensions", body)
+	extensions := d.extensions(&d.s)
+	d.end(d.s)
+	for _, e := range extensions {
+		if e.Type == extALPN {
+			alpn = d.protocols(e.Data)
+		}
+	}
+	return alpn, d.err
+}
+
+// ParseCertificateVerify decodes the body of a CertificateVerify of the given
+// protocol version and returns the signature scheme: zero before TLS 1.2, which
+// does not tell it. An error is a [*DecodeError]. See RFC 8446, Section 4.4.3, and
+// RFC 5246, Section 7.4.8.
+func ParseCertificateVerify(version uint16, body []byte) (tls.SignatureScheme, error) {
+	d := newDecoder("CertificateVerify", body)
+	var scheme uint16
+	if version >= tls.VersionTLS12 {
+		scheme = d.uint16("algorithm", &d.s)
+	}
+	d.vector16("signature", &d.s)
+	d.end(d.s)
+	return tls.SignatureScheme(scheme), d.err
 }
 
 // parseClientRandom reads the start of a ClientHello. See RFC 8446, Section 4.1.2.

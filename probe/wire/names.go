@@ -304,10 +304,11 @@ func registeredScheme(scheme tls.SignatureScheme) (string, bool) {
 	return "", false
 }
 
-// The extensions that a CertificateRequest of TLS 1.3 may carry and that this
-// package decodes. See RFC 8446, Section 4.2.
+// The extensions that this package decodes. See RFC 8446, Section 4.2.
 const (
+	extServerName              uint16 = 0
 	extSignatureAlgorithms     uint16 = 13
+	extALPN                    uint16 = 16
 	extEncryptThenMAC          uint16 = 22
 	extSupportedVersions       uint16 = 43
 	extCertificateAuthorities  uint16 = 47
