@@ -20,7 +20,8 @@ var rooms = map[string][]string{
 	"probe/probetest":    {},
 	"probe/handshake":    {"probe/wire"},
 	"probe/late":         {"probe/wire", "probe/handshake"},
-	"probe":              {"probe/wire", "probe/protocol", "probe/late"},
+	"probe/recording":    {"probe/wire"},
+	"probe":              {"probe/wire", "probe/protocol", "probe/late", "probe/recording"},
 	"certstore/pbe":      {},
 	"certstore/pfx":      {"certstore/pbe"},
 	"certstore/nss":      {"certstore/pbe"},
@@ -35,7 +36,7 @@ var rooms = map[string][]string{
 	"probe/mirror":       {"probe/wire", "probe/handshake"},
 	"probe/stack":        {"probe/wire", "probe/match", "certstore", "certstore/chain"},
 	"report":             {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "certstore", "certstore/chain"},
-	"cmd":                {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "probe/probetest", "certstore", "certstore/config", "certstore/chain", "certstore/certtest", "report"},
+	"cmd":                {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "probe/probetest", "probe/recording", "certstore", "certstore/config", "certstore/chain", "certstore/certtest", "report"},
 	"cmd/docs":           {"cmd"},
 	"cmd/mtlsprobe":      {"cmd"},
 }
@@ -59,7 +60,7 @@ var modules = map[string][]string{
 }
 
 // pure packages get bytes, values and a time, and never fetch them.
-var pure = []string{"probe/wire", "probe/match", "probe/stack", "certstore/chain", "certstore/nss", "certstore/config", "report"}
+var pure = []string{"probe/wire", "probe/recording", "probe/match", "probe/stack", "certstore/chain", "certstore/nss", "certstore/config", "report"}
 
 func TestImports(t *testing.T) {
 	seen := make(map[string]bool)

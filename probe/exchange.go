@@ -55,6 +55,7 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 	defer cancel()
 	begin := time.Now()
 	x := &exchange{target: t, protocol: t.protocol(), options: o}
+	defer x.record()
 	conn, err := x.connect(ctx, limited)
 	if err != nil {
 		return nil, err
@@ -71,8 +72,15 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 		x.converse(limited, s, state, quiet)
 	}
 	x.transcript = wire.Decode(x.tap.snapshot(), x.keyLog.Bytes())
-	x.keyLog.Reset()
 	return x, nil
+}
+
+// record drops the secrets, and hands over what was seen where that was asked for.
+func (x *exchange) record() {
+	if x.tap != nil && x.options.Record != nil {
+		x.options.Record(x.tap.recording(x.keyLog.Bytes()))
+	}
+	x.keyLog.Reset()
 }
 
 // handshake makes it with crypto/tls, or with this program's own client where
@@ -101,8 +109,9 @@ func (x *exchange) handshake(ctx context.Context, cert *tls.Certificate) (stream
 func (x *exchange) connect(ctx, limited context.Context) (net.Conn, error) {
 	conn, err := dial(limited, x.target, x.options)
 	if err == nil {
-		if x.injected, err = preamble(limited, conn, x.target); err == nil {
-			x.tap = newTap(conn)
+		x.tap = newTap(conn)
+		if x.injected, err = preamble(limited, x.tap, x.target); err == nil {
+			x.tap.begin()
 			return conn, nil
 		}
 		conn.Close()

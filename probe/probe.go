@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"time"
 
+	"mtlsprobe/probe/recording"
 	"mtlsprobe/probe/wire"
 )
 
@@ -39,6 +40,11 @@ type Options struct {
 	Proxy *url.URL
 	// Dial opens connections, to the proxy if there is one; nil means net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Record gets each connection that came about, once it is over, with all that
+	// went over it and its secrets; nil, the default, drops them. Through a proxy
+	// it begins where the proxy has connected, and with the proxy's address. It may
+	// be called from several goroutines at once.
+	Record func(*recording.Connection)
 }
 
 func (o *Options) withDefaults() *Options {

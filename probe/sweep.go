@@ -147,6 +147,7 @@ func listen(ctx context.Context, t Target, version uint16, o *Options) (*wire.Tr
 	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	x := &exchange{target: t, protocol: t.protocol(), options: o}
+	defer x.record()
 	conn, err := x.connect(ctx, limited)
 	if err != nil {
 		return nil, err
