@@ -3,6 +3,7 @@ package report
 // glyphs are the signs that a terminal may be unable to show.
 type glyphs struct {
 	fail, arrow      string
+	out, in          string // what the client sends, and the server
 	fork, last, pipe string
 	bar, now         rune // of a timeline: a stretch of time, and the present within it
 	ascii            bool
@@ -10,9 +11,9 @@ type glyphs struct {
 
 func newGlyphs(ascii bool) glyphs {
 	if ascii {
-		return glyphs{fail: "x", arrow: "->", fork: "|- ", last: "`- ", pipe: "|  ", bar: '=', now: '|', ascii: true}
+		return glyphs{fail: "x", arrow: "->", out: ">", in: "<", fork: "|- ", last: "`- ", pipe: "|  ", bar: '=', now: '|', ascii: true}
 	}
-	return glyphs{fail: "✗", arrow: "→", fork: "├─ ", last: "└─ ", pipe: "│  ", bar: '━', now: '╋'}
+	return glyphs{fail: "✗", arrow: "→", out: "→", in: "←", fork: "├─ ", last: "└─ ", pipe: "│  ", bar: '━', now: '╋'}
 }
 
 // rail is what stands to the left of the lines below a branch.

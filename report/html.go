@@ -38,7 +38,7 @@ type pageView struct {
 	MigrationRows            [][]string
 	MigrationReasons         []pageMigration
 	Sightings                []Sighting
-	Transcript               []TranscriptRow
+	Conversations            []conversation
 	Problems                 []string
 	Summary                  string
 	Checks                   []*match.Check // those that failed or warned somewhere
@@ -84,7 +84,7 @@ func newPage(r *Report) *pageView {
 	v := &pageView{
 		Title: "Client certificates", Generated: r.GeneratedAt.Format("2006-01-02 15:04:05 MST"), Judged: r.JudgedAt.Format("2006-01-02 15:04:05 MST"),
 		CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Facts: facts(r), Server: serverFindings(r), Migration: r.Migration,
-		Sightings: r.Sightings, Transcript: r.Transcript, Problems: r.Problems, Summary: summary(r),
+		Sightings: r.Sightings, Conversations: conversations(r), Problems: r.Problems, Summary: summary(r),
 	}
 	v.Policy = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'; base-uri 'none'; form-action 'none'", digest(pageCSS), digest(pageJS))
 	if r.Target != nil {

@@ -38,7 +38,7 @@ func escapeMarkdown(s string) string {
 
 // writeMarkdown writes the report for tickets and pull requests, in GitHub's
 // flavour.
-func writeMarkdown(w io.Writer, r *Report) error {
+func writeMarkdown(w io.Writer, f Format, r *Report) error {
 	var b bytes.Buffer
 	title := "Client certificates"
 	if r.Target != nil {
@@ -65,6 +65,9 @@ func writeMarkdown(w io.Writer, r *Report) error {
 	}
 	if line := summary(r); line != "" {
 		fmt.Fprintf(&b, "\n%s\n", escapeMarkdown(line))
+	}
+	if f.Transcript {
+		markdownTranscripts(&b, r)
 	}
 	_, err := w.Write(b.Bytes())
 	return err

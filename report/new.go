@@ -36,6 +36,7 @@ type Run struct {
 	Trials                []*probe.Trial         // by identity; nil when nothing was tried
 	SelfSigned            *probe.Trial
 	NTP                   *probe.NTPClock // nil unless a time server was asked and answered
+	Transcripts           bool            // report those of the trials, too
 }
 
 // New turns a run into a report.
@@ -81,7 +82,7 @@ func New(r *Run) *Report {
 		p.Migration = newMigration(r, p.Identities)
 	}
 	if r.SelfSigned != nil {
-		p.Controls = append(p.Controls, Control{Kind: "self-signed", Trial: *newTrial(r.SelfSigned)})
+		p.Controls = append(p.Controls, Control{Kind: "self-signed", Trial: *r.trial(r.SelfSigned)})
 	}
 	return p
 }
@@ -111,23 +112,11 @@ func (p *Report) observation(r *Run) {
 		server, skew := o.ServerTime.UTC(), int64(o.ServerTime.Sub(o.LocalTime).Round(time.Second).Seconds())
 		p.Clock = &Clock{Local: o.LocalTime.UTC(), Server: &server, SkewSeconds: &skew, Source: o.TimeSource}
 	}
-	p.Controls = append(p.Controls, Control{Kind: "none", Trial: *newTrial(o.None)})
-	for _, e := range o.Transcript.Entries {
-		p.Transcript = append(p.Transcript, newRow(&e))
+	p.Controls = append(p.Controls, Control{Kind: "none", Trial: *r.trial(o.None)})
+	p.Transcript = rows(o.Transcript)
+	if o.Earlier != nil && r.Transcripts {
+		p.EarlierTranscript = rows(o.Earlier.Transcript)
 	}
-}
-
-func newRow(e *wire.Entry) TranscriptRow {
-	row := TranscriptRow{Direction: e.From.String(), Record: e.ContentType.String(), Protected: e.Protected, Detail: fmt.Sprintf("%d bytes", e.Length)}
-	switch {
-	case e.Opaque:
-		row.Detail += ", not decrypted"
-	case e.ContentType == wire.HandshakeRecord:
-		row.Message = e.Handshake.String()
-	case e.ContentType == wire.AlertRecord:
-		row.Message, row.Detail = e.Alert.Name(), fmt.Sprintf("level %d, description %d", e.Alert.Level, e.Alert.Description)
-	}
-	return row
 }
 
 func (q *Request) fill(r *wire.CertificateRequest) {
@@ -185,7 +174,7 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 		trial = r.Trials[n]
 	}
 	if trial != nil {
-		out.Trial = newTrial(trial)
+		out.Trial = r.trial(trial)
 	}
 	if r.Verdicts == nil {
 		return out

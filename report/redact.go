@@ -118,6 +118,22 @@ func (c *censor) collect(r *Report) {
 		c.name("Host", r.Sightings[n].ServerName)
 		c.name("Host", r.Sightings[n].Remote)
 	}
+	for _, talk := range conversations(r) {
+		c.conversation(talk.Rows)
+	}
+}
+
+// conversation finds the names that others bear: the parties' own are known.
+func (c *censor) conversation(rows []TranscriptRow) {
+	for _, row := range rows {
+		kind := "Name"
+		if row.Message == "ClientHello" {
+			kind = "Host"
+		}
+		for _, name := range row.Names {
+			c.name(kind, name)
+		}
+	}
 }
 
 func (c *censor) identity(i *Identity) {
@@ -216,6 +232,15 @@ func (c *censor) drop(r *Report) {
 	for i := range r.Sightings {
 		r.Sightings[i].Detail = hide(r.Sightings[i].Detail)
 	}
+	hideTexts(r.Transcript)
+	hideTexts(r.EarlierTranscript)
+}
+
+// hideTexts hides what was said in a connection, and keeps what it means.
+func hideTexts(rows []TranscriptRow) {
+	for i := range rows {
+		rows[i].Text = hide(rows[i].Text)
+	}
 }
 
 func dropRequest(q *Request) {
@@ -237,6 +262,7 @@ func hideTrial(t *Trial) {
 	if t.Application != nil {
 		t.Application.Detail = hide(t.Application.Detail)
 	}
+	hideTexts(t.Transcript)
 }
 
 // rewrite goes through every string and time.
@@ -261,7 +287,7 @@ func (c *censor) rewrite(v reflect.Value) {
 			switch name := v.Type().Field(i).Name; name {
 			case "SHA256":
 				v.Field(i).SetString(c.name("Fingerprint", v.Field(i).String()))
-			case "Citation", "Title", "Check", "Result", "Standing", "Outcome", "Verdict", "Asked", "When", "Insistence", "Supported", "Version", "State", "Kind", "Via": // the program's own words
+			case "Citation", "Title", "Check", "Result", "Standing", "Outcome", "Verdict", "Asked", "When", "Insistence", "Supported", "Version", "State", "Kind", "Via", "From", "Direction", "Record", "Message": // the program's own words
 			default:
 				c.rewrite(v.Field(i))
 			}

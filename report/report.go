@@ -33,9 +33,12 @@ type Report struct {
 	Authorities    []Certificate   `json:"authorities,omitempty"`
 	Migration      *Migration      `json:"migration,omitempty"`
 	Controls       []Control       `json:"controls,omitempty"`
-	Transcript     []TranscriptRow `json:"transcript,omitempty"`
-	Sightings      []Sighting      `json:"sightings,omitempty"` // of "mirror"
-	Problems       []string        `json:"problems,omitempty"`  // what could not be read
+	Transcript     []TranscriptRow `json:"transcript,omitempty"` // of the connection that asked
+	// EarlierTranscript is that of a connection before, on which the server did not
+	// ask where it asks late.
+	EarlierTranscript []TranscriptRow `json:"earlier_transcript,omitempty"`
+	Sightings         []Sighting      `json:"sightings,omitempty"` // of "mirror"
+	Problems          []string        `json:"problems,omitempty"`  // what could not be read
 }
 
 // A Target is where the program connected.
@@ -170,6 +173,8 @@ type Trial struct {
 	Application *Application `json:"application,omitempty"`
 	// Causes are what can have made the server refuse, the likeliest first.
 	Causes []Cause `json:"causes,omitempty"`
+	// Transcript is there if it was asked for.
+	Transcript []TranscriptRow `json:"transcript,omitempty"`
 }
 
 // An Alert is a TLS alert with its direction: who accuses whom.
@@ -191,15 +196,6 @@ type Application struct {
 type Control struct {
 	Kind  string `json:"kind"` // none, self-signed
 	Trial Trial  `json:"trial"`
-}
-
-// A TranscriptRow is one message of the connection that asked.
-type TranscriptRow struct {
-	Direction string `json:"direction"` // client, server: who sent it
-	Record    string `json:"record"`
-	Message   string `json:"message,omitempty"`
-	Detail    string `json:"detail,omitempty"`
-	Protected bool   `json:"protected"`
 }
 
 // Verdicts of an identity.

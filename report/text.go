@@ -59,6 +59,9 @@ func (t *text) report(f Format, r *Report) error {
 	if f.Timeline {
 		t.timelines(r)
 	}
+	if f.Transcript {
+		t.transcripts(r)
+	}
 	t.notes(r)
 	return nil
 }

@@ -26,6 +26,9 @@ type Format struct {
 	Paths bool
 	// Timeline adds from when to when each identity works, to a table.
 	Timeline bool
+	// Transcript adds the connections, message by message, to a table or Markdown;
+	// HTML and JSON have what the report has.
+	Transcript bool
 }
 
 // Formats returns the names of the formats.
@@ -72,7 +75,7 @@ func Write(w io.Writer, f Format, r *Report) error {
 	case "table":
 		return writeText(w, f, r)
 	case "markdown":
-		return writeMarkdown(w, r)
+		return writeMarkdown(w, f, r)
 	case "html":
 		return writeHTML(w, r)
 	case "junit":
