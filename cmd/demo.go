@@ -34,6 +34,7 @@ func newDemo(s *Streams) *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return runDemo(c.Context(), s, o) },
 	}
 	o.output.register(c.Flags())
+	o.output.registerTranscript(c.Flags())
 	c.Flags().StringVar(&o.serve, "serve", "", "let the server listen on this address, and go on until an interrupt: with --keep, for playing")
 	c.Flags().StringVar(&o.keep, "keep", "", "leave the files in this directory, for playing")
 	return c

@@ -218,6 +218,7 @@ type outputFlags struct {
 	format, file, color string
 	paths, clients      bool
 	timeline            bool
+	transcript          bool
 	redact              bool
 	redactMap           string
 	require             string // all, any, or an identity's label
@@ -244,6 +245,10 @@ func complete(c *cobra.Command, values map[string][]string) {
 
 func (f *outputFlags) registerExpect(flags *pflag.FlagSet) {
 	flags.StringVar(&f.expect, "expect", "", "JSON file with what should be, as {\"insistence\": \"required\", \"verdicts\": {\"client.p12\": \"fits\"}}; a difference is exit code 3")
+}
+
+func (f *outputFlags) registerTranscript(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.transcript, "transcript", false, "show the connections, message by message, and what each message means")
 }
 
 func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
@@ -282,7 +287,7 @@ const pipedWidth = 100
 
 // forText returns the format for the streams: width and colours.
 func (f *outputFlags) forText(s *Streams) report.Format {
-	format := report.Format{Name: f.format, Width: cmp.Or(s.Width, pipedWidth), ASCII: s.Getenv("TERM") == "dumb", Paths: f.paths, Clients: f.clients, Timeline: f.timeline}
+	format := report.Format{Name: f.format, Width: cmp.Or(s.Width, pipedWidth), ASCII: s.Getenv("TERM") == "dumb", Paths: f.paths, Clients: f.clients, Timeline: f.timeline, Transcript: f.transcript}
 	if columns, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && columns >= 20 && s.Width == 0 {
 		format.Width = columns
 	}

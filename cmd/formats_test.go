@@ -24,7 +24,7 @@ func realReports(t *testing.T) map[string]string {
 	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key", "-quiet", "-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")
 	reports := make(map[string]string)
 	for name, args := range map[string][]string{
-		"probe":     {"probe", "127.0.0.1:" + port, "-k", "--authorities", "cross.pem", "--cert", "good.p12", "--cert", "old.p12", "--cert", "expired.pem", "--cert", "other-ca.p12"},
+		"probe":     {"probe", "127.0.0.1:" + port, "-k", "--authorities", "cross.pem", "--cert", "good.p12", "--cert", "old.p12", "--cert", "expired.pem", "--cert", "other-ca.p12", "--transcript"},
 		"request":   {"request", "127.0.0.1:" + port, "-k"},
 		"migration": {"check", "--cert", "old.p12", "--cert", "new.p12", "--authorities", "cross.pem", "--named-ca", "cross.pem", "--named-ca", "ca.pem"},
 		"inspect":   {"inspect", "good.p12", "ca.pem"},
@@ -135,7 +135,7 @@ func TestRedact(t *testing.T) {
 		for _, format := range report.Formats() {
 			args := []string{"render", name + ".json", "-o", format, "--redact", "--redact-map", "map.json"}
 			if name == "probe" && format == "table" {
-				args = append(args, "--clients", "--paths")
+				args = append(args, "--clients", "--paths", "--transcript")
 			}
 			code, stdout, stderr := run(t, args...)
 			if code != 0 {

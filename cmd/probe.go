@@ -23,6 +23,7 @@ type probeOptions struct {
 	chain   chainFlags
 	judge   judgeFlags
 	output  outputFlags
+	record  recordFlags
 	noTry   bool
 	noSweep bool
 }
@@ -46,12 +47,14 @@ func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) err
 	o.judge.register(c.Flags())
 	o.output.register(c.Flags())
 	o.output.registerViews(c.Flags())
+	o.output.registerTranscript(c.Flags())
+	o.record.register(c.Flags())
 	c.Flags().BoolVar(&o.noTry, "no-try", false, "present nothing to the server")
 	registerSweep(c.Flags(), &o.noSweep)
 	return c
 }
 
-func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
+func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if len(o.hold.certs) == 0 {
 		return usage(errors.New("nothing to probe with: give --cert SOURCE, or use \"mtlsprobe request\""))
 	}
@@ -74,13 +77,15 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 		return err
 	}
 	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
-	observation, options, err := probe.Ask(ctx, target, options)
+	recorder := &recorder{flags: o.record}
+	defer func() { err = recorder.write(s, err) }()
+	observation, options, err := probe.Ask(ctx, target, recorder.label(options, asksLabel))
 	if err != nil {
 		return err
 	}
 	run := &report.Run{
 		GeneratedAt: s.Now(), JudgedAt: now, NTP: o.judge.clock(ctx, s), Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request, Holding: holding,
-		Insistence: probe.Conclude(observation.None, nil, nil),
+		Insistence: probe.Conclude(observation.None, nil, nil), Transcripts: o.output.transcript,
 	}
 	if err := judge(ctx, s, &o.chain, run); err != nil {
 		return err
@@ -90,19 +95,18 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 		if control, err = probe.SelfSigned(s.Now()); err != nil {
 			return err
 		}
+		try(ctx, s, run, func(label string, cert *tls.Certificate) (*probe.Trial, error) {
+			return probe.Try(ctx, observation.Target, cert, recorder.label(options, label))
+		}, control)
 	}
-	if !o.noTry {
-		try(ctx, s, run, control, options)
-	}
-	if run.Variants, err = o.connect.variants(ctx, target, options); err != nil && ctx.Err() == nil {
+	if run.Variants, err = o.connect.variants(ctx, target, recorder.label(options, variantLabel)); err != nil && ctx.Err() == nil {
 		return err
 	}
 	if !o.noSweep && ctx.Err() == nil {
-		run.Versions, _ = probe.Sweep(ctx, target, observation, control, options) // what it has seen when interrupted
+		run.Versions, _ = probe.Sweep(ctx, target, observation, control, recorder.label(options, sweepLabel)) // what it has seen when interrupted
 	}
-	if !o.noTry && !options.Insecure && observation.Verification.Result == probe.No {
-		warn(s.Err, "nothing was presented, for the server is not verified: "+observation.Verification.Err.Error())
-		say(s.Err, "hint", "give its CA with --cacert FILE, the right name with --servername NAME, or present it all the same with -k")
+	if !o.noTry && !options.Insecure {
+		warnUnverified(s, observation)
 	}
 	err = answer(s, &o.output, run)
 	if ctx.Err() != nil { // what is known has been written, and it is not all
@@ -111,9 +115,20 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) error {
 	return err
 }
 
+// warnUnverified says that nothing was presented to a server that is not verified.
+func warnUnverified(s *Streams, o *probe.Observation) {
+	if o.Verification.Result == probe.No {
+		warn(s.Err, "nothing was presented, for the server is not verified: "+o.Verification.Err.Error())
+		say(s.Err, "hint", "give its CA with --cacert FILE, the right name with --servername NAME, or present it all the same with -k")
+	}
+}
+
+// An attempt presents a certificate on a connection that gets the label.
+type attempt func(label string, cert *tls.Certificate) (*probe.Trial, error)
+
 // try presents every identity on a connection of its own. Those without a chain
 // come first: some servers remember intermediates that they have seen once.
-func try(ctx context.Context, s *Streams, run *report.Run, control *tls.Certificate, options *probe.Options) {
+func try(ctx context.Context, s *Streams, run *report.Run, try attempt, control *tls.Certificate) {
 	identities := run.Holding.Identities
 	order := make([]int, len(identities))
 	for i := range order {
@@ -124,14 +139,13 @@ func try(ctx context.Context, s *Streams, run *report.Run, control *tls.Certific
 	defer progress.Clear() //nolint:errcheck // decoration
 
 	var err error
-	target := run.Observation.Target
-	if run.SelfSigned, err = probe.Try(ctx, target, control, options); err != nil {
+	if run.SelfSigned, err = try("presents a self-signed certificate (control)", control); err != nil {
 		run.SelfSigned = notTried(err.Error())
 	}
 	run.Trials = make([]*probe.Trial, len(identities))
 	for _, n := range order {
 		_ = progress.Add(1)
-		run.Trials[n] = present(ctx, identities[n], target, options)
+		run.Trials[n] = present(ctx, identities[n], try)
 	}
 	run.Insistence = probe.Conclude(run.Observation.None, run.SelfSigned, run.Trials)
 }
@@ -140,7 +154,7 @@ func registerSweep(flags *pflag.FlagSet, noSweep *bool) {
 	flags.BoolVar(noSweep, "no-sweep", false, "ask in the version that is agreed on, and do not try the others from SSL 3.0 to TLS 1.3")
 }
 
-func present(ctx context.Context, i *certstore.Identity, target probe.Target, options *probe.Options) *probe.Trial {
+func present(ctx context.Context, i *certstore.Identity, try attempt) *probe.Trial {
 	cert := i.Certificate()
 	switch {
 	case ctx.Err() != nil:
@@ -148,7 +162,7 @@ func present(ctx context.Context, i *certstore.Identity, target probe.Target, op
 	case cert == nil:
 		return notTried(fmt.Sprintf("its key is %s", i.Key.State))
 	}
-	t, err := probe.Try(ctx, target, cert, options)
+	t, err := try("presents "+i.Label, cert)
 	if err != nil {
 		return &probe.Trial{Outcome: probe.UnknownOutcome, Detail: err.Error()}
 	}

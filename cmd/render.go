@@ -37,6 +37,7 @@ func newRender(s *Streams, run func(context.Context, *Streams, *renderOptions) e
 	}
 	o.output.register(c.Flags())
 	o.output.registerViews(c.Flags())
+	o.output.registerTranscript(c.Flags())
 	c.Flags().BoolVar(&o.schema, "schema", false, "print the JSON schema of reports instead")
 	return c
 }

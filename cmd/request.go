@@ -15,6 +15,7 @@ type requestOptions struct {
 	target  string
 	connect connectFlags
 	output  outputFlags
+	record  recordFlags
 	save    string
 	noSweep bool
 }
@@ -33,33 +34,37 @@ func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions)
 	o.connect.register(c.Flags())
 	o.output.register(c.Flags())
 	o.output.registerExpect(c.Flags())
+	o.output.registerTranscript(c.Flags())
+	o.record.register(c.Flags())
 	registerSweep(c.Flags(), &o.noSweep)
 	c.Flags().StringVar(&o.save, "save", "", "also save it to this file, for \"mtlsprobe check --request FILE\"")
 	return c
 }
 
-func runRequest(ctx context.Context, s *Streams, o *requestOptions) error {
+func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) {
 	if err := o.output.check(); err != nil {
 		return err
 	}
+	recorder := &recorder{flags: o.record}
+	defer func() { err = recorder.write(s, err) }()
 	target, options, err := o.connect.parse(s, o.target)
 	if err != nil {
 		return err
 	}
-	observation, options, err := probe.Ask(ctx, target, options)
+	observation, options, err := probe.Ask(ctx, target, recorder.label(options, asksLabel))
 	if err != nil {
 		return err
 	}
 	run := &report.Run{
 		GeneratedAt: s.Now(), JudgedAt: s.Now(), Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request,
-		Insistence: probe.Conclude(observation.None, nil, nil),
+		Insistence: probe.Conclude(observation.None, nil, nil), Transcripts: o.output.transcript,
 	}
 	if !o.noSweep {
-		if run.Versions, err = probe.Sweep(ctx, target, observation, nil, options); err != nil {
+		if run.Versions, err = probe.Sweep(ctx, target, observation, nil, recorder.label(options, sweepLabel)); err != nil {
 			return err
 		}
 	}
-	if run.Variants, err = o.connect.variants(ctx, target, options); err != nil {
+	if run.Variants, err = o.connect.variants(ctx, target, recorder.label(options, variantLabel)); err != nil {
 		return err
 	}
 	run.ServerFindings = judgeServer(run)
