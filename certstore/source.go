@@ -96,7 +96,7 @@ func (r *reader) references(ctx context.Context, f *file) bool {
 	for _, problem := range c.Problems {
 		notes.notes = append(notes.notes, fmt.Errorf("%s: %w", c.Format, problem))
 	}
-	if len(r.files) == before && len(notes.notes) == 0 {
+	if len(r.files) == before && len(notes.notes) == 0 && !f.source.Found {
 		notes.notes = append(notes.notes, fmt.Errorf("%s: it names no client certificate", c.Format))
 	}
 	if len(notes.notes) > 0 {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/config"
@@ -80,6 +82,10 @@ func discover(s *Streams) []certstore.Source {
 		for _, path := range paths {
 			say(s.Err, "looking", fmt.Sprintf("%s (%s)", path, place.Client))
 			found = append(found, certstore.Source{Path: path, Found: true})
+			key := strings.TrimSuffix(path, filepath.Ext(path)) + ".key"
+			if _, err := os.Stat(key); err == nil && key != path {
+				found = append(found, certstore.Source{Path: key, Role: certstore.KeyFile, Found: true})
+			}
 		}
 	}
 	return found

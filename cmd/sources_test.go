@@ -259,6 +259,10 @@ func TestAsUser(t *testing.T) {
 	if f := finding("key.account", "--as-user", "nobody"); f.Result != "fail" || !strings.Contains(f.Detail, "nobody cannot read it") || f.Remedy == "" {
 		t.Errorf("%+v", f)
 	}
+	r, _ := runEnv(t, nil, "inspect", "good.p12", "--as-user", "nobody")
+	if a := r.Identities[0].Access; a == nil || a.Result != "no" || a.Account != "nobody" {
+		t.Errorf("inspect: %+v", a)
+	}
 	if f := finding("key.account"); f.Result != "not-applicable" {
 		t.Errorf("%+v", f)
 	}

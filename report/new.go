@@ -159,6 +159,15 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 	if c := i.Container; c != nil {
 		out.Container = &Container{Format: c.Format, Integrity: c.Integrity, Parts: c.Parts, Readers: c.Readers}
 	}
+	if a := i.Access; a != nil {
+		out.Access = &Access{Account: a.Account, Result: string(a.Result), Detail: a.Detail, Remedy: a.Remedy}
+	}
+	if e := i.Key.Exposure; e != nil {
+		for _, reader := range e.Readers {
+			out.Key.ExposedTo = append(out.Key.ExposedTo, "it may be read by "+reader)
+		}
+		out.Key.ExposedTo = append(out.Key.ExposedTo, e.Refusals...)
+	}
 	if c := i.Leaf; c != nil {
 		notBefore, notAfter := c.NotBefore.UTC(), c.NotAfter.UTC()
 		out.Subject, out.Issuer = certstore.NameString(c.RawSubject), certstore.NameString(c.RawIssuer)

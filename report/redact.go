@@ -142,6 +142,9 @@ func (c *censor) identity(i *Identity) {
 	c.name("File", i.Label)
 	c.name("File", i.Source)
 	c.name("Friendly", i.FriendlyName)
+	if i.Access != nil {
+		c.name("Account", i.Access.Account)
+	}
 	for n := range i.Chain {
 		c.certificate(&i.Chain[n])
 	}
@@ -222,6 +225,12 @@ func (c *censor) drop(r *Report) {
 	for n := range r.Identities {
 		i := &r.Identities[n]
 		i.Serial, i.Key.Detail = "", hide(i.Key.Detail)
+		if i.Access != nil {
+			i.Access.Detail, i.Access.Remedy = hide(i.Access.Detail), hide(i.Access.Remedy)
+		}
+		for k := range i.Key.ExposedTo {
+			i.Key.ExposedTo[k] = removed
+		}
 		if i.Container != nil {
 			i.Container.Parts = nil
 		}
@@ -302,7 +311,7 @@ var sensitive = regexp.MustCompile(`"[^"]*"|https?://[^\s,;]+|` +
 	`(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)=(?:\\.|[^,;:()\s\\]|[, ](?:[^,;:()\s=]+ ?)*)*(?:,(?:[A-Za-z][A-Za-z0-9-]*|[0-9.]+)=(?:\\.|[^,;:()\s\\]| [^,;:()\s=]+)*)*|` +
 	`\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ)?|\b[0-9a-fA-F]{8,}…?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\b[a-z0-9-]+(?:\.[a-z0-9-]+)+:\d+\b|\bserial [0-9a-f]+|certificate has [0-9a-f]+`)
 
-var alreadyHidden = regexp.MustCompile(`^"?(Host|CA|Root|Client|File|Friendly|Name|Phase|Fingerprint|Text)-\d+"?$`)
+var alreadyHidden = regexp.MustCompile(`^"?(Account|Host|CA|Root|Client|File|Friendly|Name|Phase|Fingerprint|Text)-\d+"?$`)
 
 // text replaces the known names, then everything that looks like one.
 func (c *censor) text(s string) string {

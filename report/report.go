@@ -112,20 +112,22 @@ type Identity struct {
 	// FriendlyName is the one stored beside it.
 	FriendlyName string `json:"friendly_name,omitempty"`
 	// Container says what the file is made of; absent where there is nothing to say.
-	Container *Container    `json:"container,omitempty"`
-	Subject   string        `json:"subject,omitempty"`
-	Issuer    string        `json:"issuer,omitempty"`
-	Serial    string        `json:"serial,omitempty"`
-	NotBefore *time.Time    `json:"not_before,omitempty"`
-	NotAfter  *time.Time    `json:"not_after,omitempty"`
-	SHA256    string        `json:"sha256,omitempty"`
-	Key       Key           `json:"key"`
-	Chain     []Certificate `json:"chain,omitempty"`
-	Verdict   string        `json:"verdict,omitempty"` // fits, does-not-fit, unknown
-	Findings  []Finding     `json:"findings,omitempty"`
-	NamedCAs  []NamedCA     `json:"named_cas,omitempty"`
-	Tree      *Branch       `json:"tree,omitempty"`     // the ways up from the leaf
-	TreeCut   bool          `json:"tree_cut,omitempty"` // not all of them are shown
+	Container *Container `json:"container,omitempty"`
+	Subject   string     `json:"subject,omitempty"`
+	Issuer    string     `json:"issuer,omitempty"`
+	Serial    string     `json:"serial,omitempty"`
+	NotBefore *time.Time `json:"not_before,omitempty"`
+	NotAfter  *time.Time `json:"not_after,omitempty"`
+	SHA256    string     `json:"sha256,omitempty"`
+	Key       Key        `json:"key"`
+	// Access is absent unless an account was named.
+	Access   *Access       `json:"access,omitempty"`
+	Chain    []Certificate `json:"chain,omitempty"`
+	Verdict  string        `json:"verdict,omitempty"` // fits, does-not-fit, unknown
+	Findings []Finding     `json:"findings,omitempty"`
+	NamedCAs []NamedCA     `json:"named_cas,omitempty"`
+	Tree     *Branch       `json:"tree,omitempty"`     // the ways up from the leaf
+	TreeCut  bool          `json:"tree_cut,omitempty"` // not all of them are shown
 	// Predictions say what client stacks would do with it.
 	Predictions []Prediction `json:"predictions,omitempty"`
 	Trial       *Trial       `json:"trial,omitempty"`
@@ -144,6 +146,17 @@ type Key struct {
 	Algorithm string `json:"algorithm,omitempty"`
 	State     string `json:"state"`
 	Detail    string `json:"detail,omitempty"`
+	// ExposedTo are who else may read the file, and the clients that refuse it for
+	// that.
+	ExposedTo []string `json:"exposed_to,omitempty"`
+}
+
+// An Access says whether the account that is to use an identity could read it.
+type Access struct {
+	Account string `json:"account"`
+	Result  string `json:"result"` // yes, no, unknown
+	Detail  string `json:"detail,omitempty"`
+	Remedy  string `json:"remedy,omitempty"`
 }
 
 // A Finding is what one check says of one identity.

@@ -180,6 +180,28 @@ func (t *text) container(i *Identity) {
 	}
 }
 
+// access says who can read an identity, where that was asked or is amiss.
+func (t *text) access(i *Identity) {
+	if i.Access == nil && len(i.Key.ExposedTo) == 0 {
+		return
+	}
+	fmt.Fprintf(t, "\n%s\n", t.emphasis(plain(i.Label+": who can read it")))
+	if a := i.Access; a != nil {
+		said := map[string]string{"yes": "can read it", "no": "cannot read it", "unknown": "is not known to be able to read it"}[a.Result]
+		mark := "-"
+		if a.Result == "no" {
+			mark = t.glyphs.fail
+		}
+		t.item(mark, strings.TrimSuffix(a.Account+" "+said+": "+a.Detail, ": "))
+		if a.Remedy != "" {
+			t.item("  "+t.glyphs.arrow, a.Remedy)
+		}
+	}
+	for _, line := range i.Key.ExposedTo {
+		t.item("!", "the key: "+line)
+	}
+}
+
 // integrity says how a container is guarded; empty where nothing is known.
 func integrity(c *Container) string {
 	if c.Integrity == "" {
@@ -195,6 +217,7 @@ func (t *text) notes(r *Report) {
 	if line == "" {
 		for n := range r.Identities {
 			t.container(&r.Identities[n])
+			t.access(&r.Identities[n])
 		}
 		for _, a := range r.Authorities {
 			until := ""
