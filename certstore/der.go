@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -37,6 +38,9 @@ func (o *opener) der(ctx context.Context, c *contents, data []byte) error {
 	if isEncryptedPKCS8(first) {
 		return o.encryptedPKCS8(ctx, c, first)
 	}
+	if kind := foreignKey(first); kind != "" {
+		return fmt.Errorf("holds %s, which this program cannot use", kind)
+	}
 	return unknownFormat(data)
 }
 
@@ -58,7 +62,13 @@ func parseKey(der []byte) (crypto.Signer, error) {
 	}
 	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
+		if kind := foreignKey(der); kind != "" {
+			return nil, fmt.Errorf("%s, which this program cannot use", kind)
+		}
 		return nil, errors.New("a private key that is damaged or of a kind that this program cannot use")
+	}
+	if _, ok := key.(*ecdh.PrivateKey); ok {
+		return nil, errors.New("a key for key agreement (X25519), which signs nothing: no client certificate has such a key")
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {

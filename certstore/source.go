@@ -20,7 +20,14 @@ func (r *reader) special(ctx context.Context, s *Source) (done bool, err error) 
 	fail := func(kind ErrorKind, err error) (bool, error) {
 		return true, &SourceError{Source: s.Path, Kind: kind, Err: err}
 	}
-	switch name, _, _ := strings.Cut(s.Path, ":"); {
+	if _, err := os.Lstat(s.Path); err == nil {
+		return false, nil // what exists as a file is one
+	}
+	name, _, found := strings.Cut(s.Path, ":")
+	if !found {
+		name = ""
+	}
+	switch {
 	case token.IsURI(s.Path):
 		uri, err := token.ParseURI(s.Path)
 		if err != nil { // the URI may hold a PIN

@@ -9,6 +9,7 @@ import (
 
 // A span is the validity of one certificate on a path.
 type span struct {
+	role      string // leaf, intermediate or root
 	name      string
 	from, end time.Time
 }
@@ -21,7 +22,16 @@ func spans(root *Branch) []span {
 		if b.NotBefore == nil || b.NotAfter == nil {
 			return nil
 		}
-		out = append(out, span{b.Subject, *b.NotBefore, *b.NotAfter})
+		role := "intermediate"
+		switch {
+		case b == root:
+			role = "leaf"
+		case b.Root:
+			role = "root"
+		case b.Kin != "":
+			role = "intermediate (" + b.Kin + ")"
+		}
+		out = append(out, span{role, b.Subject, *b.NotBefore, *b.NotAfter})
 		if len(b.Issuers) == 0 {
 			break
 		}
@@ -38,7 +48,7 @@ func window(list []span) (from, end time.Time, closes string) {
 			from = s.from
 		}
 		if i == 0 || s.end.Before(end) {
-			end, closes = s.end, s.name
+			end, closes = s.end, "the "+s.role+", "+s.name
 		}
 	}
 	return from, end, closes

@@ -140,10 +140,30 @@ func (j *judgement) outside(remedy string, out func(*certificate, time.Time) boo
 		result = Fail
 		return text
 	})
-	if f.Result == Fail {
+	switch f.Result {
+	case Fail:
 		f.Result = result
+	case Pass:
+		f.Detail = j.margin()
 	}
 	return f
+}
+
+// margin says how far the stored certificates are from both ends of the time in
+// which all of them are valid.
+func (j *judgement) margin() string {
+	var begins, ends *certificate
+	for _, c := range j.stored() {
+		if begins == nil || c.NotBefore.After(begins.NotBefore) {
+			begins = c
+		}
+		if ends == nil || c.NotAfter.Before(ends.NotAfter) {
+			ends = c
+		}
+	}
+	return fmt.Sprintf("valid since %s (for %s, %s), until %s (%s, in %s)",
+		stamp(begins.NotBefore), days(j.Now.Sub(begins.NotBefore)), certstore.NameString(begins.RawSubject),
+		stamp(ends.NotAfter), certstore.NameString(ends.RawSubject), days(ends.NotAfter.Sub(j.Now)))
 }
 
 func validityEnding(j *judgement) Finding {

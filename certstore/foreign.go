@@ -1,0 +1,72 @@
+package certstore
+
+import (
+	encoding "encoding/asn1"
+	"fmt"
+
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// foreignKey names the kind of a private key that Go does not parse: PKCS#8 with an
+// algorithm of its own, or an EC key (SEC 1) on another curve. It is empty for
+// what is no such key.
+func foreignKey(der []byte) string {
+	s := cryptobyte.String(der)
+	var key, algorithm cryptobyte.String
+	var version int64
+	if !s.ReadASN1(&key, asn1.SEQUENCE) || !key.ReadASN1Integer(&version) {
+		return ""
+	}
+	if key.PeekASN1Tag(asn1.OCTET_STRING) { // SEC 1, Section C.4
+		var params cryptobyte.String
+		if !key.SkipASN1(asn1.OCTET_STRING) || !key.ReadASN1(&params, asn1.Tag(0).Constructed().ContextSpecific()) {
+			return ""
+		}
+		return curveKind(params)
+	}
+	var oid encoding.ObjectIdentifier
+	if !key.ReadASN1(&algorithm, asn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&oid) || !key.PeekASN1Tag(asn1.OCTET_STRING) {
+		return ""
+	}
+	switch name := oid.String(); name {
+	case "1.2.840.10045.2.1": // id-ecPublicKey, RFC 5480
+		return curveKind(algorithm)
+	case "1.2.840.113549.1.1.1": // rsaEncryption: damaged
+		return ""
+	case "1.2.840.113549.1.1.10":
+		return "an RSA key for PSS alone (id-RSASSA-PSS, RFC 4055)"
+	case "1.2.840.10040.4.1":
+		return "a DSA key, which current TLS does not know"
+	case "1.2.840.113549.1.3.1", "1.2.840.10046.2.1":
+		return "a Diffie-Hellman key, which signs nothing"
+	case "1.3.101.111":
+		return "an X448 key, which signs nothing"
+	case "1.3.101.113":
+		return "an Ed448 key"
+	case "2.16.840.1.101.3.4.3.17", "2.16.840.1.101.3.4.3.18", "2.16.840.1.101.3.4.3.19":
+		return "an ML-DSA key (FIPS 204)"
+	case "1.2.643.2.2.19", "1.2.643.7.1.1.1.1", "1.2.643.7.1.1.1.2":
+		return "a GOST key"
+	default:
+		return fmt.Sprintf("a key of the algorithm %s", name)
+	}
+}
+
+// curveKind names an EC key by its parameters (RFC 5480, Section 2.1.1).
+func curveKind(params cryptobyte.String) string {
+	var oid encoding.ObjectIdentifier
+	switch {
+	case params.PeekASN1Tag(asn1.SEQUENCE):
+		return "an EC key with explicit curve parameters (RFC 5480 forbids them)"
+	case params.ReadASN1ObjectIdentifier(&oid):
+		switch oid.String() {
+		case "1.3.132.0.33", "1.2.840.10045.3.1.7", "1.3.132.0.34", "1.3.132.0.35": // P-224 to P-521: damaged
+			return ""
+		case "1.3.132.0.10":
+			return "an EC key on the curve secp256k1"
+		}
+		return fmt.Sprintf("an EC key on the curve %s", oid)
+	}
+	return "an EC key that does not name its curve"
+}
