@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"time"
 
 	"mtlsprobe/probe/wire"
 )
@@ -51,11 +52,12 @@ func overhear(ctx context.Context, t Target, o *Options, err error) *Observation
 		s := Served{Asked: Unknown}
 		s.demand(tr)
 		obs := &Observation{Target: t, Version: tr.Version, CipherSuite: tr.CipherSuite, Asked: s.Asked, When: s.When, Request: s.Request,
-			Verification: Verification{Result: Unknown}, Transcript: tr,
+			Verification: Verification{Result: Unknown}, Transcript: tr, asked: time.Now(),
 			None: &Trial{Outcome: UnknownOutcome, Detail: "the handshake takes a version, suite or group that this program does not have; it was read in clear, up to ServerHelloDone", Asked: s.Asked == Yes, Transcript: tr}}
 		for _, d := range tr.Demands() {
 			obs.RequestErr = d.Err
 		}
+		obs.helloTime(ctx, t, o)
 		return obs
 	}
 	return nil

@@ -1,10 +1,15 @@
 package probe
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/probe/probetest"
 )
 
 // A time server on loopback whose clock is 3 h 12 min ahead.
@@ -45,6 +50,28 @@ func TestAskNTP(t *testing.T) {
 	defer silent.Close()
 	if clock, err := AskNTP(t.Context(), silent.LocalAddr().String(), 50*time.Millisecond); err == nil {
 		t.Errorf("a silent server: %+v", clock)
+	}
+}
+
+// A server that writes its clock into its hello, and one that writes random bytes
+// which look like a time once.
+func TestHelloTime(t *testing.T) {
+	const ahead = 3*time.Hour + 12*time.Minute
+	flight := func(clock func() time.Time) *probetest.Flight {
+		return &probetest.Flight{Version: tls.VersionTLS12, Suite: 0x0067, Certificate: testPKI(certtest.Now).Cert("server").Raw, Types: []byte{1}, Schemes: []uint16{0x0401}, Clock: clock}
+	}
+	o := &Options{Timeout: 3 * time.Second}
+	obs, _, err := Ask(t.Context(), serveFlight(t, flight(func() time.Time { return time.Now().Add(ahead) })), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := (obs.ServerTime.Sub(obs.LocalTime) - ahead).Abs(); d > 3*time.Second || obs.TimeSource == "" {
+		t.Errorf("%v, %v, %q", obs.ServerTime, obs.LocalTime, obs.TimeSource)
+	}
+	var calls atomic.Int64
+	random := func() time.Time { return time.Now().Add(time.Duration(calls.Add(1)) * 1000 * time.Hour) }
+	if obs, _, err = Ask(t.Context(), serveFlight(t, flight(random)), o); err != nil || !obs.ServerTime.IsZero() {
+		t.Errorf("random bytes are taken for %v, %v", obs.ServerTime, err)
 	}
 }
 

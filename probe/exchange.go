@@ -37,6 +37,7 @@ type exchange struct {
 	verify      Verification
 	shown       bool // the given certificate was handed to the handshake to present
 	err         error
+	begun       time.Time // the handshake
 	answered    time.Time
 	ended       bool   // the server ended the connection
 	injected    []byte // that came in clear after the go-ahead
@@ -62,6 +63,7 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 	}
 	defer conn.Close()
 	quiet := min(max(3*time.Since(begin), minQuiet), maxQuiet)
+	x.begun = time.Now()
 	s, state := x.handshake(limited, cert)
 	switch {
 	case ctx.Err() != nil:

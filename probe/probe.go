@@ -122,6 +122,7 @@ type Observation struct {
 	// None is the control trial: what came of presenting nothing.
 	None       *Trial
 	Transcript *wire.Transcript
+	asked      time.Time // when the server was asked, by the local clock
 }
 
 // Capture connects without a client certificate and takes down what the server
@@ -133,7 +134,11 @@ func Capture(ctx context.Context, t Target, o *Options) (*Observation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return x.observation()
+	obs, err := x.observation()
+	if err == nil && obs.ServerTime.IsZero() {
+		obs.helloTime(ctx, t, o.withDefaults())
+	}
+	return obs, err
 }
 
 // observation is what an exchange that presented nothing shows.
@@ -144,7 +149,7 @@ func (x *exchange) observation() (*Observation, error) {
 	}
 	obs := &Observation{
 		Target: t, Asked: Unknown, Version: tr.Version, CipherSuite: tr.CipherSuite,
-		Certificates: x.peer, Verification: x.verify, None: x.trial(false), Transcript: tr, Injected: x.injected,
+		Certificates: x.peer, Verification: x.verify, None: x.trial(false), Transcript: tr, Injected: x.injected, asked: x.begun,
 	}
 	if asked, known := tr.AskedInHandshake(); known {
 		obs.Asked = No

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"time"
 )
 
 // A Flight is what a server of TLS 1.2 or before says in clear, from ServerHello
@@ -19,6 +20,8 @@ type Flight struct {
 	Types   []byte
 	Schemes []uint16
 	Names   [][]byte
+	// Clock is written into the random, as gmt_unix_time; nil writes zeros.
+	Clock func() time.Time
 }
 
 // records returns the flight in as many records as it takes. A list of names
@@ -26,7 +29,12 @@ type Flight struct {
 // not check.
 func (f *Flight) records() []byte {
 	hello := binary.BigEndian.AppendUint16(nil, f.Version)
-	hello = append(hello, make([]byte, 32+1)...) // a random of zeros, no session
+	var now uint32
+	if f.Clock != nil {
+		now = uint32(f.Clock().Unix())
+	}
+	hello = binary.BigEndian.AppendUint32(hello, now)
+	hello = append(hello, make([]byte, 28+1)...) // the rest of the random, no session
 	hello = binary.BigEndian.AppendUint16(hello, f.Suite)
 	messages := message(2, append(hello, 0))
 	messages = append(messages, message(11, vector24(vector24(f.Certificate)))...)
