@@ -234,12 +234,16 @@ func (f *outputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.redactMap, "redact-map", "", "with --redact: save what the pseudonyms stand for to this file, for yourself")
 }
 
-// complete offers the values of flags that take one of a few words.
-func complete(c *cobra.Command, values map[string][]string) {
+// complete offers the values of flags that take one of a few words. They are put
+// together when a shell asks.
+func complete(c *cobra.Command, values map[string]func() []string) {
 	for name, words := range values {
-		if c.Flags().Lookup(name) != nil {
-			_ = c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+		if c.Flags().Lookup(name) == nil || name == "output" && c.Name() == "compare" {
+			continue
 		}
+		_ = c.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return words(), cobra.ShellCompDirectiveNoFileComp
+		})
 	}
 }
 

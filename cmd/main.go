@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"mtlsprobe/probe"
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
@@ -76,13 +77,11 @@ func Root(s *Streams) *cobra.Command {
 		newProbe(s, runProbe), newRequest(s, runRequest), newCheck(s, runCheck),
 		newInspect(s, runInspect), newFix(s, runFix), newMirror(s, runMirror), newRender(s, runRender), newCompare(s, runCompare), newExplain(s), newDemo(s),
 	)
-	formats := report.Formats()
+	fixed := func(words ...string) func() []string { return func() []string { return words } }
+	words := map[string]func() []string{"color": fixed("auto", "always", "never"), "client": stackIDs, "require": fixed("any", "all"),
+		"tls-min": fixed("1.0", "1.1", "1.2", "1.3"), "tls-max": fixed("1.0", "1.1", "1.2", "1.3"), "encoding": fixed("pkcs12", "pkcs12-legacy", "pem"),
+		"starttls": probe.StartTLSNames, "output": report.Formats}
 	for _, c := range root.Commands() {
-		words := map[string][]string{"color": {"auto", "always", "never"}, "client": stackIDs(), "require": {"any", "all"},
-			"tls-min": {"1.0", "1.1", "1.2", "1.3"}, "tls-max": {"1.0", "1.1", "1.2", "1.3"}, "encoding": {"pkcs12", "pkcs12-legacy", "pem"}}
-		if c.Name() != "compare" {
-			words["output"] = formats
-		}
 		complete(c, words)
 	}
 	return root

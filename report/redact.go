@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -307,18 +308,22 @@ func (c *censor) rewrite(v reflect.Value) {
 // What may stand in a sentence besides names that are known: a quoted text, a
 // distinguished name, an address on the web, a host or IP address, bytes in hex,
 // a date, and an attribute on its own.
-var sensitive = regexp.MustCompile(`"[^"]*"|https?://[^\s,;]+|` +
-	`(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)=(?:\\.|[^,;:()\s\\]|[, ](?:[^,;:()\s=]+ ?)*)*(?:,(?:[A-Za-z][A-Za-z0-9-]*|[0-9.]+)=(?:\\.|[^,;:()\s\\]| [^,;:()\s=]+)*)*|` +
-	`\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ)?|\b[0-9a-fA-F]{8,}…?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\b[a-z0-9-]+(?:\.[a-z0-9-]+)+:\d+\b|\bserial [0-9a-f]+|certificate has [0-9a-f]+`)
+var sensitive = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`"[^"]*"|https?://[^\s,;]+|` +
+		`(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)=(?:\\.|[^,;:()\s\\]|[, ](?:[^,;:()\s=]+ ?)*)*(?:,(?:[A-Za-z][A-Za-z0-9-]*|[0-9.]+)=(?:\\.|[^,;:()\s\\]| [^,;:()\s=]+)*)*|` +
+		`\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ)?|\b[0-9a-fA-F]{8,}…?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\b[a-z0-9-]+(?:\.[a-z0-9-]+)+:\d+\b|\bserial [0-9a-f]+|certificate has [0-9a-f]+`)
+})
 
-var alreadyHidden = regexp.MustCompile(`^"?(Account|Host|CA|Root|Client|File|Friendly|Name|Phase|Fingerprint|Text)-\d+"?$`)
+var alreadyHidden = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^"?(Account|Host|CA|Root|Client|File|Friendly|Name|Phase|Fingerprint|Text)-\d+"?$`)
+})
 
 // text replaces the known names, then everything that looks like one.
 func (c *censor) text(s string) string {
 	s = c.known.Replace(s)
-	return sensitive.ReplaceAllStringFunc(s, func(found string) string {
+	return sensitive().ReplaceAllStringFunc(s, func(found string) string {
 		switch {
-		case alreadyHidden.MatchString(found):
+		case alreadyHidden().MatchString(found):
 			return found
 		case strings.HasPrefix(found, `"`):
 			return `"` + c.name("Text", strings.Trim(found, `"`)) + `"`
