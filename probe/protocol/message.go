@@ -180,9 +180,11 @@ func http2Protocol() *Protocol {
 
 // Frames of HTTP/2 (RFC 9113, Section 6).
 const (
+	frameData     = 0
 	frameHeaders  = 1
 	frameSettings = 4
 	frameGoAway   = 7
+	endStream     = 1 // a flag
 )
 
 func askHTTP2(c *Conversation, q *Question) *Answer {
@@ -195,17 +197,18 @@ func askHTTP2(c *Conversation, q *Question) *Answer {
 	message = append(message, http2Frame(frameSettings, 0, 0, nil)...)
 	message = append(message, http2Frame(frameHeaders, 0x5, 1, block.Bytes())...) // END_STREAM, END_HEADERS
 	c.sendBytes(message)
+	var a *Answer // from its headers, while the page that explains it is awaited
 	for range maxLines {
 		head, err := c.bytes(9)
 		if err != nil {
-			return nil
+			return a
 		}
 		if head[0] == 'H' { // HTTP/1.1 in answer
 			return unknown(string(head) + string(c.Rest()))
 		}
 		body, err := c.bytes(int(head[0])<<16 | int(head[1])<<8 | int(head[2]))
 		if err != nil {
-			return nil
+			return a
 		}
 		switch head[3] {
 		case frameSettings:
@@ -213,12 +216,29 @@ func askHTTP2(c *Conversation, q *Question) *Answer {
 				c.sendBytes(http2Frame(frameSettings, 1, 0, nil)) // acknowledged
 			}
 		case frameGoAway:
+			if a != nil {
+				return a
+			}
 			return &Answer{Protocol: "h2", Complete: true, Verdict: AccessRefused, Detail: shorten("GOAWAY " + string(body[min(8, len(body)):]))}
 		case frameHeaders:
-			return http2Headers(head[4], body)
+			if a == nil {
+				a = http2Headers(head[4], body)
+			}
+			if a.Status < 400 || head[4]&endStream != 0 {
+				return a
+			}
+		case frameData:
+			if a == nil {
+				continue
+			}
+			if text := explanation(body); text != "" {
+				a.Detail = text
+			}
+			a.Verdict = httpVerdict(a.Status, a.Detail)
+			return a
 		}
 	}
-	return nil
+	return a
 }
 
 func http2Frame(kind, flags byte, stream uint32, payload []byte) []byte {
