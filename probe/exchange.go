@@ -220,7 +220,9 @@ func (x *exchange) converse(ctx context.Context, s stream, state tls.ConnectionS
 	if state.NegotiatedProtocol == "h2" {
 		asks = protocol.Find("h2") // what was agreed on is what is spoken
 	}
-	refused := state.Version >= tls.VersionTLS13 && x.await(in, quiet)
+	// An end with a word before it is an answer: Postfix and nginx refuse in place
+	// of their greeting.
+	refused := state.Version >= tls.VersionTLS13 && x.await(in, quiet) && in.empty()
 	if !refused && asks.Ask != nil {
 		c := protocol.NewConversation(struct {
 			io.Reader

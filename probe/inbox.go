@@ -73,6 +73,13 @@ func (in *inbox) take(b []byte) (int, error) {
 	return 0, in.err
 }
 
+// empty reports whether nothing is there to be taken.
+func (in *inbox) empty() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return len(in.data) == 0
+}
+
 // Read implements io.Reader.
 func (in *inbox) Read(b []byte) (int, error) {
 	silence := time.NewTimer(silentTime)

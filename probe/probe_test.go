@@ -199,11 +199,39 @@ func TestTryClosedAfterHandshake(t *testing.T) {
 	}
 }
 
+// A server that refuses in place of its greeting, and hangs up before anybody
+// could ask, has said why: Postfix in wrapper mode.
+func TestTryRefusedBeforeGreeting(t *testing.T) {
+	p := testPKI(time.Now())
+	for version := uint16(tls.VersionTLS12); version <= tls.VersionTLS13; version++ {
+		server, err := probetest.Serve(func(conn net.Conn) {
+			s := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*certificate(p, "server")}, ClientAuth: tls.RequireAnyClientCert, MaxVersion: version})
+			_, _ = io.WriteString(s, "421 4.7.1 mail Error: Client certificate not trusted\r\n220 mail ESMTP\r\n")
+			_ = s.Close()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		target, err := ParseTarget("smtps://" + server.Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trial, err := Try(t.Context(), target, certificate(p, "client"), &Options{Insecure: true})
+		if err != nil || trial.Outcome != RefusedByApplication || trial.Application.Status != 421 {
+			t.Errorf("%s: %+v, %v, want refused by the application with 421", wire.VersionName(version), trial, err)
+		}
+	}
+}
+
 func TestConclude(t *testing.T) {
 	trial := func(o Outcome) *Trial {
 		x := &Trial{Outcome: o, Asked: true, Processed: o == StayedSilent || o == Accepted || o == Closed}
 		if o == RefusedByApplication {
 			x.Application = &protocol.Answer{Protocol: "http", Status: 403, Verdict: protocol.AccessRefused}
+		}
+		if o == UnknownOutcome {
+			x.Application = &protocol.Answer{Protocol: "mysql", Status: 1045, Verdict: protocol.Undecided}
 		}
 		return x
 	}
@@ -224,6 +252,9 @@ func TestConclude(t *testing.T) {
 		{"closed without, passes with", Closed, Closed, Accepted, Required, Closed, Accepted},
 		{"closed for all", Closed, Closed, Closed, UnknownInsistence, Closed, Closed},
 		{"alerts for the controls, a wordless goodbye for the client", RefusedByTLS, RefusedByTLS, Closed, Required, RefusedByTLS, UnknownOutcome},
+		{"1045 for all", UnknownOutcome, RefusedByTLS, UnknownOutcome, UnknownInsistence, RefusedByTLS, UnknownOutcome},
+		{"1045 without, logged in with", UnknownOutcome, RefusedByTLS, Accepted, Required, RefusedByTLS, Accepted},
+		{"1045 for another", Accepted, UnknownOutcome, UnknownOutcome, Optional, RefusedByApplication, RefusedByApplication},
 		{"an alert without, a wordless goodbye for any", RefusedByTLS, Closed, Closed, Required, Closed, Closed},
 	}
 	for _, tt := range tests {

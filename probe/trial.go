@@ -125,8 +125,9 @@ func ParseInsistence(s string) (Insistence, bool) {
 // It returns how much the server insists, and changes outcomes in place: an
 // acceptance that did not depend on the certificate is ignored or unknown,
 // silence after the server had read everything is acceptance where the control
-// was refused, and an end without a word is unknown where both controls were
-// refused by alerts.
+// was refused, an end without a word is unknown where both controls were refused
+// by alerts, and an application that welcomes one certificate has refused those
+// of which it would not say.
 func Conclude(none, selfSigned *Trial, trials []*Trial) Insistence {
 	all := append([]*Trial(nil), trials...)
 	if selfSigned != nil {
@@ -149,6 +150,7 @@ func Conclude(none, selfSigned *Trial, trials []*Trial) Insistence {
 			}
 		}
 	}
+	settle(append(all, none))
 	insistence := insist(none, selfSigned, trials)
 	for _, t := range all {
 		switch {
@@ -164,6 +166,23 @@ func Conclude(none, selfSigned *Trial, trials []*Trial) Insistence {
 		}
 	}
 	return insistence
+}
+
+// settle decides what an application leaves open between certificate, user and
+// password, such as MySQL's error 1045: where it lets one in with the same user
+// and no password, it was the certificate.
+func settle(trials []*Trial) {
+	undecided := func(t *Trial) bool {
+		return t.Outcome == UnknownOutcome && t.Application != nil && t.Application.Verdict == protocol.Undecided
+	}
+	if !slices.ContainsFunc(trials, func(t *Trial) bool { return t.Outcome == Accepted && t.Asked }) {
+		return
+	}
+	for _, t := range trials {
+		if undecided(t) {
+			t.Outcome, t.Detail = RefusedByApplication, "the application lets the same user in with another certificate"
+		}
+	}
 }
 
 func insist(none, selfSigned *Trial, trials []*Trial) Insistence {
