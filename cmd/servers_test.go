@@ -2,132 +2,16 @@ package cmd
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
-	"mtlsprobe/certstore"
-	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/report"
 )
-
-// The servers here are the ones that people run: their programs come from Debian
-// packages. They use the real clock, and so does the PKI.
-
-// tool finds a server's program. In CI a missing one is a failure.
-func tool(t *testing.T, name, pkg string) string {
-	t.Helper()
-	for _, dir := range []string{"", "/usr/sbin/"} {
-		if path, err := exec.LookPath(dir + name); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("the Debian package %s is missing", pkg)
-	}
-	t.Skipf("skipped: the Debian package %s is missing", pkg)
-	return ""
-}
-
-// freePort returns a port of loopback that was free just now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
-// startServer runs a server until the test ends, and returns when it listens.
-func startServer(t *testing.T, port, path string, args ...string) {
-	t.Helper()
-	cmd := exec.Command(path, args...)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	stdin, err := cmd.StdinPipe() // s_server ends with its input
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		timer := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
-		_ = cmd.Wait()
-		timer.Stop()
-		stdin.Close()
-		if t.Failed() {
-			t.Logf("%s said:\n%s", filepath.Base(path), log.String())
-		}
-	})
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		conn, err := net.DialTimeout("tcp", "127.0.0.1:"+port, time.Second)
-		if err == nil {
-			conn.Close()
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not listen: %v\n%s", path, err, log.String())
-		}
-		time.Sleep(20 * time.Millisecond) // another process: there is nothing to wait on
-	}
-}
-
-// serverFiles writes the PKI that the server tests share, and changes into its folder.
-func serverFiles(t *testing.T) {
-	t.Helper()
-	now := time.Now()
-	p := certtest.NewAt("servers", now,
-		certtest.Edge{Subject: "Root", Issuer: "Root"},
-		certtest.Edge{Subject: "Issuing", Issuer: "Root"},
-		certtest.Edge{Subject: "good", Issuer: "Issuing"},
-		certtest.Edge{Subject: "expired", Issuer: "Issuing", Mutate: func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, -2) }},
-		certtest.Edge{Subject: "Other", Issuer: "Other"},
-		certtest.Edge{Subject: "stranger", Issuer: "Other"},
-		certtest.Edge{Subject: "server", Issuer: "Root", Mutate: func(c *x509.Certificate) {
-			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-			c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
-		}},
-		certtest.Edge{Subject: "Old Root", Issuer: "Old Root"},
-		certtest.Edge{Subject: "Migrating", Issuer: "Old Root"},
-		certtest.Edge{Subject: "Migrating", Issuer: "Root", Name: "cross"},
-		certtest.Edge{Subject: "migrated", Issuer: "Migrating"},
-	)
-	p12 := func(leaf string, chain ...string) []byte {
-		data, err := certstore.Encode(&certstore.Identity{Leaf: p.Cert(leaf), Chain: p.Certs(chain...), Key: certstore.Key{Signer: p.Key(leaf)}}, certstore.PKCS12, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return data
-	}
-	t.Chdir(t.TempDir())
-	for name, data := range map[string][]byte{
-		"ca.pem": p.CertPEM("Root"), "server.pem": p.CertPEM("server"), "server.key": p.KeyPEM("server"),
-		"good.p12": p12("good", "Issuing", "Root"), "other-ca.p12": p12("stranger", "Other"),
-		"expired.pem": append(p.CertPEM("expired", "Issuing"), p.KeyPEM("expired")...),
-		"old.p12":     p12("migrated", "Migrating", "Old Root"),
-		"new.p12":     p12("migrated", "cross"),
-		"both.p12":    p12("migrated", "cross", "Migrating"),
-		"late.p12":    p12("migrated", "Migrating", "cross"),
-		"cross.pem":   p.CertPEM("cross", "Root"),
-	} {
-		if err := os.WriteFile(name, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 // run calls Main and returns the exit code and what it wrote.
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
