@@ -1,4 +1,4 @@
-.PHONY: build demo test race bench fuzz lint golden install conformance containers clients docs
+.PHONY: build demo test race bench fuzz lint golden install conformance containers clients servers docs
 
 build: ; CGO_ENABLED=0 go build -trimpath -o mtlsprobe ./cmd/mtlsprobe
 demo: build ; ./mtlsprobe demo
@@ -12,4 +12,5 @@ install: ; go install ./cmd/mtlsprobe
 conformance: ; go test -count=1 -v -run Conformance ./certstore/chain
 containers: ; go test -count=1 -v -run Containers ./certstore/...
 clients: ; ./.ci/clients
+servers: ; ./.ci/servers
 docs: ; go run ./cmd/docs cmd/docs/out

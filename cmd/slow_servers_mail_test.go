@@ -1,0 +1,114 @@
+//go:build slow && linux
+
+package cmd
+
+// mailServers speak SMTP, IMAP or POP3.
+func mailServers() []setup {
+	const (
+		nginx = `load_module /usr/lib/nginx/modules/ngx_mail_module.so;
+daemon off; master_process off; pid $dir/pid; error_log $dir/error.log;
+events {}
+mail {
+  server_name localhost; auth_http 127.0.0.1:$backend;
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_certificate $pki/server.pem; ssl_certificate_key $pki/server.key; ssl_client_certificate $pki/ca.pem; ssl_verify_depth 3; ssl_verify_client on;
+  server { listen 127.0.0.1:$port ssl; protocol imap; }
+  server { listen 127.0.0.1:$port2; protocol smtp; starttls on; smtp_auth none; }
+  server { listen 127.0.0.1:$port3 ssl; protocol smtp; smtp_auth none; }
+  server { listen 127.0.0.1:$port4 ssl; protocol pop3; }
+}
+`
+		dovecot = `base_dir = $dir/r
+state_dir = $dir/r
+log_path = $dir/dovecot.log
+listen = 127.0.0.1
+protocols = imap pop3
+ssl = yes
+ssl_cert = <$pki/server.pem
+ssl_key = <$pki/server.key
+ssl_ca = <$pki/ca.pem
+ssl_require_crl = no
+ssl_verify_client_cert = yes
+service imap-login {
+  inet_listener imap {
+    port = $port
+  }
+  inet_listener imaps {
+    port = $port2
+    ssl = yes
+  }
+}
+service pop3-login {
+  inet_listener pop3 {
+    port = $port3
+  }
+  inet_listener pop3s {
+    port = $port4
+    ssl = yes
+  }
+}
+passdb {
+  driver = static
+  args = nopassword=y
+}
+userdb {
+  driver = static
+  args = uid=nobody gid=nogroup home=$dir
+}
+auth_ssl_require_client_cert = `
+		postfixMain = `compatibility_level = 3.6
+queue_directory = $dir/q
+data_directory = $dir/d
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = localhost
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+alias_maps =
+local_recipient_maps =
+maillog_file = /dev/stdout
+smtpd_tls_cert_file = $pki/server.pem
+smtpd_tls_key_file = $pki/server.key
+smtpd_tls_CAfile = $pki/ca.pem
+smtpd_tls_ccert_verifydepth = 5
+smtpd_tls_security_level = encrypt
+`
+		postfixMaster = `127.0.0.1:$port inet n - n - - smtpd
+127.0.0.1:$port2 inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+anvil unix - - n - 1 anvil
+proxymap unix - - n - - proxymap
+postlog unix-dgram n - n - 1 postlogd
+`
+	)
+	postfix := func(name, main string, targets ...target) setup {
+		return setup{name: name, program: "postfix", pkg: "postfix", root: true, files: map[string]string{"main.cf": postfixMain + main, "master.cf": postfixMaster},
+			prepare: [][]string{{"install", "-d", "-m", "755", "$dir/q", "$dir/q/pid"}, {"install", "-d", "-o", "postfix", "$dir/d"}},
+			args:    []string{"-c", "$dir", "start-fg"}, targets: targets}
+	}
+	imap := byOne("refused-by-application: NO [ALERT] Client didn't present", "refused-by-application: NO [ALERT] Client didn't present")
+	pop3 := byOne("refused-by-application: -ERR [AUTH]", "refused-by-application: -ERR [AUTH]")
+	ccert := byOne("refused-by-application 421: 4.7.1 localhost Error: No client certificate presented", "refused-by-application 421: 4.7.1 localhost Error: Client certificate not trusted")
+	return []setup{
+		{name: "nginx mail, verify on", program: "nginx", pkg: "libnginx-mod-mail", version: []string{"-v"}, files: map[string]string{"nginx.conf": nginx},
+			args: []string{"-c", "$dir/nginx.conf", "-p", "$dir", "-e", "$dir/error.log"}, targets: []target{
+				same("imaps://127.0.0.1:$port", byOne("refused-by-application: * BYE No required SSL certificate", "refused-by-application: * BYE SSL certificate error")),
+				same("smtp://127.0.0.1:$port2", byOne("refused-by-application 421: 4.7.1 No required SSL certificate", "refused-by-application 421: 4.7.1 SSL certificate error")),
+				same("smtps://127.0.0.1:$port3", byOne("refused-by-application 421: 4.7.1 No required SSL certificate", "refused-by-application 421: 4.7.1 SSL certificate error")),
+				same("pop3s://127.0.0.1:$port4", byOne("refused-by-application: -ERR No required SSL certificate", "refused-by-application: -ERR SSL certificate error"))}},
+		{name: "Dovecot, required", program: "dovecot", pkg: "dovecot-imapd", version: []string{"--version"}, root: true,
+			files: map[string]string{"dovecot.conf": dovecot + "yes\n"}, args: []string{"-F", "-c", "$dir/dovecot.conf"}, targets: []target{
+				same("imap://127.0.0.1:$port", imap), same("imaps://127.0.0.1:$port2", imap), same("pop3://127.0.0.1:$port3", pop3), same("pop3s://127.0.0.1:$port4", pop3)}},
+		// Fact 8: asked for and ignored.
+		{name: "Dovecot, verify only", program: "dovecot", pkg: "dovecot-imapd", version: []string{"--version"}, root: true,
+			files: map[string]string{"dovecot.conf": dovecot + "no\n"}, args: []string{"-F", "-c", "$dir/dovecot.conf"}, targets: []target{same("imaps://127.0.0.1:$port2", ignored)}},
+		// Fact 14: 421 in answer to the first command, or in wrapper mode in place of
+		// the greeting, which follows it.
+		postfix("Postfix, req_ccert", "smtpd_tls_req_ccert = yes\n", same("smtp://127.0.0.1:$port", ccert), same("smtps://127.0.0.1:$port2", ccert)),
+		// Fact 8.
+		postfix("Postfix, ask_ccert", "smtpd_tls_ask_ccert = yes\n", same("smtp://127.0.0.1:$port", ignored), same("smtps://127.0.0.1:$port2", ignored)),
+	}
+}
