@@ -108,6 +108,8 @@ postlog unix-dgram n - n - 1 postlogd
 		// Fact 14: 421 in answer to the first command, or in wrapper mode in place of
 		// the greeting, which follows it.
 		postfix("Postfix, req_ccert", "smtpd_tls_req_ccert = yes\n", same("smtp://127.0.0.1:$port", ccert), same("smtps://127.0.0.1:$port2", ccert)),
+		// Trap 11: where TLS is not a must, it does not even ask.
+		postfix("Postfix, may, req_ccert", "smtpd_tls_security_level = may\nsmtpd_tls_req_ccert = yes\n", same("smtp://127.0.0.1:$port", unasked)),
 		// Fact 8.
 		postfix("Postfix, ask_ccert", "smtpd_tls_ask_ccert = yes\n", same("smtp://127.0.0.1:$port", ignored), same("smtps://127.0.0.1:$port2", ignored)),
 	}

@@ -17,7 +17,13 @@ func programServers() []setup {
 		// Fact 4: certificate_unknown for everything. Trap 9: user_canceled is sent
 		// before an ordinary end.
 		java("Java SSLServerSocket, need", "need", target{"https://127.0.0.1:$port/", nil, jsse(noAgreement), jsse(noCertificate)}),
+		java("Java SSLServerSocket, hanging up", "hangup", target{"tls://127.0.0.1:$port", nil, jsse(noAgreement).withGood("unknown"), jsse(noCertificate).withGood("unknown")}),
 		java("Java HttpsServer, need", "https", same("https://127.0.0.1:$port/", byOne("closed", "closed"))),
+		// Fact 4: Erlang names the reasons in its own way.
+		{name: "Erlang ssl, verify_peer", program: "escript", pkg: "erlang-base", files: map[string]string{"server.erl": erlangServer},
+			args: []string{"$dir/server.erl", "$port", "$pki"}, targets: []target{{"https://127.0.0.1:$port/", nil,
+				expect{"required", noAgreement, "accepted", unknownCA, unknownCA, certExpired, noAgreement, badCertificate},
+				expect{"required", noCertificate, "accepted", unknownCA, unknownCA, certExpired, noAgreement, badCertificate}}}},
 		// Fact 4: no alert for a bad certificate.
 		node("Node, rejectUnauthorized", "yes", target{"https://127.0.0.1:$port/", nil, byOne(noAgreement, "closed"), byOne(noCertificate, "closed")}),
 		node("Node, requestCert only", "no", same("https://127.0.0.1:$port/", ignored)),
@@ -60,6 +66,7 @@ public class Server {
       Socket s = server.accept();
       new Thread(() -> {
         try (s) {
+          if (a[3].equals("hangup")) { ((SSLSocket) s).startHandshake(); return; }
           BufferedReader in = new BufferedReader(new InputStreamReader(s.getInputStream()));
           for (String line; (line = in.readLine()) != null && !line.isEmpty(); ) { }
           s.getOutputStream().write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".getBytes());
@@ -94,4 +101,27 @@ context.verify_mode = getattr(ssl, mode)
 server = http.server.ThreadingHTTPServer(('127.0.0.1', int(port)), Handler)
 server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 server.serve_forever()
+`
+
+const erlangServer = `#!/usr/bin/env escript
+main([Port, Pki]) ->
+    {ok, _} = application:ensure_all_started(ssl),
+    {ok, L} = ssl:listen(list_to_integer(Port), [{ip, {127,0,0,1}}, {certfile, Pki ++ "/server.pem"}, {keyfile, Pki ++ "/server.key"}, {cacertfile, Pki ++ "/ca.pem"},
+        {verify, verify_peer}, {fail_if_no_peer_cert, true}, {versions, ['tlsv1.2', 'tlsv1.3']}, {reuseaddr, true}, {active, false}, {log_level, none}]),
+    accept(L).
+accept(L) ->
+    {ok, T} = ssl:transport_accept(L),
+    Pid = spawn(fun() -> receive go -> serve(T) end end),
+    ok = ssl:controlling_process(T, Pid),
+    Pid ! go,
+    accept(L).
+serve(T) ->
+    case ssl:handshake(T, 5000) of
+        {ok, S} ->
+            case ssl:recv(S, 0, 5000) of
+                {ok, _} -> ssl:send(S, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"), ssl:close(S);
+                E -> io:format("~p~n", [E])
+            end;
+        E -> io:format("~p~n", [E])
+    end.
 `

@@ -48,7 +48,7 @@ type setup struct {
 type target struct {
 	url          string
 	args         []string // more of the command line
-	tls12, tls13 expect
+	tls12, tls13 expect   // the zero expect: not in this version
 }
 
 // expect is what is to come of each case: the outcome with the server's alert or
@@ -98,6 +98,12 @@ func anyone(url, none12 string, args ...string) target {
 	e13 := e
 	e13.none = noCertificate
 	return target{url, args, e, e13}
+}
+
+// withGood changes what is to come of a good certificate.
+func (e expect) withGood(outcome string) expect {
+	e.good = outcome
+	return e
 }
 
 // required are both versions on a server that leaves everything to OpenSSL.
@@ -251,7 +257,7 @@ func TestServers(t *testing.T) {
 	writeServerFiles(t, pki)
 	results := &results{rows: make(map[string][]string)}
 	t.Run("all", func(t *testing.T) {
-		for _, s := range slices.Concat(webServers(), proxyServers(), mailServers(), databaseServers(), messageServers(), programServers()) {
+		for _, s := range slices.Concat(webServers(), lighttpdServers(), proxyServers(), mailServers(), databaseServers(), messageServers(), programServers()) {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
 				r := &running{T: t, setup: &s, values: map[string]string{"pki": pki}}
@@ -270,6 +276,9 @@ func TestServers(t *testing.T) {
 // compare runs the tool once and holds every cell against what is expected.
 func (r *running) compare(results *results, name, version string, t *target, want *expect) {
 	r.Helper()
+	if *want == (expect{}) {
+		return
+	}
 	args := []string{"probe", r.expand(t.url), "-k", "--tls-min", version, "--tls-max", version}
 	args = append(args, t.args...)
 	for _, c := range cases {

@@ -14,18 +14,6 @@ func webServers() []setup {
     ssl_certificate $pki/server.pem; ssl_certificate_key $pki/server.key; ssl_client_certificate $pki/ca.pem; ssl_verify_depth 3;
     return 200 ok;
     ssl_verify_client `
-		lighttpd = `server.document-root = "$pki"
-server.bind = "127.0.0.1"
-server.port = $port
-index-file.names = ("ca.pem")
-server.modules = ("mod_indexfile", "mod_openssl")
-ssl.engine = "enable"
-ssl.pemfile = "$pki/server.pem"
-ssl.privkey = "$pki/server.key"
-ssl.verifyclient.ca-file = "$pki/ca.pem"
-ssl.verifyclient.activate = "enable"
-ssl.verifyclient.depth = 3
-ssl.verifyclient.enforce = `
 	)
 	nginxArgs := []string{"-c", "$dir/nginx.conf", "-p", "$dir", "-e", "$dir/error.log"}
 	const missing, bad = "refused-by-application 400: No required SSL certificate was sent", "refused-by-application 400: The SSL certificate error"
@@ -40,12 +28,6 @@ ssl.verifyclient.enforce = `
 		{name: "nginx http, verify optional_no_ca", program: "nginx", pkg: "nginx-light", version: []string{"-v"}, args: nginxArgs,
 			files:   map[string]string{"nginx.conf": https + "optional_no_ca;\n  }\n}\n"},
 			targets: []target{same("https://127.0.0.1:$port/", expect{"ignored", "accepted", "ignored", "ignored", "ignored", bad, bad, "ignored"})}},
-		{name: "lighttpd, enforce", program: "lighttpd", pkg: "lighttpd", version: []string{"-v"}, args: []string{"-D", "-f", "$dir/lighttpd.conf"},
-			files:   map[string]string{"lighttpd.conf": lighttpd + `"enable"`},
-			targets: []target{required("https://127.0.0.1:$port/")}},
-		{name: "lighttpd, no enforce", program: "lighttpd", pkg: "lighttpd", version: []string{"-v"}, args: []string{"-D", "-f", "$dir/lighttpd.conf"},
-			files:   map[string]string{"lighttpd.conf": lighttpd + `"disable"`},
-			targets: []target{same("https://127.0.0.1:$port/", ignored)}},
 		// Facts 3, 4 and 10: GnuTLS says access_denied of everything, and does not
 		// look at the usage.
 		{name: "gnutls-serv, verify", program: "gnutls-serv", pkg: "gnutls-bin", version: []string{"--version"},
@@ -116,5 +98,42 @@ stream {
 		// Fact 9.
 		{name: "stunnel, requireCert alone", program: "stunnel4", pkg: "stunnel4", version: []string{"-version"}, args: []string{"$dir/stunnel.conf"},
 			files: map[string]string{"stunnel.conf": stunnel + "requireCert = yes\n"}, targets: []target{anyone("https://127.0.0.1:$port/", noAgreement)}},
+	}
+}
+
+// lighttpdServers have one configuration and four TLS stacks.
+func lighttpdServers() []setup {
+	lighttpd := func(module, enforce string, t target) setup {
+		return setup{name: "lighttpd with " + module + ", enforce " + enforce, program: "lighttpd", pkg: "lighttpd-mod-" + module, args: []string{"-D", "-f", "$dir/lighttpd.conf"},
+			files: map[string]string{"lighttpd.conf": `server.document-root = "$pki"
+server.bind = "127.0.0.1"
+server.port = $port
+server.modules = ("mod_` + module + `")
+ssl.engine = "enable"
+ssl.pemfile = "$pki/server.pem"
+ssl.privkey = "$pki/server.key"
+ssl.verifyclient.ca-file = "$pki/ca.pem"
+ssl.verifyclient.activate = "enable"
+ssl.verifyclient.depth = 3
+ssl.verifyclient.enforce = "` + enforce + `"
+`}, targets: []target{t}}
+	}
+	const url = "https://127.0.0.1:$port/ca.pem"
+	// The facts do not tell wolfSSL's alerts.
+	wolf := expect{"required", "closed", "accepted", unknownCA, unknownCA, certExpired, badCertificate, badCertificate}
+	wolf13 := wolf
+	wolf13.none = noCertificate
+	return []setup{
+		lighttpd("openssl", "enable", required(url)),
+		lighttpd("openssl", "disable", same(url, ignored)),
+		// Facts 3, 4 and 10.
+		lighttpd("gnutls", "enable", same(url, expect{"required", "closed", "accepted", "refused access_denied", "refused access_denied", "refused access_denied", "accepted", "refused access_denied"})),
+		// Trap 13: it looks required, and is any.
+		lighttpd("gnutls", "disable", same(url, expect{"required", "closed", "accepted", "accepted", "accepted", "accepted", "accepted", "accepted"})),
+		// Trap 10: once it has seen an intermediate it accepts the leaf alone. So that
+		// is tried first, and every version on a fresh server.
+		lighttpd("wolfssl", "enable", target{url, nil, wolf, expect{}}),
+		lighttpd("wolfssl", "enable", target{url, nil, expect{}, wolf13}),
+		lighttpd("mbedtls", "enable", target{url, nil, byOpenSSL("required", "closed"), expect{}}),
 	}
 }
