@@ -216,18 +216,39 @@ func sieveProtocol() *Protocol {
 			}
 			return nil
 		},
-		Ask: func(c *Conversation, _ *Question) *Answer {
-			line, err := c.until(sieveEnd)
-			if err != nil {
-				return nil
-			}
-			a := &Answer{Protocol: "sieve", Detail: shorten(line), Complete: true}
-			if !strings.HasPrefix(line, "OK") {
-				a.Verdict = refused(line)
-			}
-			c.send("LOGOUT\r\n")
-			return a
-		}}
+		Ask: askSieve}
+}
+
+// askSieve begins to log in and takes it back, as in IMAP: Dovecot refuses there.
+func askSieve(c *Conversation, _ *Question) *Answer {
+	line, err := c.until(sieveEnd)
+	if err != nil {
+		return nil
+	}
+	a := &Answer{Protocol: "sieve", Detail: shorten(line), Complete: true}
+	if !strings.HasPrefix(line, "OK") {
+		a.Verdict = refused(line)
+		return a
+	}
+	c.send("AUTHENTICATE \"PLAIN\"\r\n")
+	line, err = c.until(func(line string) bool {
+		return sieveEnd(line) || strings.HasPrefix(line, "\"") || strings.HasPrefix(line, "{")
+	})
+	if err != nil {
+		return nil
+	}
+	a.Detail = shorten(line)
+	switch {
+	case !sieveEnd(line):
+		c.send("\"*\"\r\n")
+		a.Detail = "ready to log in"
+	case certificateWord(line):
+		a.Verdict = CertificateRefused
+	case strings.HasPrefix(line, "BYE"):
+		a.Verdict = AccessRefused
+	}
+	c.send("LOGOUT\r\n")
+	return a
 }
 
 func sieveEnd(line string) bool {
