@@ -31,11 +31,16 @@ func tool(t *testing.T, name, pkg string) string {
 			}
 		}
 	}
+	missing(t, pkg)
+	return ""
+}
+
+func missing(t *testing.T, pkg string) {
+	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("the Debian package %s is missing", pkg)
 	}
 	t.Skipf("skipped: the Debian package %s is missing", pkg)
-	return ""
 }
 
 // freePort returns a port of loopback that was free just now, and that no

@@ -11,6 +11,7 @@ func databaseServers() []setup {
 			prepare: [][]string{{"$bin/initdb", "-D", "$dir/data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"}},
 			args: []string{"-D", "$dir/data", "-p", "$port", "-h", "127.0.0.1", "-k", "", "-c", "hba_file=$dir/hba", "-c", "fsync=off", "-c", "ssl=on",
 				"-c", "ssl_cert_file=$dir/server.pem", "-c", "ssl_key_file=$dir/server.key", "-c", "ssl_ca_file=$dir/ca.pem"},
+			ready:   []string{"$bin/pg_isready", "-q", "-h", "127.0.0.1", "-p", "$port"},
 			targets: targets}
 	}
 	redis := func(name, auth string, t target) setup {
@@ -33,6 +34,11 @@ func databaseServers() []setup {
 			same("postgres://another@127.0.0.1:$port", expect{"required", "refused-by-application: 28000 connection requires a valid client certificate",
 				"refused-by-application: 28000", unknownCA, unknownCA, certExpired, wrongUse, unknownCA})),
 		postgres("PostgreSQL, optional", "trust", same("postgres://good@127.0.0.1:$port", byOpenSSL("optional", "accepted"))),
+		{name: "PgBouncer, verify-full", program: "pgbouncer", pkg: "pgbouncer", user: "postgres", copies: []string{"server.pem", "server.key", "ca.pem"},
+			files: map[string]string{"pgbouncer.ini": "[databases]\npostgres = host=127.0.0.1 port=1\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = $port\nunix_socket_dir =\nauth_type = md5\nauth_file = $dir/users\n" +
+				"client_tls_sslmode = verify-full\nclient_tls_ca_file = $dir/ca.pem\nclient_tls_cert_file = $dir/server.pem\nclient_tls_key_file = $dir/server.key\n",
+				"users": "\"mtlsprobe\" \"secret\"\n"},
+			args: []string{"$dir/pgbouncer.ini"}, targets: []target{required("postgres://127.0.0.1:$port")}},
 		mariadb("MariaDB", nil,
 			// Fact 14: 1045 is undecidable.
 			same("mysql://127.0.0.1:$port", expect{"unknown", denied, denied, unknownCA, unknownCA, certExpired, wrongUse, unknownCA}),
@@ -70,7 +76,40 @@ func messageServers() []setup {
 				"ssl_enable=YES\nallow_anon_ssl=YES\nrsa_cert_file=$pki/server.pem\nrsa_private_key_file=$pki/server.key\nca_certs_file=$pki/ca.pem\nssl_ciphers=HIGH\n" + more},
 			targets: []target{t}}
 	}
+	rsyslog := func(driver string, t target) setup {
+		return setup{name: "rsyslog, " + driver + ", x509/certvalid", program: "rsyslogd", pkg: "rsyslog", modules: [][2]string{{"/usr/lib/*/rsyslog/lmnsd_" + driver + ".so", "rsyslog-" + map[string]string{"gtls": "gnutls", "ossl": "openssl"}[driver]}},
+			args: []string{"-n", "-f", "$dir/rsyslog.conf", "-i", "$dir/pid"},
+			files: map[string]string{"rsyslog.conf": `global(defaultNetstreamDriver="` + driver + `" defaultNetstreamDriverCAFile="$pki/ca.pem" defaultNetstreamDriverCertFile="$pki/server.pem" defaultNetstreamDriverKeyFile="$pki/server.key" workDirectory="$dir")
+module(load="imtcp" streamDriver.name="` + driver + `" streamDriver.mode="1" streamDriver.authMode="x509/certvalid")
+input(type="imtcp" port="$port" address="127.0.0.1")
+action(type="omfile" file="$dir/messages.log")
+`}, targets: []target{t}}
+	}
 	return []setup{
+		// Facts 3 and 4: never an alert, and up to TLS 1.2 after the whole handshake.
+		// In TLS 1.3 it sends no ticket, so nothing shows that it has read everything.
+		rsyslog("gtls", target{"syslog-tls://127.0.0.1:$port", nil,
+			expect{"required", "closed", "accepted", "closed", "closed", "closed", "accepted", "closed"},
+			expect{"unknown", "closed", "silent", "closed", "closed", "closed", "silent", "closed"}}),
+		rsyslog("ossl", required("syslog-tls://127.0.0.1:$port")),
+		{name: "RabbitMQ, fail_if_no_peer_cert", program: "/usr/lib/rabbitmq/bin/rabbitmq-server", pkg: "rabbitmq-server", root: true,
+			files: map[string]string{"rabbitmq.conf": "listeners.tcp = none\nlisteners.ssl.default = 127.0.0.1:$port\nssl_options.cacertfile = $pki/ca.pem\nssl_options.certfile = $pki/server.pem\n" +
+				"ssl_options.keyfile = $pki/server.key\nssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n"},
+			beside: []string{"epmd", "-address", "127.0.0.1", "-port", "$port2"},
+			env: []string{"HOME=$dir", "ERL_EPMD_PORT=$port2", "RABBITMQ_DIST_PORT=$port3", "RABBITMQ_NODENAME=mtlsprobe@localhost", "RABBITMQ_MNESIA_BASE=$dir", "RABBITMQ_LOGS=-",
+				"RABBITMQ_CONFIG_FILE=$dir/rabbitmq.conf", "RABBITMQ_ENABLED_PLUGINS_FILE=$dir/plugins", "RABBITMQ_PID_FILE=$dir/pid"},
+			targets: []target{{"amqps://127.0.0.1:$port", nil, byErlang(noAgreement), byErlang(noCertificate)}}},
+		{name: "InspIRCd", program: "inspircd", pkg: "inspircd", args: []string{"--nofork", "--nopid", "--runasroot", "--config=$dir/inspircd.conf"},
+			files: map[string]string{"inspircd.conf": `<server name="irc.test" description="x" network="n">
+<admin name="a" nick="a" email="a@b.test">
+<module name="cap"><module name="starttls"><module name="ssl_gnutls">
+<sslprofile name="p" provider="gnutls" certfile="$pki/server.pem" keyfile="$pki/server.key" cafile="$pki/ca.pem" requestclientcert="yes">
+<bind address="127.0.0.1" port="$port" type="clients" sslprofile="p">
+<bind address="127.0.0.1" port="$port2" type="clients">
+<connect name="c" allow="*" timeout="10" useident="no" resolvehostnames="no">
+<log method="file" type="*" level="default" target="$dir/inspircd.log">
+`},
+			targets: []target{same("ircs://127.0.0.1:$port", ignored), same("irc://127.0.0.1:$port2", ignored)}},
 		mosquitto("mosquitto, require_certificate", "true", required("mqtts://127.0.0.1:$port")),
 		// Trap 11: it does not even ask.
 		mosquitto("mosquitto, none", "false", same("mqtts://127.0.0.1:$port", unasked)),

@@ -22,7 +22,7 @@ mail {
 state_dir = $dir/r
 log_path = $dir/dovecot.log
 listen = 127.0.0.1
-protocols = imap pop3
+protocols = imap pop3 lmtp sieve
 ssl = yes
 ssl_cert = <$pki/server.pem
 ssl_key = <$pki/server.key
@@ -45,6 +45,16 @@ service pop3-login {
   inet_listener pop3s {
     port = $port4
     ssl = yes
+  }
+}
+service managesieve-login {
+  inet_listener sieve {
+    port = $port5
+  }
+}
+service lmtp {
+  inet_listener lmtp {
+    port = $port6
   }
 }
 passdb {
@@ -85,25 +95,30 @@ postlog unix-dgram n - n - 1 postlogd
 `
 	)
 	postfix := func(name, main string, targets ...target) setup {
-		return setup{name: name, program: "postfix", pkg: "postfix", root: true, files: map[string]string{"main.cf": postfixMain + main, "master.cf": postfixMaster},
-			prepare: [][]string{{"install", "-d", "-m", "755", "$dir/q", "$dir/q/pid"}, {"install", "-d", "-o", "postfix", "$dir/d"}},
-			args:    []string{"-c", "$dir", "start-fg"}, targets: targets}
+		// "postfix start-fg" would leave its master behind when it is ended.
+		return setup{name: name, program: "/usr/lib/postfix/sbin/master", pkg: "postfix", root: true, files: map[string]string{"main.cf": postfixMain + main, "master.cf": postfixMaster},
+			prepare: [][]string{{"install", "-d", "-m", "755", "$dir/q"}, {"install", "-d", "-o", "postfix", "$dir/d"}, {"postfix", "-c", "$dir", "check"}},
+			args:    []string{"-s", "-c", "$dir"}, targets: targets}
 	}
+	modules := [][2]string{{"/usr/lib/dovecot/pop3-login", "dovecot-pop3d"}, {"/usr/lib/dovecot/managesieve-login", "dovecot-managesieved"}, {"/usr/lib/dovecot/lmtp", "dovecot-lmtpd"}}
 	imap := byOne("refused-by-application: NO [ALERT] Client didn't present", "refused-by-application: NO [ALERT] Client didn't present")
 	pop3 := byOne("refused-by-application: -ERR [AUTH]", "refused-by-application: -ERR [AUTH]")
 	ccert := byOne("refused-by-application 421: 4.7.1 localhost Error: No client certificate presented", "refused-by-application 421: 4.7.1 localhost Error: Client certificate not trusted")
 	return []setup{
-		{name: "nginx mail, verify on", program: "nginx", pkg: "libnginx-mod-mail", version: []string{"-v"}, files: map[string]string{"nginx.conf": nginx},
+		{name: "nginx mail, verify on", program: "nginx", pkg: "nginx-light", modules: [][2]string{{"/usr/lib/nginx/modules/ngx_mail_module.so", "libnginx-mod-mail"}}, version: []string{"-v"}, files: map[string]string{"nginx.conf": nginx},
 			args: []string{"-c", "$dir/nginx.conf", "-p", "$dir", "-e", "$dir/error.log"}, targets: []target{
 				same("imaps://127.0.0.1:$port", byOne("refused-by-application: * BYE No required SSL certificate", "refused-by-application: * BYE SSL certificate error")),
 				same("smtp://127.0.0.1:$port2", byOne("refused-by-application 421: 4.7.1 No required SSL certificate", "refused-by-application 421: 4.7.1 SSL certificate error")),
 				same("smtps://127.0.0.1:$port3", byOne("refused-by-application 421: 4.7.1 No required SSL certificate", "refused-by-application 421: 4.7.1 SSL certificate error")),
 				same("pop3s://127.0.0.1:$port4", byOne("refused-by-application: -ERR No required SSL certificate", "refused-by-application: -ERR SSL certificate error"))}},
-		{name: "Dovecot, required", program: "dovecot", pkg: "dovecot-imapd", version: []string{"--version"}, root: true,
+		{name: "Dovecot, required", program: "dovecot", pkg: "dovecot-imapd", modules: modules, version: []string{"--version"}, root: true,
 			files: map[string]string{"dovecot.conf": dovecot + "yes\n"}, args: []string{"-F", "-c", "$dir/dovecot.conf"}, targets: []target{
-				same("imap://127.0.0.1:$port", imap), same("imaps://127.0.0.1:$port2", imap), same("pop3://127.0.0.1:$port3", pop3), same("pop3s://127.0.0.1:$port4", pop3)}},
+				same("imap://127.0.0.1:$port", imap), same("imaps://127.0.0.1:$port2", imap), same("pop3://127.0.0.1:$port3", pop3), same("pop3s://127.0.0.1:$port4", pop3),
+				same("sieve://127.0.0.1:$port5", byOne(`refused-by-application: NO "Client didn't present`, `refused-by-application: NO "Client didn't present`)),
+				// LMTP knows no login: who presents none passes.
+				same("lmtp://127.0.0.1:$port6", expect{"optional", "accepted", "accepted", "closed", "closed", "closed", "closed", "closed"})}},
 		// Fact 8: asked for and ignored.
-		{name: "Dovecot, verify only", program: "dovecot", pkg: "dovecot-imapd", version: []string{"--version"}, root: true,
+		{name: "Dovecot, verify only", program: "dovecot", pkg: "dovecot-imapd", modules: modules, version: []string{"--version"}, root: true,
 			files: map[string]string{"dovecot.conf": dovecot + "no\n"}, args: []string{"-F", "-c", "$dir/dovecot.conf"}, targets: []target{same("imaps://127.0.0.1:$port2", ignored)}},
 		// Fact 14: 421 in answer to the first command, or in wrapper mode in place of
 		// the greeting, which follows it.

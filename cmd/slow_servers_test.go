@@ -4,26 +4,14 @@ package cmd
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"text/tabwriter"
 
-	"mtlsprobe/probe/probetest"
 	"mtlsprobe/report"
 )
 
@@ -34,13 +22,17 @@ import (
 type setup struct {
 	name         string
 	program, pkg string            // pkg is the Debian package, which is installed in CI
+	modules      [][2]string       // files that it needs besides, and their packages
 	version      []string          // arguments that make the program tell its version; nil: the package's version
 	root         bool              // the server has to be started by root
 	user         string            // by whom it is to be run, if this is root
 	files        map[string]string // its configuration, by name
 	copies       []string          // files of the PKI that it wants to own
 	prepare      [][]string        // commands that make its data
+	beside       []string          // another server, on $port2, that has to be there first
+	env          []string
 	args         []string
+	ready        []string // a command that succeeds when the server is more than listening
 	targets      []target
 }
 
@@ -78,6 +70,11 @@ const (
 // alert says why. See facts/servers.md, decisive facts 3, 4 and 5.
 func byOpenSSL(insistence, none string) expect {
 	return expect{insistence, none, "accepted", unknownCA, unknownCA, certExpired, wrongUse, unknownCA}
+}
+
+// byErlang is Erlang, which names the reasons in its own way: fact 4.
+func byErlang(none string) expect {
+	return expect{"required", none, "accepted", unknownCA, unknownCA, certExpired, noAgreement, badCertificate}
 }
 
 // byOne is a server that turns away everybody in one way.
@@ -118,137 +115,6 @@ func optional(url string, args ...string) target {
 
 // same is a server that does the same in both versions.
 func same(url string, e expect) target { return target{url, nil, e, e} }
-
-// A running setup.
-type running struct {
-	*testing.T
-	*setup
-	path   string
-	values map[string]string
-}
-
-func (r *running) expand(s string) string {
-	return os.Expand(s, func(name string) string {
-		if r.values[name] == "" {
-			switch {
-			case strings.HasPrefix(name, "port"):
-				r.values[name] = freePort(r.T)
-			case name == "backend":
-				r.values[name] = r.backend()
-			case name == "silent":
-				r.values[name] = r.silent()
-			default:
-				r.Fatalf("unknown $%s", name)
-			}
-		}
-		return r.values[name]
-	})
-}
-
-func (r *running) expandAll(list []string) []string {
-	var out []string
-	for _, s := range list {
-		out = append(out, r.expand(s))
-	}
-	return out
-}
-
-func (r *running) backend() string {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }))
-	r.Cleanup(server.Close)
-	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
-	return port
-}
-
-func (r *running) silent() string {
-	server, err := probetest.Serve(func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
-	if err != nil {
-		r.Fatal(err)
-	}
-	r.Cleanup(server.Close)
-	_, port, _ := net.SplitHostPort(server.Address)
-	return port
-}
-
-// begin writes the configuration and starts the server.
-func (r *running) begin() {
-	r.Helper()
-	if r.root && os.Getuid() != 0 {
-		r.Skipf("skipped: %s has to be started by root", r.program)
-	}
-	r.path = tool(r.T, r.program, r.pkg)
-	dir := r.TempDir()
-	r.values["dir"], r.values["bin"] = dir, filepath.Dir(r.path)
-	if err := os.Chmod(filepath.Dir(dir), 0o711); err != nil { // for servers that give up being root
-		r.Fatal(err)
-	}
-	for name, text := range r.files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(r.expand(text)), 0o600); err != nil {
-			r.Fatal(err)
-		}
-	}
-	for _, name := range r.copies {
-		data, err := os.ReadFile(filepath.Join(r.values["pki"], name))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(dir, name), data, 0o600)
-		}
-		if err != nil {
-			r.Fatal(err)
-		}
-	}
-	for _, args := range r.prepare {
-		args = r.expandAll(args)
-		cmd := r.command(args[0], args[1:]...)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			r.Fatalf("%v: %v\n%s", args, err, out)
-		}
-	}
-	cmd := r.command(r.path, r.expandAll(r.args)...)
-	for _, t := range r.targets {
-		r.expand(t.url) // chooses the ports
-	}
-	var ports []string
-	for name, port := range r.values {
-		if strings.HasPrefix(name, "port") {
-			ports = append(ports, port)
-		}
-	}
-	serve(r.T, cmd, ports...)
-}
-
-// command is one that runs in the server's folder as the server's user.
-func (r *running) command(path string, args ...string) *exec.Cmd {
-	cmd := exec.Command(path, args...)
-	cmd.Dir = r.values["dir"]
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Postfix signals its group
-	if r.user == "" || os.Getuid() != 0 {
-		return cmd
-	}
-	u, err := user.Lookup(r.user)
-	if err != nil {
-		r.Fatal(err)
-	}
-	uid, _ := strconv.Atoi(u.Uid)
-	gid, _ := strconv.Atoi(u.Gid)
-	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	files, _ := filepath.Glob(filepath.Join(cmd.Dir, "*"))
-	for _, file := range append(files, cmd.Dir) {
-		if err := os.Chown(file, uid, gid); err != nil {
-			r.Fatal(err)
-		}
-	}
-	return cmd
-}
-
-// tellVersion is the program's version, or its package's.
-func (r *running) tellVersion() string {
-	cmd := exec.Command("dpkg-query", "-W", "-f", "${Version}", r.pkg)
-	if r.version != nil {
-		cmd = exec.Command(r.path, r.version...)
-	}
-	out, _ := cmd.CombinedOutput() // some exit with a number
-	return cmp.Or(regexp.MustCompile(`\d+(\.\d+)+`).FindString(string(out)), "?")
-}
 
 // TestServers holds what the tool says of real servers against what is known of
 // them; "make servers" prints the table.

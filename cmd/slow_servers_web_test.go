@@ -79,7 +79,7 @@ stream {
 	)
 	return []setup{
 		// Traps 4, 5 and 6: a ticket, then close_notify, is the refusal.
-		{name: "nginx stream, verify on", program: "nginx", pkg: "libnginx-mod-stream", version: []string{"-v"},
+		{name: "nginx stream, verify on", program: "nginx", pkg: "nginx-light", modules: [][2]string{{"/usr/lib/nginx/modules/ngx_stream_module.so", "libnginx-mod-stream"}}, version: []string{"-v"},
 			args:    []string{"-c", "$dir/nginx.conf", "-p", "$dir", "-e", "$dir/error.log"},
 			files:   map[string]string{"nginx.conf": stream},
 			targets: []target{same("https://127.0.0.1:$port/", byOne("closed", "closed")), same("tls://127.0.0.1:$port2", byOne("closed", "closed"))}},
@@ -90,6 +90,9 @@ stream {
 		// Fact 9.
 		{name: "HAProxy, required, errors ignored", program: "haproxy", pkg: "haproxy", version: []string{"-v"}, args: []string{"-db", "-f", "$dir/haproxy.cfg"},
 			files: map[string]string{"haproxy.cfg": haproxy + "required ca-ignore-err all crt-ignore-err all\n"}, targets: []target{anyone("https://127.0.0.1:$port/", noAgreement)}},
+		{name: "hitch, client-verify required", program: "hitch", pkg: "hitch", root: true, args: []string{"--config=$dir/hitch.conf"},
+			files:   map[string]string{"hitch.conf": "frontend = \"[127.0.0.1]:$port\"\nbackend = \"[127.0.0.1]:$backend\"\npem-file = \"$pki/server.both\"\nclient-verify = required\nclient-verify-ca = \"$pki/ca.pem\"\nuser = \"nobody\"\nworkers = 1\n"},
+			targets: []target{required("https://127.0.0.1:$port/")}},
 		// Trap 12: verifyChain alone requires a certificate.
 		{name: "stunnel, verifyChain", program: "stunnel4", pkg: "stunnel4", version: []string{"-version"}, args: []string{"$dir/stunnel.conf"},
 			files: map[string]string{"stunnel.conf": stunnel + "verifyChain = yes\n"}, targets: []target{required("https://127.0.0.1:$port/")}},
@@ -104,7 +107,7 @@ stream {
 // lighttpdServers have one configuration and four TLS stacks.
 func lighttpdServers() []setup {
 	lighttpd := func(module, enforce string, t target) setup {
-		return setup{name: "lighttpd with " + module + ", enforce " + enforce, program: "lighttpd", pkg: "lighttpd-mod-" + module, args: []string{"-D", "-f", "$dir/lighttpd.conf"},
+		return setup{name: "lighttpd with " + module + ", enforce " + enforce, program: "lighttpd", pkg: "lighttpd", version: []string{"-v"}, modules: [][2]string{{"/usr/lib/lighttpd/mod_" + module + ".so", "lighttpd-mod-" + module}}, args: []string{"-D", "-f", "$dir/lighttpd.conf"},
 			files: map[string]string{"lighttpd.conf": `server.document-root = "$pki"
 server.bind = "127.0.0.1"
 server.port = $port
