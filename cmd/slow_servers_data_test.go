@@ -57,8 +57,8 @@ func databaseServers() []setup {
 func mariadb(name string, more []string, targets ...target) setup {
 	return setup{name: name, program: "mariadbd", pkg: "mariadb-server-core", version: []string{"--version"},
 		files:   map[string]string{"init.sql": "CREATE USER good@'%' REQUIRE X509;\nCREATE USER anybody@'%';\n"},
-		prepare: [][]string{{"mariadb-install-db", "--no-defaults", "--datadir=$dir/data", "--user=root", "--auth-root-authentication-method=normal", "--skip-test-db"}},
-		args: append([]string{"--no-defaults", "--user=root", "--datadir=$dir/data", "--socket=$dir/s", "--pid-file=$dir/pid", "--bind-address=127.0.0.1", "--port=$port",
+		prepare: [][]string{{"mariadb-install-db", "--no-defaults", "--datadir=$dir/data", "--user=$user", "--auth-root-authentication-method=normal", "--skip-test-db"}},
+		args: append([]string{"--no-defaults", "--user=$user", "--datadir=$dir/data", "--socket=$dir/s", "--pid-file=$dir/pid", "--bind-address=127.0.0.1", "--port=$port",
 			"--skip-name-resolve", "--ssl-ca=$pki/ca.pem", "--ssl-cert=$pki/server.pem", "--ssl-key=$pki/server.key", "--init-file=$dir/init.sql"}, more...),
 		targets: targets}
 }

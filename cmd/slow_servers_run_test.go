@@ -37,6 +37,11 @@ func (r *running) expand(s string) string {
 			switch {
 			case strings.HasPrefix(name, "port"):
 				r.values[name] = freePort(r.T)
+			case name == "user":
+				r.values[name] = strconv.Itoa(os.Getuid())
+				if u, err := user.Current(); err == nil {
+					r.values[name] = u.Username
+				}
 			case name == "backend":
 				r.values[name] = r.backend()
 			case name == "silent":

@@ -16,9 +16,9 @@ import (
 )
 
 // A setup is one server with one configuration. In its texts, $pki is the folder
-// with the PKI, $dir the server's own, $port, $port2 and $port3 are its ports,
-// $backend is the port of an HTTP server without TLS, and $silent of one that
-// says nothing.
+// with the PKI, $dir the server's own, $bin the program's, and $user who runs the
+// tests; $port, $port2 and so on are its ports, $backend is the port of an HTTP
+// server without TLS, and $silent of one that says nothing.
 type setup struct {
 	name         string
 	program, pkg string            // pkg is the Debian package, which is installed in CI
