@@ -224,6 +224,23 @@ func TestTryRefusedBeforeGreeting(t *testing.T) {
 	}
 }
 
+// A server that hangs up before it asks has refused no certificate.
+func TestTryClosedBeforeAsking(t *testing.T) {
+	server, err := probetest.Serve(func(conn net.Conn) { _, _ = conn.Read(make([]byte, 4096)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	target, err := ParseTarget(server.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial, err := Try(t.Context(), target, certificate(testPKI(time.Now()), "client"), &Options{Insecure: true})
+	if err != nil || trial.Outcome != UnknownOutcome {
+		t.Errorf("%+v, %v, want unknown", trial, err)
+	}
+}
+
 func TestConclude(t *testing.T) {
 	trial := func(o Outcome) *Trial {
 		x := &Trial{Outcome: o, Asked: true, Processed: o == StayedSilent || o == Accepted || o == Closed}

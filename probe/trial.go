@@ -67,6 +67,8 @@ func (x *exchange) trial(presents bool) *Trial {
 		t.Outcome, t.Detail = StayedSilent, "the handshake did not end within the time limit"
 	case !done && ours != nil:
 		t.Alert, t.Detail = ours, "this program gave up the handshake: "+errorText(x.err)
+	case !done && presents && !t.Asked:
+		t.Detail = "the server closed the connection during the handshake, before it asked"
 	case !done:
 		t.Outcome, t.Detail = Closed, "the server closed the connection during the handshake, without an alert"
 	case x.application != nil:
