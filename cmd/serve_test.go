@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -43,13 +44,20 @@ func missing(t *testing.T, pkg string) {
 	t.Skipf("skipped: the Debian package %s is missing", pkg)
 }
 
-// freePort returns a port of loopback that was free just now, and that no
-// outgoing connection is given.
+// handedOut are the ports that freePort has returned.
+var handedOut sync.Map
+
+// freePort returns a port of loopback that was free just now, that no outgoing
+// connection is given, and that it has not returned before: servers that start
+// side by side have not taken theirs yet.
 func freePort(t *testing.T) string {
 	t.Helper()
 	const first, beyond, tries = 16384, 32768, 100 // below Linux's ip_local_port_range
 	for range tries {
 		port := strconv.Itoa(first + rand.IntN(beyond-first))
+		if _, taken := handedOut.LoadOrStore(port, true); taken {
+			continue
+		}
 		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
 			l.Close()
 			return port

@@ -57,8 +57,8 @@ func databaseServers() []setup {
 func mariadb(name string, more []string, targets ...target) setup {
 	return setup{name: name, program: "mariadbd", pkg: "mariadb-server-core", version: []string{"--version"},
 		files:   map[string]string{"init.sql": "CREATE USER good@'%' REQUIRE X509;\nCREATE USER anybody@'%';\n"},
-		prepare: [][]string{{"mariadb-install-db", "--no-defaults", "--datadir=$dir/data", "--user=$user", "--auth-root-authentication-method=normal", "--skip-test-db"}},
-		args: append([]string{"--no-defaults", "--user=$user", "--datadir=$dir/data", "--socket=$dir/s", "--pid-file=$dir/pid", "--bind-address=127.0.0.1", "--port=$port",
+		prepare: [][]string{{"mariadb-install-db", "--no-defaults", "--datadir=$dir/data", "--tmpdir=$dir", "--user=$user", "--auth-root-authentication-method=normal", "--skip-test-db"}},
+		args: append([]string{"--no-defaults", "--user=$user", "--datadir=$dir/data", "--tmpdir=$dir", "--socket=$dir/s", "--pid-file=$dir/pid", "--bind-address=127.0.0.1", "--port=$port",
 			"--skip-name-resolve", "--ssl-ca=$pki/ca.pem", "--ssl-cert=$pki/server.pem", "--ssl-key=$pki/server.key", "--init-file=$dir/init.sql"}, more...),
 		targets: targets}
 }
@@ -76,22 +76,21 @@ func messageServers() []setup {
 				"ssl_enable=YES\nallow_anon_ssl=YES\nrsa_cert_file=$pki/server.pem\nrsa_private_key_file=$pki/server.key\nca_certs_file=$pki/ca.pem\nssl_ciphers=HIGH\n" + more},
 			targets: []target{t}}
 	}
-	rsyslog := func(driver string, t target) setup {
-		return setup{name: "rsyslog, " + driver + ", x509/certvalid", program: "rsyslogd", pkg: "rsyslog", modules: [][2]string{{"/usr/lib/*/rsyslog/lmnsd_" + driver + ".so", "rsyslog-" + map[string]string{"gtls": "gnutls", "ossl": "openssl"}[driver]}},
+	return []setup{
+		// Facts 3 and 4: never an alert, and up to TLS 1.2 after the whole handshake. In
+		// TLS 1.3 it sends no ticket, so nothing shows that it has read everything.
+		// Its other driver, ossl, is left out: now and then it closes a connection
+		// before its ServerHello, and logs the error that ended an earlier one.
+		{name: "rsyslog, gtls, x509/certvalid", program: "rsyslogd", pkg: "rsyslog", modules: [][2]string{{"/usr/lib/*/rsyslog/lmnsd_gtls.so", "rsyslog-gnutls"}},
 			args: []string{"-n", "-f", "$dir/rsyslog.conf", "-i", "$dir/pid"},
-			files: map[string]string{"rsyslog.conf": `global(defaultNetstreamDriver="` + driver + `" defaultNetstreamDriverCAFile="$pki/ca.pem" defaultNetstreamDriverCertFile="$pki/server.pem" defaultNetstreamDriverKeyFile="$pki/server.key" workDirectory="$dir")
-module(load="imtcp" streamDriver.name="` + driver + `" streamDriver.mode="1" streamDriver.authMode="x509/certvalid")
+			files: map[string]string{"rsyslog.conf": `global(defaultNetstreamDriver="gtls" defaultNetstreamDriverCAFile="$pki/ca.pem" defaultNetstreamDriverCertFile="$pki/server.pem" defaultNetstreamDriverKeyFile="$pki/server.key" workDirectory="$dir")
+module(load="imtcp" streamDriver.name="gtls" streamDriver.mode="1" streamDriver.authMode="x509/certvalid")
 input(type="imtcp" port="$port" address="127.0.0.1")
 action(type="omfile" file="$dir/messages.log")
-`}, targets: []target{t}}
-	}
-	return []setup{
-		// Facts 3 and 4: never an alert, and up to TLS 1.2 after the whole handshake.
-		// In TLS 1.3 it sends no ticket, so nothing shows that it has read everything.
-		rsyslog("gtls", target{"syslog-tls://127.0.0.1:$port", nil,
-			expect{"required", "closed", "accepted", "closed", "closed", "closed", "accepted", "closed"},
-			expect{"unknown", "closed", "silent", "closed", "closed", "closed", "silent", "closed"}}),
-		rsyslog("ossl", required("syslog-tls://127.0.0.1:$port")),
+`},
+			targets: []target{{"syslog-tls://127.0.0.1:$port", nil,
+				expect{"required", "closed", "accepted", "closed", "closed", "closed", "accepted", "closed"},
+				expect{"unknown", "closed", "silent", "closed", "closed", "closed", "silent", "closed"}}}},
 		{name: "RabbitMQ, fail_if_no_peer_cert", program: "/usr/lib/rabbitmq/bin/rabbitmq-server", pkg: "rabbitmq-server", root: true,
 			files: map[string]string{"rabbitmq.conf": "listeners.tcp = none\nlisteners.ssl.default = 127.0.0.1:$port\nssl_options.cacertfile = $pki/ca.pem\nssl_options.certfile = $pki/server.pem\n" +
 				"ssl_options.keyfile = $pki/server.key\nssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n"},
