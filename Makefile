@@ -1,6 +1,6 @@
 .PHONY: build demo test race bench fuzz lint golden install conformance containers clients servers docs
 
-build: ; CGO_ENABLED=0 go build -trimpath -o mtlsprobe ./cmd/mtlsprobe
+build: ; CGO_ENABLED=$${CGO_ENABLED:-0} go build -trimpath -o mtlsprobe ./cmd/mtlsprobe
 demo: build ; ./mtlsprobe demo
 test: ; ./.ci/test
 race: ; go test -race ./...
