@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -326,4 +327,28 @@ func BenchmarkCapture(b *testing.B) {
 			}
 		}
 	})
+}
+
+// Words in clear in the middle of TLS are shown, and not taken for a fault of it.
+func TestPlainWords(t *testing.T) {
+	p := testPKI(time.Now())
+	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("server").Raw}, PrivateKey: p.Key("server")}}, ClientAuth: tls.RequestClientCert}
+	server, err := probetest.Serve(func(conn net.Conn) {
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		if tls.Server(conn, config).Handshake() == nil {
+			_, _ = io.WriteString(conn, "500 OOPS: child died\r\n")
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	target, err := ParseTarget("ftps://" + server.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial, err := Try(t.Context(), target, &tls.Certificate{Certificate: [][]byte{p.Cert("client").Raw}, PrivateKey: p.Key("client")}, &Options{Insecure: true, Timeout: 3 * time.Second})
+	if err != nil || trial.Outcome != Closed || !strings.Contains(trial.Detail, "500 OOPS: child died") {
+		t.Errorf("%+v, %v", trial, err)
+	}
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -63,6 +64,10 @@ func (x *exchange) trial(presents bool) *Trial {
 		t.Detail = "this program could not present it: " + errorText(x.err)
 	case alert != nil:
 		t.Outcome, t.Alert = RefusedByTLS, alert
+	case len(plainWords(tr)) > 0 && x.application == nil:
+		// A program behind the TLS of the server has spoken past it, as vsftpd does
+		// when it fails: words to be read, and no fault of TLS.
+		t.Outcome, t.Detail = Closed, fmt.Sprintf("the server went on in clear, in the middle of TLS: %q", plainWords(tr))
 	case !done && isTimeout(x.err):
 		t.Outcome, t.Detail = StayedSilent, "the handshake did not end within the time limit"
 	case !done && ours != nil:
@@ -82,6 +87,17 @@ func (x *exchange) trial(presents bool) *Trial {
 		t.Detail = strings.TrimPrefix(t.Detail+"; the server did not ask, so nothing was presented", "; ")
 	}
 	return t
+}
+
+// plainWords is what the server said in clear after its hello; nil for nothing.
+func plainWords(tr *wire.Transcript) []byte {
+	const enough = 80
+	for n := range tr.Entries {
+		if e := &tr.Entries[n]; e.ContentType == wire.NotTLS && e.From == wire.Server && tr.Version != 0 {
+			return e.Body[:min(len(e.Body), enough)]
+		}
+	}
+	return nil
 }
 
 func errorText(err error) string {
