@@ -115,10 +115,13 @@ func (o *opener) open(ctx context.Context, f *file) (*contents, error) {
 	}
 }
 
+// names are what a password may be given by for this file alone.
+func (f *file) names() []string { return []string{f.source.Path, f.path, filepath.Base(f.path)} }
+
 // passwords returns those to try on a file, the empty one last, and whether they
 // were given for it alone.
 func (o *opener) passwords(f *file) (list []string, own bool) {
-	for _, name := range []string{f.source.Path, f.path, filepath.Base(f.path)} {
+	for _, name := range f.names() {
 		if given, ok := o.options.PasswordsFor[name]; ok && !own {
 			list, own = append(list, given...), true
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -37,6 +39,7 @@ func Load(ctx context.Context, o *Options, sources ...Source) (*Holding, error) 
 		return nil, err
 	}
 	h.closers = opener.closers
+	h.Problems = append(h.Problems, unmatched(o, files)...)
 	if len(sources) > 0 {
 		h.first = masked(sources[0].Path)
 	}
@@ -101,4 +104,15 @@ func kindOf(f *file) ErrorKind {
 		return NotReadable
 	}
 	return NotUnderstood
+}
+
+// unmatched says which passwords are for a source that is not there.
+func unmatched(o *Options, files []*file) []error {
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(o.PasswordsFor)) {
+		if !slices.ContainsFunc(files, func(f *file) bool { return slices.Contains(f.names(), name) }) {
+			problems = append(problems, fmt.Errorf("a password was given for %s, which is none of the sources", quote(name)))
+		}
+	}
+	return problems
 }

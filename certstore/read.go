@@ -29,6 +29,7 @@ type file struct {
 	err       error      // of the operating system
 	token     *token.URI // set for a token, which has no data
 	store     string     // of the operating system; set for one, which has no data
+	dir       string     // that relative paths count from; empty for that of path
 	label     string     // that a configuration gives it; mostly empty
 	passwords []string   // that a configuration tells
 	notes     []error    // what a configuration has to say; err is then errNotes
@@ -60,7 +61,7 @@ func (r *reader) source(ctx context.Context, s Source) error {
 	}
 	info, err := os.Stat(s.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &SourceError{Source: s.Path, Kind: NotReadable, Err: errors.New("no such file or directory")}
+		return &SourceError{Source: masked(s.Path), Kind: NotReadable, Err: errors.New("no such file or directory")}
 	}
 	if err != nil || !info.IsDir() {
 		return r.file(ctx, s.Path, s)
@@ -99,7 +100,7 @@ func (r *reader) file(ctx context.Context, path string, s Source) error {
 	}
 	r.seen[real] = true
 	f := &file{path: path, source: s}
-	f.data, f.err = readFile(ctx, path)
+	f.data, f.err = ReadFile(ctx, path)
 	if r.references(ctx, f) {
 		return ctx.Err()
 	}
@@ -109,9 +110,10 @@ func (r *reader) file(ctx context.Context, path string, s Source) error {
 
 var errTooLarge = fmt.Errorf("larger than %d MiB, which no certificate store is", maxFileSize>>20)
 
-// readFile reads a bounded file. What is no regular file, such as the pipe of a
-// process substitution, is read with a time limit.
-func readFile(ctx context.Context, path string) ([]byte, error) {
+// ReadFile reads a file that is no larger than certificate stores are. What is no
+// regular file, such as the pipe of a process substitution, is read with a time
+// limit.
+func ReadFile(ctx context.Context, path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err

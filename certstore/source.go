@@ -2,11 +2,13 @@ package certstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -55,23 +57,24 @@ func (r *reader) special(ctx context.Context, s *Source) (done bool, err error) 
 		s.Path = filepath.Join(dir, filepath.Base(strings.TrimPrefix(s.Path, "credential:")))
 	case name == "sql":
 		s.Path = strings.TrimPrefix(s.Path, "sql:")
-	case strings.Contains(s.Path, "javax.net.ssl.keyStore="):
-		f := &file{path: masked(s.Path), source: *s, data: []byte(strings.ReplaceAll(s.Path, ",javax.net.ssl.", "\njavax.net.ssl."))}
+	case javaProperty().MatchString(s.Path):
+		f := &file{path: masked(s.Path), source: *s, dir: ".", data: []byte(strings.ReplaceAll(s.Path, ",javax.net.ssl.", "\njavax.net.ssl."))}
 		f.source.Path = f.path
-		return r.references(ctx, f), nil
+		if !r.references(ctx, f) {
+			s.Path = f.path
+			return fail(NotUnderstood, errors.New("is no Java system property that names a key store: javax.net.ssl.keyStore=FILE"))
+		}
+		return true, nil
 	}
 	return false, nil
 }
 
+func javaProperty() *regexp.Regexp { return regexp.MustCompile(`(?i)javax\.net\.ssl\.`) }
+
 // masked is a source as it may be shown: without what stands after a password or
 // PIN.
 func masked(path string) string {
-	for _, word := range []string{"password=", "pin-value="} {
-		if i := strings.Index(strings.ToLower(path), word); i >= 0 {
-			path = path[:i+len(word)] + "…"
-		}
-	}
-	return path
+	return regexp.MustCompile(`(?i)(password|pin-value)=.*`).ReplaceAllString(path, "$1=…")
 }
 
 func (r *reader) getenv(name string) string {
@@ -87,18 +90,24 @@ func (r *reader) references(ctx context.Context, f *file) bool {
 	if f.err != nil || len(f.data) == 0 || f.data[0] == 0x30 || bytes.HasPrefix(bytes.TrimSpace(f.data), pemBegin) || f.source.Role != Candidate {
 		return false
 	}
-	c, ok := config.Parse(f.path, filepath.Dir(f.path), f.data, r.options.Home)
+	c, ok := config.Parse(f.path, cmp.Or(f.dir, filepath.Dir(f.path)), f.data, r.options.Home)
 	if !ok {
 		return false
 	}
 	before := len(r.files)
 	notes := &file{path: f.path, source: f.source, err: errNotes}
+	seen := make(map[identityKey]bool)
 	for n := range c.References {
 		ref := &c.References[n]
-		if ref.Note != "" {
-			notes.notes = append(notes.notes, fmt.Errorf("%s: %s", c.Format, strings.TrimPrefix(ref.Name+": "+ref.Note, ": ")))
+		id := newIdentityKey(ref)
+		if id != (identityKey{}) && seen[id] {
+			continue // another context of the same user
 		}
-		r.reference(ctx, f, ref)
+		seen[id] = true
+		if ref.Note != "" {
+			notes.notes = append(notes.notes, fmt.Errorf("%s: %s", c.Format, strings.TrimPrefix(clip(ref.Name)+": "+ref.Note, ": ")))
+		}
+		r.reference(ctx, f, notes, ref)
 	}
 	for _, problem := range c.Problems {
 		notes.notes = append(notes.notes, fmt.Errorf("%s: %w", c.Format, problem))
@@ -115,11 +124,30 @@ func (r *reader) references(ctx context.Context, f *file) bool {
 // errNotes marks a file that has nothing but notes.
 var errNotes = errors.New("holds notes only")
 
+// An identityKey is equal for references to one identity: by the names of its
+// files, or the memory of its data.
+type identityKey struct {
+	certificate, key         string
+	certificateData, keyData *byte
+}
+
+// first points to the beginning of data; nil for none.
+func first(data []byte) *byte {
+	if len(data) == 0 {
+		return nil
+	}
+	return &data[0]
+}
+
+func newIdentityKey(ref *config.Reference) identityKey {
+	return identityKey{ref.Certificate, ref.Key, first(ref.CertificateData), first(ref.KeyData)}
+}
+
 // reference reads the files or the data of one identity that a configuration names.
-func (r *reader) reference(ctx context.Context, f *file, ref *config.Reference) {
+func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Reference) {
 	label := filepath.Base(f.path)
 	if ref.Name != "" {
-		label += "#" + ref.Name
+		label += "#" + clip(ref.Name)
 	}
 	passwords := slices.DeleteFunc([]string{ref.Password, ref.KeyPassword}, func(p string) bool { return p == "" })
 	if data := slices.Concat(ref.CertificateData, []byte("\n"), ref.KeyData); len(data) > 1 {
@@ -133,21 +161,43 @@ func (r *reader) reference(ctx context.Context, f *file, ref *config.Reference) 
 		if path == "" {
 			continue
 		}
-		s := Source{Path: path, Found: true}
-		if token.IsURI(path) {
-			if done, err := r.special(ctx, &s); !done || err != nil {
-				continue
-			}
-		} else if r.file(ctx, path, s) != nil {
+		if why := r.untrusted(path); why != "" {
+			notes.notes = append(notes.notes, fmt.Errorf("it names %s, %s", quote(masked(path)), why))
 			continue
 		}
-		if last := len(r.files) - 1; last >= 0 && r.files[last].path == s.Path {
+		if r.file(ctx, path, Source{Path: path, Found: true}) != nil {
+			continue
+		}
+		if last := len(r.files) - 1; last >= 0 && r.files[last].path == path {
 			r.files[last].passwords = passwords
 			if path == ref.Certificate {
 				r.files[last].label = label
 			}
 		}
 	}
+}
+
+// untrusted says why what a configuration names is not followed; empty if it is. A
+// configuration that lies in a folder is somebody's, and not the user's own word:
+// a token's module would run within this program, a wrong PIN counts, and a pipe or
+// device may never end.
+func (r *reader) untrusted(path string) string {
+	if token.IsURI(path) {
+		return "which is not followed from there: give the URI itself"
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return "which is no regular file"
+	}
+	return ""
+}
+
+// clip bounds a name that a configuration gives.
+func clip(name string) string {
+	const most = 60
+	if runes := []rune(name); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return name
 }
 
 // The files of a database of NSS.

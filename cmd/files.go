@@ -15,8 +15,8 @@ import (
 // bundle is left alone: it is more likely a slip of the hand than meant. What is
 // no regular file, such as /dev/null, is written to.
 func replace(path string, data []byte) error {
-	info, err := os.Lstat(path)
-	if err == nil && !info.Mode().IsRegular() && info.Mode()&fs.ModeSymlink == 0 {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
 		out, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err != nil {
 			return err

@@ -93,7 +93,7 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if err != nil {
 		return err
 	}
-	password, err := o.password(s)
+	password, err := o.password(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (s *Streams) remember(password *string) *Streams {
 }
 
 // password of the new bundle: its own, or the first one given for the old.
-func (o *fixOptions) password(s *Streams) (string, error) {
+func (o *fixOptions) password(ctx context.Context, s *Streams) (string, error) {
 	forms := o.passOut
 	if len(forms) == 0 {
 		forms = o.hold.pass
@@ -172,13 +172,13 @@ func (o *fixOptions) password(s *Streams) (string, error) {
 		return "", nil
 	}
 	if len(o.passOut) == 0 {
-		given, err := o.hold.passwords(s)
+		given, err := o.hold.passwords(ctx, s)
 		if err != nil {
 			return "", err
 		}
 		return given.first(), nil
 	}
-	given, err := passwords(s, forms)
+	given, err := passwords(ctx, s, forms)
 	if err != nil {
 		return "", err
 	}

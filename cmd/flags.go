@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,12 +49,12 @@ func (f *connectFlags) register(flags *pflag.FlagSet) {
 }
 
 // parse returns where and how to connect.
-func (f *connectFlags) parse(s *Streams, target string) (probe.Target, *probe.Options, error) {
+func (f *connectFlags) parse(ctx context.Context, s *Streams, target string) (probe.Target, *probe.Options, error) {
 	t, err := f.target(target)
 	if err != nil {
 		return t, nil, err
 	}
-	o, err := f.options()
+	o, err := f.options(ctx)
 	if err != nil {
 		return t, nil, err
 	}
@@ -88,7 +87,7 @@ func (f *connectFlags) variants(ctx context.Context, t probe.Target, o *probe.Op
 	return probe.Variants(ctx, t, f.serverNames[min(1, len(f.serverNames)):], f.allAddresses, o)
 }
 
-func (f *connectFlags) options() (*probe.Options, error) {
+func (f *connectFlags) options(ctx context.Context) (*probe.Options, error) {
 	o := &probe.Options{Insecure: f.insecure, ALPN: f.alpn, Timeout: f.timeout}
 	if f.timeout <= 0 {
 		return nil, usage(fmt.Errorf("--timeout %v is no limit", f.timeout))
@@ -110,7 +109,7 @@ func (f *connectFlags) options() (*probe.Options, error) {
 		return nil, usage(errors.New("--tls-min is above --tls-max"))
 	}
 	if f.cacert != "" {
-		pem, err := os.ReadFile(f.cacert)
+		pem, err := certstore.ReadFile(ctx, f.cacert)
 		if err != nil {
 			return nil, fmt.Errorf("--cacert: %w", err)
 		}
@@ -156,8 +155,8 @@ func (f *holdFlags) sources() []certstore.Source {
 	return append(sources, f.found...)
 }
 
-func (f *holdFlags) options(s *Streams) (*certstore.Options, error) {
-	given, err := f.passwords(s)
+func (f *holdFlags) options(ctx context.Context, s *Streams) (*certstore.Options, error) {
+	given, err := f.passwords(ctx, s)
 	if err != nil {
 		return nil, err
 	}
@@ -169,9 +168,9 @@ func (f *holdFlags) options(s *Streams) (*certstore.Options, error) {
 }
 
 // passwords reads what --pass says, once: a stream cannot be read again.
-func (f *holdFlags) passwords(s *Streams) (*givenPasswords, error) {
+func (f *holdFlags) passwords(ctx context.Context, s *Streams) (*givenPasswords, error) {
 	if f.given == nil {
-		given, err := passwords(s, f.pass)
+		given, err := passwords(ctx, s, f.pass)
 		if err != nil {
 			return nil, err
 		}

@@ -34,7 +34,7 @@ func (f *chainFlags) register(flags *pflag.FlagSet) {
 
 // hold loads the candidates and says what could not be read.
 func hold(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, error) {
-	options, err := f.options(s)
+	options, err := f.options(ctx, s)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@
 package cmd
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"os"
@@ -30,6 +31,21 @@ type Streams struct {
 	ErrTerminal bool
 	// ReadPassword asks at the terminal, or is nil without one.
 	ReadPassword func(ctx context.Context, prompt string) (string, error)
+
+	buffered map[string]*bufio.Reader // of the streams that passwords are read from
+}
+
+// lines returns the reader of a stream by lines, the same one each time: what it
+// has read ahead belongs to the next line.
+func (s *Streams) lines(name string, r io.Reader) *bufio.Reader {
+	const longest = 64 << 10
+	if s.buffered == nil {
+		s.buffered = make(map[string]*bufio.Reader)
+	}
+	if s.buffered[name] == nil {
+		s.buffered[name] = bufio.NewReader(io.LimitReader(r, longest))
+	}
+	return s.buffered[name]
 }
 
 // Standard returns the process's own streams.

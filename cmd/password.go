@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -38,7 +39,7 @@ func (g *givenPasswords) first() string {
 
 // passwords resolves the forms of --pass: those for everything, and those that
 // begin with a source's name and "=", which are for that source alone.
-func passwords(s *Streams, forms []string) (*givenPasswords, error) {
+func passwords(ctx context.Context, s *Streams, forms []string) (*givenPasswords, error) {
 	given := &givenPasswords{of: make(map[string][]string)}
 	for _, form := range forms {
 		source, rest := "", form
@@ -47,7 +48,10 @@ func passwords(s *Streams, forms []string) (*givenPasswords, error) {
 				source, rest = form[:i], form[i+1:]
 			}
 		}
-		word, err := password(s, rest)
+		word, err := password(ctx, s, rest)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		if err != nil {
 			return nil, usage(err)
 		}
@@ -63,20 +67,15 @@ func passwords(s *Streams, forms []string) (*givenPasswords, error) {
 // passwordForm finds the "=" between a source, which may have some of its own as a
 // pkcs11: URI has, and OpenSSL's form of a password.
 func passwordForm(s string) int {
-	for _, form := range []string{"=env:", "=file:", "=fd:", "=pass:"} {
-		if i := strings.Index(s, form); i > 0 {
-			return i
-		}
-	}
-	if strings.HasSuffix(s, "=stdin") {
-		return len(s) - len("=stdin")
+	if found := regexp.MustCompile(`.=(env:|file:|fd:|pass:|stdin$)`).FindStringIndex(s); found != nil {
+		return found[0] + 1
 	}
 	return -1
 }
 
 // password resolves one of OpenSSL's forms: env:VAR, file:PATH, fd:N, stdin and
 // pass:WORD. Of files and streams the first line counts.
-func password(s *Streams, form string) (string, error) {
+func password(ctx context.Context, s *Streams, form string) (string, error) {
 	kind, value, _ := strings.Cut(form, ":")
 	switch kind {
 	case "env":
@@ -85,15 +84,15 @@ func password(s *Streams, form string) (string, error) {
 		}
 		return "", fmt.Errorf("--pass env:%s: the variable is not set", value)
 	case "file":
-		return passwordFile(value)
+		return passwordFile(ctx, value)
 	case "fd":
 		n, err := strconv.ParseUint(value, 10, 16)
 		if err != nil {
 			return "", fmt.Errorf("--pass fd:N takes a number")
 		}
-		return firstLine(os.NewFile(uintptr(n), "fd"))
+		return nextLine(ctx, s.lines(fmt.Sprint(n), os.NewFile(uintptr(n), "fd")))
 	case "stdin":
-		return firstLine(s.In)
+		return nextLine(ctx, s.lines("stdin", s.In))
 	case "pass":
 		warn(s.Err, "a password on the command line is visible to other users of this host: prefer --pass env:VAR or --pass file:PATH")
 		return value, nil
@@ -101,22 +100,36 @@ func password(s *Streams, form string) (string, error) {
 	return "", errors.New("--pass takes env:VAR, file:PATH, fd:N, stdin or pass:WORD, or SOURCE= and one of these")
 }
 
-func passwordFile(path string) (string, error) {
-	f, err := os.Open(path)
+func passwordFile(ctx context.Context, path string) (string, error) {
+	data, err := certstore.ReadFile(ctx, path)
 	if err != nil {
 		return "", fmt.Errorf("--pass file: %w", err)
 	}
-	defer f.Close()
-	return firstLine(f)
+	line, _, _ := strings.Cut(string(data), "\n")
+	return strings.TrimRight(line, "\r"), nil
 }
 
-func firstLine(r io.Reader) (string, error) {
-	const longest = 64 << 10
-	line, err := bufio.NewReader(io.LimitReader(r, longest)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("--pass: reading the password: %w", err)
+// nextLine reads a line of a stream, which several passwords may share. The read
+// is left behind when the context ends.
+func nextLine(ctx context.Context, r *bufio.Reader) (string, error) {
+	type result struct {
+		line string
+		err  error
 	}
-	return strings.TrimRight(line, "\r\n"), nil
+	done := make(chan result, 1)
+	go func() {
+		line, err := r.ReadString('\n')
+		done <- result{line, err}
+	}()
+	select {
+	case got := <-done:
+		if got.err != nil && !errors.Is(got.err, io.EOF) {
+			return "", fmt.Errorf("--pass: reading the password: %w", got.err)
+		}
+		return strings.TrimRight(got.line, "\r\n"), nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 // prompt asks for the password of a source at the terminal; an empty answer

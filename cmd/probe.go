@@ -65,7 +65,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	target, options, err := o.connect.parse(s, o.target)
+	target, options, err := o.connect.parse(ctx, s, o.target)
 	if err != nil {
 		return err
 	}

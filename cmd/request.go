@@ -47,7 +47,7 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 	}
 	recorder := &recorder{flags: o.record}
 	defer func() { err = recorder.write(s, err) }()
-	target, options, err := o.connect.parse(s, o.target)
+	target, options, err := o.connect.parse(ctx, s, o.target)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"mtlsprobe/probe/protocol"
 	"mtlsprobe/probe/wire"
 )
 
@@ -16,8 +17,9 @@ import (
 // in Earlier; and the options to try certificates with.
 func Ask(ctx context.Context, t Target, o *Options) (*Observation, *Options, error) {
 	first, err := Capture(ctx, t, o)
+	old := o == nil || o.MinVersion == 0 // SSL 3.0 is not ruled out
 	o = o.withDefaults()
-	if heard := overhear(ctx, t, o, err); heard != nil {
+	if heard := overhear(ctx, t, o, old, err); heard != nil {
 		return heard, o, nil
 	}
 	if err != nil || !first.mayAskLate() {
@@ -39,12 +41,19 @@ func Ask(ctx context.Context, t Target, o *Options) (*Observation, *Options, err
 // overhear reads what a server says in clear, up to ServerHelloDone, where err says
 // that no handshake came about: it may want a suite, a group or a version that
 // crypto/tls does not have. It returns nil where that does not help.
-func overhear(ctx context.Context, t Target, o *Options, err error) *Observation {
+func overhear(ctx context.Context, t Target, o *Options, old bool, err error) *Observation {
 	var connect *ConnectError
 	if !errors.As(err, &connect) || connect.Kind != Alerted && connect.Kind != Hangup && connect.Kind != Malformed || o.MinVersion >= tls.VersionTLS13 {
 		return nil
 	}
-	for _, version := range []uint16{tls.VersionTLS12, wire.VersionSSL30} {
+	highest := uint16(tls.VersionTLS12)
+	if o.MaxVersion != 0 {
+		highest = min(highest, o.MaxVersion)
+	}
+	for _, version := range []uint16{highest, wire.VersionSSL30} {
+		if version == wire.VersionSSL30 && !old {
+			continue
+		}
 		tr, err := listen(ctx, t, version, o)
 		if err != nil || tr.Version == 0 {
 			continue
@@ -68,7 +77,8 @@ func (o *Observation) mayAskLate() bool {
 	if o.Asked != No || !o.None.Transcript.HandshakeDone() {
 		return false
 	}
-	return o.None.Refused() || o.None.Application != nil && o.None.Application.Protocol == "http" && o.None.Application.Status >= 500
+	a := o.None.Application
+	return o.None.Refused() || a != nil && (a.Protocol == "http" || a.Protocol == "h2") && a.Verdict == protocol.Undecided
 }
 
 // lateWays are the ways to connect in which a server can ask late, other than

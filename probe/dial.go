@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"time"
 
 	"golang.org/x/net/proxy"
 )
@@ -95,12 +94,7 @@ func dialConnect(ctx context.Context, t Target, o *Options) (net.Conn, error) {
 }
 
 func connectThrough(ctx context.Context, conn net.Conn, t Target, user *url.Userinfo) error {
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(deadline)
-		defer conn.SetDeadline(time.Time{}) //nolint:errcheck // the same connection took one
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	defer bound(ctx, conn)()
 	request := fmt.Sprintf("CONNECT %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: mtlsprobe\r\n", t.Address(), t.Address())
 	if user != nil {
 		password, _ := user.Password()
@@ -117,7 +111,8 @@ func connectThrough(ctx context.Context, conn net.Conn, t Target, user *url.User
 	}
 	response.Body.Close()
 	if response.StatusCode/100 != 2 {
-		return fmt.Errorf("the proxy answered %q", response.Status)
+		const enough = 80 // of its words
+		return fmt.Errorf("the proxy answered %q", response.Status[:min(len(response.Status), enough)])
 	}
 	return nil
 }

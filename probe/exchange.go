@@ -98,11 +98,7 @@ func (x *exchange) handshake(ctx context.Context, cert *tls.Certificate) (stream
 		VerifyPeer: func(certs []*x509.Certificate) error { return x.verifyPeer(certs, cert != nil) },
 		Presented:  func() { x.shown = true },
 	})
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = x.tap.SetDeadline(deadline)
-	}
-	stop := context.AfterFunc(ctx, func() { _ = x.tap.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	defer bound(ctx, x.tap)()
 	x.err = client.Handshake()
 	return client, client.State()
 }
@@ -132,12 +128,7 @@ func preamble(ctx context.Context, conn net.Conn, t Target) (injected []byte, er
 	if !t.StartTLS || p.StartTLS == nil {
 		return nil, nil
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(deadline)
-		defer conn.SetDeadline(time.Time{}) //nolint:errcheck // the same connection took one
-	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	defer bound(ctx, conn)()
 	c := protocol.NewConversation(conn)
 	if err := p.StartTLS(c, t.question()); err != nil {
 		return nil, &preambleError{err}
@@ -213,12 +204,31 @@ func (x *exchange) drain(conn net.Conn) {
 	}
 }
 
+// bound lets every read and write on the connection end with the context. The
+// function that it returns takes the bound away again, unless the context has
+// ended.
+func bound(ctx context.Context, conn net.Conn) (release func()) {
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	return func() {
+		if stop() {
+			_ = conn.SetDeadline(time.Time{})
+		}
+	}
+}
+
 // converse waits for an early refusal, asks the question, and takes the answer.
 func (x *exchange) converse(ctx context.Context, s stream, state tls.ConnectionState, quiet time.Duration) {
+	defer bound(ctx, x.tap)() // crypto/tls waits for the server within a write, too
 	in := newInbox(ctx, s)
 	asks := x.protocol
-	if state.NegotiatedProtocol == "h2" {
-		asks = protocol.Find("h2") // what was agreed on is what is spoken
+	switch { // what was agreed on is what is spoken
+	case state.NegotiatedProtocol == "h2":
+		asks = protocol.Find("h2")
+	case state.NegotiatedProtocol == "http/1.1" && asks.Name == "h2":
+		asks = protocol.Find("https")
 	}
 	// An end with a word before it is an answer: Postfix and nginx refuse in place
 	// of their greeting.

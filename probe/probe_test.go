@@ -237,8 +237,8 @@ func TestTryClosedBeforeAsking(t *testing.T) {
 		t.Fatal(err)
 	}
 	trial, err := Try(t.Context(), target, certificate(testPKI(time.Now()), "client"), &Options{Insecure: true})
-	if err != nil || trial.Outcome != UnknownOutcome {
-		t.Errorf("%+v, %v, want unknown", trial, err)
+	if err != nil || trial.Outcome != NotTried {
+		t.Errorf("%+v, %v, want not-tried", trial, err)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	"mtlsprobe/probe/wire"
 )
@@ -153,11 +152,7 @@ func listen(ctx context.Context, t Target, version uint16, o *Options) (*wire.Tr
 		return nil, err
 	}
 	defer conn.Close()
-	if deadline, ok := limited.Deadline(); ok {
-		_ = conn.SetDeadline(deadline)
-	}
-	stop := context.AfterFunc(limited, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	defer bound(limited, conn)()
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // never fails (crypto/rand)
 	if _, err := x.tap.Write(wire.HelloOnly(version, t.ServerName, x.offered(), random)); err != nil {

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -55,11 +56,15 @@ func ParseTarget(s string) (Target, error) {
 	if name, _, found := strings.Cut(s, "://"); found {
 		u, err := url.Parse(s)
 		if err != nil {
-			return Target{}, fmt.Errorf("target %q is no URL: %w", s, err)
+			var reason *url.Error
+			if errors.As(err, &reason) {
+				err = reason.Err // the rest quotes what may be a password
+			}
+			return Target{}, fmt.Errorf("target %q is no URL: %w", shown(s), err)
 		}
 		p, scheme := protocol.ByScheme(strings.ToLower(name))
 		if p == nil {
-			return Target{}, fmt.Errorf("target %q: scheme %q is not known; these are: %s", s, name, strings.Join(Schemes(), ", "))
+			return Target{}, fmt.Errorf("target %q: scheme %q is not known; these are: %s", shown(s), name, strings.Join(Schemes(), ", "))
 		}
 		t.Protocol, t.StartTLS, t.User, port = p.Name, scheme.StartTLS, u.User.Username(), scheme.Port
 		if u.RequestURI() != "" {
@@ -69,10 +74,19 @@ func ParseTarget(s string) (Target, error) {
 	}
 	var err error
 	if t.Host, t.Port, err = splitHostPort(hostPort, port); err != nil {
-		return Target{}, fmt.Errorf("target %q: %w", s, err)
+		return Target{}, fmt.Errorf("target %q: %w", shown(s), err)
 	}
 	t.ServerName = t.Host
 	return t, nil
+}
+
+// shown is a target as it may be printed: without user and password.
+func shown(s string) string {
+	scheme, rest, found := strings.Cut(s, "://")
+	if at := strings.LastIndexByte(rest, '@'); found && at >= 0 {
+		return scheme + "://…@" + rest[at+1:]
+	}
+	return s
 }
 
 // Schemes returns the URL schemes that ParseTarget knows.

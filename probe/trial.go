@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -36,6 +37,8 @@ type Trial struct {
 	Application *protocol.Answer
 	// Asked says that the server asked for a certificate on this connection.
 	Asked bool
+	// Presented says that the certificate was handed to the server.
+	Presented bool
 	// Processed says that the server showed, after our Finished, that it had
 	// read it: its own Finished up to TLS 1.2, a session ticket in TLS 1.3.
 	Processed  bool
@@ -51,7 +54,7 @@ func (t *Trial) Refused() bool {
 // controls.
 func (x *exchange) trial(presents bool) *Trial {
 	tr := x.transcript
-	t := &Trial{Outcome: UnknownOutcome, Application: x.application, Asked: len(tr.Demands()) > 0, Transcript: tr}
+	t := &Trial{Outcome: UnknownOutcome, Application: x.application, Asked: len(tr.Demands()) > 0, Presented: x.shown, Transcript: tr}
 	done := tr.HandshakeDone()
 	t.Processed = done && (tr.Version < tls.VersionTLS13 || tr.Sent(wire.Server, wire.NewSessionTicket))
 	alert, ours := tr.Refusal(wire.Server), tr.Refusal(wire.Client)
@@ -59,6 +62,9 @@ func (x *exchange) trial(presents bool) *Trial {
 	case errors.Is(x.err, errUnverified):
 		t.Outcome = NotTried
 		t.Detail = errUnverified.Error() // why is the observation's to say, once
+	case presents && !done && !t.Asked:
+		t.Outcome, t.Alert = NotTried, cmp.Or(alert, ours)
+		t.Detail = "the handshake ended before the server asked, so that nothing was presented"
 	case presents && t.Asked && !x.shown, presents && !done && ours != nil && alert == nil:
 		t.Outcome, t.Alert = NotTried, ours
 		t.Detail = "this program could not present it: " + errorText(x.err)
@@ -72,8 +78,6 @@ func (x *exchange) trial(presents bool) *Trial {
 		t.Outcome, t.Detail = StayedSilent, "the handshake did not end within the time limit"
 	case !done && ours != nil:
 		t.Alert, t.Detail = ours, "this program gave up the handshake: "+errorText(x.err)
-	case !done && presents && !t.Asked:
-		t.Detail = "the server closed the connection during the handshake, before it asked"
 	case !done:
 		t.Outcome, t.Detail = Closed, "the server closed the connection during the handshake, without an alert"
 	case x.application != nil:
@@ -113,7 +117,7 @@ func (t *Trial) byApplication() {
 	case a.Protocol == "":
 		t.Outcome, t.Detail = UnknownOutcome, "the server answered in an unknown protocol: "+a.Detail
 	case a.Verdict == protocol.Undecided:
-		t.Outcome, t.Detail = UnknownOutcome, "the application does not say without credentials"
+		t.Outcome, t.Detail = UnknownOutcome, "the application's answer does not tell whether it takes the certificate"
 	case a.Verdict != protocol.Welcome:
 		t.Outcome = RefusedByApplication
 	default:
@@ -169,6 +173,13 @@ func Conclude(none, selfSigned *Trial, trials []*Trial) Insistence {
 		}
 	}
 	settle(append(all, none))
+	if none.Outcome == RefusedByApplication && selfSigned != nil && selfSigned.Outcome == RefusedByApplication {
+		for _, t := range trials {
+			if a := t.Application; t.Outcome == UnknownOutcome && t.Asked && a != nil && a.Status != 0 && a.Status != none.Application.Status {
+				t.Outcome, t.Detail = Accepted, "the application answers otherwise than it does without a certificate, and to a self-signed one"
+			}
+		}
+	}
 	insistence := insist(none, selfSigned, trials)
 	for _, t := range all {
 		switch {
@@ -191,7 +202,7 @@ func Conclude(none, selfSigned *Trial, trials []*Trial) Insistence {
 // and no password, it was the certificate.
 func settle(trials []*Trial) {
 	undecided := func(t *Trial) bool {
-		return t.Outcome == UnknownOutcome && t.Application != nil && t.Application.Verdict == protocol.Undecided
+		return t.Outcome == UnknownOutcome && t.Application != nil && t.Application.Protocol == "mysql" && t.Application.Verdict == protocol.Undecided
 	}
 	if !slices.ContainsFunc(trials, func(t *Trial) bool { return t.Outcome == Accepted && t.Asked }) {
 		return

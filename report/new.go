@@ -257,7 +257,7 @@ func subjects(p *chain.Path) []string {
 }
 
 func newTrial(t *probe.Trial) *Trial {
-	out := &Trial{Outcome: string(t.Outcome), Detail: t.Detail}
+	out := &Trial{Outcome: string(t.Outcome), Detail: t.Detail, Presented: t.Presented}
 	if a := t.Alert; a != nil {
 		when := "handshake"
 		if a.AfterHandshake {

@@ -59,6 +59,11 @@ func (c *censor) collect(r *Report) {
 		c.name("Host", t.Address)
 		c.name("Host", t.ServerName)
 		c.name("Host", t.Proxy)
+		if _, host, ok := strings.Cut(t.Proxy, "://"); ok {
+			c.name("Host", host)
+			name, _, _ := strings.Cut(host, ":")
+			c.name("Host", name)
+		}
 		if host, _, ok := strings.Cut(t.Address, ":"); ok {
 			c.name("Host", host)
 		}
@@ -203,7 +208,11 @@ func (c *censor) drop(r *Report) {
 	if r.Request != nil {
 		dropRequest(r.Request)
 	}
+	hideFindings(r.ServerFindings)
 	for i := range r.Versions {
+		if strings.ContainsAny(r.Versions[i].Detail, `":`) { // it quotes the server, or the system
+			r.Versions[i].Detail = removed
+		}
 		if q := r.Versions[i].Request; q != nil {
 			dropRequest(q)
 		}
@@ -226,6 +235,7 @@ func (c *censor) drop(r *Report) {
 	for n := range r.Identities {
 		i := &r.Identities[n]
 		i.Serial, i.Key.Detail = "", hide(i.Key.Detail)
+		hideFindings(i.Findings)
 		if i.Access != nil {
 			i.Access.Detail, i.Access.Remedy = hide(i.Access.Detail), hide(i.Access.Remedy)
 		}
@@ -268,7 +278,26 @@ func hide(s string) string {
 	return removed
 }
 
+// hideFindings removes what the operating system and others wrote: accounts, groups
+// and paths, and bytes of the server's.
+func hideFindings(findings []Finding) {
+	for n := range findings {
+		switch f := &findings[n]; f.Check {
+		case "key.account", "key.exposed", "server.injection", "server.late-request":
+			f.Detail, f.Remedy = hide(f.Detail), hide(f.Remedy)
+		}
+	}
+}
+
 func hideTrial(t *Trial) {
+	if strings.Contains(t.Detail, `"`) { // it quotes the server
+		t.Detail = removed
+	}
+	for n := range t.Causes {
+		if c := &t.Causes[n]; c.Check == "key.account" || c.Check == "key.exposed" {
+			c.Detail = hide(c.Detail)
+		}
+	}
 	if t.Application != nil {
 		t.Application.Detail = hide(t.Application.Detail)
 	}
@@ -309,7 +338,7 @@ func (c *censor) rewrite(v reflect.Value) {
 // distinguished name, an address on the web, a host or IP address, bytes in hex,
 // a date, and an attribute on its own.
 var sensitive = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`"[^"]*"|https?://[^\s,;]+|` +
+	return regexp.MustCompile(`"(?:\\.|[^"\\])*"|'[^']*'|https?://[^\s,;]+|` +
 		`(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)=(?:\\.|[^,;:()\s\\]|[, ](?:[^,;:()\s=]+ ?)*)*(?:,(?:[A-Za-z][A-Za-z0-9-]*|[0-9.]+)=(?:\\.|[^,;:()\s\\]| [^,;:()\s=]+)*)*|` +
 		`\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ)?|\b[0-9a-fA-F]{8,}…?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\b[a-z0-9-]+(?:\.[a-z0-9-]+)+:\d+\b|\bserial [0-9a-f]+|certificate has [0-9a-f]+`)
 })

@@ -184,6 +184,7 @@ type Trial struct {
 	Detail      string       `json:"detail,omitempty"`
 	Alert       *Alert       `json:"alert,omitempty"`
 	Application *Application `json:"application,omitempty"`
+	Presented   bool         `json:"presented,omitempty"` // the certificate was shown to the server
 	// Causes are what can have made the server refuse, the likeliest first.
 	Causes []Cause `json:"causes,omitempty"`
 	// Transcript is there if it was asked for.

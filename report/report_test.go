@@ -44,7 +44,7 @@ func sample(namedCAs int) *Report {
 			Findings: []Finding{finding}, Trial: &Trial{Outcome: "not-tried", Detail: "its key is mismatched"}},
 		{Label: "evil\x1b[31m\u202e.pem", Source: "evil", Key: Key{State: "locked"}, Verdict: Unknown, Trial: &Trial{Outcome: "refused", Alert: &Alert{48, "unknown_ca", "server", "handshake"}}},
 		{Label: "lucky.pem", Source: "lucky.pem", Subject: "CN=lucky", NotAfter: &when, Key: Key{Algorithm: "Ed25519", State: "usable"}, Verdict: Fits, Findings: []Finding{finding}, Trial: &Trial{Outcome: "accepted"}},
-		{Label: "puzzle.pem", Source: "puzzle.pem", Subject: "CN=puzzle", NotAfter: &when, Key: Key{Algorithm: "Ed25519", State: "usable"}, Verdict: DoesNotFit, Trial: &Trial{Outcome: "closed", Detail: "the server closed the connection during the handshake, without an alert"}},
+		{Label: "puzzle.pem", Source: "puzzle.pem", Subject: "CN=puzzle", NotAfter: &when, Key: Key{Algorithm: "Ed25519", State: "usable"}, Verdict: DoesNotFit, Trial: &Trial{Outcome: "closed", Presented: true, Detail: "the server closed the connection during the handshake, without an alert"}},
 	}
 	for k := range namedCAs {
 		name := Name{DN: fmt.Sprintf("CN=Root %d,O=Example", k), DER: []byte{0x30, 0}}

@@ -111,18 +111,23 @@ func MatchServer(r *Run) *match.Server {
 	}
 	for n := range r.Versions {
 		v := &r.Versions[n]
-		s.Versions = append(s.Versions, match.Version{Number: v.Version, Supported: v.Supported == probe.Yes, Asked: v.Asked == probe.Yes, Request: v.Request, Insistence: string(v.Insistence)})
+		s.Versions = append(s.Versions, match.Version{Number: v.Version, Supported: matchAnswer(v.Supported), Asked: matchAnswer(v.Asked), Request: v.Request, Insistence: string(v.Insistence)})
 	}
 	for n := range r.Variants {
 		v := &r.Variants[n]
 		w := match.Variant{Label: v.Label(), Failed: "does not answer"}
 		if o := v.Observation; o != nil {
-			w.Failed, w.Version = "", match.Version{Number: o.Version, Supported: true, Asked: o.Asked == probe.Yes, Request: o.Request}
+			w.Failed, w.Version = "", match.Version{Number: o.Version, Supported: match.Yes, Asked: matchAnswer(o.Asked), Request: o.Request}
 		}
 		s.Variants = append(s.Variants, w)
 	}
 	if t := r.SelfSigned; t != nil && r.Insistence == probe.Required {
-		s.AnyPasses = t.Outcome == probe.Accepted
+		switch {
+		case t.Outcome == probe.Accepted:
+			s.AnyPasses = match.Yes
+		case t.Refused():
+			s.AnyPasses = match.No
+		}
 	}
 	o := r.Observation
 	if o == nil {
@@ -137,6 +142,17 @@ func MatchServer(r *Run) *match.Server {
 		}
 	}
 	return s
+}
+
+// matchAnswer is an answer as judging takes it.
+func matchAnswer(a probe.Answer) match.Answer {
+	switch a {
+	case probe.Yes:
+		return match.Yes
+	case probe.No:
+		return match.No
+	}
+	return ""
 }
 
 // newCauses ranks what can have made the server refuse the identity.

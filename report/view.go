@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -22,7 +23,7 @@ func facts(r *Report) []fact {
 	var out []fact
 	add := func(label, text string) { out = append(out, fact{label, plain(text)}) }
 	if r.Target != nil && r.Server != nil {
-		verified := map[string]string{"yes": "verified", "no": "NOT VERIFIED: " + r.Server.VerifyError, "unknown": "not verified (as told by -k)"}
+		verified := map[string]string{"yes": "verified", "no": "NOT VERIFIED: " + r.Server.VerifyError, "unknown": "not verified"}
 		add("Server", fmt.Sprintf("%s, %s, certificate %s", r.Target.Address, r.Server.Version, verified[r.Server.Verified]))
 	}
 	if r.Request == nil {
@@ -296,6 +297,12 @@ func serverFindings(r *Report) []Finding {
 	return found
 }
 
+// shown reports whether the server saw the certificate. Reports of version 0.1 do
+// not say; there the outcome tells.
+func (t *Trial) shown() bool {
+	return t != nil && (t.Presented || slices.Contains([]string{"accepted", "refused", "refused-by-application"}, t.Outcome))
+}
+
 // summary says what the table is worth, and what was shown to the server; empty
 // if nothing was judged.
 func summary(r *Report) string {
@@ -304,7 +311,7 @@ func summary(r *Report) string {
 		if i.Verdict != "" {
 			judged++
 		}
-		if i.Trial != nil && i.Trial.Outcome != "not-tried" {
+		if i.Trial.shown() {
 			tried++
 		}
 	}

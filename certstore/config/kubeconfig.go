@@ -180,12 +180,12 @@ func (c *Config) addUsers(s *source, k *kubeconfig) {
 	for _, p := range order {
 		r, known := users[p.user]
 		if !known {
-			c.Problems = append(c.Problems, fmt.Errorf("the context %q names the user %q, which is not there", strings.Join(contexts[p], ", "), p.user))
+			c.Problems = append(c.Problems, fmt.Errorf("the context %q names the user %q, which is not there", few(contexts[p]), p.user))
 			continue
 		}
 		r.Name = p.user
 		if names := contexts[p]; names != nil {
-			r.Name = strings.Join(names, ", ")
+			r.Name = few(names)
 		}
 		cluster := clusters[p.cluster]
 		r.Authorities, r.AuthoritiesData = cluster.Authorities, cluster.AuthoritiesData
@@ -195,6 +195,15 @@ func (c *Config) addUsers(s *source, k *kubeconfig) {
 		s.resolve(&r, pathRule{})
 		c.References = append(c.References, r)
 	}
+}
+
+// few names the first contexts, and how many more there are.
+func few(names []string) string {
+	const most = 3
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // userReferences returns what each user brings, by name; as in client-go the first

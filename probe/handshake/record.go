@@ -40,6 +40,7 @@ type Layer struct {
 	Transcript []byte // every handshake message so far, in order
 	pending    []byte // handshake bytes not yet taken
 	started    bool
+	opened     bool // a record of TLS 1.3 was decrypted: from then on nothing comes in clear
 }
 
 // A Protection seals or opens the records of one direction with AES-GCM.
@@ -144,17 +145,36 @@ func (r *Layer) Read() (wire.ContentType, []byte, error) {
 		return 0, nil, err
 	}
 	kind := header[0]
+	if r.In != nil && r.In.v13 && !r.clear(wire.ContentType(kind), payload) {
+		return 0, nil, fmt.Errorf("a record of type %v in clear where all are to be encrypted", wire.ContentType(kind))
+	}
 	if r.In != nil && kind != byte(wire.ChangeCipherSpec) && (!r.In.v13 || kind == byte(wire.ApplicationData)) {
 		var err error
 		if kind, payload, err = r.In.open(header, payload); err != nil {
 			return 0, nil, err
 		}
+		r.opened = r.opened || r.In.v13
 	}
 	if wire.ContentType(kind) == wire.AlertRecord && len(payload) == 2 {
 		alert := wire.Alert{Level: payload[0], Description: payload[1]}
 		return wire.AlertRecord, payload, &AlertError{alert}
 	}
 	return wire.ContentType(kind), payload, nil
+}
+
+// clear reports whether a record may come as it is once there are keys of TLS 1.3:
+// what is encrypted; change_cipher_spec, for show; and, before anything encrypted
+// came, the alert of a peer that has no keys yet. See RFC 8446, Section 5.
+func (r *Layer) clear(kind wire.ContentType, payload []byte) bool {
+	switch kind {
+	case wire.ApplicationData:
+		return true
+	case wire.ChangeCipherSpec:
+		return len(payload) == 1 && payload[0] == 1
+	case wire.AlertRecord:
+		return !r.opened
+	}
+	return false
 }
 
 // Next returns the next handshake message with its header. It skips

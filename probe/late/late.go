@@ -51,6 +51,7 @@ type Conn struct {
 	clientSecret, serverSecret []byte // of application traffic
 	base                       []byte // messages up to the client's Finished
 	data                       []byte // application data not yet taken
+	requests, updates          int    // that came after the handshake
 	writing                    sync.Mutex
 }
 
@@ -132,6 +133,12 @@ func (c *Conn) finish(client []byte) error {
 	return err
 }
 
+// Bounds on what may come after the handshake: no server means more.
+const (
+	maxRequests = 4
+	maxUpdates  = 64
+)
+
 // Alert numbers that this client sends.
 const (
 	alertBadCertificate = 42
@@ -186,9 +193,14 @@ func (c *Conn) messages() error {
 		}
 		switch wire.HandshakeType(message[0]) {
 		case wire.CertRequest:
+			c.requests++
 			err = c.answerLate(message)
 		case wire.KeyUpdate:
+			c.updates++
 			err = c.update(message[4:])
+		}
+		if c.requests > maxRequests || c.updates > maxUpdates {
+			err = fmt.Errorf("the server asked %d times and changed its keys %d times, which is more than makes sense", c.requests, c.updates)
 		}
 		if err != nil {
 			return err

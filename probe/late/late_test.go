@@ -12,6 +12,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,4 +202,51 @@ func FuzzServerHello(f *testing.F) {
 			t.Error("a handshake out of nothing")
 		}
 	})
+}
+
+// An injected is a connection on which somebody else's bytes come first.
+type injected struct {
+	net.Conn
+	bytes io.Reader
+}
+
+func (i *injected) Read(b []byte) (int, error) { return i.bytes.Read(b) }
+
+// Once records are encrypted nothing in clear counts: neither a request, which the
+// client would sign for somebody else, nor an alert.
+func TestInClear(t *testing.T) {
+	request := []byte{byte(wire.CertRequest), 0, 0, 11, 0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3}
+	for name, record := range map[string][]byte{
+		"request": append([]byte{22, 3, 3, 0, byte(len(request))}, request...),
+		"alert":   {21, 3, 3, 0, 2, 2, 48},
+	} {
+		p := pki()
+		conn, _ := serve(t, serverConfig(p, tls.NoClientCert))
+		shown := false
+		c := Client(conn, &Config{VerifyPeer: func([]*x509.Certificate) error { return nil }, Presented: func() { shown = true },
+			Certificate: &tls.Certificate{Certificate: [][]byte{p.Cert("client").Raw}, PrivateKey: p.Key("client")}})
+		if err := c.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+		c.layer.Conn = &injected{conn, bytes.NewReader(record)}
+		if _, err := c.Read(make([]byte, 1)); err == nil || shown || !strings.Contains(err.Error(), "in clear") {
+			t.Errorf("%s: %v, shown %t", name, err, shown)
+		}
+	}
+}
+
+// A server that asks without an end is left.
+func TestManyRequests(t *testing.T) {
+	p := pki()
+	conn, _ := serve(t, serverConfig(p, tls.NoClientCert))
+	c := Client(conn, &Config{VerifyPeer: func([]*x509.Certificate) error { return nil }})
+	if err := c.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 * maxRequests {
+		c.layer.Push([]byte{byte(wire.CertRequest), 0, 0, 11, 0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3})
+	}
+	if err := c.messages(); err == nil || c.requests > maxRequests+1 {
+		t.Errorf("%v after %d requests", err, c.requests)
+	}
 }

@@ -14,7 +14,7 @@ import (
 func serverVersion(s *Server) Finding {
 	var old []string
 	for _, v := range s.Versions {
-		if v.Supported && v.Number < tls.VersionTLS12 && v.Number > wire.VersionSSL30 {
+		if v.Supported == Yes && v.Number < tls.VersionTLS12 && v.Number > wire.VersionSSL30 {
 			old = append(old, wire.VersionName(v.Number))
 		}
 	}
@@ -34,11 +34,15 @@ func serverSSL3(s *Server) Finding {
 		if v.Number != wire.VersionSSL30 {
 			continue
 		}
-		if !v.Supported {
+		switch v.Supported {
+		case No:
 			return pass
+		case Yes:
+		default:
+			return Finding{Result: Unknown}
 		}
 		detail := "the server takes SSL 3.0, which POODLE has broken"
-		if v.Asked {
+		if v.Asked == Yes {
 			detail += "; a client without a certificate answers the request there with a warning alert 41 no_certificate in place of an empty Certificate message, which the server's log may call an alert and nothing more"
 		}
 		return warn(detail, "turn SSL 3.0 off at the server")
@@ -147,7 +151,7 @@ func serverVersionsDiffer(s *Server) Finding {
 	var differ []string
 	for n := range s.Versions {
 		v := &s.Versions[n]
-		if !v.Supported {
+		if v.Supported != Yes || v.Asked == "" {
 			continue
 		}
 		if first == nil {
@@ -171,9 +175,9 @@ func serverVersionsDiffer(s *Server) Finding {
 // that is not known.
 func (v *Version) difference(other *Version) string {
 	switch {
-	case v.Asked && !other.Asked:
+	case v.Asked == Yes && other.Asked == No:
 		return "does not ask"
-	case !v.Asked && other.Asked:
+	case v.Asked == No && other.Asked == Yes:
 		return "asks, and the other does not"
 	case v.Request == nil || other.Request == nil:
 		return ""
@@ -189,7 +193,10 @@ func serverVariants(s *Server) Finding {
 	if len(s.Variants) == 0 || !s.seen() && s.When != "" {
 		return notApplicable
 	}
-	here := &Version{Asked: s.Request != nil, Request: s.Request}
+	here := &Version{Asked: No, Request: s.Request}
+	if s.Request != nil {
+		here.Asked = Yes
+	}
 	var differ []string
 	for n := range s.Variants {
 		v := &s.Variants[n]
@@ -222,8 +229,11 @@ func serverAnyPasses(s *Server) Finding {
 	if !s.seen() {
 		return notApplicable
 	}
-	if s.AnyPasses {
+	switch s.AnyPasses {
+	case Yes:
 		return warn("a self-signed throw-away certificate was let in: the server demands a certificate and does not verify it at this place", "verify client certificates at the server, if that is meant to be its lock")
+	case No:
+		return pass
 	}
-	return pass
+	return Finding{Result: Unknown, Detail: "no throw-away certificate was tried"}
 }

@@ -24,19 +24,28 @@ type Server struct {
 	Injected []byte
 	// TurnedAway is how the server refused before it asked late; empty unless it did.
 	TurnedAway string
-	// AnyPasses says that a throw-away certificate was let in where none is not.
-	AnyPasses bool
+	// AnyPasses says whether a throw-away certificate is let in where none is not.
+	AnyPasses Answer
 	// Identities are the candidates, whose own names have no place on the list.
 	Identities []*certstore.Identity
 	// Limits are what clients take; see probe/stack.
 	Limits []Limit
 }
 
+// An Answer is yes, no, or, as the zero Answer, not known.
+type Answer string
+
+// The answers that are known.
+const (
+	Yes Answer = "yes"
+	No  Answer = "no"
+)
+
 // A Version is what a server does in one protocol version.
 type Version struct {
 	Number     uint16
-	Supported  bool
-	Asked      bool
+	Supported  Answer
+	Asked      Answer
 	Request    *wire.CertificateRequest // nil unless asked and decoded
 	Insistence string                   // as in the report; empty where not known
 }

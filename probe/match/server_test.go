@@ -30,9 +30,9 @@ func TestServerChecks(t *testing.T) {
 	}
 	limits := []Limit{{"mbedtls", 16384}, {"java", 32768}, {"go", 65536}}
 	versions := func(change func([]Version)) *Server {
-		v := []Version{{Number: tls.VersionTLS13, Supported: true, Asked: true, Request: request(root), Insistence: "required"},
-			{Number: tls.VersionTLS12, Supported: true, Asked: true, Request: request(root), Insistence: "required"},
-			{Number: tls.VersionTLS11}, {Number: tls.VersionTLS10}, {Number: wire.VersionSSL30}}
+		v := []Version{{Number: tls.VersionTLS13, Supported: Yes, Asked: Yes, Request: request(root), Insistence: "required"},
+			{Number: tls.VersionTLS12, Supported: Yes, Asked: Yes, Request: request(root), Insistence: "required"},
+			{Number: tls.VersionTLS11, Supported: No}, {Number: tls.VersionTLS10, Supported: No}, {Number: wire.VersionSSL30, Supported: No}}
 		change(v)
 		return &Server{Request: v[0].Request, Versions: v}
 	}
@@ -45,11 +45,12 @@ func TestServerChecks(t *testing.T) {
 	}{
 		{"server.version", versions(same), Pass, ""},
 		{"server.version", &Server{Request: &wire.CertificateRequest{Version: tls.VersionTLS10}}, Warn, "asked in TLS 1.0"},
-		{"server.version", versions(func(v []Version) { v[2].Supported, v[3].Supported = true, true }), Warn, "TLS 1.1 and TLS 1.0"},
+		{"server.version", versions(func(v []Version) { v[2].Supported, v[3].Supported = Yes, Yes }), Warn, "TLS 1.1 and TLS 1.0"},
 		{"server.version", &Server{}, NotApplicable, ""},
 		{"server.version", &Server{Request: &wire.CertificateRequest{}}, NotApplicable, ""},
 		{"server.ssl3", versions(same), Pass, ""},
-		{"server.ssl3", versions(func(v []Version) { v[4].Supported, v[4].Asked = true, true }), Warn, "alert 41 no_certificate"},
+		{"server.ssl3", versions(func(v []Version) { v[4].Supported, v[4].Asked = Yes, Yes }), Warn, "alert 41 no_certificate"},
+		{"server.ssl3", versions(func(v []Version) { v[4].Supported = "" }), Unknown, ""},
 		{"server.ssl3", &Server{}, NotApplicable, ""},
 		{"server.ca-list", &Server{Request: request(root)}, Pass, ""},
 		{"server.ca-list", &Server{Request: request()}, Warn, "names no CA"},
@@ -68,19 +69,21 @@ func TestServerChecks(t *testing.T) {
 		{"server.late-request", &Server{When: wire.InRenegotiation}, Warn, "renegotiation"},
 		{"server.late-request", &Server{}, NotApplicable, ""},
 		{"server.versions-differ", versions(same), Pass, ""},
-		{"server.versions-differ", versions(func(v []Version) { v[1].Asked = false }), Warn, "TLS 1.2 does not ask"},
+		{"server.versions-differ", versions(func(v []Version) { v[1].Asked = No }), Warn, "TLS 1.2 does not ask"},
 		{"server.versions-differ", versions(func(v []Version) { v[1].Request = request() }), Warn, "another list (0 names, not 1)"},
 		{"server.versions-differ", versions(func(v []Version) { v[1].Insistence = "optional" }), Warn, "is optional, not required"},
 		{"server.versions-differ", versions(func(v []Version) { v[1].Insistence = "unknown" }), Pass, ""},
+		{"server.versions-differ", versions(func(v []Version) { v[1].Asked, v[1].Request = "", nil }), Pass, ""},
 		{"server.versions-differ", &Server{}, NotApplicable, ""},
-		{"server.variants-differ", &Server{Request: request(root), Variants: []Variant{{Label: "::1", Version: Version{Asked: true, Request: request(root)}}}}, Pass, "1 answer alike"},
-		{"server.variants-differ", &Server{Request: request(root), Variants: []Variant{{Label: "::1", Version: Version{}}, {Label: "b.example", Failed: "does not answer"}}}, Warn, "::1 does not ask; b.example does not answer"},
+		{"server.variants-differ", &Server{Request: request(root), Variants: []Variant{{Label: "::1", Version: Version{Asked: Yes, Request: request(root)}}}}, Pass, "1 answer alike"},
+		{"server.variants-differ", &Server{Request: request(root), Variants: []Variant{{Label: "::1", Version: Version{Asked: No}}, {Label: "b.example", Failed: "does not answer"}}}, Warn, "::1 does not ask; b.example does not answer"},
 		{"server.variants-differ", &Server{}, NotApplicable, ""},
 		{"server.injection", &Server{StartTLS: true, Injected: []byte("250 hi\r\n")}, Fail, `"250 hi\r\n"`},
 		{"server.injection", &Server{StartTLS: true}, Pass, ""},
 		{"server.injection", &Server{}, NotApplicable, ""},
-		{"server.any-passes", &Server{Request: request(root)}, Pass, ""},
-		{"server.any-passes", &Server{Request: request(root), AnyPasses: true}, Warn, "throw-away"},
+		{"server.any-passes", &Server{Request: request(root), AnyPasses: No}, Pass, ""},
+		{"server.any-passes", &Server{Request: request(root)}, Unknown, "no throw-away"},
+		{"server.any-passes", &Server{Request: request(root), AnyPasses: Yes}, Warn, "throw-away"},
 		{"server.any-passes", &Server{}, NotApplicable, ""},
 	}
 	covered := make(map[string]map[Result]bool)

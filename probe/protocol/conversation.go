@@ -70,18 +70,33 @@ func (c *Conversation) reply() (code int, text string, err error) {
 		if len(line) < 3 {
 			return 0, line, nil
 		}
-		number, err := strconv.Atoi(line[:3])
-		if err != nil && n == 0 {
+		number, ok := replyCode(line)
+		if !ok && n == 0 {
 			return 0, line, nil
 		}
 		if text == "" {
 			text = strings.TrimSpace(line[min(4, len(line)):])
 		}
-		if err == nil && (len(line) == 3 || line[3] != '-') {
+		if ok && (len(line) == 3 || line[3] == ' ') {
 			return number, text, nil
 		}
 	}
 	return 0, text, nil
+}
+
+// replyCode reads the three digits that begin a line of a reply.
+func replyCode(line string) (int, bool) {
+	if len(line) > 3 && line[3] != ' ' && line[3] != '-' {
+		return 0, false
+	}
+	code := 0
+	for _, digit := range line[:3] {
+		if digit < '0' || digit > '9' {
+			return 0, false
+		}
+		code = 10*code + int(digit-'0')
+	}
+	return code, code >= 100
 }
 
 // until reads lines up to the first for which done reports true, and returns it.
@@ -160,4 +175,27 @@ func shorten(s string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
+}
+
+// codeAnswer is what a reply with a number means: 2xx goes on, 4xx and 5xx refuse,
+// and others are no answer to what was asked.
+func codeAnswer(name string, code int, text string) *Answer {
+	if code == 0 {
+		return unknown(text)
+	}
+	a := &Answer{Protocol: name, Status: code, Detail: shorten(text), Complete: true}
+	switch {
+	case code/100 == 2:
+		a.Verdict = Welcome
+	case code >= 400:
+		a.Verdict = refused(text)
+	}
+	return a
+}
+
+func saidCode(code int, text string) string {
+	if code == 0 {
+		return shorten(text)
+	}
+	return shorten(strconv.Itoa(code) + " " + text)
 }

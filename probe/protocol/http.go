@@ -48,6 +48,9 @@ func ParseHTTP(data []byte) (Answer, bool) {
 		return Answer{}, false
 	}
 	line, _, _ := strings.Cut(string(head), "\r\n")
+	if interim(line) {
+		return ParseHTTP(body)
+	}
 	fields := strings.SplitN(line, " ", 3)
 	if len(fields) < 2 {
 		return Answer{Detail: shorten(line), Complete: true}, true
@@ -78,6 +81,13 @@ func ParseHTTP(data []byte) (Answer, bool) {
 	}
 	a.Verdict = httpVerdict(status, a.Detail)
 	return a, true
+}
+
+// interim reports whether a status line only announces another one (RFC 9110,
+// Section 15.2); 101 is none, for what follows it is no HTTP.
+func interim(line string) bool {
+	fields := strings.SplitN(line, " ", 3)
+	return len(fields) > 1 && len(fields[1]) == 3 && fields[1][0] == '1' && fields[1] != "101"
 }
 
 // explanation finds the sentence in an error page: nginx puts it into an h1 or
@@ -112,13 +122,17 @@ func explanation(body []byte) string {
 
 // httpVerdict takes 495 and 496 of nginx and 400 with a text about certificates
 // for a refusal of the certificate; 401 and 403, and IIS's 403.7 to 403.17 that
-// look like them, may have other reasons.
+// look like them, may have other reasons. What is redirected or not found has been
+// let in. Of the rest it is not known who speaks: a proxy on the way, or a server
+// in trouble.
 func httpVerdict(status int, text string) Verdict {
 	switch {
 	case status == 495, status == 496, status == 400 && certificateWord(text):
 		return CertificateRefused
 	case status == 401, status == 403:
 		return AccessRefused
+	case status == 400, status == 407, status == 421, status >= 500, status < 200:
+		return Undecided
 	}
 	return Welcome
 }

@@ -60,10 +60,10 @@ type Verdict string
 
 // The verdicts of an application.
 const (
-	Welcome            Verdict = ""                    // it goes on with this client
+	Undecided          Verdict = ""                    // the answer does not tell, or would only after credentials
+	Welcome            Verdict = "welcome"             // it goes on with this client
 	CertificateRefused Verdict = "certificate-refused" // it wants another certificate, or one at all
 	AccessRefused      Verdict = "access-refused"      // which may have to do with the certificate or not
-	Undecided          Verdict = "undecided"           // it would say only after credentials
 )
 
 // An Answer is what the application said.
