@@ -22,7 +22,7 @@ type wayFlags struct {
 
 func (f *wayFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.starttls, "starttls", "", "begin TLS after the preamble of a protocol: "+strings.Join(probe.StartTLSNames(), ", "))
-	flags.StringVar(&f.proxy, "proxy", "", "way to the server: http://, https:// or socks5://[user:password@]host:port, or none (default that of HTTPS_PROXY or ALL_PROXY)")
+	flags.StringVar(&f.proxy, "proxy", "", "way to the server: http://, https:// or socks5://[user:password@]host:port, or none; an https proxy is verified with the system's roots (default that of HTTPS_PROXY or ALL_PROXY)")
 	flags.StringArrayVar(&f.resolve, "resolve", nil, "HOST:ADDRESS to connect to for a host name (repeatable)")
 	flags.StringVar(&f.unix, "unix-socket", "", "connect through this unix socket")
 }
