@@ -25,6 +25,7 @@ type contents struct {
 	container *Container
 	seen      map[string]bool                // of certs, by DER
 	work      int64                          // iterations that its encrypted keys demand
+	lockedOf  map[string]string              // why the key of an entry is locked, by the leaf's DER
 	chains    map[string][]*x509.Certificate // of entries that have one of their own, by the leaf's DER
 	certIDs   map[string]string              // of a database that tells: a certificate's, by DER
 	keyIDs    map[string]bool                // likewise: the keys', locked or not

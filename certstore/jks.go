@@ -85,7 +85,15 @@ func (o *opener) jksEntry(ctx context.Context, c *contents, e *jksEntry) error {
 		c.friendly[string(e.certs[0])] = e.alias
 		c.keepApart(e.certs)
 	}
-	return o.lockedKey(ctx, c, "the key "+quote(e.alias), func(password string) ([]byte, error) { return decryptJKS(e.key, password) })
+	before := len(c.locked)
+	err := o.lockedKey(ctx, c, "the key "+quote(e.alias), func(password string) ([]byte, error) { return decryptJKS(e.key, password) })
+	if len(c.locked) > before && len(e.certs) > 0 {
+		if c.lockedOf == nil {
+			c.lockedOf = make(map[string]string)
+		}
+		c.lockedOf[string(e.certs[0])] = c.locked[before]
+	}
+	return err
 }
 
 // A jksEntry is a key with its chain, or a trusted certificate.

@@ -161,7 +161,9 @@ func (p *pairing) leaves(c *contents) []*x509.Certificate {
 		return paired
 	}
 	for _, cert := range c.certs {
-		if p.key(cert) != nil && (c.file.named() || !isAuthority(cert)) {
+		if _, locked := c.lockedOf[string(cert.Raw)]; locked {
+			paired = append(paired, cert)
+		} else if p.key(cert) != nil && (c.file.named() || !isAuthority(cert)) {
 			paired = append(paired, cert)
 		}
 		if !isAuthority(cert) {
@@ -218,6 +220,9 @@ func (h *Holding) complain(f *file, kind ErrorKind, err error) {
 func (p *pairing) explain(i *Identity, own *contents) Key {
 	near := func(f *file) bool {
 		return f == own.file || f.source.Role == KeyFile || besides(f.path, i.Source) || sameDatabase(f.path, i.Source)
+	}
+	if why, ok := own.lockedOf[string(i.Leaf.Raw)]; ok {
+		return Key{State: Locked, Detail: why}
 	}
 	if len(own.keys) > 0 {
 		return Key{State: Mismatched, Detail: fmt.Sprintf("the key in %s belongs to another certificate", quote(i.Source))}

@@ -104,7 +104,7 @@ func (r *reader) references(ctx context.Context, f *file) bool {
 			continue // another context of the same user
 		}
 		seen[id] = true
-		if ref.Note != "" {
+		if ref.Note != "" && ref.Note != "the current context" {
 			notes.notes = append(notes.notes, fmt.Errorf("%s: %s", c.Format, strings.TrimPrefix(clip(ref.Name)+": "+ref.Note, ": ")))
 		}
 		r.reference(ctx, f, notes, ref)

@@ -242,7 +242,7 @@ func TestExpectAndRequire(t *testing.T) {
 		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "any"}, 0, ""},
 		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "good.p12"}, 0, ""},
 		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "expired.pem"}, 3, ""},
-		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "no such"}, 3, ""},
+		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "no such"}, 2, "neither any nor all nor one of the identities: "},
 	} {
 		t.Run(fmt.Sprint(tt.expect, tt.args), func(t *testing.T) {
 			expectation(tt.expect)

@@ -146,7 +146,7 @@ func predict(q *match.Question) [][]stack.Prediction {
 // newQuestion is what the run asks, with what clients on this host can look up;
 // without a graph.
 func newQuestion(run *report.Run) *match.Question {
-	q := &match.Question{Request: run.Request, Identities: run.Holding.Identities, Now: run.JudgedAt}
+	q := &match.Question{When: late(run), Protocol: spoken(run), Request: run.Request, Identities: run.Holding.Identities, Now: run.JudgedAt}
 	for _, i := range q.Identities {
 		q.Store = append(q.Store, i.Chain...)
 	}
@@ -154,6 +154,22 @@ func newQuestion(run *report.Run) *match.Question {
 		q.Store = append(q.Store, a.Certificate)
 	}
 	return q
+}
+
+// spoken is the protocol on top of TLS; empty if no server was asked.
+func spoken(run *report.Run) string {
+	if run.Observation == nil {
+		return ""
+	}
+	return run.Observation.Target.Protocol
+}
+
+// late is when the server asked; empty if nobody was asked.
+func late(run *report.Run) wire.Moment {
+	if run.Observation == nil {
+		return ""
+	}
+	return run.Observation.When
 }
 
 // bundleGraph is the graph of the CA certificates that were given.
@@ -284,6 +300,9 @@ func statuses(ctx context.Context, s *Streams, f *chainFlags, q *match.Question)
 func answer(s *Streams, f *outputFlags, run *report.Run) error {
 	run.ServerFindings = judgeServer(run)
 	r := report.New(run)
+	if !slices.Contains([]string{"", "any", "all"}, f.require) && !slices.Contains(r.Labels(), f.require) {
+		return usage(fmt.Errorf("--require %q is neither any nor all nor one of the identities: %s", f.require, strings.Join(r.Labels(), ", ")))
+	}
 	if err := f.write(s, r); err != nil {
 		return err
 	}

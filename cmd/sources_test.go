@@ -187,6 +187,31 @@ func TestKeyStoreEntries(t *testing.T) {
 	}
 }
 
+// An entry whose key has another password is not left out: it is locked.
+func TestKeyStoreOfTwoPasswords(t *testing.T) {
+	keytool, openssl := tool(t, "keytool", "openjdk-17-jdk-headless"), tool(t, "openssl", "openssl")
+	serverFiles(t)
+	for bundle, keyPassword := range map[string]string{"good.p12": "hunter2secret", "other-ca.p12": "another secret"} {
+		do(t, openssl, "pkcs12", "-in", bundle, "-passin", "pass:", "-nodes", "-out", "all.pem")
+		do(t, openssl, "pkcs12", "-export", "-in", "all.pem", "-name", strings.TrimSuffix(bundle, ".p12"), "-passout", "pass:hunter2secret", "-out", "named.p12")
+		do(t, keytool, "-importkeystore", "-noprompt", "-srckeystore", "named.p12", "-srcstoretype", "PKCS12", "-srcstorepass", "hunter2secret",
+			"-srcalias", strings.TrimSuffix(bundle, ".p12"), "-destkeystore", "two.jks", "-deststoretype", "JKS", "-deststorepass", "hunter2secret", "-destkeypass", keyPassword)
+	}
+	r, _ := runEnv(t, map[string]string{"PASSWORD": "hunter2secret"}, "inspect", "two.jks", "--pass", "env:PASSWORD")
+	got := describe(r)
+	if !strings.Contains(got, "good [Issuing Root] usable") || !strings.Contains(got, "stranger [Other] locked") {
+		t.Errorf("got\n%s", got)
+	}
+	for _, i := range r.Identities {
+		if i.Key.State == "locked" && !strings.Contains(i.Key.Detail, `"other-ca"`) {
+			t.Errorf("the locked key is called %s", i.Key.Detail)
+		}
+	}
+	if code, _, _ := run(t, "check", "--cert", "two.jks", "--pass", "pass:hunter2secret", "--named-ca", "ca.pem", "--require", "all"); code != exitNoIdentity {
+		t.Errorf("all of them fit: exit code %d", code)
+	}
+}
+
 // A clock that is wrong is what is found, and not a certificate that has expired.
 func TestFalseClock(t *testing.T) {
 	now := time.Now()

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"mtlsprobe/probe"
@@ -46,26 +47,47 @@ func (f *wayFlags) apply(s *Streams, t probe.Target, o *probe.Options) error {
 	if o.Proxy, err = f.proxyFor(s, t); err != nil {
 		return err
 	}
-	addresses := make(map[string]string)
-	for _, pair := range f.resolve {
-		host, address, found := strings.Cut(pair, ":")
-		if !found || net.ParseIP(strings.Trim(address, "[]")) == nil {
-			return usage(fmt.Errorf("--resolve %q is not HOST:ADDRESS", pair))
-		}
-		addresses[strings.ToLower(host)] = strings.Trim(address, "[]")
+	addresses, err := f.addresses()
+	if err != nil || f.unix == "" && len(addresses) == 0 {
+		return err
 	}
-	if f.unix == "" && len(addresses) == 0 {
-		return nil
+	o.Lookup = func(ctx context.Context, host string) ([]string, error) {
+		if given := addresses[strings.ToLower(host)]; given != nil {
+			return given, nil
+		}
+		return net.DefaultResolver.LookupHost(ctx, host)
 	}
 	o.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 		if f.unix != "" {
-			network, address = "unix", f.unix
-		} else if host, port, err := net.SplitHostPort(address); err == nil && addresses[strings.ToLower(host)] != "" {
-			address = net.JoinHostPort(addresses[strings.ToLower(host)], port)
+			return new(net.Dialer).DialContext(ctx, "unix", f.unix)
+		}
+		host, port, err := net.SplitHostPort(address)
+		if given := addresses[strings.ToLower(host)]; err == nil && given != nil {
+			address = net.JoinHostPort(given[0], port)
 		}
 		return new(net.Dialer).DialContext(ctx, network, address)
 	}
 	return nil
+}
+
+// addresses reads --resolve: HOST:ADDRESS, or curl's HOST:PORT:ADDRESS. Of several
+// for one host the first is connected to, and --all-addresses takes all.
+func (f *wayFlags) addresses() (map[string][]string, error) {
+	addresses := make(map[string][]string)
+	for _, entry := range f.resolve {
+		host, rest, _ := strings.Cut(entry, ":")
+		if port, address, found := strings.Cut(rest, ":"); found && net.ParseIP(strings.Trim(rest, "[]")) == nil {
+			if _, err := strconv.ParseUint(port, 10, 16); err == nil {
+				rest = address
+			}
+		}
+		address := strings.Trim(rest, "[]")
+		if host == "" || net.ParseIP(address) == nil {
+			return nil, usage(fmt.Errorf("--resolve %q is not HOST:ADDRESS", entry))
+		}
+		addresses[strings.ToLower(host)] = append(addresses[strings.ToLower(host)], address)
+	}
+	return addresses, nil
 }
 
 // proxyFor returns the proxy that was given, or that the environment names for

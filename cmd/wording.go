@@ -68,7 +68,7 @@ func connectHints(e *probe.ConnectError) []string {
 	case probe.Silent:
 		return []string{"the port may speak another protocol that waits for the client; try a longer --timeout"}
 	case probe.NotTLS:
-		return []string{"use the port on which the server speaks TLS"}
+		return []string{"use the port on which the server speaks TLS, or let it begin after a preamble: --starttls NAME, or a target such as smtp://HOST"}
 	case probe.Hangup, probe.Alerted:
 		return []string{"the server may want another name: try --servername NAME"}
 	}
@@ -86,6 +86,9 @@ func sourceHints(e *certstore.SourceError) []string {
 	case certstore.NotReadable:
 		return []string{"ls -l " + quoteShell(e.Source)}
 	case certstore.NotUnderstood:
+		if strings.HasPrefix(e.Source, "pkcs11:") || strings.HasPrefix(e.Source, "store:") {
+			return []string{"mtlsprobe inspect --help"}
+		}
 		return []string{"file " + quoteShell(e.Source)}
 	}
 	return nil

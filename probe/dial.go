@@ -78,7 +78,7 @@ func (d contextDialer) Dial(network, address string) (net.Conn, error) {
 func dialConnect(ctx context.Context, t Target, o *Options) (net.Conn, error) {
 	conn, err := o.Dial(ctx, "tcp", proxyAddress(o.Proxy))
 	if err != nil {
-		return nil, &proxyError{err}
+		return nil, &proxyError{fmt.Errorf("the proxy itself cannot be reached: %w", err)}
 	}
 	if o.Proxy.Scheme == "https" {
 		conn, err = secure(ctx, conn, o.Proxy.Hostname())

@@ -38,6 +38,9 @@ type Options struct {
 	// Proxy is the way to the server; nil for none. Its scheme is http, https,
 	// socks5 or socks5h.
 	Proxy *url.URL
+	// Lookup finds a host's addresses, where all of them are asked; nil means the
+	// system's resolver.
+	Lookup func(ctx context.Context, host string) ([]string, error)
 	// Dial opens connections, to the proxy if there is one; nil means net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Record gets each connection that came about, once it is over, with all that
@@ -57,6 +60,9 @@ func (o *Options) withDefaults() *Options {
 	}
 	if d.Timeout == 0 {
 		d.Timeout = 10 * time.Second
+	}
+	if d.Lookup == nil {
+		d.Lookup = net.DefaultResolver.LookupHost
 	}
 	if d.Dial == nil {
 		d.Dial = new(net.Dialer).DialContext

@@ -23,17 +23,20 @@ func TestParseTarget(t *testing.T) {
 		in   string
 		want Target
 	}{
-		{"example.com", Target{Host: "example.com", Port: "443", ServerName: "example.com", Path: "/", Protocol: "http"}},
-		{"example.com:8443", Target{Host: "example.com", Port: "8443", ServerName: "example.com", Path: "/", Protocol: "http"}},
-		{"::1", Target{Host: "::1", Port: "443", ServerName: "::1", Path: "/", Protocol: "http"}},
-		{"[::1]", Target{Host: "::1", Port: "443", ServerName: "::1", Path: "/", Protocol: "http"}},
-		{"[::1]:8443", Target{Host: "::1", Port: "8443", ServerName: "::1", Path: "/", Protocol: "http"}},
+		{"example.com", Target{Host: "example.com", Port: "443", ServerName: "example.com", Path: "/", Protocol: "http", Guessed: true}},
+		{"example.com:8443", Target{Host: "example.com", Port: "8443", ServerName: "example.com", Path: "/", Protocol: "http", Guessed: true}},
+		{"::1", Target{Host: "::1", Port: "443", ServerName: "::1", Path: "/", Protocol: "http", Guessed: true}},
+		{"[::1]", Target{Host: "::1", Port: "443", ServerName: "::1", Path: "/", Protocol: "http", Guessed: true}},
+		{"[::1]:8443", Target{Host: "::1", Port: "8443", ServerName: "::1", Path: "/", Protocol: "http", Guessed: true}},
 		{"https://example.com", Target{Host: "example.com", Port: "443", ServerName: "example.com", Path: "/", Protocol: "http"}},
 		{"https://example.com:8443/v1/x?y=z", Target{Host: "example.com", Port: "8443", ServerName: "example.com", Path: "/v1/x?y=z", Protocol: "http"}},
 		{"smtp://mail", Target{Host: "mail", Port: "25", ServerName: "mail", Path: "/", Protocol: "smtp", StartTLS: true}},
 		{"ldaps://ds:1636", Target{Host: "ds", Port: "1636", ServerName: "ds", Path: "/", Protocol: "ldap"}},
 		{"postgres://app@db/x", Target{Host: "db", Port: "5432", ServerName: "db", Path: "/x", Protocol: "postgres", StartTLS: true, User: "app"}},
 		{"https://[::1]:8443/", Target{Host: "::1", Port: "8443", ServerName: "::1", Path: "/", Protocol: "http"}},
+		{"ds:636", Target{Host: "ds", Port: "636", ServerName: "ds", Path: "/", Protocol: "ldap", Guessed: true}},
+		{"mail:25", Target{Host: "mail", Port: "25", ServerName: "mail", Path: "/", Protocol: "smtp", StartTLS: true, Guessed: true}},
+		{"web:8443/secure", Target{Host: "web", Port: "8443", ServerName: "web", Path: "/secure", Protocol: "http"}},
 	}
 	for _, tt := range tests {
 		if got, err := ParseTarget(tt.in); err != nil || got != tt.want {

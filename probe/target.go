@@ -27,6 +27,8 @@ type Target struct {
 	StartTLS bool
 	// User is what databases are told; empty for one that nobody has.
 	User string
+	// Guessed says that nobody named the protocol: the port or custom chose it.
+	Guessed bool
 }
 
 // Address returns host and port as net.Dial takes them.
@@ -49,11 +51,16 @@ func (t Target) question() *protocol.Question {
 
 // ParseTarget reads host, host:port, [v6]:port, a bare IPv6 address, or a URL
 // such as https://host[:port]/path, smtp://host or postgres://user@host. The
-// scheme chooses protocol and port; without one they are HTTP's and 443.
+// scheme chooses protocol and port; without one the port is 443 unless given, and
+// the protocol that of a well-known port, or HTTP.
 func ParseTarget(s string) (Target, error) {
-	t := Target{Path: "/", Protocol: "http"}
+	t := Target{Path: "/", Protocol: "http", Guessed: true}
 	hostPort, port := s, "443"
+	if !strings.Contains(s, "://") && strings.Contains(s, "/") {
+		s = "https://" + s // a path is HTTP's
+	}
 	if name, _, found := strings.Cut(s, "://"); found {
+		t.Guessed = false
 		u, err := url.Parse(s)
 		if err != nil {
 			var reason *url.Error
@@ -77,6 +84,9 @@ func ParseTarget(s string) (Target, error) {
 		return Target{}, fmt.Errorf("target %q: %w", shown(s), err)
 	}
 	t.ServerName = t.Host
+	if p, scheme := protocol.ByPort(t.Port); t.Guessed && p != nil {
+		t.Protocol, t.StartTLS = p.Name, scheme.StartTLS
+	}
 	return t, nil
 }
 

@@ -39,6 +39,7 @@ type Trial struct {
 	Asked bool
 	// Presented says that the certificate was handed to the server.
 	Presented bool
+	guessed   bool // nobody named the protocol
 	// Processed says that the server showed, after our Finished, that it had
 	// read it: its own Finished up to TLS 1.2, a session ticket in TLS 1.3.
 	Processed  bool
@@ -54,7 +55,7 @@ func (t *Trial) Refused() bool {
 // controls.
 func (x *exchange) trial(presents bool) *Trial {
 	tr := x.transcript
-	t := &Trial{Outcome: UnknownOutcome, Application: x.application, Asked: len(tr.Demands()) > 0, Presented: x.shown, Transcript: tr}
+	t := &Trial{Outcome: UnknownOutcome, Application: x.application, Asked: len(tr.Demands()) > 0, Presented: x.shown, guessed: x.target.Guessed, Transcript: tr}
 	done := tr.HandshakeDone()
 	t.Processed = done && (tr.Version < tls.VersionTLS13 || tr.Sent(wire.Server, wire.NewSessionTicket))
 	alert, ours := tr.Refusal(wire.Server), tr.Refusal(wire.Client)
@@ -79,11 +80,11 @@ func (x *exchange) trial(presents bool) *Trial {
 	case !done && ours != nil:
 		t.Alert, t.Detail = ours, "this program gave up the handshake: "+errorText(x.err)
 	case !done:
-		t.Outcome, t.Detail = Closed, "the server closed the connection during the handshake, without an alert"
+		t.Outcome, t.Detail = Closed, "closed during the handshake, without an alert"
 	case x.application != nil:
 		t.byApplication()
 	case x.ended:
-		t.Outcome, t.Detail = Closed, "the server closed the connection after the handshake, without an alert or an answer"
+		t.Outcome, t.Detail = Closed, "closed after the handshake, without an alert or an answer"
 	default:
 		t.Outcome, t.Detail = StayedSilent, "no answer and no refusal"
 	}
@@ -172,6 +173,13 @@ func Conclude(none, selfSigned *Trial, trials []*Trial) Insistence {
 			}
 		}
 	}
+	if closesAll(none, selfSigned, trials) {
+		for _, t := range trials {
+			if t.Outcome == Closed && t.Asked {
+				t.Outcome, t.Detail = UnknownOutcome, "the server closes the connection without a word, whatever is presented: perhaps it speaks another protocol; name it in the target, as in ldaps://"
+			}
+		}
+	}
 	settle(append(all, none))
 	if none.Outcome == RefusedByApplication && selfSigned != nil && selfSigned.Outcome == RefusedByApplication {
 		for _, t := range trials {
@@ -195,6 +203,14 @@ func Conclude(none, selfSigned *Trial, trials []*Trial) Insistence {
 		}
 	}
 	return insistence
+}
+
+// closesAll reports whether everything ends in the same silent way, so that nothing
+// can be told from it.
+func closesAll(none, selfSigned *Trial, trials []*Trial) bool {
+	closed := func(t *Trial) bool { return t.Outcome == Closed || t.Outcome == NotTried }
+	return none.guessed && none.Outcome == Closed && selfSigned != nil && selfSigned.Outcome == Closed && none.Processed &&
+		!slices.ContainsFunc(trials, func(t *Trial) bool { return !closed(t) })
 }
 
 // settle decides what an application leaves open between certificate, user and

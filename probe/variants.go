@@ -28,7 +28,7 @@ func Variants(ctx context.Context, t Target, names []string, all bool, o *Option
 	o = o.withDefaults()
 	var variants []Variant
 	if all {
-		addresses, err := net.DefaultResolver.LookupHost(ctx, t.Host)
+		addresses, err := o.Lookup(ctx, t.Host)
 		if err != nil {
 			return nil, dialError(t, err)
 		}

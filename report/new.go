@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"mtlsprobe/certstore"
@@ -214,7 +215,7 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 func verdict(v *match.Verdict, trial *probe.Trial) string {
 	if trial != nil {
 		switch {
-		case trial.Outcome == probe.Accepted:
+		case trial.Outcome == probe.Accepted && !outOfReach(v):
 			return Fits
 		case trial.Refused():
 			return DoesNotFit
@@ -227,6 +228,12 @@ func verdict(v *match.Verdict, trial *probe.Trial) string {
 		return Fits
 	}
 	return Unknown
+}
+
+// outOfReach says that the account that is to use the identity cannot read it,
+// however well the trial went with the rights of the one who probed.
+func outOfReach(v *match.Verdict) bool {
+	return slices.ContainsFunc(v.Findings, func(f match.Finding) bool { return f.Check.ID == "key.account" && f.Result == match.Fail })
 }
 
 // namedCAs has an entry for each name on the list, the unreachable among them.

@@ -37,6 +37,7 @@ type censor struct {
 	count      map[string]int    // by kind
 	shift      time.Duration
 	known      *strings.Replacer
+	short      *regexp.Regexp // the names that are short enough to stand within words; nil without any
 }
 
 // name gives a name its pseudonym.
@@ -193,11 +194,19 @@ func (c *censor) prepare() {
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
+	const within = 4 // letters that may be part of another word
+	var pairs, short []string
 	for _, name := range names {
-		pairs = append(pairs, name, c.pseudonyms[name])
+		if len(name) > within {
+			pairs = append(pairs, name, c.pseudonyms[name])
+		} else {
+			short = append(short, regexp.QuoteMeta(name))
+		}
 	}
 	c.known = strings.NewReplacer(pairs...)
+	if len(short) > 0 {
+		c.short = regexp.MustCompile(`(^|[^\pL\pN_.-])(` + strings.Join(short, "|") + `)($|[^\pL\pN_-])`)
+	}
 }
 
 const removed = "(removed)"
@@ -350,6 +359,12 @@ var alreadyHidden = sync.OnceValue(func() *regexp.Regexp {
 // text replaces the known names, then everything that looks like one.
 func (c *censor) text(s string) string {
 	s = c.known.Replace(s)
+	if c.short != nil {
+		s = c.short.ReplaceAllStringFunc(s, func(found string) string {
+			parts := c.short.FindStringSubmatch(found)
+			return parts[1] + c.pseudonyms[parts[2]] + parts[3]
+		})
+	}
 	return sensitive().ReplaceAllStringFunc(s, func(found string) string {
 		switch {
 		case alreadyHidden().MatchString(found):

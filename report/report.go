@@ -227,6 +227,21 @@ func (r *Report) Judged() int {
 	return len(r.Identities)
 }
 
+// Labels returns the names of the identities that have a verdict.
+func (r *Report) Labels() []string {
+	var labels []string
+	if r.Migration != nil {
+		for _, row := range r.Migration.Rows {
+			labels = append(labels, row.Label)
+		}
+		return labels
+	}
+	for _, i := range r.Identities {
+		labels = append(labels, i.Label)
+	}
+	return labels
+}
+
 // Fits reports whether the identity with the label fits, as Fitting counts.
 func (r *Report) Fits(label, client string) bool {
 	if r.Migration != nil {

@@ -152,7 +152,7 @@ func TestJSONRoundTrip(t *testing.T) {
 // findings decide where it does not.
 func TestVerdict(t *testing.T) {
 	fitting := &match.Verdict{Identity: &certstore.Identity{Leaf: &x509.Certificate{}}}
-	failing := &match.Verdict{Identity: fitting.Identity, Findings: []match.Finding{{Result: match.Fail}}}
+	failing := &match.Verdict{Identity: fitting.Identity, Findings: []match.Finding{{Check: &match.Check{ID: "usage.ca"}, Result: match.Fail}}}
 	sealed := &match.Verdict{Identity: &certstore.Identity{}}
 	tests := []struct {
 		verdict *match.Verdict

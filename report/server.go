@@ -261,6 +261,9 @@ func blame(i *Identity) string {
 	if len(found) > 1 {
 		said = append(said, "servers stop at the first defect, so each of these counts: "+strings.Join(found, ", "))
 	}
+	if a := i.Trial.Alert; a != nil && a.From == "server" && a.Name == "certificate_expired" && len(found) == 0 {
+		said = append(said, "by this host's clock nothing of it has expired: the server's clock may be wrong (--ntp HOST tells what this host's is worth), or a certificate has that the server itself puts into the chain")
+	}
 	if len(possible) > 0 {
 		said = append(said, "it may also be: "+strings.Join(possible, ", "))
 	}

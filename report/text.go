@@ -215,8 +215,12 @@ func integrity(c *Container) string {
 func (t *text) notes(r *Report) {
 	line := summary(r)
 	if line == "" {
+		told := make(map[string]bool)
 		for n := range r.Identities {
-			t.container(&r.Identities[n])
+			if source := r.Identities[n].Source; !told[source] { // one file may have several
+				t.container(&r.Identities[n])
+				told[source] = true
+			}
 			t.access(&r.Identities[n])
 		}
 		for _, a := range r.Authorities {

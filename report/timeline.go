@@ -63,7 +63,7 @@ func windowText(list []span) string {
 	if !from.Before(end) {
 		return "At no time are all certificates of this path valid."
 	}
-	return plain(fmt.Sprintf("Works from %s until %s; what ends first is %s.", from.Format(time.DateOnly), end.Format(time.DateOnly), closes))
+	return plain(fmt.Sprintf("All of it is valid from %s until %s; what ends first is %s.", from.Format(time.DateOnly), end.Format(time.DateOnly), closes))
 }
 
 // Sizes of the timeline, in CSS pixels.

@@ -50,7 +50,10 @@ func (t *text) bars(list []span, judged time.Time) {
 		} else {
 			bar[now] = t.glyphs.now
 		}
-		name := wrap(plain(s.name), barName)[0]
+		name := plain(s.name)
+		if lines := wrap(name, barName); len(lines) > 1 {
+			name = wrap(name, barName-1)[0] + "…"
+		}
 		fmt.Fprintf(t, "%*s%s%s %s %s %s\n", barIndent, "", name, strings.Repeat(" ", max(0, barName-displayWidth(name))),
 			s.from.Format(time.DateOnly), string(bar), s.end.Format(time.DateOnly))
 	}

@@ -55,12 +55,24 @@ func facts(r *Report) []fact {
 		add("Control", fmt.Sprintf("%s: %s", cmp.Or(kind, c.Kind), answer(&c.Trial, true)))
 	}
 	if r.Clock != nil && r.Clock.SkewSeconds != nil {
-		add("Clock", fmt.Sprintf("the server's differs by %+d s (%s)", *r.Clock.SkewSeconds, r.Clock.Source))
+		add("Clock", clockLine(*r.Clock.SkewSeconds, r.Clock.Source))
 	}
 	if r.Clock != nil && r.Clock.NTP != nil {
 		add("Clock", fmt.Sprintf("that of %s differs by %+.3f s (NTP, to within %.3f s)", r.Clock.NTP.Host, r.Clock.NTP.SkewSeconds, r.Clock.NTP.UncertaintySeconds))
 	}
 	return out
+}
+
+// clockLine compares the server's clock with this host's.
+func clockLine(skew int64, source string) string {
+	const tolerance = 2 // seconds, of a date that is cut to whole ones
+	switch {
+	case skew > tolerance:
+		return fmt.Sprintf("the server's is %v ahead of this host's (%s)", time.Duration(skew)*time.Second, source)
+	case skew < -tolerance:
+		return fmt.Sprintf("the server's is %v behind this host's (%s)", time.Duration(-skew)*time.Second, source)
+	}
+	return "the server's agrees with this host's (" + source + ")"
 }
 
 func requestLine(q *Request) string {
@@ -73,7 +85,7 @@ func requestLine(q *Request) string {
 	}
 	switch {
 	case q.Asked == "no":
-		return "the server did not ask for a client certificate"
+		return "the server did not ask for a client certificate; some ask for certain paths, names or versions only"
 	case q.Asked != "yes" && len(q.NamedCAs) > 0:
 		return "no server was asked; judged against " + names
 	case q.Asked != "yes":
@@ -213,7 +225,7 @@ func answer(t *Trial, long bool) string {
 			said += fmt.Sprintf(" %d", a.Status)
 		}
 		if long || a.Status == 0 || t.Outcome == "refused-by-application" {
-			said += " " + a.Detail
+			said += " " + strings.TrimPrefix(a.Detail, fmt.Sprint(a.Status)+" ")
 		}
 		parts = append(parts, said)
 	}
@@ -271,7 +283,7 @@ func reasons(i *Identity) (lines []Finding, refusal string) {
 // heading names an identity above its reasons.
 func heading(i *Identity) string {
 	line := plain(i.Label + "  " + cmp.Or(i.Subject, i.Source))
-	if lines, _ := reasons(i); len(lines) > 0 && i.Verdict == Fits && i.Trial != nil && i.Trial.Outcome == "accepted" {
+	if lines, _ := reasons(i); slices.ContainsFunc(lines, func(f Finding) bool { return f.Result == "fail" }) && i.Verdict == Fits && i.Trial != nil && i.Trial.Outcome == "accepted" {
 		line += "  (the server accepts it all the same)"
 	}
 	return line

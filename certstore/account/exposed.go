@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -52,6 +53,9 @@ func Exposed(path string) (*Exposure, error) {
 		if reader.Read(path).Result != Yes {
 			continue
 		}
+		if entry.tag != namedUser && reader.GID == 0 && len(strangers(0)) == 0 {
+			continue // nobody but root is in its group
+		}
 		if entry.tag == namedUser {
 			e.Readers = append(e.Readers, "user "+userName(entry.id))
 		} else {
@@ -59,6 +63,11 @@ func Exposed(path string) (*Exposure, error) {
 		}
 	}
 	return e, nil
+}
+
+// strangers are the members of a group other than root.
+func strangers(gid uint32) []string {
+	return slices.DeleteFunc(members(gid), func(name string) bool { return name == "root" })
 }
 
 // asUser is the account of that UID, or the UID alone.

@@ -48,6 +48,9 @@ func Causes(r *Refusal, findings []Finding) []Cause {
 		return 3
 	}
 	for _, f := range findings {
+		if !serverSees(f.Check.ID) {
+			continue
+		}
 		told := slices.Contains(worded, f.Check.ID)
 		c := Cause{Check: f.Check, Standing: f.Result, Detail: f.Detail}
 		switch f.Result {
@@ -68,6 +71,16 @@ func Causes(r *Refusal, findings []Finding) []Cause {
 	}
 	slices.SortStableFunc(causes, func(a, b Cause) int { return cmp.Compare(weight(a), weight(b)) })
 	return causes
+}
+
+// serverSees tells what a server can object to from what only this host or its
+// clients see.
+func serverSees(check string) bool {
+	switch check {
+	case "key.account", "key.exposed", "key.elsewhere", "key.unreadable", "key.locked", "key.missing", "issuer.not-named", "issuer.encoding":
+		return false
+	}
+	return true
 }
 
 // Mute reports whether servers of the family refuse everything alike, so that

@@ -26,14 +26,31 @@ func keyExposed(j *judgement) Finding {
 	if exposure == nil {
 		return notApplicable
 	}
-	said := append([]string(nil), exposure.Refusals...)
-	if len(exposure.Readers) > 0 {
-		said = append([]string{"it may be read by " + strings.Join(exposure.Readers, ", ")}, said...)
+	var readers []string
+	for _, reader := range exposure.Readers {
+		// The account that is to read it is no stranger.
+		if j.identity.Access == nil || reader != "user "+j.identity.Access.Account {
+			readers = append(readers, reader)
+		}
+	}
+	var said []string
+	if len(readers) > 0 {
+		said = append(said, "it may be read by "+strings.Join(readers, ", "))
+	}
+	if j.Protocol == "postgres" || strings.Contains(j.identity.Key.Source, "postgres") {
+		said = append(said, exposure.Refusals...)
 	}
 	if len(said) == 0 {
 		return pass
 	}
-	return warn(strings.Join(said, "; "), "chmod 600 "+quoteShell(j.identity.Key.Source)+", or let one group have it that the client's account is in (and mind what libpq takes)")
+	file := quoteShell(j.identity.Key.Source)
+	remedy := "chmod 600 " + file
+	for _, reader := range readers {
+		if user, ok := strings.CutPrefix(reader, "user "); ok { // chmod would cut everybody in the list off
+			remedy = "setfacl -x u:" + user + " " + file
+		}
+	}
+	return warn(strings.Join(said, "; "), remedy)
 }
 
 // quoteShell writes a file name so that a shell takes it as one word.

@@ -194,7 +194,17 @@ func chainIncomplete(j *judgement) Finding {
 			return warn("the issuer of the leaf is not in the bundle and is no root", "append "+describe(p.Certificates[1]))
 		}
 	}
+	if leaf := j.identity.Leaf; string(leaf.RawIssuer) != string(leaf.RawSubject) && !j.atHand(leaf.RawIssuer) {
+		return Finding{Result: Unknown, Detail: fmt.Sprintf("the issuer of the leaf, %s, is neither in the bundle nor at hand: the chain may be incomplete", certstore.NameString(leaf.RawIssuer)),
+			Remedy: "give the CA certificates with --authorities, and see what is missing"}
+	}
 	return pass
+}
+
+// atHand reports whether a certificate of that name is in the bundle or among the
+// authorities.
+func (j *judgement) atHand(name []byte) bool {
+	return len(j.Graph.Named(name)) > 0 || slices.ContainsFunc(j.identity.Chain, func(c *certificate) bool { return string(c.RawSubject) == string(name) })
 }
 
 // storedIssuers returns the names of issuers in the chain as stored.
@@ -215,12 +225,14 @@ func issuerNotNamed(j *judgement) Finding {
 			return pass
 		}
 	}
-	result := fail
-	if best := j.bestNamed(); best != nil && best.Result == Reached {
-		result = warn
+	result, remedy := fail, "use a certificate issued below a named CA: no bundle makes this one fit the list"
+	if best := j.bestNamed(); best != nil {
+		remedy = "complete the bundle up to a named CA"
+		if best.Result == Reached {
+			result = warn
+		}
 	}
-	return result("no issuer in the stored chain is on the server's list; clients that compare the stored chain send nothing",
-		"complete the bundle up to a named CA")
+	return result("no issuer in the stored chain is on the server's list; clients that compare the stored chain send nothing", remedy)
 }
 
 func issuerEncoding(j *judgement) Finding {

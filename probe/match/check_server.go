@@ -182,11 +182,40 @@ func (v *Version) difference(other *Version) string {
 	case v.Request == nil || other.Request == nil:
 		return ""
 	case !slices.EqualFunc(v.Request.NamedCAs, other.Request.NamedCAs, bytes.Equal):
-		return fmt.Sprintf("has another list (%d names, not %d)", len(other.Request.NamedCAs), len(v.Request.NamedCAs))
+		return "has another list: " + listDifference(v.Request.NamedCAs, other.Request.NamedCAs)
 	case v.Insistence != "" && v.Insistence != "unknown" && other.Insistence != "" && other.Insistence != "unknown" && v.Insistence != other.Insistence:
 		return "is " + other.Insistence + ", not " + v.Insistence
 	}
 	return ""
+}
+
+// listDifference says what another list lacks and has; in what order only, if that
+// is all.
+func listDifference(list, other [][]byte) string {
+	without := func(a, b [][]byte) string {
+		const most = 3
+		var names []string
+		for _, name := range a {
+			if !slices.ContainsFunc(b, func(n []byte) bool { return bytes.Equal(n, name) }) {
+				names = append(names, certstore.NameString(name))
+			}
+		}
+		if len(names) > most {
+			names = append(names[:most], fmt.Sprintf("%d more", len(names)-most))
+		}
+		return strings.Join(names, ", ")
+	}
+	var said []string
+	if lacks := without(list, other); lacks != "" {
+		said = append(said, "without "+lacks)
+	}
+	if has := without(other, list); has != "" {
+		said = append(said, "with "+has)
+	}
+	if said == nil {
+		return "the same names in another order"
+	}
+	return strings.Join(said, ", ")
 }
 
 func serverVariants(s *Server) Finding {

@@ -21,7 +21,9 @@ type Question struct {
 	// Request is what the server demands; nil if it did not ask or that is not
 	// known. Checks that need it are then not applicable. A request of version
 	// zero was not seen: somebody supposes its list of names.
-	Request    *wire.CertificateRequest
+	Request *wire.CertificateRequest
+	// When is the moment at which the server asked; empty where that is not known.
+	When       wire.Moment
 	Identities []*certstore.Identity
 	// Graph holds the authorities at hand, those in the identities among them.
 	Graph *chain.Graph
@@ -33,6 +35,9 @@ type Question struct {
 	Statements []*certstore.Statement
 	// Now is the time to judge by.
 	Now time.Time
+	// Protocol is what is spoken on top of TLS, as in probe/protocol; empty if not
+	// known.
+	Protocol string
 	// Clocks are what else is known of the time: the server's clock first.
 	Clocks []Clock
 	// Ending is how long before its end a certificate is worth a warning.

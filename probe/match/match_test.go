@@ -217,7 +217,7 @@ func TestChecks(t *testing.T) {
 		{"key.account", setup{identity: access(account.Unknown)}, Unknown, "not known"},
 		{"key.exposed", setup{}, NotApplicable, ""},
 		{"key.exposed", setup{identity: exposure()}, Pass, ""},
-		{"key.exposed", setup{identity: exposure("every user of this host")}, Warn, "every user of this host; libpq refuses it"},
+		{"key.exposed", setup{identity: exposure("every user of this host")}, Warn, "every user of this host"},
 		{"key.elsewhere", setup{}, NotApplicable, ""},
 		{"key.elsewhere", setup{identity: keyIn("a.p12")}, Pass, ""},
 		{"key.elsewhere", setup{identity: keyIn("b.key")}, Warn, `the one in "b.key" was used here`},

@@ -121,6 +121,20 @@ func ByScheme(name string) (*Protocol, Scheme) {
 	return nil, Scheme{}
 }
 
+// ByPort returns the protocol whose well-known port it is; nil for ports of HTTP and
+// of nobody.
+func ByPort(port string) (*Protocol, Scheme) {
+	for _, p := range All() {
+		if p.Name == "http" || p.Name == "h2" || p.Name == "tls" {
+			continue
+		}
+		if n := slices.IndexFunc(p.Schemes, func(s Scheme) bool { return s.Port == port }); n >= 0 {
+			return p, p.Schemes[n]
+		}
+	}
+	return nil, Scheme{}
+}
+
 // syslogProtocol is syslog over TLS, in which servers never answer (RFC 5425).
 func syslogProtocol() *Protocol {
 	return &Protocol{Name: "syslog", Schemes: []Scheme{{Name: "syslog-tls", Port: "6514"}, {Name: "syslog", Port: "6514"}}}

@@ -13,10 +13,12 @@ package stack
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"strings"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/wire"
 )
 
 // An Answer is yes, no, or not known.
@@ -110,11 +112,27 @@ func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction 
 	if r := p.question.Request; r != nil && r.Version == 0 && i.Leaf != nil {
 		out = p.inAnyVersion(profile, i)
 	}
+	if when := p.question.When; out.Sends == Yes && (when == wire.InRenegotiation || when == wire.PostHandshake) {
+		out = answersLate(profile, when)
+	}
 	out.Profile = profile
 	if out.Sends == Yes && out.Chain == nil {
 		out.Chain = p.chain(profile, i)
 	}
 	return out
+}
+
+// answersLate says whether a stack that would send the identity does so when it is
+// asked after the handshake or by renegotiation. Go's client has no post-handshake
+// authentication (go #40521) and forbids renegotiation unless told; JSSE has no
+// post-handshake authentication. Of the others it depends on how they are built and
+// called.
+func answersLate(profile *Profile, when wire.Moment) Prediction {
+	switch id := profile.ID; {
+	case id == "go", id == "client-go", when == wire.PostHandshake && strings.HasPrefix(id, "java-"):
+		return Prediction{Sends: No, Action: Declines, Reason: "the server asks late (" + string(when) + "), which this client does not take part in", Remedy: "let the server ask in the handshake"}
+	}
+	return Prediction{Sends: Unknown, Action: NotKnown, Reason: "the server asks late (" + string(when) + "): whether this client takes part in that is not known here", Remedy: "let the server ask in the handshake"}
 }
 
 // inAnyVersion answers for a request that nobody has seen: the same in TLS 1.2

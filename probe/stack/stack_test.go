@@ -90,6 +90,19 @@ func TestPredictLimits(t *testing.T) {
 		return predictor.Predict(profile(id), i)
 	}
 	q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("CA").RawSubject})[1], Graph: chain.NewGraph(), Now: certtest.Now}
+	for when, want := range map[wire.Moment]map[string]stack.Answer{
+		wire.InHandshake:     {"go": stack.Yes, "java-pkix": stack.Yes, "curl": stack.Yes},
+		wire.InRenegotiation: {"go": stack.No, "java-pkix": stack.Unknown, "curl": stack.Unknown},
+		wire.PostHandshake:   {"go": stack.No, "java-pkix": stack.No, "curl": stack.Unknown},
+	} {
+		late := *q
+		late.When = when
+		for id, answer := range want {
+			if got := ask(&late, id, i); got.Sends != answer || answer != stack.Yes && !strings.Contains(got.Reason, "asks late") {
+				t.Errorf("%s, asked by %s: %+v, want %s", id, when, got, answer)
+			}
+		}
+	}
 	q.Request.Raw = make([]byte, 40_000)
 	if got := ask(q, "java-pkix", i); got.Sends != stack.No || !strings.Contains(got.Reason, "40004 bytes, and this client takes 32768") {
 		t.Errorf("Java and a large request: %+v", got)
