@@ -3,6 +3,8 @@ package certstore
 import (
 	"cmp"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -48,6 +50,14 @@ func (p *pairing) add(c *contents) {
 // keyID is equal for equal public keys, however they were encoded. Kinds of keys
 // that Go cannot encode have the empty ID, which pairs with nothing.
 func keyID(public crypto.PublicKey) string {
+	switch key := public.(type) { // the common kinds need no encoding
+	case *ecdsa.PublicKey:
+		if point, err := key.Bytes(); err == nil {
+			return "EC " + key.Curve.Params().Name + string(point)
+		}
+	case *rsa.PublicKey:
+		return fmt.Sprintf("RSA %d ", key.E) + string(key.N.Bytes())
+	}
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
 		return ""

@@ -1,6 +1,7 @@
 package certstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func (f *file) named() bool { return f.path == f.source.Path && !f.source.Found 
 // readSources reads every file of the sources, each once, in order. A source
 // that does not exist is an error at once: most likely it is misspelt.
 func readSources(ctx context.Context, o *Options, sources []Source) ([]*file, error) {
-	r := reader{seen: make(map[string]bool), options: o}
+	r := reader{seen: make(map[string]bool), folders: make(map[string]string), options: o}
 	for _, s := range sources {
 		if err := r.source(ctx, s); err != nil {
 			return nil, err
@@ -53,6 +54,7 @@ type reader struct {
 	options *Options
 	files   []*file
 	seen    map[string]bool
+	folders map[string]string // what they are without links
 }
 
 func (r *reader) source(ctx context.Context, s Source) error {
@@ -76,31 +78,52 @@ func (r *reader) source(ctx context.Context, s Source) error {
 		case entry.IsDir():
 			return ctx.Err()
 		}
-		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-			return ctx.Err() // sockets, pipes, and links to directories
+		if !entry.Type().IsRegular() {
+			if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+				return ctx.Err() // sockets, pipes, and links to directories
+			}
+			return r.file(ctx, path, s)
 		}
-		return r.file(ctx, path, s)
+		return r.take(ctx, r.below(path), &file{path: path, source: s}, func() ([]byte, error) { return readBounded(path) })
 	})
 }
 
 // file reads one file unless it was read before, through this path or another.
 func (r *reader) file(ctx context.Context, path string, s Source) error {
+	return r.take(ctx, resolved(path), &file{path: path, source: s}, func() ([]byte, error) { return ReadFile(ctx, path) })
+}
+
+// resolved is a path without links, or the path itself where that fails.
+func resolved(path string) string {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return path
+	}
+	return real
+}
+
+// below is resolved for a file that is no link, in a folder that is remembered.
+func (r *reader) below(path string) string {
+	dir, name := filepath.Split(path)
+	if r.folders[dir] == "" {
+		r.folders[dir] = resolved(filepath.Clean(dir))
+	}
+	return filepath.Join(r.folders[dir], name)
+}
+
+// take reads a file unless the same one, by its real path, was read before.
+func (r *reader) take(ctx context.Context, real string, f *file, read func() ([]byte, error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if len(r.files) >= maxFiles {
-		return &SourceError{Source: s.Path, Kind: NotUnderstood, Err: fmt.Errorf("more than %d files: name the ones that matter", maxFiles)}
-	}
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		real = path
+		return &SourceError{Source: f.source.Path, Kind: NotUnderstood, Err: fmt.Errorf("more than %d files: name the ones that matter", maxFiles)}
 	}
 	if r.seen[real] {
 		return nil
 	}
 	r.seen[real] = true
-	f := &file{path: path, source: s}
-	f.data, f.err = ReadFile(ctx, path)
+	f.data, f.err = read()
 	if r.references(ctx, f) {
 		return ctx.Err()
 	}
@@ -149,7 +172,13 @@ func readBounded(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	var data []byte
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		data = make([]byte, 0, min(info.Size(), maxFileSize)+bytes.MinRead)
+	}
+	buffer := bytes.NewBuffer(data)
+	_, err = buffer.ReadFrom(io.LimitReader(f, maxFileSize+1))
+	data = buffer.Bytes()
 	if err == nil && len(data) > maxFileSize {
 		return nil, errTooLarge
 	}
