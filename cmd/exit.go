@@ -14,12 +14,15 @@ const (
 )
 
 // A usageError is a mistake on the command line.
-type usageError struct{ err error }
+type usageError struct {
+	err     error
+	command string // whose help tells more; empty for the program's
+}
 
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-func usage(err error) error { return &usageError{err} }
+func usage(err error) error { return &usageError{err: err} }
 
 // errNoneFits is the answer that no identity fits; the report has been written.
 var errNoneFits = errors.New("no identity fits")

@@ -5,6 +5,7 @@ package cmd
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"runtime/debug"
@@ -88,7 +89,7 @@ func Root(s *Streams) *cobra.Command {
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{err, c.CommandPath()} })
 	root.AddCommand(
 		newProbe(s, runProbe), newRequest(s, runRequest), newCheck(s, runCheck),
 		newInspect(s, runInspect), newFix(s, runFix), newMirror(s, runMirror), newRender(s, runRender), newCompare(s, runCompare), newExplain(s), newDemo(s),
@@ -114,7 +115,7 @@ func version() string {
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
-			return usage(err)
+			return &usageError{fmt.Errorf("%w; see %q", err, c.UseLine()), c.CommandPath()}
 		}
 		return nil
 	}

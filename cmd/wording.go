@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func hints(err error) []string {
 	case errors.As(err, &source):
 		return sourceHints(source)
 	case errors.As(err, &usage):
-		return []string{"mtlsprobe --help"}
+		return []string{cmp.Or(usage.command, "mtlsprobe") + " --help"}
 	}
 	return nil
 }

@@ -180,6 +180,15 @@ func (t *text) container(i *Identity) {
 	}
 }
 
+// key says why an identity's key is of no use, if so.
+func (t *text) key(i *Identity) {
+	if i.Key.State == "usable" || i.Key.Detail == "" {
+		return
+	}
+	fmt.Fprintf(t, "\n%s\n", t.emphasis(plain(i.Label+": the key is "+i.Key.State)))
+	t.item("-", i.Key.Detail)
+}
+
 // access says who can read an identity, where that was asked or is amiss.
 func (t *text) access(i *Identity) {
 	if i.Access == nil && len(i.Key.ExposedTo) == 0 {
@@ -221,6 +230,7 @@ func (t *text) notes(r *Report) {
 				t.container(&r.Identities[n])
 				told[source] = true
 			}
+			t.key(&r.Identities[n])
 			t.access(&r.Identities[n])
 		}
 		for _, a := range r.Authorities {
