@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/certtest/debian"
 	"mtlsprobe/certstore/pbe"
 	"mtlsprobe/certstore/pfx"
 
@@ -293,13 +294,7 @@ func TestPrompt(t *testing.T) {
 
 // Keys that the real openssl encrypted are opened.
 func TestOpenSSLKeys(t *testing.T) {
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("the Debian package openssl is missing")
-		}
-		t.Skip("skipped: the Debian package openssl is missing")
-	}
+	openssl := debian.Program(t, "openssl", "openssl")
 	p := testPKI()
 	for _, args := range [][]string{
 		{"pkcs8", "-topk8"},
@@ -473,13 +468,7 @@ func TestKeyBudget(t *testing.T) {
 
 // Key stores that the real keytool makes: two entries, each with its own key.
 func TestKeytool(t *testing.T) {
-	keytool, err := exec.LookPath("keytool")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("the Debian package openjdk-17-jdk-headless is missing")
-		}
-		t.Skip("skipped: the Debian package openjdk-17-jdk-headless is missing")
-	}
+	keytool := debian.Program(t, "openjdk-17-jdk-headless", "keytool")
 	for _, kind := range []string{"JKS", "JCEKS", "PKCS12"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Chdir(t.TempDir())

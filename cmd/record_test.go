@@ -7,16 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"mtlsprobe/certstore/certtest/debian"
 	"mtlsprobe/probe/recording"
 )
 
 // Wireshark's own decoder opens a capture without further help: the request, what
 // was presented and the alert, in TLS 1.2 and 1.3, with valid checksums.
 func TestCaptureInTshark(t *testing.T) {
-	tshark, err := exec.LookPath("tshark")
-	if err != nil {
-		t.Skip("skipped: the Debian package tshark is missing")
-	}
+	tshark := debian.Program(t, "tshark", "tshark")
 	p := scriptPKI()
 	t.Chdir(t.TempDir())
 	if err := writeScriptFiles(".", p); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/certtest/debian"
 )
 
 // The servers of these tests are the ones that people run: their programs come
@@ -24,24 +25,7 @@ import (
 // tool finds a server's program. In CI a missing one is a failure.
 func tool(t *testing.T, name, pkg string) string {
 	t.Helper()
-	for _, dir := range []string{"", "/usr/sbin/", "/usr/lib/postgresql/*/bin/"} {
-		candidates, _ := filepath.Glob(dir + name)
-		for _, candidate := range append(candidates, name) {
-			if path, err := exec.LookPath(candidate); err == nil {
-				return path
-			}
-		}
-	}
-	missing(t, pkg)
-	return ""
-}
-
-func missing(t *testing.T, pkg string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("the Debian package %s is missing", pkg)
-	}
-	t.Skipf("skipped: the Debian package %s is missing", pkg)
+	return debian.Program(t, pkg, name, "/usr/lib/postgresql/*/bin/"+name)
 }
 
 // handedOut are the ports that freePort has returned.

@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"mtlsprobe/certstore/certtest/debian"
 	"mtlsprobe/probe/probetest"
 )
 
@@ -83,12 +84,10 @@ func (r *running) silent() string {
 func (r *running) configure() {
 	r.Helper()
 	for _, m := range r.modules {
-		if found, _ := filepath.Glob(m[0]); found == nil {
-			missing(r.T, m[1])
-		}
+		debian.Program(r, m[1], m[0])
 	}
 	if r.root && os.Getuid() != 0 {
-		r.Skipf("skipped: %s has to be started by root", r.program)
+		debian.Missing(r, r.program+" has to be started by root")
 	}
 	r.path = tool(r.T, r.program, r.pkg)
 	dir := r.TempDir()

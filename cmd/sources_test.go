@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/certtest/debian"
 	"mtlsprobe/probe/probetest"
 	"mtlsprobe/report"
 )
@@ -268,7 +269,7 @@ func TestFalseClock(t *testing.T) {
 // What root reads says nothing about the account that runs the client.
 func TestAsUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("skipped: only root can make files that another account may not read and read them itself")
+		debian.Missing(t, "only root can make files that another account may not read and read them itself")
 	}
 	serverFiles(t)
 	finding := func(check string, args ...string) report.Finding {

@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"mtlsprobe/certstore/certtest/debian"
 )
 
 // The accounts of these tests are none of the system's.
@@ -32,12 +34,9 @@ func accounts() []Account {
 // there. It returns a directory that all may enter.
 func requireRoot(t *testing.T) string {
 	t.Helper()
-	_, err := exec.LookPath("setfacl")
-	if os.Geteuid() != 0 || err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("root or the Debian package acl is missing")
-		}
-		t.Skip("skipped: needs root and the Debian package acl")
+	debian.Program(t, "acl", "setfacl")
+	if os.Geteuid() != 0 {
+		debian.Missing(t, "only root can make files for others")
 	}
 	dir := t.TempDir()
 	chmod(t, dir, 0o755)
@@ -254,7 +253,7 @@ func TestExposed(t *testing.T) {
 func requireDebian(t *testing.T) {
 	t.Helper()
 	if u, err := user.Lookup("www-data"); err != nil || u.Uid != "33" {
-		t.Skip("skipped: needs Debian's account www-data")
+		debian.Missing(t, "Debian's account www-data is missing")
 	}
 }
 

@@ -8,18 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"mtlsprobe/certstore/certtest/debian"
 )
 
 // Databases that NSS's own tools make.
 func TestCertutil(t *testing.T) {
-	for _, tool := range []string{"certutil", "pk12util", "openssl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skipf("skipped: %s is not at hand (Debian packages libnss3-tools and openssl)", tool)
-		}
-	}
+	debian.Program(t, "libnss3-tools", "certutil")
+	debian.Program(t, "libnss3-tools", "pk12util")
+	debian.Program(t, "openssl", "openssl")
 	for _, password := range []string{"", "pässword"} {
 		t.Run(fmt.Sprintf("password %q", password), func(t *testing.T) {
 			db := newTools(t, password)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/certtest/debian"
 
 	"software.sslmate.com/src/go-pkcs12"
 )
@@ -93,13 +94,7 @@ func TestParse(t *testing.T) {
 
 // Files that openssl makes in every encryption it has, the old ones among them.
 func TestOpenSSLFiles(t *testing.T) {
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("needs openssl")
-	}
+	openssl := debian.Program(t, "openssl", "openssl")
 	data, _, _, _ := testFile(t, Modern, "secret")
 	dir := t.TempDir()
 	run := func(args ...string) {

@@ -16,34 +16,16 @@ import (
 	"math/big"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/miekg/pkcs11"
 
 	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/certtest/debian"
 )
 
 const testPIN = "246813"
-
-// require ends the test if the first of these files that is there is none.
-func require(t *testing.T, debian string, patterns ...string) string {
-	t.Helper()
-	for _, pattern := range patterns {
-		if found, _ := filepath.Glob(pattern); len(found) > 0 {
-			return found[0]
-		}
-		if found, err := exec.LookPath(pattern); err == nil {
-			return found
-		}
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("the Debian package %s is missing", debian)
-	}
-	t.Skipf("skipped: the Debian package %s is missing", debian)
-	return ""
-}
 
 // A softToken is a token of SoftHSM in a directory of its own, with an RSA and an
 // ECDSA key and their certificates.
@@ -55,9 +37,9 @@ type softToken struct {
 
 func newSoftToken(t *testing.T) *softToken {
 	t.Helper()
-	util := require(t, "softhsm2", "softhsm2-util")
+	util := debian.Program(t, "softhsm2", "softhsm2-util")
 	s := &softToken{
-		module: require(t, "softhsm2", "/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/*/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so"),
+		module: debian.Program(t, "softhsm2", "/usr/lib/softhsm/libsofthsm2.so", "/usr/lib/*/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so"),
 		pki:    certtest.NewAt("token", time.Now(), certtest.Edge{Subject: "Root", Issuer: "Root"}, certtest.Edge{Subject: "client", Issuer: "Root"}),
 	}
 	dir := t.TempDir()

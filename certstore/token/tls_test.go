@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/certtest/debian"
 )
 
 func newPKI() *certtest.PKI {
@@ -103,7 +104,7 @@ func answer(conn *tls.Conn) {
 // opensslServer answers with its status page, which shows the client certificate.
 func opensslServer(t *testing.T, pki *certtest.PKI) string {
 	t.Helper()
-	openssl := require(t, "openssl", "openssl")
+	openssl := debian.Program(t, "openssl", "openssl")
 	dir := t.TempDir()
 	write(t, dir+"/ca.pem", pki.CertPEM("Root"))
 	write(t, dir+"/server.pem", append(pki.CertPEM("client"), pki.KeyPEM("client")...))

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"mtlsprobe/certstore/certtest/debian"
 )
 
 func TestOpen(t *testing.T) {
@@ -190,7 +192,7 @@ func TestKeyAlone(t *testing.T) {
 // OpenSC's spy writes down each call, so that the tries can be counted.
 func TestWrongPIN(t *testing.T) {
 	s := newSoftToken(t)
-	spy := require(t, "opensc", "/usr/lib/*/pkcs11-spy.so", "/usr/lib64/pkcs11-spy.so")
+	spy := debian.Program(t, "opensc", "/usr/lib/*/pkcs11-spy.so", "/usr/lib64/pkcs11-spy.so")
 	code, err := os.ReadFile(spy)
 	check(t, err)
 	dir := t.TempDir()
@@ -293,7 +295,7 @@ func TestOpenTwice(t *testing.T) {
 
 // A module that never returns is left behind.
 func TestHangingModule(t *testing.T) {
-	gcc := require(t, "gcc", "gcc")
+	gcc := debian.Program(t, "gcc", "gcc")
 	dir := t.TempDir()
 	write(t, dir+"/hang.c", []byte("#include <unistd.h>\nunsigned long C_GetFunctionList(void **list) { for (;;) pause(); }\n"))
 	command(t, gcc, "-shared", "-fPIC", "-o", dir+"/hang.so", dir+"/hang.c")
