@@ -37,7 +37,7 @@ var rooms = map[string][]string{
 	"probe/mirror":              {"probe/wire", "probe/handshake"},
 	"probe/stack":               {"probe/wire", "probe/match", "certstore", "certstore/chain"},
 	"report":                    {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "certstore", "certstore/chain"},
-	"cmd":                       {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "probe/probetest", "probe/recording", "certstore", "certstore/config", "certstore/chain", "certstore/certtest", "report"},
+	"cmd":                       {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "probe/probetest", "probe/recording", "certstore", "certstore/account", "certstore/config", "certstore/chain", "certstore/certtest", "report"},
 	"cmd/docs":                  {"cmd"},
 	"cmd/mtlsprobe":             {"cmd"},
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"mtlsprobe/certstore/account"
 	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/probe/probetest"
 
@@ -109,7 +110,7 @@ func (o *demoOptions) folder() (string, error) {
 // demoCommand is what a user would type, with the files' folder once.
 func demoCommand(address, dir string, candidates []string) string {
 	_, port, _ := net.SplitHostPort(address)
-	parts := []string{"cd " + quoteShell(dir) + " && mtlsprobe probe 127.0.0.1:" + port + " --servername localhost --cacert server-ca.pem --authorities authorities"}
+	parts := []string{"cd " + account.ShellQuote(dir) + " && mtlsprobe probe 127.0.0.1:" + port + " --servername localhost --cacert server-ca.pem --authorities authorities"}
 	for _, c := range candidates {
 		parts = append(parts, "--cert "+filepath.Base(c))
 	}

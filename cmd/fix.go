@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/account"
 	"mtlsprobe/probe"
 	"mtlsprobe/probe/match"
 	"mtlsprobe/report"
@@ -226,7 +227,7 @@ func (o *fixOptions) verdict(ctx context.Context, s *Streams, before *report.Run
 	if err := judge(ctx, s, &o.chain, &run); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Out, "Written    %s: %s\n", quoteShell(o.out), bundleText(holding.Identities[0]))
+	fmt.Fprintf(s.Out, "Written    %s: %s\n", account.ShellQuote(o.out), bundleText(holding.Identities[0]))
 	return answer(s, &outputFlags{format: "table", color: "auto", paths: true}, &run)
 }
 

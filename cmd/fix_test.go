@@ -22,7 +22,7 @@ func TestFix(t *testing.T) {
 			args = append(args, "--encoding", "pkcs12-legacy")
 		}
 		code, stdout, stderr := run(t, args...)
-		if code != 0 || !strings.Contains(stdout, "Written    '"+file+"': the key, CN=migrated,O=Example, CN=Migrating,O=Example (signed by CN=Root,O=Example)") ||
+		if code != 0 || !strings.Contains(stdout, "Written    "+file+": the key, CN=migrated,O=Example, CN=Migrating,O=Example (signed by CN=Root,O=Example)") ||
 			!strings.Contains(stdout, "1 of 1 identities fit") || !strings.Contains(stderr, "has no password") {
 			t.Fatalf("fix: exit code %d\n%s%s", code, stdout, stderr)
 		}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/account"
 	"mtlsprobe/probe/mirror"
 	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
@@ -101,7 +102,7 @@ func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	hint := ""
 	if o.saveCA != "" {
-		hint = fmt.Sprintf(", and let it trust %s", quoteShell(o.saveCA))
+		hint = fmt.Sprintf(", and let it trust %s", account.ShellQuote(o.saveCA))
 	}
 	say(s.Err, "hint", fmt.Sprintf("listening on %s: point the client at https://localhost:%s/%s", listener.Addr(), port, hint))
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)

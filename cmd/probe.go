@@ -103,7 +103,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 		return err
 	}
 	if !o.noSweep && ctx.Err() == nil {
-		run.Versions, _ = probe.Sweep(ctx, target, observation, control, recorder.label(options, sweepLabel)) // what it has seen when interrupted
+		run.Versions, _ = probe.Sweep(ctx, target, observation, run.Insistence, control, recorder.label(options, sweepLabel)) // what it has seen when interrupted
 	}
 	if !o.noTry && !options.Insecure {
 		warnUnverified(s, observation)

@@ -60,7 +60,7 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 		Insistence: probe.Conclude(observation.None, nil, nil), Transcripts: o.output.transcript,
 	}
 	if !o.noSweep {
-		if run.Versions, err = probe.Sweep(ctx, target, observation, nil, recorder.label(options, sweepLabel)); err != nil {
+		if run.Versions, err = probe.Sweep(ctx, target, observation, run.Insistence, nil, recorder.label(options, sweepLabel)); err != nil {
 			return err
 		}
 	}

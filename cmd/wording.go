@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/account"
 	"mtlsprobe/probe"
 )
 
@@ -85,16 +86,12 @@ func sourceHints(e *certstore.SourceError) []string {
 	case certstore.KeyOnly:
 		return []string{"give the key with --key, and its certificate with --cert"}
 	case certstore.NotReadable:
-		return []string{"ls -l " + quoteShell(e.Source)}
+		return []string{"ls -l " + account.ShellQuote(e.Source)}
 	case certstore.NotUnderstood:
 		if strings.HasPrefix(e.Source, "pkcs11:") || strings.HasPrefix(e.Source, "store:") {
 			return []string{"mtlsprobe inspect --help"}
 		}
-		return []string{"file " + quoteShell(e.Source)}
+		return []string{"file " + account.ShellQuote(e.Source)}
 	}
 	return nil
-}
-
-func quoteShell(path string) string {
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -59,7 +59,7 @@ func TestRecord(t *testing.T) {
 			t.Errorf("recorded %s to %s: %d demands", c.Client, c.Server, len(tr.Demands()))
 		}
 	}
-	if _, err := Sweep(t.Context(), target, obs, nil, how); err != nil {
+	if _, err := Sweep(t.Context(), target, obs, UnknownInsistence, nil, how); err != nil {
 		t.Fatal(err)
 	}
 	if len(*all) < 6 {

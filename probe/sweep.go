@@ -31,11 +31,12 @@ type Served struct {
 
 // Sweep offers each version from SSL 3.0 to TLS 1.3 alone, on connections of
 // their own, and returns what the server does, the newest version first. seen is
-// an observation that need not be repeated; nil for none. What crypto/tls cannot
+// an observation that need not be repeated, nor its controls: insistence is what
+// came of those; nil for none. What crypto/tls cannot
 // complete is read up to ServerHelloDone, in clear. Nothing is presented unless
-// control is set: a throw-away certificate, shown in every version. The error is
+// control is set: a throw-away certificate, shown in every other version. The error is
 // the context's.
-func Sweep(ctx context.Context, t Target, seen *Observation, control *tls.Certificate, o *Options) ([]Served, error) {
+func Sweep(ctx context.Context, t Target, seen *Observation, insistence Insistence, control *tls.Certificate, o *Options) ([]Served, error) {
 	o = o.withDefaults()
 	versions := []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10, wire.VersionSSL30}
 	served := make([]Served, len(versions))
@@ -46,9 +47,10 @@ func Sweep(ctx context.Context, t Target, seen *Observation, control *tls.Certif
 			*s = Served{Version: version, Supported: Unknown, Asked: Unknown, Insistence: UnknownInsistence}
 			if seen != nil && seen.Version == version {
 				s.observed(seen, o)
-			} else {
-				s.ask(ctx, t, o)
+				s.Insistence = insistence
+				return
 			}
+			s.ask(ctx, t, o)
 			s.insist(ctx, t, control)
 		})
 	}

@@ -42,7 +42,7 @@ func TestSSL3(t *testing.T) {
 	if obs.Version != wire.VersionSSL30 || obs.Asked != Yes || obs.Request == nil || !bytes.Equal(obs.Request.NamedCAs[0], names[0]) || obs.None.Outcome != UnknownOutcome {
 		t.Errorf("observation %+v", obs)
 	}
-	served, err := Sweep(t.Context(), target, obs, nil, o)
+	served, err := Sweep(t.Context(), target, obs, UnknownInsistence, nil, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestSSL3(t *testing.T) {
 		}
 	}
 	// The same without having seen it before.
-	if served, err = Sweep(t.Context(), target, nil, nil, o); err != nil || served[4].Supported != Yes || served[4].Asked != Yes || served[4].Request == nil {
+	if served, err = Sweep(t.Context(), target, nil, "", nil, o); err != nil || served[4].Supported != Yes || served[4].Asked != Yes || served[4].Request == nil {
 		t.Errorf("SSL 3.0: %+v, %v", served[4], err)
 	}
 }
@@ -89,7 +89,7 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served, err := Sweep(t.Context(), target, nil, control, o)
+	served, err := Sweep(t.Context(), target, nil, "", control, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -192,7 +192,7 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 	v := &r.Verdicts[n]
 	out.Verdict = verdict(v, trial)
 	if out.Trial != nil {
-		out.Trial.Causes = newCauses(r, trial, v)
+		out.Trial.Causes, out.Trial.Mute = newCauses(r, trial, v)
 	}
 	for _, f := range v.Findings {
 		out.Findings = append(out.Findings, newFinding(&f))

@@ -185,6 +185,8 @@ type Trial struct {
 	Alert       *Alert       `json:"alert,omitempty"`
 	Application *Application `json:"application,omitempty"`
 	Presented   bool         `json:"presented,omitempty"` // the certificate was shown to the server
+	// Mute says that such servers refuse everything by the same alert.
+	Mute bool `json:"mute,omitempty"`
 	// Causes are what can have made the server refuse, the likeliest first.
 	Causes []Cause `json:"causes,omitempty"`
 	// Transcript is there if it was asked for.

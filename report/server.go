@@ -133,7 +133,7 @@ func MatchServer(r *Run) *match.Server {
 	if o == nil {
 		return s
 	}
-	s.When, s.StartTLS, s.Injected = o.When, o.Target.StartTLS, o.Injected
+	s.Asked, s.When, s.StartTLS, s.Injected = matchAnswer(o.Asked), o.When, o.Target.StartTLS, o.Injected
 	if o.Earlier != nil {
 		said := answer(newTrial(o.Earlier.None), true)
 		s.TurnedAway = fmt.Sprintf("under %s it turned the client away without having asked (%s), and it asks under %s", wire.VersionName(o.Earlier.Version), said, wire.VersionName(o.Version))
@@ -156,15 +156,15 @@ func matchAnswer(a probe.Answer) match.Answer {
 }
 
 // newCauses ranks what can have made the server refuse the identity.
-func newCauses(r *Run, trial *probe.Trial, v *match.Verdict) []Cause {
+// mute says that the alert tells nothing of them.
+func newCauses(r *Run, trial *probe.Trial, v *match.Verdict) (causes []Cause, mute bool) {
 	if trial == nil || !trial.Refused() {
-		return nil
+		return nil, false
 	}
-	refusal := &match.Refusal{ByApplication: trial.Outcome == probe.RefusedByApplication, Family: match.FamilyOf(r.Request)}
+	refusal := &match.Refusal{Family: match.FamilyOf(r.Request)}
 	if a := trial.Alert; a != nil && a.From == wire.Server {
 		refusal.Alert, refusal.Alerted = a.Description, true
 	}
-	var causes []Cause
 	for _, c := range match.Causes(refusal, v.Findings) {
 		out := Cause{Check: c.Check.ID, Title: c.Check.Title, Standing: CausePossible, Detail: c.Detail}
 		switch c.Standing {
@@ -175,7 +175,7 @@ func newCauses(r *Run, trial *probe.Trial, v *match.Verdict) []Cause {
 		}
 		causes = append(causes, out)
 	}
-	return causes
+	return causes, refusal.Mute()
 }
 
 // versionsLine compares the versions in one sentence; empty if they were not
@@ -257,6 +257,9 @@ func blame(i *Identity) string {
 	var said []string
 	if a := i.Trial.Alert; a != nil {
 		said = append(said, fmt.Sprintf("the %s's alert %d %s accuses %s", a.From, a.Number, a.Name, map[string]string{"server": "what the client sent", "client": "the server"}[a.From]))
+	}
+	if i.Trial.Mute {
+		said = append(said, "servers like this one say the same of everything they refuse")
 	}
 	if len(found) > 1 {
 		said = append(said, "servers stop at the first defect, so each of these counts: "+strings.Join(found, ", "))

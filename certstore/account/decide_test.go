@@ -76,7 +76,7 @@ func TestLibpq(t *testing.T) {
 
 func TestQuote(t *testing.T) {
 	for path, want := range map[string]string{"/etc/ssl/key.pem": "/etc/ssl/key.pem", "/a b": "'/a b'", "/it's": `'/it'\''s'`, "/$(x)": "'/$(x)'", "/ü\n": "'/ü\n'"} {
-		if got := quote(path); got != want {
+		if got := ShellQuote(path); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

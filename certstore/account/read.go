@@ -142,7 +142,7 @@ func (w *walk) judge(kind, path string, info fs.FileInfo, want permission) error
 	w.obstacles = append(w.obstacles, fmt.Sprintf("%s %q (%v): %v may not %s it, %s", kind, path, n, w.account, verb, because(ok, by, n)))
 	remedy := grant(w.id(), want, n, path)
 	if by == byOwner {
-		remedy = "chmod u+" + want.String() + " " + quote(path)
+		remedy = "chmod u+" + want.String() + " " + ShellQuote(path)
 	}
 	if remedy != "" {
 		w.remedies = append(w.remedies, remedy)
@@ -199,15 +199,4 @@ func because(ok bool, by class, n inode) string {
 		return "as everybody may"
 	}
 	return "being neither its owner nor in its group " + groupName(n.gid)
-}
-
-// quote protects a path from the shell.
-func quote(path string) string {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+@%=:,", r)
-	}
-	if strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -12,9 +12,7 @@ type Refusal struct {
 	// Alert is the number of the server's alert; it counts if Alerted is set.
 	Alert   uint8
 	Alerted bool
-	// ByApplication says that the application refused, over a good handshake.
-	ByApplication bool
-	Family        Family
+	Family  Family
 }
 
 // A Cause is one explanation of a refusal.
@@ -88,7 +86,7 @@ func serverSees(check string) bool {
 func (r *Refusal) Mute() bool {
 	switch {
 	case !r.Alerted:
-		return true
+		return false // the application has words of its own, or there are none
 	case r.Family == JSSE && r.Alert == alertCertificateUnknown, r.Family == GnuTLS && r.Alert == alertAccessDenied:
 		return true
 	}

@@ -43,7 +43,7 @@ func keyExposed(j *judgement) Finding {
 	if len(said) == 0 {
 		return pass
 	}
-	file := quoteShell(j.identity.Key.Source)
+	file := account.ShellQuote(j.identity.Key.Source)
 	remedy := "chmod 600 " + file
 	for _, reader := range readers {
 		if user, ok := strings.CutPrefix(reader, "user "); ok { // chmod would cut everybody in the list off
@@ -52,6 +52,3 @@ func keyExposed(j *judgement) Finding {
 	}
 	return warn(strings.Join(said, "; "), remedy)
 }
-
-// quoteShell writes a file name so that a shell takes it as one word.
-func quoteShell(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }

@@ -219,13 +219,10 @@ func listDifference(list, other [][]byte) string {
 }
 
 func serverVariants(s *Server) Finding {
-	if len(s.Variants) == 0 || !s.seen() && s.When != "" {
+	if len(s.Variants) == 0 {
 		return notApplicable
 	}
-	here := &Version{Asked: No, Request: s.Request}
-	if s.Request != nil {
-		here.Asked = Yes
-	}
+	here := &Version{Asked: s.Asked, Request: s.Request}
 	var differ []string
 	for n := range s.Variants {
 		v := &s.Variants[n]

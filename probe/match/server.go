@@ -11,6 +11,7 @@ type Server struct {
 	// Request is what the server demands; nil if it did not ask or that is not
 	// known. One of version zero was not seen: somebody supposes its names.
 	Request *wire.CertificateRequest
+	Asked   Answer
 	When    wire.Moment // of the request; empty unless seen
 	// Versions are what the server does in each protocol version; nil when the
 	// versions were not tried one by one.
