@@ -164,6 +164,9 @@ type Options struct {
 	Getenv func(string) string
 	// Home is the folder that "~" stands for in configurations; empty for none.
 	Home string
+	// Readers says to find out what other programs make of PKCS #12 files, for
+	// [Container.Readers]: each is opened once more, at the same cost.
+	Readers bool
 	// Prompt asks for the password of a source after Passwords failed; attempt
 	// counts from 1. It is called by one goroutine at a time. It returns
 	// [ErrNoPassword] when nobody answers. Nil means that nobody can be asked.

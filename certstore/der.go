@@ -54,14 +54,14 @@ func looksLikeCertificate(der []byte) bool {
 
 // parseKey reads a private key in PKCS#8, PKCS#1 or SEC 1.
 func parseKey(der []byte) (crypto.Signer, error) {
-	if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-		return key, nil
-	}
-	if key, err := x509.ParseECPrivateKey(der); err == nil {
-		return key, nil
-	}
 	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
+		if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
+			return key, nil
+		}
+		if key, err := x509.ParseECPrivateKey(der); err == nil {
+			return key, nil
+		}
 		if kind := foreignKey(der); kind != "" {
 			return nil, fmt.Errorf("%s, which this program cannot use", kind)
 		}

@@ -8,9 +8,11 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
+const dsaKey = "a DSA key (TLS 1.3 dropped them)"
+
 // foreignKey names the kind of a private key that Go does not parse: PKCS#8 with an
-// algorithm of its own, or an EC key (SEC 1) on another curve. It is empty for
-// what is no such key.
+// algorithm of its own, an EC key (SEC 1) on another curve, or a DSA key. It is
+// empty for what is no such key.
 func foreignKey(der []byte) string {
 	s := cryptobyte.String(der)
 	var key, algorithm cryptobyte.String
@@ -25,6 +27,16 @@ func foreignKey(der []byte) string {
 		}
 		return curveKind(params)
 	}
+	if key.PeekASN1Tag(asn1.INTEGER) { // as "openssl dsa" writes it: p, q, g, y, x
+		numbers := 0
+		for key.PeekASN1Tag(asn1.INTEGER) && key.SkipASN1(asn1.INTEGER) {
+			numbers++
+		}
+		if numbers == 5 && key.Empty() {
+			return dsaKey
+		}
+		return ""
+	}
 	var oid encoding.ObjectIdentifier
 	if !key.ReadASN1(&algorithm, asn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&oid) || !key.PeekASN1Tag(asn1.OCTET_STRING) {
 		return ""
@@ -37,7 +49,7 @@ func foreignKey(der []byte) string {
 	case "1.2.840.113549.1.1.10":
 		return "an RSA key for PSS alone (id-RSASSA-PSS, RFC 4055)"
 	case "1.2.840.10040.4.1":
-		return "a DSA key, which current TLS does not know"
+		return dsaKey
 	case "1.2.840.113549.1.3.1", "1.2.840.10046.2.1":
 		return "a Diffie-Hellman key, which signs nothing"
 	case "1.3.101.111":

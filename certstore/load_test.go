@@ -126,6 +126,12 @@ func TestLoad(t *testing.T) {
 			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{"client.crt: client [] locked", "other.crt: other [] missing"}},
 		{"one file twice", map[string][]byte{"a.pem": join(p.KeyPEM("client"), p.CertPEM("client"))},
 			Options{}, []Source{{Path: "a.pem", Role: Candidate}, {Path: "a.pem", Role: KeyFile}}, []string{"a.pem: client [] usable"}},
+		{"a bundle whose password a configuration after it tells", map[string][]byte{"d/a.p12": encodeP12(t, p, "secret", "client"), "d/b.properties": []byte("javax.net.ssl.keyStore=a.p12\njavax.net.ssl.keyStorePassword=secret\n")},
+			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{"a.p12: client [] usable"}},
+		{"a bundle whose password a configuration before it tells", map[string][]byte{"d/b.p12": encodeP12(t, p, "secret", "client"), "d/a.properties": []byte("javax.net.ssl.keyStore=b.p12\njavax.net.ssl.keyStorePassword=secret\n")},
+			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{"b.p12: client [] usable"}},
+		{"what a configuration names stands in its place", map[string][]byte{"a.curlrc": []byte("cert = x.pem\n"), "x.pem": join(p.CertPEM("client"), p.KeyPEM("client")), "b.pem": p.CertPEM("other")},
+			Options{}, []Source{{Path: "a.curlrc", Role: Candidate}, {Path: "b.pem", Role: Candidate}}, []string{"a.curlrc: client [] usable", "b.pem: other [] missing"}},
 		{"a leaf that two roots' bundles hold twice", map[string][]byte{"a.pem": join(p.CertPEM("client", "client", "Issuing"), p.KeyPEM("client"))},
 			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [Issuing] usable"}},
 	}

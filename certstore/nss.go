@@ -32,13 +32,13 @@ func (o *opener) nss(ctx context.Context, c *contents, data []byte) error {
 	for _, cert := range db.Certificates {
 		c.addCert(cert.DER, quote(cert.Nickname))
 		c.friendly[string(cert.DER)] = cert.Nickname
-		c.container.Parts = append(c.container.Parts, fmt.Sprintf("certificate %q, not encrypted", cert.Nickname))
+		c.container.Parts = append(c.container.Parts, fmt.Sprintf("certificate %q: not encrypted", cert.Nickname))
 		if len(cert.ID) > 0 {
 			c.certIDs[string(cert.DER)] = string(cert.ID)
 		}
 	}
 	for _, key := range db.Keys {
-		c.container.Parts = append(c.container.Parts, fmt.Sprintf("private key %s, encrypted with %s", key.Algorithm, db.Encryption))
+		c.container.Parts = append(c.container.Parts, fmt.Sprintf("private key %s: encrypted with %s", key.Algorithm, db.Encryption))
 		c.keyIDs[string(key.ID)] = true
 		switch {
 		case locked:

@@ -81,7 +81,7 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 		return o.encryptedPKCS8(ctx, c, block.Bytes)
 	case "EC PARAMETERS":
 	case "DSA PRIVATE KEY":
-		c.problem(place, errors.New("a DSA key, which current TLS does not know"))
+		c.problem(place, errors.New(dsaKey))
 	case "OPENSSH PRIVATE KEY":
 		c.problem(place, errors.New("an OpenSSH key, which TLS clients do not read: convert a copy with ssh-keygen -p -m PEM"))
 	case "TSS2 PRIVATE KEY", "TSS PRIVATE KEY BLOB", "TSS KEY BLOB":

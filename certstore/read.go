@@ -9,9 +9,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"mtlsprobe/certstore/token"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Bounds on reading. No store of certificates comes near them.
@@ -25,7 +28,8 @@ const (
 // a file, such as a variable or a token.
 type file struct {
 	path      string
-	source    Source // that led here; its path differs from path below a directory
+	source    Source                 // that led here; its path differs from path below a directory
+	read      func() ([]byte, error) // nil for what has its data, or never has any
 	data      []byte
 	err       error      // of the operating system
 	token     *token.URI // set for a token, which has no data
@@ -33,48 +37,91 @@ type file struct {
 	dir       string     // that relative paths count from; empty for that of path
 	label     string     // that a configuration gives it; mostly empty
 	passwords []string   // that a configuration tells
+	property  bool       // it stands for one of Java, and must name something
 	notes     []error    // what a configuration has to say; err is then errNotes
 }
 
 func (f *file) named() bool { return f.path == f.source.Path && !f.source.Found }
 
-// readSources reads every file of the sources, each once, in order. A source
-// that does not exist is an error at once: most likely it is misspelt.
+// readSources reads every file of the sources, each once; they stay in order, and
+// what a configuration names stands in its place. A source that does not exist is
+// an error at once: most likely it is misspelt.
 func readSources(ctx context.Context, o *Options, sources []Source) ([]*file, error) {
-	r := reader{seen: make(map[string]bool), folders: make(map[string]string), options: o}
+	r := reader{seen: make(map[string]*file), folders: make(map[string]string), options: o}
+	var found []*file
 	for _, s := range sources {
-		if err := r.source(ctx, s); err != nil {
+		files, err := r.find(ctx, s)
+		if err != nil {
 			return nil, err
 		}
+		found = append(found, files...)
 	}
-	return r.files, nil
+	return r.read(ctx, found)
 }
 
 type reader struct {
 	options *Options
-	files   []*file
-	seen    map[string]bool
+	seen    map[string]*file  // by their paths without links
 	folders map[string]string // what they are without links
 }
 
-func (r *reader) source(ctx context.Context, s Source) error {
-	if done, err := r.special(ctx, &s); done || err != nil {
-		return err
+// read reads files in parallel, and then what the configurations among them name.
+func (r *reader) read(ctx context.Context, files []*file) ([]*file, error) {
+	group, reading := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for _, f := range files {
+		if f.read == nil {
+			continue
+		}
+		group.Go(func() error {
+			f.data, f.err = f.read()
+			return reading.Err()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var all []*file
+	for _, f := range files {
+		more, configuration := r.references(ctx, f)
+		switch {
+		case !configuration && f.property:
+			return nil, &SourceError{Source: f.path, Kind: NotUnderstood, Err: errors.New("is no Java system property that names a key store: javax.net.ssl.keyStore=FILE")}
+		case !configuration:
+			all = append(all, f)
+			more = r.besideDatabase(ctx, f)
+		}
+		more, err := r.read(ctx, more)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return all, nil
+}
+
+// find returns the files of a source, which have yet to be read.
+func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
+	if f, err := r.special(&s); f != nil || err != nil {
+		return one(f), err
 	}
 	info, err := os.Stat(s.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &SourceError{Source: masked(s.Path), Kind: NotReadable, Err: errors.New("no such file or directory")}
+		return nil, &SourceError{Source: masked(s.Path), Kind: NotReadable, Err: errors.New("no such file or directory")}
 	}
 	if err != nil || !info.IsDir() {
-		return r.file(ctx, s.Path, s)
+		return one(r.file(ctx, s.Path, s)), nil
 	}
-	return filepath.WalkDir(s.Path, func(path string, entry fs.DirEntry, err error) error {
+	var files []*file
+	err = filepath.WalkDir(s.Path, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil && path == s.Path:
 			return &SourceError{Source: path, Kind: NotReadable, Err: reason(err)}
 		case err != nil:
-			r.files = append(r.files, &file{path: path, source: s, err: err})
+			files = append(files, &file{path: path, source: s, err: err})
 			return fs.SkipDir
+		case len(r.seen) > maxFiles:
+			return &SourceError{Source: s.Path, Kind: NotUnderstood, Err: fmt.Errorf("more than %d files: name the ones that matter", maxFiles)}
 		case entry.IsDir():
 			return ctx.Err()
 		}
@@ -82,15 +129,37 @@ func (r *reader) source(ctx context.Context, s Source) error {
 			if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 				return ctx.Err() // sockets, pipes, and links to directories
 			}
-			return r.file(ctx, path, s)
+			files = append(files, one(r.file(ctx, path, s))...)
+			return ctx.Err()
 		}
-		return r.take(ctx, r.below(path), &file{path: path, source: s}, func() ([]byte, error) { return readBounded(path) })
+		f := &file{path: path, source: s, read: func() ([]byte, error) { return readBounded(path) }}
+		files = append(files, one(r.once(r.below(path), f))...)
+		return ctx.Err()
 	})
+	return files, err
 }
 
-// file reads one file unless it was read before, through this path or another.
-func (r *reader) file(ctx context.Context, path string, s Source) error {
-	return r.take(ctx, resolved(path), &file{path: path, source: s}, func() ([]byte, error) { return ReadFile(ctx, path) })
+// one is a list of the file, empty for nil.
+func one(f *file) []*file {
+	if f == nil {
+		return nil
+	}
+	return []*file{f}
+}
+
+// file returns a file that has yet to be read, or nil if it was found before,
+// through this path or another.
+func (r *reader) file(ctx context.Context, path string, s Source) *file {
+	return r.once(resolved(path), &file{path: path, source: s, read: func() ([]byte, error) { return ReadFile(ctx, path) }})
+}
+
+// once returns the file, or nil if the same one was found before.
+func (r *reader) once(real string, f *file) *file {
+	if r.seen[real] != nil {
+		return nil
+	}
+	r.seen[real] = f
+	return f
 }
 
 // resolved is a path without links, or the path itself where that fails.
@@ -109,26 +178,6 @@ func (r *reader) below(path string) string {
 		r.folders[dir] = resolved(filepath.Clean(dir))
 	}
 	return filepath.Join(r.folders[dir], name)
-}
-
-// take reads a file unless the same one, by its real path, was read before.
-func (r *reader) take(ctx context.Context, real string, f *file, read func() ([]byte, error)) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if len(r.files) >= maxFiles {
-		return &SourceError{Source: f.source.Path, Kind: NotUnderstood, Err: fmt.Errorf("more than %d files: name the ones that matter", maxFiles)}
-	}
-	if r.seen[real] {
-		return nil
-	}
-	r.seen[real] = true
-	f.data, f.err = read()
-	if r.references(ctx, f) {
-		return ctx.Err()
-	}
-	r.files = append(r.files, f)
-	return r.besideDatabase(ctx, f)
 }
 
 var errTooLarge = fmt.Errorf("larger than %d MiB, which no certificate store is", maxFileSize>>20)

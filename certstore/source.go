@@ -16,14 +16,14 @@ import (
 	"mtlsprobe/certstore/token"
 )
 
-// special takes the sources that are no files. It reports whether s was one; s may
-// be changed into a file.
-func (r *reader) special(ctx context.Context, s *Source) (done bool, err error) {
-	fail := func(kind ErrorKind, err error) (bool, error) {
-		return true, &SourceError{Source: s.Path, Kind: kind, Err: err}
+// special takes the sources that are no files. It returns nil for others; s may be
+// changed into a file.
+func (r *reader) special(s *Source) (*file, error) {
+	fail := func(kind ErrorKind, err error) (*file, error) {
+		return nil, &SourceError{Source: s.Path, Kind: kind, Err: err}
 	}
 	if _, err := os.Lstat(s.Path); err == nil {
-		return false, nil // what exists as a file is one
+		return nil, nil // what exists as a file is one
 	}
 	name, _, found := strings.Cut(s.Path, ":")
 	if !found {
@@ -37,18 +37,15 @@ func (r *reader) special(ctx context.Context, s *Source) (done bool, err error) 
 			return fail(NotUnderstood, err)
 		}
 		s.Path = uri.String()
-		r.files = append(r.files, &file{path: s.Path, source: *s, token: uri})
-		return true, nil
+		return &file{path: s.Path, source: *s, token: uri}, nil
 	case name == "env":
 		value := r.getenv(strings.TrimPrefix(s.Path, "env:"))
 		if value == "" {
 			return fail(NothingFound, errors.New("names a variable that is not set"))
 		}
-		r.files = append(r.files, &file{path: s.Path, source: *s, data: []byte(strings.ReplaceAll(value, `\n`, "\n"))})
-		return true, nil
+		return &file{path: s.Path, source: *s, data: []byte(strings.ReplaceAll(value, `\n`, "\n"))}, nil
 	case name == "store":
-		r.files = append(r.files, &file{path: s.Path, source: *s, store: strings.TrimPrefix(s.Path, "store:")})
-		return true, nil
+		return &file{path: s.Path, source: *s, store: strings.TrimPrefix(s.Path, "store:")}, nil
 	case name == "credential":
 		dir := r.getenv("CREDENTIALS_DIRECTORY")
 		if dir == "" {
@@ -58,15 +55,11 @@ func (r *reader) special(ctx context.Context, s *Source) (done bool, err error) 
 	case name == "sql":
 		s.Path = strings.TrimPrefix(s.Path, "sql:")
 	case javaProperty().MatchString(s.Path):
-		f := &file{path: masked(s.Path), source: *s, dir: ".", data: []byte(strings.ReplaceAll(s.Path, ",javax.net.ssl.", "\njavax.net.ssl."))}
+		f := &file{path: masked(s.Path), source: *s, dir: ".", property: true, data: []byte(strings.ReplaceAll(s.Path, ",javax.net.ssl.", "\njavax.net.ssl."))}
 		f.source.Path = f.path
-		if !r.references(ctx, f) {
-			s.Path = f.path
-			return fail(NotUnderstood, errors.New("is no Java system property that names a key store: javax.net.ssl.keyStore=FILE"))
-		}
-		return true, nil
+		return f, nil
 	}
-	return false, nil
+	return nil, nil
 }
 
 func javaProperty() *regexp.Regexp { return regexp.MustCompile(`(?i)javax\.net\.ssl\.`) }
@@ -84,17 +77,16 @@ func (r *reader) getenv(name string) string {
 	return r.options.Getenv(name)
 }
 
-// references reads what a client's configuration names, in place of the file
-// itself. It reports whether the file was a configuration.
-func (r *reader) references(ctx context.Context, f *file) bool {
+// references returns what a client's configuration names, to take the place of the
+// file itself. It reports whether the file was a configuration.
+func (r *reader) references(ctx context.Context, f *file) (files []*file, ok bool) {
 	if f.err != nil || len(f.data) == 0 || f.data[0] == 0x30 || bytes.HasPrefix(bytes.TrimSpace(f.data), pemBegin) || f.source.Role != Candidate {
-		return false
+		return nil, false
 	}
 	c, ok := config.Parse(f.path, cmp.Or(f.dir, filepath.Dir(f.path)), f.data, r.options.Home)
 	if !ok {
-		return false
+		return nil, false
 	}
-	before := len(r.files)
 	notes := &file{path: f.path, source: f.source, err: errNotes}
 	seen := make(map[identityKey]bool)
 	for n := range c.References {
@@ -107,18 +99,18 @@ func (r *reader) references(ctx context.Context, f *file) bool {
 		if ref.Note != "" && ref.Note != "the current context" {
 			notes.notes = append(notes.notes, fmt.Errorf("%s: %s", c.Format, strings.TrimPrefix(clip(ref.Name)+": "+ref.Note, ": ")))
 		}
-		r.reference(ctx, f, notes, ref)
+		files = append(files, r.reference(ctx, f, notes, ref)...)
 	}
 	for _, problem := range c.Problems {
 		notes.notes = append(notes.notes, fmt.Errorf("%s: %w", c.Format, problem))
 	}
-	if len(r.files) == before && len(notes.notes) == 0 && !f.source.Found {
+	if len(files) == 0 && len(notes.notes) == 0 && !f.source.Found {
 		notes.notes = append(notes.notes, fmt.Errorf("%s: it names no client certificate", c.Format))
 	}
 	if len(notes.notes) > 0 {
-		r.files = append(r.files, notes)
+		files = append(files, notes)
 	}
-	return true
+	return files, true
 }
 
 // errNotes marks a file that has nothing but notes.
@@ -143,8 +135,9 @@ func newIdentityKey(ref *config.Reference) identityKey {
 	return identityKey{ref.Certificate, ref.Key, first(ref.CertificateData), first(ref.KeyData)}
 }
 
-// reference reads the files or the data of one identity that a configuration names.
-func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Reference) {
+// reference returns the files or the data of one identity that a configuration
+// names. What was found before stays where it is, and gets the passwords.
+func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Reference) (files []*file) {
 	label := filepath.Base(f.path)
 	if ref.Name != "" {
 		label += "#" + clip(ref.Name)
@@ -152,10 +145,10 @@ func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Refe
 	passwords := slices.DeleteFunc([]string{ref.Password, ref.KeyPassword}, func(p string) bool { return p == "" })
 	if data := slices.Concat(ref.CertificateData, []byte("\n"), ref.KeyData); len(data) > 1 {
 		if !bytes.Contains(ref.CertificateData, pemBegin) && len(ref.KeyData) > 0 { // DER cannot be joined
-			r.files = append(r.files, &file{path: f.path, source: f.source, label: label, data: ref.KeyData, passwords: passwords})
+			files = append(files, &file{path: f.path, source: f.source, label: label, data: ref.KeyData, passwords: passwords})
 			data = ref.CertificateData
 		}
-		r.files = append(r.files, &file{path: f.path, source: f.source, label: label, data: data, passwords: passwords})
+		files = append(files, &file{path: f.path, source: f.source, label: label, data: data, passwords: passwords})
 	}
 	for _, path := range []string{ref.Certificate, ref.Key} {
 		if path == "" {
@@ -165,16 +158,23 @@ func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Refe
 			notes.notes = append(notes.notes, fmt.Errorf("it names %s, %s", quote(masked(path)), why))
 			continue
 		}
-		if r.file(ctx, path, Source{Path: path, Found: true}) != nil {
+		named := r.file(ctx, path, Source{Path: path, Found: true})
+		if named == nil {
+			earlier := r.seen[resolved(path)]
+			for _, password := range passwords {
+				if !slices.Contains(earlier.passwords, password) {
+					earlier.passwords = append(earlier.passwords, password)
+				}
+			}
 			continue
 		}
-		if last := len(r.files) - 1; last >= 0 && r.files[last].path == path {
-			r.files[last].passwords = passwords
-			if path == ref.Certificate {
-				r.files[last].label = label
-			}
+		named.passwords = passwords
+		if path == ref.Certificate {
+			named.label = label
 		}
+		files = append(files, named)
 	}
+	return files
 }
 
 // untrusted says why what a configuration names is not followed; empty if it is. A
@@ -206,9 +206,9 @@ const (
 	nssKeys         = "key4.db"
 )
 
-// besideDatabase reads the keys that belong to a database of certificates that
-// was named by itself.
-func (r *reader) besideDatabase(ctx context.Context, f *file) error {
+// besideDatabase returns the file of the keys that belong to a database of
+// certificates that was named by itself.
+func (r *reader) besideDatabase(ctx context.Context, f *file) []*file {
 	if filepath.Base(f.path) != nssCertificates || f.err != nil {
 		return nil
 	}
@@ -216,7 +216,7 @@ func (r *reader) besideDatabase(ctx context.Context, f *file) error {
 	if _, err := os.Stat(keys); err != nil {
 		return nil
 	}
-	return r.file(ctx, keys, Source{Path: f.source.Path, Role: f.source.Role, Found: true})
+	return one(r.file(ctx, keys, Source{Path: f.source.Path, Role: f.source.Role, Found: true}))
 }
 
 // sameDatabase reports whether both files belong to one database of NSS.

@@ -42,6 +42,7 @@ func newInspect(s *Streams, run func(context.Context, *Streams, *inspectOptions)
 			return run(c.Context(), s, o)
 		},
 	}
+	o.hold.readers = true
 	o.hold.registerOpen(c.Flags())
 	o.output.register(c.Flags())
 	c.Flags().BoolVar(&o.discover, "discover", false, "look where clients on this host usually keep identities; reads only")

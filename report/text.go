@@ -213,8 +213,11 @@ func (t *text) access(i *Identity) {
 
 // integrity says how a container is guarded; empty where nothing is known.
 func integrity(c *Container) string {
-	if c.Integrity == "" {
+	switch c.Integrity {
+	case "":
 		return ""
+	case "none":
+		return ", not protected against change"
 	}
 	return ", integrity by " + c.Integrity
 }

@@ -51,8 +51,10 @@ func parsePBES1(oid string, params cryptobyte.String) (*Scheme, error) {
 	case "1.2.840.113549.1.12.1.2":
 		return pkcs12("PKCS #12 with SHA-1 and RC4-40", 5, 0, openRC4)
 	case oid3DES.String():
+		s.Legacy = false
 		return pkcs12("PKCS #12 with SHA-1 and 3DES", 24, 8, openCBC(des.NewTripleDESCipher))
 	case "1.2.840.113549.1.12.1.4":
+		s.Legacy = false
 		return pkcs12("PKCS #12 with SHA-1 and 3DES with two keys", 16, 8, openCBC(twoKey3DES))
 	case "1.2.840.113549.1.12.1.5":
 		return pkcs12("PKCS #12 with SHA-1 and RC2-128", 16, 8, openCBC(rc2WithBits(128)))

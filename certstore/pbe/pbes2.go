@@ -140,10 +140,10 @@ func parseKDF(der cryptobyte.String) (*kdf, error) {
 func parsePBKDF2(params cryptobyte.String) (*kdf, error) {
 	var salt []byte
 	d := &kdf{}
+	if params.PeekASN1Tag(casn1.SEQUENCE) {
+		return nil, unsupported("PBKDF2 with a salt from elsewhere")
+	}
 	if !params.ReadASN1Bytes(&salt, casn1.OCTET_STRING) {
-		if params.PeekASN1Tag(casn1.SEQUENCE) {
-			return nil, unsupported("PBKDF2 with a salt from elsewhere")
-		}
 		return nil, errDamaged
 	}
 	if err := readCount(&params, &d.iterations); err != nil {

@@ -93,18 +93,21 @@ func (f *File) encrypted(content cryptobyte.String, password *string) error {
 		!info.ReadASN1ObjectIdentifier(&oid) || !info.ReadASN1Element(&algorithm, casn1.SEQUENCE) {
 		return errors.New("EncryptedData cannot be decoded")
 	}
-	if !info.ReadASN1(&sealed, casn1.Tag(0).ContextSpecific()) { // primitive, or a constructed string of parts
-		var parts cryptobyte.String
+	var parts cryptobyte.String
+	switch {
+	case info.PeekASN1Tag(explicit(0)): // a string in parts, as Firefox writes it
 		if !info.ReadASN1(&parts, explicit(0)) {
-			return errors.New("EncryptedData holds nothing")
+			return errors.New("EncryptedData is damaged")
 		}
-		for !parts.Empty() {
-			var part cryptobyte.String
-			if !parts.ReadASN1(&part, casn1.OCTET_STRING) {
-				return errors.New("EncryptedData has damaged parts")
-			}
-			sealed = append(sealed, part...)
+	case !info.ReadASN1(&sealed, casn1.Tag(0).ContextSpecific()):
+		return errors.New("EncryptedData holds nothing")
+	}
+	for !parts.Empty() {
+		var part cryptobyte.String
+		if !parts.ReadASN1(&part, casn1.OCTET_STRING) {
+			return errors.New("EncryptedData has damaged parts")
 		}
+		sealed = append(sealed, part...)
 	}
 	plain, e, err := f.decrypt(algorithm, sealed, password)
 	if err != nil || plain == nil {

@@ -14,13 +14,17 @@ func DER(data []byte) (der []byte, converted bool, err error) { return toDER(dat
 // returns the input as it is when there is nothing to do. What follows the first
 // element is dropped.
 func toDER(data []byte) (der []byte, converted bool, err error) {
-	left := maxBERElements
-	element, _, err := readBER(data, 0, &left)
+	look := berReader{left: maxBERElements}
+	element, _, err := look.read(data, 0)
 	if err != nil {
 		return nil, false, err
 	}
 	if !element.ber {
 		return data[:element.size], false, nil
+	}
+	keep := berReader{left: maxBERElements, keep: true}
+	if element, _, err = keep.read(data, 0); err != nil {
+		return nil, false, err
 	}
 	return element.append(nil), true, nil
 }
@@ -30,19 +34,26 @@ const (
 	maxBERElements = 200_000 // a bundle of a thousand certificates has some ten thousand
 )
 
-// A berElement is one element with its parts.
+// A berReader reads elements to any depth. Nearly all files are DER already and
+// need no parts: only one that keeps them allocates.
+type berReader struct {
+	left int  // elements until it is too many
+	keep bool // the parts
+}
+
+// A berElement is one element.
 type berElement struct {
-	tag     []byte // identifier octets
-	content []byte // of a primitive element
-	parts   []berElement
-	size    int  // octets in the input
-	ber     bool // it, or a part of it, is not DER
+	tag     []byte       // identifier octets
+	content []byte       // of a primitive element
+	parts   []berElement // of a constructed one, if they were kept
+	size    int          // octets in the input
+	ber     bool         // it, or a part of it, is not DER
 }
 
 func (e *berElement) constructed() bool { return e.tag[0]&0x20 != 0 }
 
-func readBER(data []byte, depth int, left *int) (e berElement, rest []byte, err error) {
-	if *left--; *left < 0 {
+func (r *berReader) read(data []byte, depth int) (e berElement, rest []byte, err error) {
+	if r.left--; r.left < 0 {
 		return e, nil, fmt.Errorf("more than %d elements", maxBERElements)
 	}
 	if depth > maxBERDepth {
@@ -89,10 +100,12 @@ func readBER(data []byte, depth int, left *int) (e berElement, rest []byte, err 
 				return e, body, nil
 			}
 			var part berElement
-			if part, body, err = readBER(body, depth+1, left); err != nil {
+			if part, body, err = r.read(body, depth+1); err != nil {
 				return e, nil, err
 			}
-			e.parts = append(e.parts, part)
+			if r.keep {
+				e.parts = append(e.parts, part)
+			}
 		}
 	}
 	if length > len(body) {
@@ -108,11 +121,13 @@ func readBER(data []byte, depth int, left *int) (e berElement, rest []byte, err 
 	}
 	for inner := e.content; len(inner) > 0; {
 		var part berElement
-		if part, inner, err = readBER(inner, depth+1, left); err != nil {
+		if part, inner, err = r.read(inner, depth+1); err != nil {
 			return e, nil, err
 		}
 		e.ber = e.ber || part.ber
-		e.parts = append(e.parts, part)
+		if r.keep {
+			e.parts = append(e.parts, part)
+		}
 	}
 	return e, rest, nil
 }

@@ -42,10 +42,14 @@ func TestContainersPKCS12(t *testing.T) {
 		}
 		g := families[family]
 		g.files++
-		if _, _, _, err := pkcs12.DecodeChain(data, password); err == nil {
+		_, _, _, libraryErr := pkcs12.DecodeChain(data, password)
+		if libraryErr == nil {
 			g.library++
 		}
 		file, err := Open(data, password)
+		if err != nil && libraryErr == nil {
+			t.Errorf("%s: go-pkcs12 opens it, and here: %v", name, err)
+		}
 		if err != nil {
 			g.explained++
 			if expectation == "load" {

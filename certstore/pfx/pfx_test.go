@@ -11,7 +11,10 @@ import (
 
 	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/certstore/certtest/debian"
+	"mtlsprobe/certstore/pbe"
 
+	"golang.org/x/crypto/cryptobyte"
+	casn1 "golang.org/x/crypto/cryptobyte/asn1"
 	"software.sslmate.com/src/go-pkcs12"
 )
 
@@ -115,8 +118,8 @@ func TestOpenSSLFiles(t *testing.T) {
 	}{
 		{[]string{"-legacy"}, 2, 1, true},
 		{[]string{"-keypbe", "PBE-SHA1-RC4-128", "-certpbe", "PBE-SHA1-RC4-40", "-legacy"}, 2, 1, true},
-		{[]string{"-keypbe", "PBE-SHA1-RC2-128", "-certpbe", "PBE-SHA1-2DES", "-legacy"}, 2, 1, true},
-		{[]string{"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"}, 2, 1, true},
+		{[]string{"-keypbe", "PBE-SHA1-RC2-128", "-certpbe", "PBE-SHA1-RC2-40", "-legacy"}, 2, 1, true},
+		{[]string{"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-2DES", "-macalg", "sha1"}, 2, 1, false},
 		{[]string{"-keypbe", "PBE-MD5-DES", "-certpbe", "PBE-SHA1-RC2-64", "-legacy"}, 2, 1, true},
 		{[]string{"-keypbe", "des-ede3-cbc", "-certpbe", "aes-128-cbc", "-macalg", "sha384"}, 2, 1, false},
 		{[]string{"-keypbe", "NONE", "-certpbe", "aes-192-cbc", "-macalg", "sha512"}, 2, 1, false},
@@ -151,6 +154,9 @@ func TestOpenSSLFiles(t *testing.T) {
 		if certs != tt.certs || keys != tt.keys || legacy != tt.legacy {
 			t.Errorf("%q: %d certificates, %d keys, legacy %t", tt.args, certs, keys, legacy)
 		}
+		if err := exec.Command(openssl, "pkcs12", "-in", out, "-noenc", "-passin", "pass:secret").Run(); (err != nil) != tt.legacy {
+			t.Errorf("%q: openssl without its legacy provider: %v", tt.args, err)
+		}
 		if _, err := Open(data, "wrong"); !errors.Is(err, ErrPassword) {
 			t.Errorf("%q with a wrong password: %v", tt.args, err)
 		}
@@ -171,6 +177,53 @@ func TestBER(t *testing.T) {
 	deep := append(bytes.Repeat([]byte{0x30, 0x80}, 100), make([]byte, 200)...)
 	if _, _, err := toDER(deep); err == nil {
 		t.Error("100 levels were read")
+	}
+}
+
+// Firefox has cut encrypted contents into parts.
+func TestEncryptedInParts(t *testing.T) {
+	bags := []byte{0x30, 0} // SafeContents without a bag
+	algorithm, sealed, err := pbe.EncryptAES256("secret", 1, bags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encrypted := func(add func(*cryptobyte.Builder)) cryptobyte.String {
+		var b cryptobyte.Builder
+		b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1Int64(0)
+			b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				addOID(b, oidData)
+				b.AddBytes(algorithm)
+				add(b)
+			})
+		})
+		return b.BytesOrPanic()
+	}
+	password := "secret"
+	for _, tt := range []struct {
+		name string
+		add  func(*cryptobyte.Builder)
+		ok   bool
+	}{
+		{"whole", func(b *cryptobyte.Builder) {
+			b.AddASN1(casn1.Tag(0).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes(sealed) })
+		}, true},
+		{"in parts", func(b *cryptobyte.Builder) {
+			b.AddASN1(explicit(0), func(b *cryptobyte.Builder) {
+				b.AddASN1OctetString(sealed[:5])
+				b.AddASN1OctetString(sealed[5:])
+			})
+		}, true},
+		{"parts that are none", func(b *cryptobyte.Builder) {
+			b.AddASN1(explicit(0), func(b *cryptobyte.Builder) { b.AddASN1Int64(1) })
+		}, false},
+		{"nothing", func(*cryptobyte.Builder) {}, false},
+	} {
+		f := &File{}
+		err := f.encrypted(encrypted(tt.add), &password)
+		if opened := err == nil && f.openedAny; opened != tt.ok {
+			t.Errorf("%s: opened %t, %v, %+v", tt.name, opened, err, f.Bags)
+		}
 	}
 }
 

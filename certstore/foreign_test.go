@@ -1,0 +1,62 @@
+package certstore
+
+import (
+	"encoding/hex"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"mtlsprobe/certstore/certtest/debian"
+)
+
+// Keys that openssl makes and Go does not know are named, in every form.
+func TestForeignKeys(t *testing.T) {
+	openssl := debian.Program(t, "openssl", "openssl")
+	dir := t.TempDir()
+	run := func(args ...string) string {
+		t.Helper()
+		out := filepath.Join(dir, "key")
+		if text, err := exec.Command(openssl, slices.Concat(args[:1], []string{"-out", out}, args[1:])...).CombinedOutput(); err != nil {
+			t.Fatalf("openssl %q: %v\n%s", args, err, text)
+		}
+		return out
+	}
+	params := filepath.Join(dir, "params")
+	if text, err := exec.Command(openssl, "dsaparam", "-out", params, "1024").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	for want, args := range map[string][]string{
+		"an Ed448 key":                     {"genpkey", "-algorithm", "ed448", "-outform", "DER"},
+		"an X448 key, which signs nothing": {"genpkey", "-algorithm", "x448"},
+		"secp256k1":                        {"ecparam", "-genkey", "-name", "secp256k1", "-outform", "DER", "-noout"},
+		"explicit curve":                   {"ecparam", "-genkey", "-name", "prime256v1", "-param_enc", "explicit", "-noout"},
+		"for PSS alone":                    {"genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"},
+		"key for key agreement":            {"genpkey", "-algorithm", "x25519"},
+		dsaKey:                             {"gendsa", params},
+	} {
+		_, err := Load(t.Context(), nil, Source{Path: run(args...)})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("openssl %q: %v, want %q", args, err, want)
+		}
+	}
+}
+
+func TestForeignKey(t *testing.T) {
+	for _, tt := range []struct{ name, der, want string }{
+		{"DSA as openssl dsa writes it", "3012020100020103020105020107020109" + "02010b", dsaKey},
+		{"four numbers", "300f020100020103020105020107020109", ""},
+		{"numbers, then more", "3014020100020103020105020107020109" + "02010b0500", ""},
+		{"no key", "3003020100", ""},
+		{"no sequence", "0101ff", ""},
+	} {
+		der, err := hex.DecodeString(tt.der)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := foreignKey(der); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
