@@ -117,12 +117,8 @@ func (t *text) clients(r *Report) error {
 				columns[k].cells = append(columns[k].cells, cell)
 			}
 		}
-		dropped, err := t.render(columns)
-		if err != nil {
+		if err := t.render(columns); err != nil {
 			return err
-		}
-		if len(dropped) > 0 {
-			t.labelled("", "Hidden to fit "+fmt.Sprint(t.width)+" columns: "+strings.Join(dropped, ", ")+". Use a wider terminal or -o html.")
 		}
 	}
 	return nil

@@ -152,7 +152,7 @@ func (t *text) migration(m *Migration) error {
 		t.labelled(fmt.Sprintf("Phase %d", i+1), p.Label+": "+cmp.Or(strings.Join(p.NamedCAs, "; "), "no CA names"))
 	}
 	t.WriteByte('\n')
-	if _, err := t.render(m.columns()); err != nil {
+	if err := t.render(m.columns()); err != nil {
 		return err
 	}
 	working := 0

@@ -203,6 +203,26 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+func TestShorten(t *testing.T) {
+	for _, tt := range []struct {
+		text  string
+		width int
+		want  string
+	}{
+		{"", 3, ""},
+		{"abc", 3, "abc"},
+		{"abcd", 3, "ab…"},
+		{"日本語", 6, "日本語"},
+		{"日本語", 5, "日本…"},
+		{"日本語", 4, "日…"},
+		{"ab", 1, "…"},
+	} {
+		if got := shorten(tt.text, tt.width); got != tt.want {
+			t.Errorf("shorten(%q, %d) = %q, want %q", tt.text, tt.width, got, tt.want)
+		}
+	}
+}
+
 // Names that want to be markup stay text in every format.
 func TestHostileNames(t *testing.T) {
 	const name = `CN=<script>alert(1)</script>|*x* [y](javascript:z) "q" ` + "`c` \x1b[31m\u202egnp.exe"

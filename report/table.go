@@ -146,6 +146,22 @@ func Wrap(text string, width int, indent string) string {
 	return indent + strings.Join(lines, "\n"+indent)
 }
 
+// shorten cuts text that is wider than width cells, and ends it with an ellipsis.
+func shorten(text string, width int) string {
+	if displayWidth(text) <= width {
+		return text
+	}
+	end := 0
+	for i, r := range text {
+		next := i + utf8.RuneLen(r)
+		if displayWidth(text[:next]) >= width {
+			break
+		}
+		end = next
+	}
+	return text[:end] + "…"
+}
+
 // wrap breaks text into lines of at most width cells: at spaces, else after an
 // underscore, comma, dash or slash, else anywhere.
 func wrap(text string, width int) []string {

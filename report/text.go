@@ -96,19 +96,20 @@ func (t *text) table(r *Report) error {
 	if t.Len() > 0 {
 		t.WriteByte('\n')
 	}
-	dropped, err := t.render(columns)
-	if len(dropped) > 0 {
-		hint := ". Use a wider terminal or -o json."
-		if slices.Contains(dropped, clientsHeader) {
-			hint = ". Use a wider terminal, --clients, or -o json."
-		}
-		t.labelled("", "Hidden to fit "+fmt.Sprint(t.width)+" columns: "+strings.Join(dropped, ", ")+hint)
-	}
-	return err
+	return t.render(columns)
 }
 
-func (t *text) render(columns []column) (dropped []string, err error) {
-	return renderTable(t, columns, t.width, t.glyphs.ascii)
+// render writes a table, and says which columns had to be hidden.
+func (t *text) render(columns []column) error {
+	dropped, err := renderTable(t, columns, t.width, t.glyphs.ascii)
+	if len(dropped) > 0 {
+		hint := "Use a wider terminal or -o html."
+		if slices.Contains(dropped, clientsHeader) {
+			hint = "Use a wider terminal, --clients, or -o html."
+		}
+		t.line("", "", fmt.Sprintf("Hidden to fit %d columns: %s. %s", t.width, strings.Join(dropped, ", "), hint))
+	}
+	return err
 }
 
 // reasons writes, for each identity that does not fit or has something to mend,

@@ -93,7 +93,7 @@ func timelineSVG(list []span, judged time.Time) string {
 			class = ` class="broken"`
 		}
 		fmt.Fprintf(&b, `<g%s><text x="0" y="%d">%s</text><rect x="%d" y="%d" width="%d" height="%d" rx="3"><title>%s to %s</title></rect></g>`,
-			class, y+14, html.EscapeString(wrap(plain(s.name), labelChars)[0]), x(s.from), y+4, max(2, x(s.end)-x(s.from)), timelineRow-8, s.from.Format(time.DateOnly), s.end.Format(time.DateOnly))
+			class, y+14, html.EscapeString(shorten(plain(s.name), labelChars)), x(s.from), y+4, max(2, x(s.end)-x(s.from)), timelineRow-8, s.from.Format(time.DateOnly), s.end.Format(time.DateOnly))
 	}
 	bottom := timelineRow * len(list)
 	fmt.Fprintf(&b, `<path d="M%d 0V%d"/>`, x(judged), bottom)

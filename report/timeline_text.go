@@ -27,7 +27,7 @@ func (t *text) timelines(r *Report) {
 // Columns of a line of a timeline, beside its bar.
 const (
 	barIndent = 2
-	barName   = 24
+	barName   = 24 // at most, unless a third of the line is more
 	barDates  = 2*len(time.DateOnly) + 2
 	barLeast  = 10
 )
@@ -35,12 +35,17 @@ const (
 // bars draws the validities below each other, with the time of judgement.
 func (t *text) bars(list []span, judged time.Time) {
 	first, last := extent(list, judged)
-	width := max(barLeast, t.width-barIndent-barName-1-barDates)
+	names, nameWidth := make([]string, len(list)), 0
+	for n, s := range list {
+		names[n] = shorten(plain(s.name), max(barName, t.width/3))
+		nameWidth = max(nameWidth, displayWidth(names[n]))
+	}
+	width := max(barLeast, t.width-barIndent-nameWidth-1-barDates)
 	column := func(at time.Time) int {
 		return int(float64(width-1) * at.Sub(first).Seconds() / max(1, last.Sub(first).Seconds()))
 	}
 	now := column(judged)
-	for _, s := range list {
+	for n, s := range list {
 		bar := []rune(strings.Repeat(" ", width))
 		for c := column(s.from); c <= column(s.end); c++ {
 			bar[c] = t.glyphs.bar
@@ -50,14 +55,10 @@ func (t *text) bars(list []span, judged time.Time) {
 		} else {
 			bar[now] = t.glyphs.now
 		}
-		name := plain(s.name)
-		if lines := wrap(name, barName); len(lines) > 1 {
-			name = wrap(name, barName-1)[0] + "…"
-		}
-		fmt.Fprintf(t, "%*s%s%s %s %s %s\n", barIndent, "", name, strings.Repeat(" ", max(0, barName-displayWidth(name))),
+		fmt.Fprintf(t, "%*s%s%s %s %s %s\n", barIndent, "", names[n], strings.Repeat(" ", nameWidth-displayWidth(names[n])),
 			s.from.Format(time.DateOnly), string(bar), s.end.Format(time.DateOnly))
 	}
-	fmt.Fprintf(t, "%*s%s\n", barIndent+barName+len(time.DateOnly)+2+now, "", "^ "+judged.Format(time.DateOnly))
+	fmt.Fprintf(t, "%*s%s\n", barIndent+nameWidth+len(time.DateOnly)+2+now, "", "^ "+judged.Format(time.DateOnly))
 }
 
 // extent is the time that a picture of the spans covers.
