@@ -31,12 +31,9 @@ func newCheck(s *Streams, run func(context.Context, *Streams, *checkOptions) err
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), s, o) },
 	}
-	o.hold.register(c.Flags())
-	o.chain.register(c.Flags())
-	o.judge.register(c.Flags())
-	o.output.register(c.Flags())
-	o.output.registerViews(c.Flags())
-	o.phases.register(c.Flags())
+	addFlags(c, flagGroup{demandGroup, o.phases.register}, flagGroup{candidateGroup, o.hold.register},
+		flagGroup{judgementGroup, o.judge.register}, flagGroup{judgementGroup, o.chain.register},
+		flagGroup{reportGroup, o.output.registerViews}, flagGroup{reportGroup, o.output.register})
 	return c
 }
 

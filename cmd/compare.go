@@ -8,6 +8,7 @@ import (
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 type compareOptions struct {
@@ -28,7 +29,9 @@ func newCompare(s *Streams, run func(context.Context, *Streams, *compareOptions)
 			return run(c.Context(), s, o)
 		},
 	}
-	c.Flags().StringVarP(&o.format, "output", "o", "table", "output format: table (like a diff) or json")
+	addFlags(c, flagGroup{reportGroup, func(flags *pflag.FlagSet) {
+		flags.StringVarP(&o.format, "output", "o", "table", "write the differences in this `FORMAT`: table (like a diff) or json")
+	}})
 	return c
 }
 

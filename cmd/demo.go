@@ -18,6 +18,7 @@ import (
 	"mtlsprobe/probe/probetest"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 type demoOptions struct {
@@ -34,10 +35,10 @@ func newDemo(s *Streams) *cobra.Command {
 		Args:  args(cobra.NoArgs),
 		RunE:  func(c *cobra.Command, _ []string) error { return runDemo(c.Context(), s, o) },
 	}
-	o.output.register(c.Flags())
-	o.output.registerTranscript(c.Flags())
-	c.Flags().StringVar(&o.serve, "serve", "", "let the server listen on this address, and go on until an interrupt: with --keep, for playing")
-	c.Flags().StringVar(&o.keep, "keep", "", "leave the files in this directory, for playing")
+	addFlags(c, flagGroup{demoGroup, func(flags *pflag.FlagSet) {
+		flags.StringVar(&o.keep, "keep", "", "leave the files in this `FOLDER`, for playing")
+		flags.StringVar(&o.serve, "serve", "", "let the server listen on this `ADDRESS`, and go on until an interrupt: with --keep, for playing")
+	}}, flagGroup{reportGroup, o.output.registerTranscript}, flagGroup{reportGroup, o.output.register})
 	return c
 }
 

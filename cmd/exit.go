@@ -17,6 +17,7 @@ const (
 type usageError struct {
 	err     error
 	command string // whose help tells more; empty for the program's
+	better  string // what was probably meant; empty where that is not known
 }
 
 func (e *usageError) Error() string { return e.err.Error() }

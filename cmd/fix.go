@@ -17,6 +17,7 @@ import (
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 type fixOptions struct {
@@ -43,17 +44,18 @@ func newFix(s *Streams, run func(context.Context, *Streams, *fixOptions) error) 
 		Args:    args(cobra.NoArgs),
 		RunE:    func(c *cobra.Command, _ []string) error { return run(c.Context(), s, o) },
 	}
-	flags := c.Flags()
-	o.hold.register(flags)
-	o.chain.register(flags)
-	o.judge.register(flags)
-	o.phases.register(flags)
-	flags.StringVarP(&o.out, "out", "o", "", "file to write")
-	flags.StringArrayVar(&o.passOut, "pass-out", nil, "password of the new bundle, as --pass (default: the first --pass)")
-	flags.StringVar(&o.encoding, "encoding", "", "pkcs12, pkcs12-legacy or pem (default: pem for a file .pem, else pkcs12)")
-	flags.StringVar(&o.label, "label", "", "which identity, where the sources hold several: its label as \"inspect\" shows it")
-	flags.BoolVar(&o.force, "force", false, "overwrite the file")
+	addFlags(c, flagGroup{demandGroup, o.phases.register}, flagGroup{candidateGroup, o.hold.register},
+		flagGroup{"New bundle", o.registerBundle},
+		flagGroup{judgementGroup, o.judge.register}, flagGroup{judgementGroup, o.chain.register})
 	return c
+}
+
+func (o *fixOptions) registerBundle(flags *pflag.FlagSet) {
+	flags.StringVarP(&o.out, "out", "o", "", "write the bundle to this `FILE`")
+	flags.StringArrayVar(&o.passOut, "pass-out", nil, "password of the new bundle, `FROM` as for --pass (default: the first --pass)")
+	flags.StringVar(&o.encoding, "encoding", "", "write this `KIND`: pkcs12, pkcs12-legacy or pem (default: pem for a file .pem, else pkcs12)")
+	flags.StringVar(&o.label, "label", "", "which identity, where the sources hold several: its `LABEL` as \"inspect\" shows it")
+	flags.BoolVar(&o.force, "force", false, "overwrite the file")
 }
 
 func (o *fixOptions) check() error {

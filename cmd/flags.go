@@ -29,6 +29,7 @@ type connectFlags struct {
 	serverNames    []string
 	allAddresses   bool
 	insecure       bool
+	noSweep        bool
 	alpn           []string
 	tlsMin, tlsMax string
 	timeout        time.Duration
@@ -36,16 +37,17 @@ type connectFlags struct {
 }
 
 func (f *connectFlags) register(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&f.serverNames, "servername", nil, "name for SNI and for verifying the server, if it is not the target's; more of them, with commas, are compared with the first")
-	flags.StringVar(&f.cacert, "cacert", "", "CA certificates to verify the server with, in place of the system's")
+	flags.StringVar(&f.cacert, "cacert", "", "verify the server with the CA certificates in this `FILE`, in place of the system's")
 	flags.BoolVarP(&f.insecure, "insecure", "k", false, "present certificates although the server is not verified")
-	flags.StringVar(&f.path, "path", "", "HTTP path to ask for after the handshake (default that of the target, or /)")
-	flags.StringSliceVar(&f.alpn, "alpn", nil, "application protocols to offer")
-	flags.StringVar(&f.tlsMin, "tls-min", "", "lowest version: 1.0, 1.1, 1.2 or 1.3")
-	flags.StringVar(&f.tlsMax, "tls-max", "", "highest version: 1.0, 1.1, 1.2 or 1.3")
-	flags.BoolVar(&f.allAddresses, "all-addresses", false, "ask at every address of the host, and compare")
-	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "limit for each connection, all waits included")
+	flags.StringSliceVar(&f.serverNames, "servername", nil, "send this `NAME` as SNI and verify the server by it, if it is not the target's; more of them, with commas, are compared with the first")
+	flags.StringVar(&f.path, "path", "", "ask for this HTTP `PATH` after the handshake (default that of the target, or /)")
 	f.way.register(flags)
+	flags.StringSliceVar(&f.alpn, "alpn", nil, "offer these application `PROTOCOLS`, with commas between")
+	flags.StringVar(&f.tlsMin, "tls-min", "", "lowest `VERSION`: 1.0, 1.1, 1.2 or 1.3")
+	flags.StringVar(&f.tlsMax, "tls-max", "", "highest `VERSION`: 1.0, 1.1, 1.2 or 1.3")
+	flags.BoolVar(&f.noSweep, "no-sweep", false, "ask in the version that is agreed on, and do not try the others from SSL 3.0 to TLS 1.3")
+	flags.BoolVar(&f.allAddresses, "all-addresses", false, "ask at every address of the host, and compare")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "limit for each connection, all waits included: a `DURATION` as in 10s or 1m")
 }
 
 // parse returns where and how to connect.
@@ -131,16 +133,16 @@ type holdFlags struct {
 }
 
 func (f *holdFlags) register(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.certs, "cert", nil, "file or directory with client certificates, in any format (repeatable)")
-	flags.StringArrayVar(&f.keys, "key", nil, "file with a key that is kept apart; paired by public key (repeatable)")
-	flags.StringArrayVar(&f.authorities, "authorities", nil, "file or directory with CA certificates to build paths from (repeatable)")
+	flags.StringArrayVar(&f.certs, "cert", nil, "client certificates: `SOURCE` is a file or directory in any format, or what else \"mtlsprobe inspect --help\" lists (repeatable)")
+	flags.StringArrayVar(&f.keys, "key", nil, "a key that is kept apart in this `FILE`; it is paired by its public key (repeatable)")
+	flags.StringArrayVar(&f.authorities, "authorities", nil, "CA certificates to build paths from: `SOURCE` is a file or directory (repeatable)")
 	f.registerOpen(flags)
 }
 
 // registerOpen registers how to open what is locked, and for whom.
 func (f *holdFlags) registerOpen(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.pass, "pass", nil, "password source: env:VAR, file:PATH, fd:N, stdin or pass:WORD; SOURCE=… is for one source alone, as in client.p12=env:VAR (repeatable)")
-	flags.StringVar(&f.asUser, "as-user", "", "say whether this account could read the files: NAME or UID[:GID]")
+	flags.StringArrayVar(&f.pass, "pass", nil, "passwords: `FROM` is env:VAR, file:PATH, fd:N, stdin or pass:WORD; SOURCE=FROM is for one source alone, as in client.p12=env:VAR (repeatable)")
+	flags.StringVar(&f.asUser, "as-user", "", "say whether this `ACCOUNT` could read the files: NAME or UID[:GID]")
 }
 
 func (f *holdFlags) sources() []certstore.Source {
@@ -184,8 +186,8 @@ func (f *holdFlags) passwords(ctx context.Context, s *Streams) (*givenPasswords,
 type judgeFlags struct{ at, ntp string }
 
 func (f *judgeFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.ntp, "ntp", "", "ask this time server what this host's clock is worth")
-	flags.StringVar(&f.at, "at", "", "judge as of this time: 2026-12-31 or 2026-12-31T23:59:59Z")
+	flags.StringVar(&f.ntp, "ntp", "", "ask the time server on this `HOST` what this host's clock is worth")
+	flags.StringVar(&f.at, "at", "", "judge as of this `TIME`: 2026-12-31 or 2026-12-31T23:59:59Z")
 }
 
 func (f *judgeFlags) time(s *Streams) (time.Time, error) {
@@ -227,11 +229,11 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) register(flags *pflag.FlagSet) {
-	flags.StringVarP(&f.format, "output", "o", "table", "output format: "+strings.Join(report.Formats(), ", "))
-	flags.StringVar(&f.file, "output-file", "", "write the report to this file")
-	flags.StringVar(&f.color, "color", "auto", "colours: auto, always or never")
+	flags.StringVarP(&f.format, "output", "o", "table", "write the report in this `FORMAT`: "+strings.Join(report.Formats(), ", "))
+	flags.StringVar(&f.file, "output-file", "", "write the report to this `FILE`")
+	flags.StringVar(&f.color, "color", "auto", "use colours: `WHEN` is auto, always or never")
 	flags.BoolVar(&f.redact, "redact", false, "replace names, addresses, files and fingerprints by pseudonyms, and move all dates")
-	flags.StringVar(&f.redactMap, "redact-map", "", "with --redact: save what the pseudonyms stand for to this file, for yourself")
+	flags.StringVar(&f.redactMap, "redact-map", "", "with --redact: save what the pseudonyms stand for to this `FILE`, for yourself")
 }
 
 // complete offers the values of flags that take one of a few words. They are put
@@ -248,7 +250,7 @@ func complete(c *cobra.Command, values map[string]func() []string) {
 }
 
 func (f *outputFlags) registerExpect(flags *pflag.FlagSet) {
-	flags.StringVar(&f.expect, "expect", "", "JSON file with what should be, as {\"insistence\": \"required\", \"verdicts\": {\"client.p12\": \"fits\"}}; a difference is exit code 3")
+	flags.StringVar(&f.expect, "expect", "", "hold the result against what should be, in a JSON `FILE` such as {\"insistence\": \"required\", \"verdicts\": {\"client.p12\": \"fits\"}}; a difference is exit code 3")
 }
 
 func (f *outputFlags) registerTranscript(flags *pflag.FlagSet) {
@@ -256,12 +258,12 @@ func (f *outputFlags) registerTranscript(flags *pflag.FlagSet) {
 }
 
 func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
-	flags.StringVar(&f.require, "require", "any", "which identities must fit for exit code 0: any, all, or a label")
-	f.registerExpect(flags)
 	flags.BoolVar(&f.clients, "clients", false, "show what each client stack would do")
-	flags.StringVar(&f.client, "client", "", "let the exit code answer for this client stack, such as curl, go, java-pkix, firefox")
 	flags.BoolVar(&f.paths, "paths", false, "draw the ways from each certificate up to the roots")
 	flags.BoolVar(&f.timeline, "timeline", false, "show from when to when each certificate works, and what ends it")
+	flags.StringVar(&f.require, "require", "any", "exit with 0 if these identities fit: `WHICH` is any, all, or a label")
+	flags.StringVar(&f.client, "client", "", "let the exit code answer for this client `STACK`, such as curl, go, java-pkix, firefox")
+	f.registerExpect(flags)
 }
 
 func (f *outputFlags) check() error {

@@ -14,6 +14,7 @@ import (
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 type inspectOptions struct {
@@ -43,9 +44,10 @@ func newInspect(s *Streams, run func(context.Context, *Streams, *inspectOptions)
 		},
 	}
 	o.hold.readers = true
-	o.hold.registerOpen(c.Flags())
-	o.output.register(c.Flags())
-	c.Flags().BoolVar(&o.discover, "discover", false, "look where clients on this host usually keep identities; reads only")
+	addFlags(c, flagGroup{candidateGroup, func(flags *pflag.FlagSet) {
+		flags.BoolVar(&o.discover, "discover", false, "look where clients on this host usually keep identities; reads only")
+		o.hold.registerOpen(flags)
+	}}, flagGroup{reportGroup, o.output.register})
 	return c
 }
 

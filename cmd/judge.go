@@ -26,7 +26,7 @@ type chainFlags struct {
 }
 
 func (f *chainFlags) register(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.crls, "crl", nil, "file with revocation lists to hold the certificates against (repeatable)")
+	flags.StringArrayVar(&f.crls, "crl", nil, "hold the certificates against the revocation lists in this `FILE` (repeatable)")
 	flags.BoolVar(&f.aia, "aia", false, "fetch missing issuers from the addresses in the certificates (http)")
 	flags.BoolVar(&f.ocsp, "ocsp", false, "ask the OCSP responders named in the certificates (http)")
 	flags.BoolVar(&f.private, "fetch-private", false, "let --aia and --ocsp ask private addresses, too")

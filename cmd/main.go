@@ -83,17 +83,34 @@ func Root(s *Streams) *cobra.Command {
 			"what to change.",
 		Version:       version(),
 		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.NoArgs,
+		SuggestionsMinimumDistance: likely,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknownCommand(c, args[0])
+		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return &usageError{err, c.CommandPath()} })
-	root.AddCommand(
-		newProbe(s, runProbe), newRequest(s, runRequest), newCheck(s, runCheck),
-		newInspect(s, runInspect), newFix(s, runFix), newMirror(s, runMirror), newRender(s, runRender), newCompare(s, runCompare), newExplain(s), newDemo(s),
-	)
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpFunc(helpFunc(s))
+	root.SetUsageFunc(func(c *cobra.Command) error { return writeUsage(c.OutOrStderr(), c, helpWidth(s)) })
+	root.AddGroup(commandGroups()...)
+	for group, commands := range map[string][]*cobra.Command{
+		askingGroup:   {newProbe(s, runProbe), newRequest(s, runRequest), newMirror(s, runMirror)},
+		offlineGroup:  {newCheck(s, runCheck), newInspect(s, runInspect), newFix(s, runFix), newRender(s, runRender), newCompare(s, runCompare)},
+		learningGroup: {newExplain(s), newDemo(s)},
+	} {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	root.SetHelpCommandGroupID(learningGroup)
+	root.SetCompletionCommandGroupID(learningGroup)
 	fixed := func(words ...string) func() []string { return func() []string { return words } }
 	words := map[string]func() []string{"color": fixed("auto", "always", "never"), "client": stackIDs, "require": fixed("any", "all"),
 		"tls-min": fixed("1.0", "1.1", "1.2", "1.3"), "tls-max": fixed("1.0", "1.1", "1.2", "1.3"), "encoding": fixed("pkcs12", "pkcs12-legacy", "pem"),
@@ -115,7 +132,7 @@ func version() string {
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
-			return &usageError{fmt.Errorf("%w; see %q", err, c.UseLine()), c.CommandPath()}
+			return &usageError{err: fmt.Errorf("%w; see %q", err, c.UseLine()), command: c.CommandPath()}
 		}
 		return nil
 	}

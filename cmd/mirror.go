@@ -25,6 +25,7 @@ import (
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 type mirrorOptions struct {
@@ -53,18 +54,21 @@ func newMirror(s *Streams, run func(context.Context, *Streams, *mirrorOptions) e
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), s, o) },
 	}
-	flags := c.Flags()
-	o.phases.register(flags)
-	o.hold.register(flags)
-	o.output.register(flags)
-	flags.StringVar(&o.listen, "listen", "127.0.0.1:0", "address and port to listen on; port 0 takes a free one")
-	flags.StringVar(&o.serverCert, "server-cert", "", "PEM with the server's certificate and chain (default: made on the spot for localhost)")
-	flags.StringVar(&o.serverKey, "server-key", "", "PEM with the server's key")
-	flags.StringVar(&o.saveCA, "save-ca", "", "save the CA of the certificate made on the spot to this file, for the client to trust")
-	flags.IntVar(&o.count, "count", 1, "how many answers to see, connections that are just closed not counted; 0 means until the time limit or an interrupt")
-	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "limit for all of it")
-	flags.StringVar(&o.client, "client", "", "compare with the prediction for this client stack")
+	addFlags(c, flagGroup{demandGroup, o.phases.register}, flagGroup{"Listening", o.registerListen},
+		flagGroup{candidateGroup, o.hold.register}, flagGroup{candidateGroup, func(flags *pflag.FlagSet) {
+			flags.StringVar(&o.client, "client", "", "compare with the prediction for this client `STACK`")
+		}},
+		flagGroup{reportGroup, o.output.register})
 	return c
+}
+
+func (o *mirrorOptions) registerListen(flags *pflag.FlagSet) {
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:0", "listen on this `ADDRESS` and port; port 0 takes a free one")
+	flags.StringVar(&o.serverCert, "server-cert", "", "the server's certificate and chain, a PEM `FILE` (default: made on the spot for localhost)")
+	flags.StringVar(&o.serverKey, "server-key", "", "the server's key, a PEM `FILE`")
+	flags.StringVar(&o.saveCA, "save-ca", "", "save the CA of the certificate made on the spot to this `FILE`, for the client to trust")
+	flags.IntVar(&o.count, "count", 1, "end after this `NUMBER` of answers, connections that are just closed not counted; 0 means the time limit or an interrupt")
+	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "limit for all of it: a `DURATION` as in 30s or 5m")
 }
 
 func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {

@@ -25,7 +25,6 @@ type probeOptions struct {
 	output  outputFlags
 	record  recordFlags
 	noTry   bool
-	noSweep bool
 }
 
 func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) error) *cobra.Command {
@@ -33,6 +32,8 @@ func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) err
 	c := &cobra.Command{
 		Use:   "probe TARGET --cert SOURCE...",
 		Short: "Ask a server, judge your certificates against its request, and try each",
+		Long: "Ask a server for its CertificateRequest, judge your certificates against it, and try each for real.\n" +
+			"The server is verified first: without that, or -k, nothing is presented.\n\n" + targetText,
 		Example: "  mtlsprobe probe api.example.com --cert client.p12\n" +
 			"  mtlsprobe probe https://api.example.com:8443/v1 --cert ./certs --authorities roots.pem",
 		Args: args(cobra.ExactArgs(1)),
@@ -41,18 +42,20 @@ func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) err
 			return run(c.Context(), s, o)
 		},
 	}
-	o.connect.register(c.Flags())
-	o.hold.register(c.Flags())
-	o.chain.register(c.Flags())
-	o.judge.register(c.Flags())
-	o.output.register(c.Flags())
-	o.output.registerViews(c.Flags())
-	o.output.registerTranscript(c.Flags())
-	o.record.register(c.Flags())
-	c.Flags().BoolVar(&o.noTry, "no-try", false, "present nothing to the server")
-	registerSweep(c.Flags(), &o.noSweep)
+	addFlags(c, flagGroup{candidateGroup, o.hold.register}, flagGroup{serverGroup, o.connect.register},
+		flagGroup{serverGroup, func(flags *pflag.FlagSet) {
+			flags.BoolVar(&o.noTry, "no-try", false, "present nothing to the server")
+		}},
+		flagGroup{judgementGroup, o.judge.register}, flagGroup{judgementGroup, o.chain.register},
+		flagGroup{reportGroup, o.output.registerViews}, flagGroup{reportGroup, o.output.registerTranscript}, flagGroup{reportGroup, o.output.register},
+		flagGroup{recordGroup, o.record.register})
 	return c
 }
+
+// targetText says what a TARGET is.
+const targetText = "A TARGET is HOST or HOST:PORT, where the protocol is that of a well-known port, else HTTP; [IPv6]:PORT;\n" +
+	"or a URL whose scheme names the protocol, such as https://HOST/PATH, smtp://HOST, imaps://HOST,\n" +
+	"ldap://HOST or postgres://USER@HOST. Without a port it is the scheme's, else 443."
 
 func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if len(o.hold.certs) == 0 {
@@ -102,7 +105,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if run.Variants, err = o.connect.variants(ctx, target, recorder.label(options, variantLabel)); err != nil && ctx.Err() == nil {
 		return err
 	}
-	if !o.noSweep && ctx.Err() == nil {
+	if !o.connect.noSweep && ctx.Err() == nil {
 		run.Versions, _ = probe.Sweep(ctx, target, observation, run.Insistence, control, recorder.label(options, sweepLabel)) // what it has seen when interrupted
 	}
 	if !o.noTry && !options.Insecure {
@@ -148,10 +151,6 @@ func try(ctx context.Context, s *Streams, run *report.Run, try attempt, control 
 		run.Trials[n] = present(ctx, identities[n], try)
 	}
 	run.Insistence = probe.Conclude(run.Observation.None, run.SelfSigned, run.Trials)
-}
-
-func registerSweep(flags *pflag.FlagSet, noSweep *bool) {
-	flags.BoolVar(noSweep, "no-sweep", false, "ask in the version that is agreed on, and do not try the others from SSL 3.0 to TLS 1.3")
 }
 
 func present(ctx context.Context, i *certstore.Identity, try attempt) *probe.Trial {

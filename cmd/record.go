@@ -18,8 +18,8 @@ import (
 type recordFlags struct{ keyLog, pcapng string }
 
 func (f *recordFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.keyLog, "keylog", "", "write the TLS secrets of every connection to this file (SSLKEYLOGFILE format); keep it like a key")
-	flags.StringVar(&f.pcapng, "pcapng", "", "write every connection, secrets included, to this file, which Wireshark decrypts by itself; keep it like a key")
+	flags.StringVar(&f.keyLog, "keylog", "", "write the TLS secrets of every connection to this `FILE` (SSLKEYLOGFILE format); keep it like a key")
+	flags.StringVar(&f.pcapng, "pcapng", "", "write every connection, secrets included, to this `FILE`, which Wireshark decrypts by itself; keep it like a key")
 }
 
 // What connections are for, as the capture says it.

@@ -11,6 +11,7 @@ import (
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 type renderOptions struct {
@@ -35,10 +36,10 @@ func newRender(s *Streams, run func(context.Context, *Streams, *renderOptions) e
 			return run(c.Context(), s, o)
 		},
 	}
-	o.output.register(c.Flags())
-	o.output.registerViews(c.Flags())
-	o.output.registerTranscript(c.Flags())
-	c.Flags().BoolVar(&o.schema, "schema", false, "print the JSON schema of reports instead")
+	addFlags(c, flagGroup{reportGroup, o.output.registerViews}, flagGroup{reportGroup, o.output.registerTranscript}, flagGroup{reportGroup, o.output.register},
+		flagGroup{reportGroup, func(flags *pflag.FlagSet) {
+			flags.BoolVar(&o.schema, "schema", false, "print the JSON schema of reports instead")
+		}})
 	return c
 }
 

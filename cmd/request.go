@@ -9,6 +9,7 @@ import (
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 type requestOptions struct {
@@ -17,7 +18,6 @@ type requestOptions struct {
 	output  outputFlags
 	record  recordFlags
 	save    string
-	noSweep bool
 }
 
 func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions) error) *cobra.Command {
@@ -25,19 +25,20 @@ func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions)
 	c := &cobra.Command{
 		Use:   "request TARGET",
 		Short: "Show what a server demands of a client certificate; nothing is presented",
-		Args:  args(cobra.ExactArgs(1)),
+		Long: "Show what a server's CertificateRequest demands: acceptable CA names, types, schemes, in each version,\n" +
+			"and what it answers to a client without a certificate. No certificate of yours is presented.\n\n" + targetText,
+		Args: args(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.target = args[0]
 			return run(c.Context(), s, o)
 		},
 	}
-	o.connect.register(c.Flags())
-	o.output.register(c.Flags())
-	o.output.registerExpect(c.Flags())
-	o.output.registerTranscript(c.Flags())
-	o.record.register(c.Flags())
-	registerSweep(c.Flags(), &o.noSweep)
-	c.Flags().StringVar(&o.save, "save", "", "also save it to this file, for \"mtlsprobe check --request FILE\"")
+	addFlags(c, flagGroup{serverGroup, o.connect.register},
+		flagGroup{reportGroup, func(flags *pflag.FlagSet) {
+			flags.StringVar(&o.save, "save", "", "also save it to this `FILE`, for \"mtlsprobe check --request FILE\"")
+		}},
+		flagGroup{reportGroup, o.output.registerTranscript}, flagGroup{reportGroup, o.output.registerExpect}, flagGroup{reportGroup, o.output.register},
+		flagGroup{recordGroup, o.record.register})
 	return c
 }
 
@@ -59,7 +60,7 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 		GeneratedAt: s.Now(), JudgedAt: s.Now(), Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request,
 		Insistence: probe.Conclude(observation.None, nil, nil), Transcripts: o.output.transcript,
 	}
-	if !o.noSweep {
+	if !o.connect.noSweep {
 		if run.Versions, err = probe.Sweep(ctx, target, observation, run.Insistence, nil, recorder.label(options, sweepLabel)); err != nil {
 			return err
 		}

@@ -22,10 +22,10 @@ type wayFlags struct {
 }
 
 func (f *wayFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.starttls, "starttls", "", "begin TLS after the preamble of a protocol: "+strings.Join(probe.StartTLSNames(), ", "))
-	flags.StringVar(&f.proxy, "proxy", "", "way to the server: http://, https:// or socks5://[user:password@]host:port, or none; an https proxy is verified with the system's roots (default that of HTTPS_PROXY or ALL_PROXY)")
-	flags.StringArrayVar(&f.resolve, "resolve", nil, "HOST:ADDRESS to connect to for a host name (repeatable)")
-	flags.StringVar(&f.unix, "unix-socket", "", "connect through this unix socket")
+	flags.StringVar(&f.starttls, "starttls", "", "begin TLS after the preamble of a `PROTOCOL`: "+strings.Join(probe.StartTLSNames(), ", "))
+	flags.StringVar(&f.proxy, "proxy", "", "go through a proxy: `URL` is http://, https:// or socks5://[user:password@]host:port, or none to go without; an https proxy is verified with the system's roots (default that of HTTPS_PROXY or ALL_PROXY)")
+	flags.StringArrayVar(&f.resolve, "resolve", nil, "connect to this address for a host name: `HOST:IP` (repeatable)")
+	flags.StringVar(&f.unix, "unix-socket", "", "connect through the unix socket at this `PATH`")
 }
 
 // scheme writes what --starttls says into the target.

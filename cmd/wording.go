@@ -54,7 +54,11 @@ func hints(err error) []string {
 	case errors.As(err, &source):
 		return sourceHints(source)
 	case errors.As(err, &usage):
-		return []string{cmp.Or(usage.command, "mtlsprobe") + " --help"}
+		list := []string{cmp.Or(usage.command, "mtlsprobe") + " --help"}
+		if usage.better != "" {
+			list = append([]string{usage.better}, list...)
+		}
+		return list
 	}
 	return nil
 }

@@ -1,0 +1,61 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// likely is how many letters a slip may change, add or leave out; in short names
+// one, for there nearly everything is near.
+const likely = 2
+
+// unknownCommand says that there is no such command, and which was meant.
+func unknownCommand(root *cobra.Command, name string) error {
+	e := &usageError{err: fmt.Errorf("unknown command %q", name), command: root.CommandPath()}
+	if near := root.SuggestionsFor(name); len(near) > 0 {
+		e.better = "did you mean " + root.CommandPath() + " " + strings.Join(near, " or ") + "?"
+	}
+	return e
+}
+
+// flagError adds to the error about a flag which one was meant, or which commands
+// have it.
+func flagError(c *cobra.Command, err error) error {
+	e := &usageError{err: err, command: c.CommandPath()}
+	var missing *pflag.NotExistError
+	if !errors.As(err, &missing) || missing.GetSpecifiedShortnames() != "" {
+		return e
+	}
+	name := missing.GetSpecifiedName()
+	var having []string
+	for _, other := range c.Root().Commands() {
+		if other.Flags().Lookup(name) != nil {
+			having = append(having, other.Name())
+		}
+	}
+	switch near := similar(c, name); {
+	case len(near) > 0:
+		e.better = "did you mean --" + strings.Join(near, " or --") + "?"
+	case len(having) > 0:
+		e.better = fmt.Sprintf("--%s is a flag of %s; %s is used as %q", name, strings.Join(having, ", "), c.Name(), c.UseLine())
+	}
+	return e
+}
+
+// similar returns the flags whose names are near to one. Cobra measures that for
+// commands alone, so they are dressed up as some.
+func similar(c *cobra.Command, name string) []string {
+	const short = 4
+	dressed := &cobra.Command{SuggestionsMinimumDistance: likely}
+	if len(name) <= short {
+		dressed.SuggestionsMinimumDistance = 1
+	}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		dressed.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	return dressed.SuggestionsFor(name)
+}
