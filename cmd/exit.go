@@ -16,7 +16,7 @@ const (
 // A usageError is a mistake on the command line.
 type usageError struct {
 	err     error
-	command string // whose help tells more; empty for the program's
+	command string // whose help tells more; Main fills it in
 	better  string // what was probably meant; empty where that is not known
 }
 

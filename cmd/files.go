@@ -25,9 +25,54 @@ func replace(path string, data []byte) error {
 		return errors.Join(err, out.Close())
 	}
 	if err == nil && holdsKey(path) {
-		return fmt.Errorf("%q holds a key or a bundle, and is not overwritten", path)
+		return keyError(path)
 	}
 	return writeNew(path, data, true)
+}
+
+func keyError(path string) error {
+	return fmt.Errorf("%q holds a key or a bundle, and is not overwritten", path)
+}
+
+// An outputFile is a file that a flag names; its path is empty without the flag.
+type outputFile struct{ flag, path string }
+
+// checkOutput says at once which of the files could not be written once the work
+// is done.
+func checkOutput(files ...outputFile) error {
+	for _, f := range files {
+		if f.path == "" {
+			continue
+		}
+		if err := replaceable(f.path); err != nil {
+			return usage(fmt.Errorf("%s: %w", f.flag, err))
+		}
+	}
+	return nil
+}
+
+// replaceable returns the error that replace would end with, as far as that can be
+// told.
+func replaceable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%q is a folder: name a file", path)
+	case err == nil && !info.Mode().IsRegular():
+		return nil
+	case err == nil && holdsKey(path):
+		return keyError(path)
+	}
+	folder := filepath.Dir(path)
+	temporary, err := os.CreateTemp(folder, ".mtlsprobe-*")
+	if err != nil {
+		var reason *fs.PathError
+		if errors.As(err, &reason) {
+			err = reason.Err // the path is that of the temporary file
+		}
+		return fmt.Errorf("no file can be made in the folder %q: %w", folder, err)
+	}
+	return errors.Join(temporary.Close(), os.Remove(temporary.Name()))
 }
 
 // holdsKey looks at the beginning of a file: a private key in PEM, or DER.

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -33,8 +34,14 @@ func TestReplace(t *testing.T) {
 		if err := replace(name, []byte("new")); err == nil || !strings.Contains(err.Error(), "is not overwritten") || read(name) != before {
 			t.Errorf("%s: %v, holds %q", name, err, read(name))
 		}
+		if err := replaceable(name); err == nil || !strings.Contains(err.Error(), "is not overwritten") {
+			t.Errorf("%s: replaceable: %v", name, err)
+		}
 	}
 	for _, name := range []string{"old.json", "link", "fresh"} {
+		if err := replaceable(name); err != nil {
+			t.Errorf("%s: replaceable: %v", name, err)
+		}
 		if err := replace(name, []byte("new")); err != nil || read(name) != "new" {
 			t.Errorf("%s: %v, holds %q", name, err, read(name))
 		}
@@ -47,5 +54,16 @@ func TestReplace(t *testing.T) {
 	}
 	if err := replace("no/folder", []byte("new")); err == nil {
 		t.Error("a folder that is not there")
+	}
+	for name, want := range map[string]string{"no/folder": `in the folder "no": no such file`, ".": "is a folder", "key.pem/x": "not a directory"} {
+		if err := replaceable(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+	if err := replaceable(os.DevNull); err != nil {
+		t.Errorf("the null device: %v", err)
+	}
+	if left, err := filepath.Glob(".mtlsprobe-*"); err != nil || left != nil {
+		t.Errorf("left over: %q", left)
 	}
 }

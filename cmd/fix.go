@@ -81,7 +81,15 @@ func (o *fixOptions) check() error {
 	if _, err := os.Lstat(o.out); err == nil && !o.force {
 		return usage(fmt.Errorf("%q exists: give --force to overwrite it", o.out))
 	}
+	if folder := filepath.Dir(o.out); !isFolder(folder) {
+		return usage(fmt.Errorf("--out: there is no folder %q", folder))
+	}
 	return nil
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 func runFix(ctx context.Context, s *Streams, o *fixOptions) error {

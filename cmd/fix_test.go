@@ -67,7 +67,7 @@ func TestFixRefuses(t *testing.T) {
 		{"several", "--cert old.p12 --cert good.p12 --named-ca ca.pem -o x.p12", 2, `choose one with --label, of ["old.p12" "good.p12"]`},
 		{"no such label", "--cert old.p12 --label new --named-ca ca.pem -o x.p12", 2, `--label "new": there are ["old.p12"]`},
 		{"no root", "--cert old.p12 -o x.p12", 2, "give --request FILE or --named-ca FILE"},
-		{"no folder", "--cert good.p12 --named-ca ca.pem -o no/x.p12", 1, `writing "no/x.p12"`},
+		{"no folder", "--cert good.p12 --named-ca ca.pem -o no/x.p12", 2, `--out: there is no folder "no"`},
 		{"encoding", "--cert good.p12 --named-ca ca.pem -o x.p12 --encoding jks", 2, `--encoding "jks": [pkcs12 pkcs12-legacy pem] are known`},
 	}
 	for _, tt := range tests {

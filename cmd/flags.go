@@ -276,7 +276,7 @@ func (f *outputFlags) check() error {
 	if f.color != "auto" && f.color != "always" && f.color != "never" {
 		return usage(fmt.Errorf("--color %q: auto, always and never are known", f.color))
 	}
-	return nil
+	return checkOutput(outputFile{"--output-file", f.file}, outputFile{"--redact-map", f.redactMap})
 }
 
 // stackIDs are the client stacks that predictions are made for.

@@ -5,6 +5,7 @@ package cmd
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -68,7 +69,11 @@ func Standard() *Streams {
 func Main(ctx context.Context, args []string, s *Streams) int {
 	root := Root(s)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
+	var mistake *usageError
+	if errors.As(err, &mistake) && mistake.command == "" {
+		mistake.command = c.CommandPath()
+	}
 	complain(s.Err, err)
 	return exitCode(err)
 }

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -81,7 +82,7 @@ func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
 		return usage(errors.New("--timeout and --count take no negative limits"))
 	}
 	o.output.client = o.client
-	if err := o.output.check(); err != nil {
+	if err := cmp.Or(o.output.check(), checkOutput(outputFile{"--save-ca", o.saveCA})); err != nil {
 		return err
 	}
 	phases, err := o.phases.phases(ctx)

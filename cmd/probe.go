@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -61,7 +62,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if len(o.hold.certs) == 0 {
 		return usage(errors.New("nothing to probe with: give --cert SOURCE, or use \"mtlsprobe request\""))
 	}
-	if err := o.output.check(); err != nil {
+	if err := cmp.Or(o.output.check(), o.record.check()); err != nil {
 		return err
 	}
 	now, err := o.judge.time(s)

@@ -22,6 +22,10 @@ func (f *recordFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.pcapng, "pcapng", "", "write every connection, secrets included, to this `FILE`, which Wireshark decrypts by itself; keep it like a key")
 }
 
+func (f *recordFlags) check() error {
+	return checkOutput(outputFile{"--keylog", f.keyLog}, outputFile{"--pcapng", f.pcapng})
+}
+
 // What connections are for, as the capture says it.
 const (
 	asksLabel    = "asks, and presents nothing"

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -43,7 +44,7 @@ func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions)
 }
 
 func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) {
-	if err := o.output.check(); err != nil {
+	if err := cmp.Or(o.output.check(), o.record.check(), checkOutput(outputFile{"--save", o.save})); err != nil {
 		return err
 	}
 	recorder := &recorder{flags: o.record}

@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +53,7 @@ func hints(err error) []string {
 	case errors.As(err, &source):
 		return sourceHints(source)
 	case errors.As(err, &usage):
-		list := []string{cmp.Or(usage.command, "mtlsprobe") + " --help"}
+		list := []string{usage.command + " --help"}
 		if usage.better != "" {
 			list = append([]string{usage.better}, list...)
 		}
