@@ -22,6 +22,9 @@ func (h *Holding) Access(spec string) error {
 	}
 	for _, i := range h.Identities {
 		files := []string{i.Source}
+		if i.NamedBy != "" {
+			files = append(files, i.NamedBy)
+		}
 		if i.Key.Source != "" && i.Key.Source != i.Source {
 			files = append(files, i.Key.Source)
 		}

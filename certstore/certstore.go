@@ -30,6 +30,8 @@ type Identity struct {
 	Label string
 	// Source is the file that holds the certificate.
 	Source string
+	// NamedBy is the client's configuration that names the file; empty for most.
+	NamedBy string
 	// FriendlyName is the one stored beside it; empty for most.
 	FriendlyName string
 	// Container says what the file is made of; nil where there is nothing to say.
@@ -164,6 +166,9 @@ type Options struct {
 	Getenv func(string) string
 	// Home is the folder that "~" stands for in configurations; empty for none.
 	Home string
+	// Partial says that a source which was named and is of no use is a problem only,
+	// as long as another is of use.
+	Partial bool
 	// Readers says to find out what other programs make of PKCS #12 files, for
 	// [Container.Readers]: each is opened once more, at the same cost.
 	Readers bool
@@ -181,6 +186,7 @@ type SourceError struct {
 	Source string
 	Kind   ErrorKind
 	Err    error // says the reason after the source's name, as in "is empty"
+	found  bool  // nobody named it
 }
 
 func (e *SourceError) Error() string { return fmt.Sprintf("%q %v", e.Source, e.Err) }

@@ -22,9 +22,12 @@ func LoadCRLs(ctx context.Context, paths ...string) ([]*CRL, error) {
 	for _, path := range paths {
 		sources = append(sources, Source{Path: path, Role: Authorities})
 	}
-	files, err := readSources(ctx, &Options{}, sources)
+	files, failures, err := readSources(ctx, &Options{}, sources)
 	if err != nil {
 		return nil, err
+	}
+	if len(failures) > 0 {
+		return nil, failures[0]
 	}
 	var lists []*CRL
 	for _, f := range files {

@@ -25,7 +25,7 @@ func Load(ctx context.Context, o *Options, sources ...Source) (*Holding, error) 
 	if o == nil {
 		o = &Options{}
 	}
-	files, err := readSources(ctx, o, sources)
+	files, failures, err := readSources(ctx, o, sources)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,8 @@ func Load(ctx context.Context, o *Options, sources ...Source) (*Holding, error) 
 	opened, errs, err := openAll(ctx, opener, files)
 	var h *Holding
 	if err == nil {
-		h, err = hold(files, opened, errs)
+		h, failures = hold(files, opened, errs, failures)
+		err = h.accept(failures, o.Partial)
 	}
 	if err != nil {
 		_ = (&Holding{closers: opener.closers}).Close()
@@ -54,7 +55,7 @@ func openAll(ctx context.Context, o *opener, files []*file) (opened []*contents,
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, f := range files {
-		if f.err != nil {
+		if f.err != nil || f.replaced {
 			continue
 		}
 		group.Go(func() error {
@@ -66,14 +67,29 @@ func openAll(ctx context.Context, o *opener, files []*file) (opened []*contents,
 	return opened, errs, group.Wait()
 }
 
-// hold sorts out the contents: problems, authorities, and identities.
-func hold(files []*file, opened []*contents, errs []error) (*Holding, error) {
+// accept takes failures for problems, where that may be, or returns the first.
+func (h *Holding) accept(failures []*SourceError, partial bool) error {
+	useful := len(h.Identities)+len(h.Authorities) > 0
+	var problems []error
+	for _, f := range failures {
+		if !f.found && !(partial && useful) {
+			return f
+		}
+		problems = append(problems, f)
+	}
+	h.Problems = append(problems, h.Problems...)
+	return nil
+}
+
+// hold sorts out the contents: problems, authorities, and identities. What was named
+// and is of no use is added to the failures.
+func hold(files []*file, opened []*contents, errs []error, failures []*SourceError) (*Holding, []*SourceError) {
 	h := &Holding{}
 	p := newPairing()
 	for i, f := range files {
 		err := errs[i]
 		switch {
-		case filepath.Base(f.path) == "pkcs11.txt" && !f.named(): // every database of NSS has one
+		case f.replaced, filepath.Base(f.path) == "pkcs11.txt" && !f.named(): // every database of NSS has one
 			continue
 		case errors.Is(f.err, errNotes):
 			for _, note := range f.notes {
@@ -90,7 +106,7 @@ func hold(files []*file, opened []*contents, errs []error) (*Holding, error) {
 		}
 		switch {
 		case err != nil && f.named():
-			return nil, &SourceError{Source: f.path, Kind: kindOf(f), Err: err}
+			failures = append(failures, &SourceError{Source: f.path, Kind: kindOf(f), Err: err})
 		case err != nil:
 			h.Problems = append(h.Problems, &SourceError{Source: f.path, Kind: kindOf(f), Err: err})
 		default:
@@ -99,7 +115,7 @@ func hold(files []*file, opened []*contents, errs []error) (*Holding, error) {
 		}
 	}
 	p.pair(h)
-	return h, nil
+	return h, failures
 }
 
 func kindOf(f *file) ErrorKind {

@@ -9,17 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
-	"strings"
 )
 
 // A pairing brings certificates and keys together.
 type pairing struct {
 	contents   []*contents
 	unreadable []*file
-	keys       map[string]*heldKey // by public key
-	keyIDs     map[string]bool     // that databases tell
+	keys       map[string][]*heldKey // by public key, in the order of the sources
+	keyIDs     map[string]bool       // that databases tell
 	ids        map[*x509.Certificate]string
 }
 
@@ -31,7 +29,7 @@ type heldKey struct {
 }
 
 func newPairing() *pairing {
-	return &pairing{keys: make(map[string]*heldKey), keyIDs: make(map[string]bool), ids: make(map[*x509.Certificate]string)}
+	return &pairing{keys: make(map[string][]*heldKey), keyIDs: make(map[string]bool), ids: make(map[*x509.Certificate]string)}
 }
 
 func (p *pairing) add(c *contents) {
@@ -41,9 +39,8 @@ func (p *pairing) add(c *contents) {
 	}
 	maps.Copy(p.keyIDs, c.keyIDs)
 	for _, key := range c.keys {
-		if id := keyID(key.Public()); p.keys[id] == nil {
-			p.keys[id] = &heldKey{signer: key, file: c.file}
-		}
+		id := keyID(key.Public())
+		p.keys[id] = append(p.keys[id], &heldKey{signer: key, file: c.file})
 	}
 }
 
@@ -65,7 +62,9 @@ func keyID(public crypto.PublicKey) string {
 	return string(der)
 }
 
-func (p *pairing) key(cert *x509.Certificate) *heldKey {
+// key returns the key of a certificate in c: the nearest, for of one key there may
+// be several copies. Nil means that there is none.
+func (p *pairing) key(c *contents, cert *x509.Certificate) *heldKey {
 	id, known := p.ids[cert]
 	if !known {
 		id = keyID(cert.PublicKey)
@@ -74,7 +73,39 @@ func (p *pairing) key(cert *x509.Certificate) *heldKey {
 	if id == "" {
 		return nil
 	}
-	return p.keys[id]
+	var best *heldKey
+	for _, k := range p.keys[id] {
+		if d := k.distance(c.file); d < far && (best == nil || d < best.distance(c.file)) {
+			best = k
+		}
+	}
+	return best
+}
+
+// Distances of a key from a certificate.
+const (
+	sameFile = iota
+	sameStore
+	anywhere
+	ofAnother // configuration
+	far       // too far: what a client is told to use counts, and nothing else
+)
+
+func (k *heldKey) distance(cert *file) int {
+	switch {
+	case cert.entry != nil && cert.entry.key != "":
+		if k.file.entry == cert.entry && k.file.path == cert.entry.key {
+			return sameStore
+		}
+		return far
+	case k.file == cert:
+		return sameFile
+	case k.file.entry == cert.entry && cert.entry != nil, sameDatabase(k.file.path, cert.path):
+		return sameStore
+	case k.file.entry == nil:
+		return anywhere
+	}
+	return ofAnother
 }
 
 // pair fills the holding with identities and authorities.
@@ -89,7 +120,10 @@ func (p *pairing) pair(h *Holding) {
 		}
 		rest := beside(c.certs, leaves)
 		for n, leaf := range leaves {
-			i := &Identity{Label: c.file.labelled(n, len(leaves)), Source: c.file.path, Leaf: leaf, Container: c.container, FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyName)}
+			i := &Identity{Label: c.labelled(n, leaves), Source: c.file.path, Leaf: leaf, Container: c.container, FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyName)}
+			if c.file.entry != nil {
+				i.NamedBy = c.file.entry.configuration
+			}
 			i.Chain = without(rest, leaf)
 			if len(leaves) > 1 || c.certIDs != nil {
 				i.Chain = upwards(leaf, i.Chain)
@@ -97,9 +131,12 @@ func (p *pairing) pair(h *Holding) {
 			if own, ok := c.chains[string(leaf.Raw)]; ok {
 				i.Chain = own
 			}
-			if key := p.key(leaf); key != nil {
+			if key := p.key(c, leaf); key != nil {
 				key.paired = true
 				i.Key = Key{State: Usable, Signer: key.signer, Source: key.file.path, Detail: "in " + quote(key.file.path)}
+				if why, locked := c.lockedOf[string(leaf.Raw)]; locked {
+					i.Key.Detail += "; of the one beside the certificate: " + why
+				}
 			} else {
 				keyless = append(keyless, i)
 				holders[i] = c
@@ -173,7 +210,7 @@ func (p *pairing) leaves(c *contents) []*x509.Certificate {
 	for _, cert := range c.certs {
 		if _, locked := c.lockedOf[string(cert.Raw)]; locked {
 			paired = append(paired, cert)
-		} else if p.key(cert) != nil && (c.file.named() || !isAuthority(cert)) {
+		} else if p.key(c, cert) != nil && (c.file.named() || !isAuthority(cert)) {
 			paired = append(paired, cert)
 		}
 		if !isAuthority(cert) {
@@ -186,18 +223,19 @@ func (p *pairing) leaves(c *contents) []*x509.Certificate {
 	return endEntities
 }
 
-// isAuthority takes a self-issued certificate without basicConstraints, as old
-// roots are, for an authority unless it says that it is a client's.
+// isAuthority takes a self-issued certificate of version 1, as old roots are, for an
+// authority. In version 3 a CA says that it is one; what says nothing, such as what
+// "keytool -genkeypair" makes, is none.
 func isAuthority(cert *x509.Certificate) bool {
-	selfIssued := string(cert.RawIssuer) == string(cert.RawSubject)
-	return cert.IsCA || selfIssued && !cert.BasicConstraintsValid && len(cert.ExtKeyUsage) == 0
+	const v3 = 3
+	return cert.IsCA || cert.Version < v3 && string(cert.RawIssuer) == string(cert.RawSubject)
 }
 
 // withoutLeaf takes what a container without an end-entity certificate holds.
 func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 	for _, cert := range c.certs {
 		h.Authorities = append(h.Authorities, Authority{Certificate: cert, Source: c.file.path})
-		if c.file.source.Role == Candidate && !c.file.named() && p.key(cert) != nil {
+		if c.file.source.Role == Candidate && !c.file.named() && p.key(c, cert) != nil {
 			h.Problems = append(h.Problems, &SourceError{Source: c.file.path, Kind: CAOnly,
 				Err: fmt.Errorf("holds a CA with its key, %s: it was not taken for a client; name the file itself to try it", NameString(cert.RawSubject))})
 		}
@@ -208,7 +246,7 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 	switch {
 	case c.sealed != "":
 		h.Identities = append(h.Identities, &Identity{
-			Label: c.file.labelled(0, 1), Source: c.file.path, Container: c.container,
+			Label: c.file.name(), Source: c.file.path, Container: c.container,
 			Key: Key{State: Locked, Detail: c.sealed},
 		})
 		h.complain(c.file, WrongPassword, errors.New("is locked: "+c.sealed))
@@ -224,71 +262,16 @@ func (h *Holding) complain(f *file, kind ErrorKind, err error) {
 	h.complaints = append(h.complaints, &SourceError{Source: f.path, Kind: kind, Err: err})
 }
 
-// explain says why an identity has no usable key. What lies in the certificate's
-// own file counts first, then the files that were named for keys, then a file
-// beside it with a fitting name.
-func (p *pairing) explain(i *Identity, own *contents) Key {
-	near := func(f *file) bool {
-		return f == own.file || f.source.Role == KeyFile || besides(f.path, i.Source) || sameDatabase(f.path, i.Source)
-	}
-	if why, ok := own.lockedOf[string(i.Leaf.Raw)]; ok {
-		return Key{State: Locked, Detail: why}
-	}
-	if len(own.keys) > 0 {
-		return Key{State: Mismatched, Detail: fmt.Sprintf("the key in %s belongs to another certificate", quote(i.Source))}
-	}
-	for _, c := range p.contents {
-		if len(c.locked) > 0 && near(c.file) {
-			return Key{State: Locked, Detail: c.locked[0]}
-		}
-	}
-	for _, f := range p.unreadable {
-		if near(f) {
-			return Key{State: Unreadable, Detail: fmt.Sprintf("%s: %v", quote(f.path), reason(f.err))}
-		}
-	}
-	for _, c := range p.contents {
-		if near(c.file) && p.anyUnpaired(c) {
-			return Key{State: Mismatched, Detail: fmt.Sprintf("the key in %s belongs to another certificate", quote(c.file.path))}
-		}
-	}
-	return Key{State: Missing, Detail: "no key for this certificate in any of the sources"}
-}
-
-func (p *pairing) anyUnpaired(c *contents) bool {
-	for _, key := range c.keys {
-		if held := p.keys[keyID(key.Public())]; held != nil && !held.paired {
-			return true
-		}
-	}
-	return false
-}
-
-// besides reports whether a key file belongs to a certificate file by its name:
-// client.key or client-key.pem beside client.crt, key.pem beside cert.pem.
-func besides(key, cert string) bool {
-	return filepath.Dir(key) == filepath.Dir(cert) && stem(key) == stem(cert)
-}
-
-func stem(path string) string {
-	name := strings.ToLower(filepath.Base(path))
-	name = strings.TrimSuffix(name, filepath.Ext(name))
-	for _, suffix := range []string{"key", "cert", "crt", "certificate", "chain", "fullchain"} {
-		if rest, ok := strings.CutSuffix(name, suffix); ok {
-			name = strings.TrimRight(rest, "-_.")
-			break
-		}
-	}
-	return name
-}
-
 // leftOver reports what was read and belongs to nothing.
 func (p *pairing) leftOver(h *Holding) {
 	for _, f := range p.unreadable {
 		err := &SourceError{Source: f.path, Kind: NotReadable, Err: fmt.Errorf("cannot be read: %w", reason(f.err))}
+		if f.entry != nil {
+			err.Err = fmt.Errorf("cannot be read, and %s names it: %w", quote(f.entry.configuration), reason(f.err))
+		}
 		if f.source.Role == Candidate && f.named() {
 			h.Identities = append(h.Identities, &Identity{
-				Label: f.labelled(0, 1), Source: f.path,
+				Label: f.name(), Source: f.path,
 				Key: Key{State: Unreadable, Detail: fmt.Sprintf("%s: %v", quote(f.path), reason(f.err))},
 			})
 			h.complaints = append(h.complaints, err)
@@ -308,44 +291,5 @@ func (p *pairing) leftOver(h *Holding) {
 				h.Problems = append(h.Problems, complaint)
 			}
 		}
-	}
-}
-
-// labelled is what the n-th identity of a file is called.
-func (f *file) labelled(n, of int) string {
-	name := filepath.Base(f.path)
-	switch {
-	case f.token != nil:
-		name = "token"
-		if label, ok := f.token.Path("token"); ok {
-			name += " " + label
-		}
-	case f.label != "":
-		name = f.label
-	}
-	if of == 1 {
-		return name
-	}
-	return fmt.Sprintf("%s#%d", name, n+1)
-}
-
-// uniqueLabels adds the folder to labels that occur more than once, and a
-// number where that is not enough.
-func uniqueLabels(identities []*Identity) {
-	count := make(map[string]int)
-	for _, i := range identities {
-		count[i.Label]++
-	}
-	taken := make(map[string]bool)
-	for _, i := range identities {
-		name := i.Label
-		if count[name] > 1 {
-			name = filepath.Join(filepath.Base(filepath.Dir(i.Source)), name)
-		}
-		i.Label = name
-		for n := 2; taken[i.Label]; n++ {
-			i.Label = fmt.Sprintf("%s (%d)", name, n)
-		}
-		taken[i.Label] = true
 	}
 }

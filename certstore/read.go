@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"mtlsprobe/certstore/token"
@@ -35,34 +36,52 @@ type file struct {
 	token     *token.URI // set for a token, which has no data
 	store     string     // of the operating system; set for one, which has no data
 	dir       string     // that relative paths count from; empty for that of path
+	entry     *entry     // of a configuration that names it; nil for most
+	replaced  bool       // by what a configuration makes of it
 	label     string     // that a configuration gives it; mostly empty
 	passwords []string   // that a configuration tells
 	property  bool       // it stands for one of Java, and must name something
 	notes     []error    // what a configuration has to say; err is then errNotes
 }
 
+// An entry is one identity that a client's configuration names: what belongs to it
+// belongs together, whatever else is there.
+type entry struct {
+	configuration string // its path
+	key           string // path of the key's file; empty for that of the certificate
+}
+
 func (f *file) named() bool { return f.path == f.source.Path && !f.source.Found }
 
 // readSources reads every file of the sources, each once; they stay in order, and
-// what a configuration names stands in its place. A source that does not exist is
-// an error at once: most likely it is misspelt.
-func readSources(ctx context.Context, o *Options, sources []Source) ([]*file, error) {
-	r := reader{seen: make(map[string]*file), folders: make(map[string]string), options: o}
+// what a configuration names stands in its place. A source that does not exist, or
+// cannot be read, is among the failures: most likely it is misspelt.
+func readSources(ctx context.Context, o *Options, sources []Source) (files []*file, failures []*SourceError, err error) {
+	r := reader{seen: make(map[string]*file), contents: make(map[string]func() ([]byte, error)), folders: make(map[string]string), options: o}
 	var found []*file
 	for _, s := range sources {
 		files, err := r.find(ctx, s)
+		var failure *SourceError
+		if err != nil && !errors.As(err, &failure) {
+			return nil, nil, err
+		}
 		if err != nil {
-			return nil, err
+			failure.found = s.Found
+			r.failures = append(r.failures, failure)
 		}
 		found = append(found, files...)
 	}
-	return r.read(ctx, found)
+	files, err = r.read(ctx, found)
+	return files, r.failures, err
 }
 
 type reader struct {
-	options *Options
-	seen    map[string]*file  // by their paths without links
-	folders map[string]string // what they are without links
+	options  *Options
+	failures []*SourceError
+	// By their paths without links:
+	seen     map[string]*file
+	contents map[string]func() ([]byte, error) // each read once
+	folders  map[string]string                 // what folders are without links
 }
 
 // read reads files in parallel, and then what the configurations among them name.
@@ -75,6 +94,7 @@ func (r *reader) read(ctx context.Context, files []*file) ([]*file, error) {
 		}
 		group.Go(func() error {
 			f.data, f.err = f.read()
+			f.read = nil // it remembers the data
 			return reading.Err()
 		})
 	}
@@ -83,10 +103,14 @@ func (r *reader) read(ctx context.Context, files []*file) ([]*file, error) {
 	}
 	var all []*file
 	for _, f := range files {
+		if f.entry != nil { // what a configuration names is none itself
+			all = append(all, f)
+			continue
+		}
 		more, configuration := r.references(ctx, f)
 		switch {
 		case !configuration && f.property:
-			return nil, &SourceError{Source: f.path, Kind: NotUnderstood, Err: errors.New("is no Java system property that names a key store: javax.net.ssl.keyStore=FILE")}
+			r.failures = append(r.failures, &SourceError{Source: f.path, Kind: NotUnderstood, Err: errors.New("is no Java system property that names a key store: javax.net.ssl.keyStore=FILE")})
 		case !configuration:
 			all = append(all, f)
 			more = r.besideDatabase(ctx, f)
@@ -132,8 +156,7 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 			files = append(files, one(r.file(ctx, path, s))...)
 			return ctx.Err()
 		}
-		f := &file{path: path, source: s, read: func() ([]byte, error) { return readBounded(path) }}
-		files = append(files, one(r.once(r.below(path), f))...)
+		files = append(files, one(r.once(r.below(path), &file{path: path, source: s}, func() ([]byte, error) { return readBounded(path) }))...)
 		return ctx.Err()
 	})
 	return files, err
@@ -150,16 +173,25 @@ func one(f *file) []*file {
 // file returns a file that has yet to be read, or nil if it was found before,
 // through this path or another.
 func (r *reader) file(ctx context.Context, path string, s Source) *file {
-	return r.once(resolved(path), &file{path: path, source: s, read: func() ([]byte, error) { return ReadFile(ctx, path) }})
+	return r.once(resolved(path), &file{path: path, source: s}, func() ([]byte, error) { return ReadFile(ctx, path) })
 }
 
 // once returns the file, or nil if the same one was found before.
-func (r *reader) once(real string, f *file) *file {
+func (r *reader) once(real string, f *file, read func() ([]byte, error)) *file {
 	if r.seen[real] != nil {
 		return nil
 	}
 	r.seen[real] = f
+	f.read = r.content(real, read)
 	return f
+}
+
+// content returns what reads a file unless that was done before.
+func (r *reader) content(real string, read func() ([]byte, error)) func() ([]byte, error) {
+	if r.contents[real] == nil {
+		r.contents[real] = sync.OnceValues(read)
+	}
+	return r.contents[real]
 }
 
 // resolved is a path without links, or the path itself where that fails.

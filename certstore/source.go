@@ -136,45 +136,64 @@ func newIdentityKey(ref *config.Reference) identityKey {
 }
 
 // reference returns the files or the data of one identity that a configuration
-// names. What was found before stays where it is, and gets the passwords.
+// names. They are read whether or not they were found before, for another client
+// may have another key or password for them; what was only found below a folder
+// stands here alone.
 func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Reference) (files []*file) {
 	label := filepath.Base(f.path)
 	if ref.Name != "" {
 		label += "#" + clip(ref.Name)
 	}
 	passwords := slices.DeleteFunc([]string{ref.Password, ref.KeyPassword}, func(p string) bool { return p == "" })
+	of := &entry{configuration: f.path}
 	if data := slices.Concat(ref.CertificateData, []byte("\n"), ref.KeyData); len(data) > 1 {
 		if !bytes.Contains(ref.CertificateData, pemBegin) && len(ref.KeyData) > 0 { // DER cannot be joined
-			files = append(files, &file{path: f.path, source: f.source, label: label, data: ref.KeyData, passwords: passwords})
+			files = append(files, &file{path: f.path, source: f.source, label: label, entry: of, data: ref.KeyData, passwords: passwords})
 			data = ref.CertificateData
 		}
-		files = append(files, &file{path: f.path, source: f.source, label: label, data: data, passwords: passwords})
+		files = append(files, &file{path: f.path, source: f.source, label: label, entry: of, data: data, passwords: passwords})
 	}
-	for _, path := range []string{ref.Certificate, ref.Key} {
-		if path == "" {
+	for n, path := range []string{ref.Certificate, ref.Key} {
+		if path == "" || n > 0 && path == ref.Certificate {
 			continue
+		}
+		if ref.FromStart {
+			path = r.fromStart(cmp.Or(f.dir, filepath.Dir(f.path)), path)
 		}
 		if why := r.untrusted(path); why != "" {
 			notes.notes = append(notes.notes, fmt.Errorf("it names %s, %s", quote(masked(path)), why))
 			continue
 		}
-		named := r.file(ctx, path, Source{Path: path, Found: true})
-		if named == nil {
-			earlier := r.seen[resolved(path)]
-			for _, password := range passwords {
-				if !slices.Contains(earlier.passwords, password) {
-					earlier.passwords = append(earlier.passwords, password)
-				}
-			}
-			continue
-		}
-		named.passwords = passwords
-		if path == ref.Certificate {
+		real := resolved(path)
+		named := &file{path: path, source: Source{Path: path, Found: true}, entry: of, passwords: passwords,
+			read: r.content(real, func() ([]byte, error) { return ReadFile(ctx, path) })}
+		if n == 0 {
 			named.label = label
+		} else if ref.Certificate != "" {
+			of.key = path
+		}
+		if earlier := r.seen[real]; earlier != nil && !earlier.named() {
+			earlier.replaced = true
 		}
 		files = append(files, named)
 	}
 	return files
+}
+
+// fromStart returns a path that was joined to a configuration's folder as it is
+// below the folder of this process, if it is there alone.
+func (r *reader) fromStart(dir, path string) string {
+	relative, err := filepath.Rel(dir, path)
+	if err != nil {
+		return path
+	}
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	if _, err := os.Stat(relative); err != nil {
+		return path
+	}
+	return relative
 }
 
 // untrusted says why what a configuration names is not followed; empty if it is. A

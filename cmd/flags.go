@@ -128,7 +128,7 @@ type holdFlags struct {
 	certs, keys, authorities, pass []string
 	asUser                         string
 	found                          []certstore.Source // by looking around
-	readers                        bool               // whether to say what other programs make of files
+	looking                        bool               // to see what is there, and nothing more
 	given                          *givenPasswords    // what pass says; nil before it was read
 }
 
@@ -163,7 +163,7 @@ func (f *holdFlags) options(ctx context.Context, s *Streams) (*certstore.Options
 	if err != nil {
 		return nil, err
 	}
-	o := &certstore.Options{Passwords: given.all, PasswordsFor: given.of, Getenv: s.Getenv, Home: s.Getenv("HOME"), Readers: f.readers}
+	o := &certstore.Options{Passwords: given.all, PasswordsFor: given.of, Getenv: s.Getenv, Home: s.Getenv("HOME"), Readers: f.looking, Partial: f.looking}
 	if len(given.all) == 0 {
 		o.Prompt = prompt(s)
 	}

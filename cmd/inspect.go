@@ -43,7 +43,7 @@ func newInspect(s *Streams, run func(context.Context, *Streams, *inspectOptions)
 			return run(c.Context(), s, o)
 		},
 	}
-	o.hold.readers = true
+	o.hold.looking = true
 	addFlags(c, flagGroup{candidateGroup, func(flags *pflag.FlagSet) {
 		flags.BoolVar(&o.discover, "discover", false, "look where clients on this host usually keep identities; reads only")
 		o.hold.registerOpen(flags)

@@ -31,6 +31,9 @@ type Reference struct {
 	// or DER.
 	CertificateData []byte
 	KeyData         []byte `json:"-"`
+	// FromStart says that a relative path counts from the folder in which the client
+	// is started, whichever that is. The configuration's own was taken.
+	FromStart bool
 	// Password opens the key or the key store; empty where the configuration has
 	// none. KeyPassword is the key's within a key store, where it is another.
 	Password    string `json:"-"`
@@ -185,6 +188,7 @@ func (s *source) resolve(r *Reference, rule pathRule) {
 		}
 	}
 	if relative && rule.fromStart {
+		r.FromStart = true
 		r.addNote("a relative path counts from the folder in which the client is started")
 	}
 }

@@ -38,6 +38,9 @@ func runCases(t *testing.T, cases []parseCase) {
 			if c.Format != tt.format {
 				t.Errorf("format = %q, want %q", c.Format, tt.format)
 			}
+			for i := range tt.want { // both say so
+				tt.want[i].FromStart = strings.Contains(tt.want[i].Note, start)
+			}
 			if diff := cmp.Diff(tt.want, c.References); diff != "" {
 				t.Errorf("references (-want +got):\n%s", diff)
 			}
@@ -46,6 +49,16 @@ func runCases(t *testing.T, cases []parseCase) {
 			}
 		})
 	}
+}
+
+// A file that includes others is told so even where it names nothing itself.
+func TestIncludes(t *testing.T) {
+	runCases(t, []parseCase{
+		{name: "Git", file: ".gitconfig", format: "Git configuration", text: "[include]\n\tpath = more\n", problem: "includes other files"},
+		{name: "MySQL", file: "my.cnf", format: "MySQL option file", text: "!includedir /etc/mysql/conf.d/\n", problem: "includes other files"},
+		{name: "MySQL, nothing included", file: "my.cnf", format: "MySQL option file", text: "[mysqld]\nport = 1\n"},
+		{name: "Git, by another name", file: "x", text: "[include]\n\tpath = more\n"},
+	})
 }
 
 func TestKubeconfig(t *testing.T) {

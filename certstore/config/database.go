@@ -48,11 +48,7 @@ func readMySQL(s *source) *Config {
 		}
 		references = append(references, Reference{Name: group.name, Certificate: group.get("ssl-cert"), Key: group.get("ssl-key"), Authorities: group.get("ssl-ca")})
 	}
-	c := s.found(references, pathRule{tilde: true, fromStart: true})
-	if c != nil && strings.Contains(s.text, "\n!include") {
-		c.Problems = append(c.Problems, errIncludes)
-	}
-	return c
+	return s.including(s.found(references, pathRule{tilde: true, fromStart: true}), strings.Contains("\n"+s.text, "\n!include"))
 }
 
 // mysqlKey makes the ways to write an option one: dashes and underscores are the

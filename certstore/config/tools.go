@@ -6,7 +6,19 @@ import (
 	"strings"
 )
 
-var errIncludes = errors.New("it includes other files, which are not followed")
+var errIncludes = errors.New("it includes other files, which are not followed: give them as sources of their own")
+
+// including adds to what a file names that it includes others; nil is a file that
+// names nothing.
+func (s *source) including(c *Config, includes bool) *Config {
+	if c == nil && includes && s.customary {
+		c = &Config{}
+	}
+	if c != nil && includes {
+		c.Problems = append(c.Problems, errIncludes)
+	}
+	return c
+}
 
 // readGit reads a configuration of Git (git-config(1), "Syntax" and http.sslCert).
 func readGit(s *source) *Config {
@@ -26,11 +38,7 @@ func readGit(s *source) *Config {
 		}
 		references = append(references, r)
 	}
-	c := s.found(references, pathRule{tilde: true, fromStart: true})
-	if c != nil && includes {
-		c.Problems = append(c.Problems, errIncludes)
-	}
-	return c
+	return s.including(s.found(references, pathRule{tilde: true, fromStart: true}), includes)
 }
 
 // readWget reads a configuration of wget (GNU Wget manual, "Wgetrc Syntax" and

@@ -1,0 +1,107 @@
+package certstore
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// explain says why an identity has no usable key. What lies in the certificate's
+// own file counts first, then the files that were named for keys, then a file
+// beside it with a fitting name.
+func (p *pairing) explain(i *Identity, own *contents) Key {
+	if e := own.file.entry; e != nil && e.key != "" {
+		return p.explainEntry(e)
+	}
+	near := func(f *file) bool {
+		return f == own.file || f.source.Role == KeyFile || besides(f.path, i.Source) || sameDatabase(f.path, i.Source)
+	}
+	if why, ok := own.lockedOf[string(i.Leaf.Raw)]; ok {
+		return Key{State: Locked, Detail: why}
+	}
+	if len(own.keys) > 0 {
+		return mismatched("the key in " + quote(i.Source))
+	}
+	for _, c := range p.contents {
+		if len(c.locked) > 0 && near(c.file) {
+			return Key{State: Locked, Detail: c.locked[0]}
+		}
+	}
+	for _, f := range p.unreadable {
+		if near(f) {
+			return Key{State: Unreadable, Detail: fmt.Sprintf("%s: %v", quote(f.path), reason(f.err))}
+		}
+	}
+	for _, c := range p.contents {
+		if near(c.file) && p.anyUnpaired(c) {
+			return mismatched("the key in " + quote(c.file.path))
+		}
+	}
+	for _, c := range p.contents {
+		if len(c.locked) > 0 && len(c.certs) == 0 && (c.file.named() || p.stray(c.file, i)) {
+			return Key{State: Locked, Detail: c.locked[0] + "; it may be this certificate's"}
+		}
+	}
+	return Key{State: Missing, Detail: "no key for this certificate in any of the sources"}
+}
+
+func mismatched(which string) Key {
+	return Key{State: Mismatched, Detail: which + " belongs to another certificate"}
+}
+
+// explainEntry says what is amiss with the key that a configuration names.
+func (p *pairing) explainEntry(e *entry) Key {
+	for _, f := range p.unreadable {
+		if f.entry == e && f.path == e.key {
+			return Key{State: Unreadable, Detail: fmt.Sprintf("%s, which %s names: %v", quote(f.path), quote(e.configuration), reason(f.err))}
+		}
+	}
+	for _, c := range p.contents {
+		switch {
+		case c.file.entry != e || c.file.path != e.key:
+		case len(c.keys) > 0:
+			return mismatched(fmt.Sprintf("the key in %s, which %s names,", quote(e.key), quote(e.configuration)))
+		case len(c.locked) > 0:
+			return Key{State: Locked, Detail: c.locked[0]}
+		}
+	}
+	return Key{State: Missing, Detail: fmt.Sprintf("%s names %s, which holds no key that can be used", quote(e.configuration), quote(e.key))}
+}
+
+// anyUnpaired reports whether a container has a key that belongs to no certificate.
+func (p *pairing) anyUnpaired(c *contents) bool {
+	for _, key := range c.keys {
+		held := p.keys[keyID(key.Public())]
+		if len(held) > 0 && !slices.ContainsFunc(held, func(k *heldKey) bool { return k.paired }) {
+			return true
+		}
+	}
+	return false
+}
+
+// stray reports whether a key file lies in the certificate's folder and belongs by
+// its name to no certificate there.
+func (p *pairing) stray(key *file, i *Identity) bool {
+	return filepath.Dir(key.path) == filepath.Dir(i.Source) && !slices.ContainsFunc(p.contents, func(c *contents) bool {
+		return len(c.certs) > 0 && besides(key.path, c.file.path)
+	})
+}
+
+// besides reports whether a key file belongs to a certificate file by its name:
+// client.key or client-key.pem beside client.crt, key.pem beside cert.pem.
+func besides(key, cert string) bool {
+	return filepath.Dir(key) == filepath.Dir(cert) && stem(key) == stem(cert)
+}
+
+func stem(path string) string {
+	name := strings.ToLower(filepath.Base(path))
+	name = strings.TrimSuffix(name, filepath.Ext(name))
+	for _, suffix := range []string{"key", "cert", "crt", "certificate", "chain", "fullchain"} {
+		if rest, ok := strings.CutSuffix(name, suffix); ok {
+			name = strings.TrimRight(rest, "-_.")
+			break
+		}
+	}
+	return name
+}

@@ -1,0 +1,115 @@
+package certstore
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func load(t *testing.T, o *Options, files map[string][]byte, paths ...string) *Holding {
+	t.Helper()
+	dir := writeFiles(t, files)
+	var sources []Source
+	for _, path := range paths {
+		sources = append(sources, Source{Path: filepath.Join(dir, path)})
+	}
+	h, err := Load(t.Context(), o, sources...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// Of several copies of a key the one beside the certificate counts.
+func TestNearestKey(t *testing.T) {
+	p := testPKI()
+	both, key := join(p.CertPEM("client"), p.KeyPEM("client")), p.KeyPEM("client")
+	for _, order := range [][]string{{"both.pem", "copy.key"}, {"copy.key", "both.pem"}} {
+		h := load(t, nil, map[string][]byte{"both.pem": both, "copy.key": key}, order...)
+		if got := filepath.Base(h.Identities[0].Key.Source); got != "both.pem" {
+			t.Errorf("%q: the key in %s was taken", order, got)
+		}
+	}
+}
+
+// What a configuration names, and what is amiss with it, is said with both paths.
+func TestNamedBy(t *testing.T) {
+	p := testPKI()
+	h := load(t, nil, map[string][]byte{
+		"curlrc": []byte("cert = a.pem\nkey = other.key\n"), "a.pem": p.CertPEM("client"), "other.key": p.KeyPEM("other"),
+	}, "curlrc")
+	i := h.Identities[0]
+	if filepath.Base(i.NamedBy) != "curlrc" || filepath.Base(i.Source) != "a.pem" {
+		t.Errorf("named by %q, source %q", i.NamedBy, i.Source)
+	}
+	for _, want := range []string{"other.key", "curlrc", "belongs to another certificate"} {
+		if !strings.Contains(i.Key.Detail, want) {
+			t.Errorf("detail = %q, want %q in it", i.Key.Detail, want)
+		}
+	}
+}
+
+// A client's relative path counts from where it is started.
+func TestFromStart(t *testing.T) {
+	p := testPKI()
+	both := join(p.CertPEM("client"), p.KeyPEM("client"))
+	dir := writeFiles(t, map[string][]byte{"conf/.curlrc": []byte("cert = a.pem\n"), "a.pem": both, "conf/.wgetrc": []byte("certificate = b.pem\n"), "b.pem": nil, "conf/b.pem": both})
+	t.Chdir(dir)
+	for config, want := range map[string]string{"conf/.curlrc": "a.pem", "conf/.wgetrc": "conf/b.pem"} {
+		h, err := Load(t.Context(), nil, Source{Path: config})
+		if err != nil || len(h.Identities) != 1 || filepath.ToSlash(h.Identities[0].Source) != want {
+			t.Errorf("%s: %v, %+v", config, err, h)
+		}
+	}
+}
+
+// A self-signed certificate is a CA's if it says so, or is too old to say.
+func TestIsAuthority(t *testing.T) {
+	name := pkix.Name{CommonName: "x"}.ToRDNSequence().String()
+	for _, tt := range []struct {
+		name string
+		cert x509.Certificate
+		want bool
+	}{
+		{"of keytool", x509.Certificate{Version: 3, RawSubject: []byte(name), RawIssuer: []byte(name)}, false},
+		{"of version 1", x509.Certificate{Version: 1, RawSubject: []byte(name), RawIssuer: []byte(name)}, true},
+		{"an old leaf", x509.Certificate{Version: 1, RawSubject: []byte("leaf"), RawIssuer: []byte(name)}, false},
+		{"a CA", x509.Certificate{Version: 3, IsCA: true}, true},
+	} {
+		if got := isAuthority(&tt.cert); got != tt.want {
+			t.Errorf("%s: %t", tt.name, got)
+		}
+	}
+}
+
+// Identities in one store are called by their own names there, where they differ.
+func TestLabels(t *testing.T) {
+	a, b, c := &x509.Certificate{Raw: []byte("a")}, &x509.Certificate{Raw: []byte("b")}, &x509.Certificate{Raw: []byte("c")}
+	held := &contents{file: &file{path: "store.jks"}, friendly: map[string]string{"a": "web", "b": "same", "c": "same"}}
+	all := []*x509.Certificate{a, b, c}
+	for n, want := range []string{"store.jks#web", "store.jks#2", "store.jks#3"} {
+		if got := held.labelled(n, all); got != want {
+			t.Errorf("%d: %s, want %s", n, got, want)
+		}
+	}
+	if got := held.labelled(0, all[:1]); got != "store.jks" {
+		t.Errorf("alone: %s", got)
+	}
+}
+
+// A file below a folder is read for itself and for a configuration once.
+func TestReadOnce(t *testing.T) {
+	p := testPKI()
+	dir := writeFiles(t, map[string][]byte{"curlrc": []byte("cert = a.pem\n"), "a.pem": join(p.CertPEM("client"), p.KeyPEM("client"))})
+	files, _, err := readSources(t.Context(), &Options{}, []Source{{Path: dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = slices.DeleteFunc(files, func(f *file) bool { return f.err != nil }) // the notes
+	if len(files) != 2 || &files[0].data[0] != &files[1].data[0] || !files[0].replaced || files[1].entry == nil {
+		t.Errorf("%+v", files)
+	}
+}
