@@ -38,6 +38,9 @@ type Identity struct {
 	Container *Container
 	// Leaf is nil when nothing could be read: a locked or unreadable container.
 	Leaf *x509.Certificate
+	// Ahead stands before the leaf in a PEM file, where clients look for the leaf; nil
+	// for most.
+	Ahead *x509.Certificate
 	// Chain is what is stored beside the leaf, in stored order, without the leaf.
 	Chain []*x509.Certificate
 	Key   Key
@@ -54,6 +57,9 @@ type Key struct {
 	Detail string
 	// Source is the file that holds the key; empty unless State is Usable.
 	Source string
+	// OwnLocked says why a key beside the certificate is locked, when this is one
+	// from another file; empty for most.
+	OwnLocked string
 	// Signer is nil unless State is Usable.
 	Signer crypto.Signer
 	// Proofs are the signatures that were tried; nil until [Identity.Prove].

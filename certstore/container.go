@@ -23,6 +23,7 @@ type contents struct {
 	friendly  map[string]string // names of certificates by their DER
 	keyName   string            // of the only key
 	container *Container
+	ordered   bool                           // the first of certs is the leaf for clients: PEM
 	seen      map[string]bool                // of certs, by DER
 	work      int64                          // iterations that its encrypted keys demand
 	lockedOf  map[string]string              // why the key of an entry is locked, by the leaf's DER
@@ -30,16 +31,19 @@ type contents struct {
 	certIDs   map[string]string              // of a database that tells: a certificate's, by DER
 	keyIDs    map[string]bool                // likewise: the keys', locked or not
 	problems  []error                        // what is there and could not be used
+	foreign   []error                        // of these, keys of a kind that is not known here
+	unread    []error                        // of these, certificates
 }
 
 func (c *contents) empty() bool {
-	return len(c.certs) == 0 && len(c.keys) == 0 && len(c.locked) == 0 && c.sealed == ""
+	return len(c.certs) == 0 && len(c.keys) == 0 && len(c.locked) == 0 && len(c.foreign)+len(c.unread) == 0 && c.sealed == ""
 }
 
 func (c *contents) addCert(der []byte, place string) {
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		c.problem(place, fmt.Errorf("a certificate that this program cannot use: %w", err))
+		c.unread = append(c.unread, c.problems[len(c.problems)-1])
 		return
 	}
 	c.hold(cert, place)
@@ -79,6 +83,20 @@ func (c *contents) problem(place string, err error) {
 		err = fmt.Errorf("%s: %w", place, err)
 	}
 	c.problems = append(c.problems, fmt.Errorf("%s: %w", quote(c.file.path), err))
+}
+
+// noKey notes a private key that cannot be used.
+func (c *contents) noKey(place string, err error) {
+	before := len(c.problems)
+	c.problem(place, err)
+	if isForeign(err) {
+		c.foreign = append(c.foreign, c.problems[before])
+	}
+}
+
+func isForeign(err error) bool {
+	var foreign *foreignError
+	return errors.As(err, &foreign)
 }
 
 // An opener turns files into contents; it knows the passwords.

@@ -31,15 +31,19 @@ func (o *opener) der(ctx context.Context, c *contents, data []byte) error {
 		c.certs = append(c.certs, cert)
 		return nil
 	}
-	if key, err := parseKey(first); err == nil {
+	switch key, err := parseKey(first); {
+	case err == nil:
 		c.keys = append(c.keys, key)
+		return nil
+	case isForeign(err) && c.file.source.Role != Authorities:
+		c.noKey("", err)
 		return nil
 	}
 	if isEncryptedPKCS8(first) {
 		return o.encryptedPKCS8(ctx, c, first)
 	}
 	if kind := foreignKey(first); kind != "" {
-		return fmt.Errorf("holds %s, which this program cannot use", kind)
+		return fmt.Errorf("holds %w", &foreignError{kind})
 	}
 	return unknownFormat(data)
 }
@@ -63,7 +67,7 @@ func parseKey(der []byte) (crypto.Signer, error) {
 			return key, nil
 		}
 		if kind := foreignKey(der); kind != "" {
-			return nil, fmt.Errorf("%s, which this program cannot use", kind)
+			return nil, &foreignError{kind}
 		}
 		return nil, errors.New("a private key that is damaged or of a kind that this program cannot use")
 	}

@@ -20,6 +20,13 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 	if why, ok := own.lockedOf[string(i.Leaf.Raw)]; ok {
 		return Key{State: Locked, Detail: why}
 	}
+	if !keyKnown(i.Leaf) {
+		for _, c := range p.contents {
+			if len(c.foreign) > 0 && near(c.file) {
+				return c.takeForeign()
+			}
+		}
+	}
 	if len(own.keys) > 0 {
 		return mismatched("the key in " + quote(i.Source))
 	}
@@ -44,6 +51,14 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 		}
 	}
 	return Key{State: Missing, Detail: "no key for this certificate in any of the sources"}
+}
+
+// takeForeign makes the key of a kind that is not known here the state of an
+// identity, and no problem.
+func (c *contents) takeForeign() Key {
+	err := c.foreign[0]
+	c.problems = slices.DeleteFunc(c.problems, func(problem error) bool { return problem == err })
+	return Key{State: Unknown, Detail: fmt.Sprintf("%v: whether it is the certificate's, and signs, only another program can say", err)}
 }
 
 func mismatched(which string) Key {

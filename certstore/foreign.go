@@ -8,6 +8,11 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
+// A foreignError is about a key of a kind that is known here by name only.
+type foreignError struct{ kind string }
+
+func (e *foreignError) Error() string { return e.kind + ", which this program cannot use" }
+
 const dsaKey = "a DSA key (TLS 1.3 dropped them)"
 
 // foreignKey names the kind of a private key that Go does not parse: PKCS#8 with an
@@ -77,6 +82,12 @@ func curveKind(params cryptobyte.String) string {
 			return ""
 		case "1.3.132.0.10":
 			return "an EC key on the curve secp256k1"
+		case "1.3.36.3.3.2.8.1.1.7": // RFC 5639
+			return "an EC key on the curve brainpoolP256r1"
+		case "1.3.36.3.3.2.8.1.1.11":
+			return "an EC key on the curve brainpoolP384r1"
+		case "1.3.36.3.3.2.8.1.1.13":
+			return "an EC key on the curve brainpoolP512r1"
 		}
 		return fmt.Sprintf("an EC key on the curve %s", oid)
 	}

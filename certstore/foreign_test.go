@@ -36,9 +36,51 @@ func TestForeignKeys(t *testing.T) {
 		"key for key agreement":            {"genpkey", "-algorithm", "x25519"},
 		dsaKey:                             {"gendsa", params},
 	} {
-		_, err := Load(t.Context(), nil, Source{Path: run(args...)})
+		h, err := Load(t.Context(), nil, Source{Path: run(args...)})
+		if err == nil {
+			err = h.RequireIdentity()
+		}
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("openssl %q: %v, want %q", args, err, want)
+		}
+	}
+}
+
+// Certificates with such keys are identities, of which is said what is known.
+func TestForeignIdentities(t *testing.T) {
+	openssl := debian.Program(t, "openssl", "openssl")
+	dir := t.TempDir()
+	run := func(args ...string) {
+		t.Helper()
+		if text, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
+			t.Fatalf("openssl %q: %v\n%s", args, err, text)
+		}
+	}
+	for _, tt := range []struct {
+		name, algorithm string
+		options         []string
+		leaf            bool
+	}{
+		{"ed448", "Ed448", nil, true},
+		{"rsa-pss", "RSA-PSS", []string{"-pkeyopt", "rsa_keygen_bits:2048"}, true},
+		{"ec", "", []string{"-pkeyopt", "ec_paramgen_curve:secp256k1"}, false},
+	} {
+		key, cert, locked := filepath.Join(dir, tt.name+".key"), filepath.Join(dir, tt.name+".crt"), filepath.Join(dir, tt.name+".enc")
+		run(append([]string{"genpkey", "-algorithm", tt.name, "-out", key}, tt.options...)...)
+		run("req", "-x509", "-new", "-key", key, "-subj", "/CN=x", "-addext", "basicConstraints=CA:FALSE", "-out", cert)
+		run("pkcs8", "-topk8", "-in", key, "-out", locked, "-passout", "pass:secret")
+		for _, k := range []string{key, locked} {
+			h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{Path: cert}, Source{Path: k, Role: KeyFile})
+			if err != nil || len(h.Identities) != 1 {
+				t.Fatalf("%s: %v, %+v", k, err, h)
+			}
+			i := h.Identities[0]
+			if i.Key.State != Unknown || (i.Leaf != nil) != tt.leaf {
+				t.Errorf("%s: the key is %s (%s), the leaf %v", k, i.Key.State, i.Key.Detail, i.Leaf != nil)
+			}
+			if tt.leaf && KeyAlgorithm(i.Leaf) != tt.algorithm {
+				t.Errorf("%s: algorithm %q", k, KeyAlgorithm(i.Leaf))
+			}
 		}
 	}
 }

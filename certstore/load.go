@@ -110,11 +110,13 @@ func hold(files []*file, opened []*contents, errs []error, failures []*SourceErr
 		case err != nil:
 			h.Problems = append(h.Problems, &SourceError{Source: f.path, Kind: kindOf(f), Err: err})
 		default:
-			h.Problems = append(h.Problems, opened[i].problems...)
 			p.add(opened[i])
 		}
 	}
 	p.pair(h)
+	for _, c := range slices.Backward(p.contents) { // pairing has taken away what it explains
+		h.Problems = append(slices.Clone(c.problems), h.Problems...)
+	}
 	return h, failures
 }
 

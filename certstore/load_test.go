@@ -388,7 +388,7 @@ func TestProve(t *testing.T) {
 }
 
 func TestFits(t *testing.T) {
-	public := testPKI().Cert("client").PublicKey
+	cert := testPKI().Cert("client")
 	tests := []struct {
 		scheme  tls.SignatureScheme
 		version uint16
@@ -402,7 +402,7 @@ func TestFits(t *testing.T) {
 		{0x0808, tls.VersionTLS13, false},
 	}
 	for _, tt := range tests {
-		if got := Fits(public, tt.scheme, tt.version); got != tt.want {
+		if got := Fits(cert, tt.scheme, tt.version); got != tt.want {
 			t.Errorf("Fits(P-256, %v, %x) = %t, want %t", tt.scheme, tt.version, got, tt.want)
 		}
 	}

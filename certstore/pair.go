@@ -124,6 +124,9 @@ func (p *pairing) pair(h *Holding) {
 			if c.file.entry != nil {
 				i.NamedBy = c.file.entry.configuration
 			}
+			if c.ordered && c.certs[0] != leaf {
+				i.Ahead = c.certs[0]
+			}
 			i.Chain = without(rest, leaf)
 			if len(leaves) > 1 || c.certIDs != nil {
 				i.Chain = upwards(leaf, i.Chain)
@@ -135,7 +138,9 @@ func (p *pairing) pair(h *Holding) {
 				key.paired = true
 				i.Key = Key{State: Usable, Signer: key.signer, Source: key.file.path, Detail: "in " + quote(key.file.path)}
 				if why, locked := c.lockedOf[string(leaf.Raw)]; locked {
-					i.Key.Detail += "; of the one beside the certificate: " + why
+					i.Key.OwnLocked = why
+				} else if len(c.locked) > 0 && key.file != c.file {
+					i.Key.OwnLocked = c.locked[0]
 				}
 			} else {
 				keyless = append(keyless, i)
@@ -250,9 +255,17 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 			Key: Key{State: Locked, Detail: c.sealed},
 		})
 		h.complain(c.file, WrongPassword, errors.New("is locked: "+c.sealed))
+	case len(c.unread) > 0:
+		h.Identities = append(h.Identities, &Identity{
+			Label: c.file.name(), Source: c.file.path, Container: c.container, Key: Key{State: Unknown, Detail: c.unread[0].Error()},
+		})
+		c.problems = slices.DeleteFunc(c.problems, func(problem error) bool { return problem == c.unread[0] })
+		h.complain(c.file, NotUnderstood, fmt.Errorf("holds nothing that can be tried: %w", errors.Unwrap(c.unread[0])))
 	case !c.file.named():
 	case len(c.certs) > 0:
 		h.complain(c.file, CAOnly, errors.New("holds CA certificates only, no client certificate"))
+	case len(c.foreign) > 0:
+		h.complain(c.file, KeyOnly, fmt.Errorf("holds a private key only, no certificate: %w", errors.Unwrap(c.foreign[0])))
 	default:
 		h.complain(c.file, KeyOnly, errors.New("holds a private key only, no certificate"))
 	}

@@ -21,6 +21,7 @@ var pemBegin = []byte("-----BEGIN ")
 // (RFC 7468, Section 2); a block that cannot be decoded is a problem that names
 // its line, where encoding/pem would skip it in silence.
 func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
+	c.ordered = true
 	var other []string
 	for start := bytes.Index(data, pemBegin); start >= 0; {
 		line := 1 + bytes.Count(data[:start], []byte("\n"))
@@ -73,7 +74,7 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 		}
 		key, err := parseKey(block.Bytes)
 		if err != nil {
-			c.problem(place, err)
+			c.noKey(place, err)
 			return nil
 		}
 		c.keys = append(c.keys, key)
@@ -81,7 +82,7 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 		return o.encryptedPKCS8(ctx, c, block.Bytes)
 	case "EC PARAMETERS":
 	case "DSA PRIVATE KEY":
-		c.problem(place, errors.New(dsaKey))
+		c.noKey(place, &foreignError{dsaKey})
 	case "OPENSSH PRIVATE KEY":
 		c.problem(place, errors.New("an OpenSSH key, which TLS clients do not read: convert a copy with ssh-keygen -p -m PEM"))
 	case "TSS2 PRIVATE KEY", "TSS PRIVATE KEY BLOB", "TSS KEY BLOB":
@@ -107,6 +108,10 @@ func (o *opener) lockedKey(ctx context.Context, c *contents, what string, decryp
 			return err
 		}
 		key, err := parseKey(der)
+		if isForeign(err) {
+			c.noKey(what, err)
+			return nil
+		}
 		if err != nil {
 			return errWrongPassword // good padding is no proof of a right password
 		}

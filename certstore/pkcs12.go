@@ -76,7 +76,7 @@ func (c *contents) bags(file *pfx.File) {
 		case b.Kind == pfx.KeyBag:
 			key, err := parseKey(b.DER)
 			if err != nil {
-				c.problem(place, err)
+				c.noKey(place, err)
 				continue
 			}
 			c.keys = append(c.keys, key)

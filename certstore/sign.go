@@ -30,24 +30,24 @@ func (i *Identity) Prove(schemes []tls.SignatureScheme) {
 	}
 	i.Key.Proofs = []Proof{}
 	for _, scheme := range schemes {
-		if a, ok := algorithmOf(scheme); ok && a.fits(i.Leaf.PublicKey) {
+		if a, ok := algorithmOf(scheme); ok && a.kind == keyKindOf(i.Leaf) {
 			i.Key.Proofs = append(i.Key.Proofs, Proof{scheme, a.prove(i.Key.Signer, i.Leaf.PublicKey)})
 		}
 	}
 }
 
-// Fits reports whether a key of this kind can be used with the scheme at all.
+// Fits reports whether the key of a certificate can be used with the scheme at all.
 // In TLS 1.3 an ECDSA scheme is bound to its curve and PKCS #1 v1.5 is not
 // allowed (RFC 8446, Section 4.2.3); version 0 leaves both open.
-func Fits(public crypto.PublicKey, scheme tls.SignatureScheme, version uint16) bool {
+func Fits(cert *x509.Certificate, scheme tls.SignatureScheme, version uint16) bool {
 	a, ok := algorithmOf(scheme)
-	if !ok || !a.fits(public) {
+	if !ok || a.kind != keyKindOf(cert) {
 		return false
 	}
 	if version < tls.VersionTLS13 {
 		return true
 	}
-	key, isECDSA := public.(*ecdsa.PublicKey)
+	key, isECDSA := cert.PublicKey.(*ecdsa.PublicKey)
 	return !a.pkcs1 && (!isECDSA || key.Curve == a.curve)
 }
 
@@ -62,9 +62,16 @@ type algorithm struct {
 type keyKind int
 
 const (
-	rsaKey keyKind = iota
+	otherKey keyKind = iota
+	rsaKey
 	ecdsaKey
 	ed25519Key
+	// Known by name only:
+	rsaPSSKey
+	ed448Key
+	mldsa44Key
+	mldsa65Key
+	mldsa87Key
 )
 
 func algorithmOf(scheme tls.SignatureScheme) (algorithm, bool) {
@@ -93,20 +100,18 @@ func algorithmOf(scheme tls.SignatureScheme) (algorithm, bool) {
 		return algorithm{kind: ecdsaKey, hash: crypto.SHA512, curve: elliptic.P521()}, true
 	case tls.Ed25519:
 		return algorithm{kind: ed25519Key}, true
+	case 0x0808: // ed448
+		return algorithm{kind: ed448Key}, true
+	case 0x0809, 0x080a, 0x080b: // rsa_pss_pss_*
+		return algorithm{kind: rsaPSSKey}, true
+	case 0x0904: // draft-ietf-tls-mldsa
+		return algorithm{kind: mldsa44Key}, true
+	case 0x0905:
+		return algorithm{kind: mldsa65Key}, true
+	case 0x0906:
+		return algorithm{kind: mldsa87Key}, true
 	}
 	return algorithm{}, false
-}
-
-func (a algorithm) fits(public crypto.PublicKey) bool {
-	switch public.(type) {
-	case *rsa.PublicKey:
-		return a.kind == rsaKey
-	case *ecdsa.PublicKey:
-		return a.kind == ecdsaKey
-	case ed25519.PublicKey:
-		return a.kind == ed25519Key
-	}
-	return false
 }
 
 func (a algorithm) prove(signer crypto.Signer, public crypto.PublicKey) error {
@@ -141,18 +146,4 @@ func (a algorithm) verify(public crypto.PublicKey, digest, signature []byte) boo
 		return ed25519.Verify(key, digest, signature)
 	}
 	return false
-}
-
-// KeyAlgorithm names a public key's algorithm and size: "RSA 2048",
-// "ECDSA P-256", "Ed25519".
-func KeyAlgorithm(cert *x509.Certificate) string {
-	switch key := cert.PublicKey.(type) {
-	case *rsa.PublicKey:
-		return fmt.Sprintf("RSA %d", key.N.BitLen())
-	case *ecdsa.PublicKey:
-		return "ECDSA " + key.Curve.Params().Name
-	case ed25519.PublicKey:
-		return "Ed25519"
-	}
-	return cert.PublicKeyAlgorithm.String()
 }

@@ -186,7 +186,11 @@ func (t *text) key(i *Identity) {
 	if i.Key.State == "usable" || i.Key.Detail == "" {
 		return
 	}
-	fmt.Fprintf(t, "\n%s\n", t.emphasis(plain(i.Label+": the key is "+i.Key.State)))
+	state := "the key is " + i.Key.State
+	if i.Key.State == "unknown" {
+		state = "whether its key is of use is not known"
+	}
+	fmt.Fprintf(t, "\n%s\n", t.emphasis(plain(i.Label+": "+state)))
 	t.item("-", i.Key.Detail)
 }
 

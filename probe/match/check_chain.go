@@ -257,6 +257,10 @@ func issuerEncoding(j *judgement) Finding {
 func prefix(b []byte) []byte { return b[:min(len(b), 24)] }
 
 func chainOrder(j *judgement) Finding {
+	if ahead := j.identity.Ahead; ahead != nil {
+		return fail(fmt.Sprintf("the file begins with %s, which clients that read PEM take for the certificate of the key", certstore.NameString(ahead.RawSubject)),
+			"write the file again: the leaf first, then its issuer, that one's issuer, and so on")
+	}
 	stored := j.stored()
 	if len(stored) < 3 {
 		return notApplicable

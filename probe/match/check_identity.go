@@ -4,6 +4,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -45,12 +46,13 @@ func keyElsewhere(j *judgement) Finding {
 	switch {
 	case i.Container == nil || i.Key.Source == "" || i.Container.Format == "PKCS#7":
 		return notApplicable
-	case i.Key.Source != i.Source:
-		return warn(fmt.Sprintf("%q holds no key for it; the one in %q was used here", i.Source, i.Key.Source), "export the bundle again with its private key, or give the client both files")
+	case i.Key.Source == i.Source, i.Container.Format == "NSS database" && filepath.Dir(i.Key.Source) == filepath.Dir(i.Source):
+		return pass
+	case i.Key.OwnLocked != "":
+		return warn(fmt.Sprintf("the key in %q is locked; the one in %q was used here", i.Source, i.Key.Source), "give the password with --pass, and tell it to the client, too")
 	}
-	return pass
+	return warn(fmt.Sprintf("%q holds no key for it; the one in %q was used here", i.Source, i.Key.Source), "export the bundle again with its private key, or give the client both files")
 }
-
 func keyCannotSign(j *judgement) Finding {
 	proofs := j.identity.Key.Proofs
 	if len(proofs) == 0 {

@@ -1,9 +1,6 @@
 package match
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -19,13 +16,13 @@ func requestType(j *judgement) Finding {
 		return notApplicable
 	}
 	var want wire.CertificateType
-	switch j.identity.Leaf.PublicKey.(type) {
-	case *rsa.PublicKey:
+	switch kind, _, _ := strings.Cut(certstore.KeyAlgorithm(j.identity.Leaf), " "); kind {
+	case "RSA", "RSA-PSS":
 		want = wire.RSASign
-	case *ecdsa.PublicKey, ed25519.PublicKey:
+	case "ECDSA", "Ed25519", "Ed448": // RFC 8422, Section 5.5
 		want = wire.ECDSASign
 	default:
-		return Finding{Result: Unknown, Detail: "a kind of key that this program does not know"}
+		return Finding{Result: Unknown, Detail: "no certificate type is known for a key of " + certstore.KeyAlgorithm(j.identity.Leaf)}
 	}
 	if slices.Contains(j.Request.CertificateTypes, want) {
 		return pass
@@ -37,8 +34,11 @@ func requestScheme(j *judgement) Finding {
 	if j.Request == nil || j.Request.SignatureSchemes == nil || j.identity.Leaf == nil {
 		return notApplicable
 	}
-	if len(Usable(j.Request, j.identity)) > 0 {
+	switch {
+	case len(Usable(j.Request, j.identity)) > 0:
 		return pass
+	case !certstore.SchemesKnown(j.identity.Leaf):
+		return Finding{Result: Unknown, Detail: "no signature scheme is known for a key of " + certstore.KeyAlgorithm(j.identity.Leaf)}
 	}
 	return fail(fmt.Sprintf("a key of %s fits none of %s in %s", certstore.KeyAlgorithm(j.identity.Leaf), schemeNames(j.Request.SignatureSchemes), wire.VersionName(j.Request.Version)),
 		"use a certificate with a key that one of these schemes fits")
@@ -60,7 +60,7 @@ func Usable(r *wire.CertificateRequest, i *certstore.Identity) []tls.SignatureSc
 	}
 	var usable []tls.SignatureScheme
 	for _, s := range offered {
-		if certstore.Fits(i.Leaf.PublicKey, s, version) {
+		if certstore.Fits(i.Leaf, s, version) {
 			usable = append(usable, s)
 		}
 	}

@@ -88,10 +88,11 @@ type Verdict struct {
 }
 
 // Fits sums the findings up: Fail if any failed; Unknown without a certificate,
-// or where it is not known whether a named CA is reached; and else Pass.
+// with a key of which nothing is known, or where it is not known whether a named CA
+// is reached; and else Pass.
 func (v *Verdict) Fits() Result {
 	result := Pass
-	if v.Identity.Leaf == nil {
+	if v.Identity.Leaf == nil || v.Identity.Key.State == certstore.Unknown {
 		result = Unknown
 	}
 	for _, f := range v.Findings {

@@ -301,6 +301,7 @@ func TestChecks(t *testing.T) {
 		{"issuer.encoding", setup{leaf: "latin", chain: none, named: []string{"printable"}, authorities: []string{"printable"}}, Warn, "CN=Latin,O=Example as 30"},
 		{"issuer.encoding", setup{leaf: "stranger", chain: none}, NotApplicable, ""},
 		{"chain.order", setup{}, NotApplicable, ""},
+		{"chain.order", setup{identity: func(i *certstore.Identity) { i.Ahead = pki().Cert("Issuing") }}, Fail, "begins with CN=Issuing,O=Example"},
 		{"chain.order", setup{chain: []string{"Issuing", "Root"}}, Pass, ""},
 		{"chain.order", setup{chain: []string{"Root", "Issuing"}}, Warn, "after CN=good,O=Example comes CN=Root,O=Example"},
 		{"chain.surplus", setup{}, Pass, ""},

@@ -20,8 +20,31 @@ func tooLarge(size, limit int) string {
 	return fmt.Sprintf("the request has %d bytes, and this client takes %d", size, limit)
 }
 
+// leading is the gate of a PEM file that begins with another certificate.
+func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction {
+	if i.Ahead == nil {
+		return nil
+	}
+	f := profile.Load.Leading13
+	if p.question.Request.Version < tls.VersionTLS13 {
+		f = profile.Load.Leading12
+	}
+	if f == (Failure{}) {
+		return nil
+	}
+	out := &Prediction{Sends: No, Action: f.Action, Alert: f.Alert, Fault: true, Remedy: "write the file again, the leaf first",
+		Reason: "the file begins with " + certstore.NameString(i.Ahead.RawSubject) + ", which this client takes for the certificate of the key"}
+	if f.Action == NotKnown {
+		out.Sends = Unknown
+	}
+	return out
+}
+
 // load asks whether the library takes the certificate at all.
 func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
+	if out := p.leading(profile, i); out != nil {
+		return out
+	}
 	if key, ok := i.Leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < profile.Load.MinRSA {
 		return &Prediction{Sends: No, Action: Fails, Fault: true, Reason: fmt.Sprintf("an RSA key of %d bits is refused when it is loaded; %d are the least", key.N.BitLen(), profile.Load.MinRSA),
 			Remedy: "use a longer key"}
@@ -139,7 +162,7 @@ func (p *Predictor) fitting(s SchemeRules, leaf *x509.Certificate, size bool) []
 		if s.NoSHA1 && (scheme == tls.PKCS1WithSHA1 || scheme == tls.ECDSAWithSHA1) {
 			continue
 		}
-		if certstore.Fits(leaf.PublicKey, scheme, version) && (!size || longEnough(leaf, scheme)) {
+		if certstore.Fits(leaf, scheme, version) && (!size || longEnough(leaf, scheme)) {
 			fitting = append(fitting, scheme)
 		}
 	}
@@ -158,7 +181,7 @@ func longEnough(leaf *x509.Certificate, scheme tls.SignatureScheme) bool {
 }
 
 func (p *Predictor) anyOfKind(leaf *x509.Certificate) bool {
-	return slices.ContainsFunc(p.question.Request.SignatureSchemes, func(s tls.SignatureScheme) bool { return certstore.Fits(leaf.PublicKey, s, 0) })
+	return slices.ContainsFunc(p.question.Request.SignatureSchemes, func(s tls.SignatureScheme) bool { return certstore.Fits(leaf, s, 0) })
 }
 
 // newest returns the issuer that NSS and what is built on it prefer: valid now,

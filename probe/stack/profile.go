@@ -105,6 +105,8 @@ var (
 	alerts40  = Failure{Action: Alerts, Alert: 40}
 	sends40   = Failure{Action: SendsAlerts, Alert: 40}
 	signsAway = Failure{Action: BadSigns}
+	fails     = Failure{Action: Fails}
+	unseen    = Failure{Action: NotKnown}
 )
 
 // A ChainSource says what is sent besides the leaf.
@@ -125,6 +127,9 @@ const (
 type LoadRules struct {
 	MinRSA   int  // bits
 	WeakLeaf bool // a leaf signed with SHA-1 or MD5
+	// Leading12 and Leading13 say what comes of a PEM file that does not begin with
+	// the certificate of its key; nothing for clients that take no PEM file.
+	Leading12, Leading13 Failure
 }
 
 // Several says which of several fitting identities is chosen.

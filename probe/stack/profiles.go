@@ -2,7 +2,7 @@ package stack
 
 // weakDebian is what OpenSSL at security level 2, as Debian sets it, refuses to
 // load: SSL_CTX_use_certificate answers "ee key too small" and "ca md too weak".
-var weakDebian = LoadRules{MinRSA: 2048, WeakLeaf: true}
+var weakDebian = LoadRules{MinRSA: 2048, WeakLeaf: true, Leading12: fails, Leading13: fails}
 
 // openSSL is the selection of OpenSSL without a callback: what most programs on
 // top of it do (ssl/statem/statem_clnt.c, ssl/t1_lib.c).
@@ -26,7 +26,7 @@ func Profiles() []*Profile {
 	nginx := openSSL("nginx", "nginx proxy", "1.22", "nginx src/event/ngx_event_openssl.c: SSL_MODE_NO_AUTO_CHAIN")
 	nginx.Chain = AsStored
 	node := openSSL("node", "Node.js", "20", "Node.js src/crypto/crypto_context.cc")
-	node.Load = LoadRules{MinRSA: 1024, WeakLeaf: true}
+	node.Load = LoadRules{MinRSA: 1024, WeakLeaf: true, Leading12: fails, Leading13: fails}
 	mysql := openSSL("mysql", "MySQL client", "8", "MySQL vio/viosslfactories.c: vio_set_cert_stuff loads the leaf only")
 	mysql.Confidence, mysql.Chain = Source, LeafAlone
 	strict := openSSL("openssl-strict", "OpenSSL strict", "3.0", "OpenSSL ssl/t1_lib.c: tls1_check_chain with SSL_CERT_FLAG_TLS_STRICT")
@@ -48,22 +48,22 @@ func Profiles() []*Profile {
 		openSSL("mariadb", "MariaDB client", "10.11 with OpenSSL", "MariaDB Connector/C libmariadb/secure/openssl.c"),
 		{
 			ID: "go", Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate",
-			Names: RawStored, Several: FirstFit, MaxRequest: 65536,
+			Names: RawStored, Several: FirstFit, MaxRequest: 65536, Load: LoadRules{Leading12: fails, Leading13: fails},
 			Schemes: SchemeRules{Types: true, NoSHA1: true, None12: declines, None13: declines},
 		},
 		{
 			ID: "client-go", Name: "kubectl (client-go)", Versions: "0.37", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate",
-			Several: LastLoaded, MaxRequest: 65536,
+			Several: LastLoaded, MaxRequest: 65536, Load: LoadRules{Leading12: Failure{Alerts, 80}, Leading13: fails},
 			Schemes: SchemeRules{NoSHA1: true, None12: sends40, None13: sends40},
 		},
 		{
 			ID: "gnutls", Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
-			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Gate: Gate{KeyUsage: true, KeyUsageFails13: true}, Chain: Sorted,
+			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Load: LoadRules{Leading12: declines, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails13: true}, Chain: Sorted,
 			Schemes: SchemeRules{Types: true, TypedEd25519: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
 			ID: "gnutls-forced", Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
-			Several: LastLoaded, MaxRequest: 131072, Gate: Gate{KeyUsage: true, KeyUsageFails: true}, Chain: Sorted,
+			Several: LastLoaded, MaxRequest: 131072, Load: LoadRules{Leading12: fails, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails: true}, Chain: Sorted,
 			Schemes: SchemeRules{PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
@@ -123,21 +123,21 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "rustls", Name: "rustls", Versions: "0.20 to 0.23", Confidence: Run, Citation: "rustls client/common.rs: ClientAuthDetails::resolve; crypto/signer.rs",
-			Several: LastLoaded, MaxRequest: 65535, Load: LoadRules{MinRSA: 2048},
+			Several: LastLoaded, MaxRequest: 65535, Load: LoadRules{MinRSA: 2048, Leading12: unseen, Leading13: unseen},
 			Schemes: SchemeRules{CurveBound12: true, NoSHA1: true, None12: declines, None13: declines},
 		},
 		{
 			ID: "boringssl", Name: "BoringSSL", Versions: "2026, as in gRPC and Envoy", Confidence: Run, Citation: "BoringSSL ssl/ssl_credential.cc, ssl/handshake_client.cc",
-			Several: LastLoaded, MaxRequest: 102400, Schemes: boringSSL(),
+			Several: LastLoaded, MaxRequest: 102400, Schemes: boringSSL(), Load: LoadRules{Leading12: unseen, Leading13: unseen},
 		},
 		{
 			ID: "mbedtls", Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h",
-			Several: FirstFit, MaxRequest: 16384,
+			Several: FirstFit, MaxRequest: 16384, Load: LoadRules{Leading12: unseen, Leading13: unseen},
 			Schemes: SchemeRules{None12: signsAway, None13: alerts40},
 		},
 		{
 			ID: "wolfssl", Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: PickHashSigAlgo, MAX_HANDSHAKE_SZ",
-			Several: LastLoaded, MaxRequest: 18500,
+			Several: LastLoaded, MaxRequest: 18500, Load: LoadRules{Leading12: unseen, Leading13: unseen},
 			Schemes: SchemeRules{PSSUnchecked12: true, PSSUnchecked13: true, None12: Failure{Action: Fails}, None13: Failure{Alerts, 47}},
 		},
 	}

@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,6 +124,7 @@ type scenario struct {
 	chain  []string
 	named  []string
 	change func(*wire.CertificateRequest)
+	behind bool // the leaf stands last in its PEM file
 }
 
 func scenarios() []scenario {
@@ -144,6 +146,7 @@ func scenarios() []scenario {
 		{name: "other case", leaf: "good", chain: a, named: rootA, change: func(r *wire.CertificateRequest) {
 			r.NamedCAs[0] = bytes.Replace(r.NamedCAs[0], []byte("Root"), []byte("ROOT"), 1)
 		}},
+		{name: "issuer first in the file", leaf: "good", chain: a, named: rootA, behind: true},
 		{name: "leaf only", leaf: "good", named: rootA},
 		{name: "cross-signed twin, old root named", leaf: "good", chain: []string{"Int A by C"}, named: rootA},
 		{name: "cross-signed twin, its root named", leaf: "good", chain: []string{"Int A by C"}, named: []string{"Root C"}},
@@ -208,7 +211,12 @@ func (w *world) files(t *testing.T, s scenario) *files {
 		_ = pem.Encode(&chain, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
 	}
 	f.chain = put("chain.pem", chain.Bytes())
-	f.bundle = put("bundle.pem", append(certs.Bytes(), chain.Bytes()...))
+	f.bundle = put("bundle.pem", slices.Concat(certs.Bytes(), chain.Bytes()))
+	if s.behind {
+		i.Ahead = i.Chain[0]
+		f.bundle = put("behind.pem", slices.Concat(chain.Bytes(), certs.Bytes()))
+		f.certOnly = f.bundle
+	}
 	f.key = put("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(l.key))}))
 	f.pkcs12 = put("client.p12", must(certstore.Encode(i, certstore.PKCS12, "secret")))
 	return f
