@@ -148,6 +148,8 @@ type Source struct {
 	// Found says that nobody named it: what is of no use there is a problem in the
 	// [Holding], and no error.
 	Found bool
+
+	given string // as it was given, where Path is another
 }
 
 // A Role says what a source is for.

@@ -7,7 +7,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"maps"
+	"slices"
 	"sync"
 
 	"mtlsprobe/certstore/nss"
@@ -134,15 +135,15 @@ func (o *opener) open(ctx context.Context, f *file) (*contents, error) {
 	}
 }
 
-// names are what a password may be given by for this file alone.
-func (f *file) names() []string { return []string{f.source.Path, f.path, filepath.Base(f.path)} }
-
 // passwords returns those to try on a file, the empty one last, and whether they
-// were given for it alone.
+// were given for it alone: by its path first, last by a folder above.
 func (o *opener) passwords(f *file) (list []string, own bool) {
-	for _, name := range f.names() {
-		if given, ok := o.options.PasswordsFor[name]; ok && !own {
-			list, own = append(list, given...), true
+	names := slices.Sorted(maps.Keys(o.options.PasswordsFor))
+	for nearness := 3; nearness > 0; nearness-- {
+		for _, name := range names {
+			if f.goesBy(name) == nearness {
+				list, own = append(list, o.options.PasswordsFor[name]...), true
+			}
 		}
 	}
 	list = append(list, f.passwords...)

@@ -6,8 +6,10 @@ import (
 	"crypto"
 	"crypto/ecdh"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -72,7 +74,7 @@ func parseKey(der []byte) (crypto.Signer, error) {
 		return nil, errors.New("a private key that is damaged or of a kind that this program cannot use")
 	}
 	if _, ok := key.(*ecdh.PrivateKey); ok {
-		return nil, errors.New("a key for key agreement (X25519), which signs nothing: no client certificate has such a key")
+		return nil, &foreignError{"an X25519 key, which signs nothing"}
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {
@@ -97,8 +99,29 @@ func unknownFormat(data []byte) error {
 		return errors.New("is a key that lives in a TPM: this program cannot use it; reach it as a token, by a pkcs11: URI (tpm2-pkcs11)")
 	case starts("\x30"):
 		return errors.New("is DER, but neither a certificate nor a private key nor PKCS#12, or it is cut off")
+	case starts("\x1f\x8b"), starts("PK\x03\x04"), starts("BZh"), starts("\xfd7zXZ"), starts("\x28\xb5\x2f\xfd"):
+		return errors.New("is an archive or compressed: give what is in it")
+	case starts("%PDF"):
+		return errors.New("is a PDF document")
+	case starts("\xff\xfe"), starts("\xfe\xff"), bytes.Contains(data[:min(len(data), 16)], []byte("-\x00-\x00")):
+		return errors.New("is text in UTF-16, which no client reads: write it in ASCII")
+	case isBase64DER(data):
+		return errors.New("is Base64 without the lines BEGIN and END of PEM: base64 -d makes DER of it")
+	case utf8.Valid(data) && bytes.IndexByte(data, 0) < 0:
+		return errors.New("is text, and neither PEM nor a client's configuration that is known here")
 	}
-	return fmt.Errorf("is in no format that is known here (it starts with %x)", data[:min(len(data), 8)])
+	return errors.New("is in no format that is known here") // its bytes may be a secret
+}
+
+// isBase64DER sees a DER structure of some length in Base64.
+func isBase64DER(data []byte) bool {
+	const enough = 64
+	text := bytes.Join(bytes.Fields(data[:min(len(data), 1<<10)]), nil)
+	if len(text) < enough {
+		return false
+	}
+	der, err := base64.StdEncoding.DecodeString(string(text[:enough]))
+	return err == nil && der[0] == 0x30 && der[1]&0x80 != 0
 }
 
 // isTPM2 sees the start of a TSS2 PRIVATE KEY in DER: SEQUENCE { OBJECT IDENTIFIER

@@ -15,7 +15,7 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 		return p.explainEntry(e)
 	}
 	near := func(f *file) bool {
-		return f == own.file || f.source.Role == KeyFile || besides(f.path, i.Source) || sameDatabase(f.path, i.Source)
+		return f == own.file || f.forKey() || besides(f.path, i.Source) || sameDatabase(f.path, i.Source)
 	}
 	if why, ok := own.lockedOf[string(i.Leaf.Raw)]; ok {
 		return Key{State: Locked, Detail: why}

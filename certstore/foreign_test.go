@@ -33,7 +33,7 @@ func TestForeignKeys(t *testing.T) {
 		"secp256k1":                        {"ecparam", "-genkey", "-name", "secp256k1", "-outform", "DER", "-noout"},
 		"explicit curve":                   {"ecparam", "-genkey", "-name", "prime256v1", "-param_enc", "explicit", "-noout"},
 		"for PSS alone":                    {"genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"},
-		"key for key agreement":            {"genpkey", "-algorithm", "x25519"},
+		"an X25519 key, which":             {"genpkey", "-algorithm", "x25519"},
 		dsaKey:                             {"gendsa", params},
 	} {
 		h, err := Load(t.Context(), nil, Source{Path: run(args...)})

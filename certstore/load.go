@@ -55,7 +55,8 @@ func openAll(ctx context.Context, o *opener, files []*file) (opened []*contents,
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, f := range files {
-		if f.err != nil || f.replaced {
+		errs[i] = f.useless
+		if f.err != nil || f.useless != nil || f.replaced {
 			continue
 		}
 		group.Go(func() error {
@@ -107,6 +108,8 @@ func hold(files []*file, opened []*contents, errs []error, failures []*SourceErr
 		switch {
 		case err != nil && f.named():
 			failures = append(failures, &SourceError{Source: f.path, Kind: kindOf(f), Err: err})
+		case err != nil && f.entry != nil && f.label != "":
+			h.Problems = append(h.Problems, &SourceError{Source: f.path, Kind: kindOf(f), Err: fmt.Errorf("(for %s) %w", f.label, err)})
 		case err != nil:
 			h.Problems = append(h.Problems, &SourceError{Source: f.path, Kind: kindOf(f), Err: err})
 		default:
@@ -131,7 +134,7 @@ func kindOf(f *file) ErrorKind {
 func unmatched(o *Options, files []*file) []error {
 	var problems []error
 	for _, name := range slices.Sorted(maps.Keys(o.PasswordsFor)) {
-		if !slices.ContainsFunc(files, func(f *file) bool { return slices.Contains(f.names(), name) }) {
+		if !slices.ContainsFunc(files, func(f *file) bool { return f.goesBy(name) > 0 }) {
 			problems = append(problems, fmt.Errorf("a password was given for %s, which is none of the sources", quote(name)))
 		}
 	}

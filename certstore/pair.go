@@ -293,7 +293,7 @@ func (p *pairing) leftOver(h *Holding) {
 		h.Problems = append(h.Problems, err)
 	}
 	for _, c := range p.contents {
-		if c.file.source.Role == KeyFile && p.anyUnpaired(c) {
+		if c.file.forKey() && p.anyUnpaired(c) {
 			h.Problems = append(h.Problems, &SourceError{Source: c.file.path, Kind: KeyOnly,
 				Err: errors.New("holds a key that belongs to none of the certificates")})
 		}

@@ -2,6 +2,7 @@ package certstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,10 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"mtlsprobe/certstore/token"
+	"mtlsprobe/certstore/config"
+	"mtlsprobe/certstore/nss"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -22,36 +26,9 @@ import (
 const (
 	maxFileSize = 16 << 20
 	maxFiles    = 200_000
+	maxTotal    = 1 << 30          // of what may be a store
 	pipeTimeout = 10 * time.Second // for what is no regular file and may never end
 )
-
-// A file is one file's content, or the reason why there is none; or what is like
-// a file, such as a variable or a token.
-type file struct {
-	path      string
-	source    Source                 // that led here; its path differs from path below a directory
-	read      func() ([]byte, error) // nil for what has its data, or never has any
-	data      []byte
-	err       error      // of the operating system
-	token     *token.URI // set for a token, which has no data
-	store     string     // of the operating system; set for one, which has no data
-	dir       string     // that relative paths count from; empty for that of path
-	entry     *entry     // of a configuration that names it; nil for most
-	replaced  bool       // by what a configuration makes of it
-	label     string     // that a configuration gives it; mostly empty
-	passwords []string   // that a configuration tells
-	property  bool       // it stands for one of Java, and must name something
-	notes     []error    // what a configuration has to say; err is then errNotes
-}
-
-// An entry is one identity that a client's configuration names: what belongs to it
-// belongs together, whatever else is there.
-type entry struct {
-	configuration string // its path
-	key           string // path of the key's file; empty for that of the certificate
-}
-
-func (f *file) named() bool { return f.path == f.source.Path && !f.source.Found }
 
 // readSources reads every file of the sources, each once; they stay in order, and
 // what a configuration names stands in its place. A source that does not exist, or
@@ -82,24 +59,34 @@ type reader struct {
 	seen     map[string]*file
 	contents map[string]func() ([]byte, error) // each read once
 	folders  map[string]string                 // what folders are without links
+	total    atomic.Int64                      // bytes that are kept
 }
 
 // read reads files in parallel, and then what the configurations among them name.
 func (r *reader) read(ctx context.Context, files []*file) ([]*file, error) {
-	group, reading := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for _, f := range files {
-		if f.read == nil {
-			continue
+	done := make(chan error, 1)
+	go func() {
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(runtime.GOMAXPROCS(0))
+		for _, f := range files {
+			group.Go(func() error {
+				if f.read != nil {
+					f.data, f.err = f.read()
+					f.read = nil // it remembers the data
+				}
+				r.sift(f)
+				return ctx.Err()
+			})
 		}
-		group.Go(func() error {
-			f.data, f.err = f.read()
-			f.read = nil // it remembers the data
-			return reading.Err()
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, err
+		done <- group.Wait()
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			return nil, err
+		}
+	case <-ctx.Done(): // some files, such as /proc/kmsg, never end, and cannot be interrupted
+		return nil, ctx.Err()
 	}
 	var all []*file
 	for _, f := range files {
@@ -124,6 +111,31 @@ func (r *reader) read(ctx context.Context, files []*file) ([]*file, error) {
 	return all, nil
 }
 
+// sift tells configurations from what may be a store, and lets go of what is
+// neither: below a folder there may be anything.
+func (r *reader) sift(f *file) {
+	if len(f.data) == 0 {
+		return
+	}
+	isPEM := bytes.HasPrefix(bytes.TrimSpace(f.data), pemBegin)
+	if f.entry == nil && f.source.Role == Candidate && f.data[0] != 0x30 && !isPEM {
+		if c, ok := config.Parse(f.path, cmp.Or(f.dir, filepath.Dir(f.path)), f.data, r.options.Home); ok {
+			f.config, f.data = c, nil
+			return
+		}
+	}
+	switch {
+	case !f.named() && !mayBeStore(f.data):
+		f.useless, f.data = unknownFormat(f.data), nil
+	case r.total.Add(int64(len(f.data))) > maxTotal:
+		f.useless, f.data = fmt.Errorf("was not opened: the sources together are larger than %d MiB", maxTotal>>20), nil
+	}
+}
+
+func mayBeStore(data []byte) bool {
+	return data[0] == 0x30 || bytes.Contains(data, pemBegin) || isJKS(data) || nss.IsDatabase(data)
+}
+
 // find returns the files of a source, which have yet to be read.
 func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 	if f, err := r.special(&s); f != nil || err != nil {
@@ -137,10 +149,11 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 		return one(r.file(ctx, s.Path, s)), nil
 	}
 	var files []*file
-	err = filepath.WalkDir(s.Path, func(path string, entry fs.DirEntry, err error) error {
+	root := s.Path + string(filepath.Separator) // the folder itself, if the path is a link to it
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
-		case err != nil && path == s.Path:
-			return &SourceError{Source: path, Kind: NotReadable, Err: reason(err)}
+		case err != nil && path == root:
+			return &SourceError{Source: s.Path, Kind: NotReadable, Err: reason(err)}
 		case err != nil:
 			files = append(files, &file{path: path, source: s, err: err})
 			return fs.SkipDir
@@ -150,8 +163,13 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 			return ctx.Err()
 		}
 		if !entry.Type().IsRegular() {
-			if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-				return ctx.Err() // sockets, pipes, and links to directories
+			info, err := os.Stat(path)
+			switch {
+			case err == nil && info.IsDir() && !strings.HasPrefix(entry.Name(), ".."): // as Kubernetes has them
+				files = append(files, &file{path: path, source: s, err: errNotes, notes: []error{errLinkedFolder}})
+				return ctx.Err()
+			case err == nil && !info.Mode().IsRegular(): // sockets and pipes
+				return ctx.Err()
 			}
 			files = append(files, one(r.file(ctx, path, s))...)
 			return ctx.Err()
@@ -178,7 +196,8 @@ func (r *reader) file(ctx context.Context, path string, s Source) *file {
 
 // once returns the file, or nil if the same one was found before.
 func (r *reader) once(real string, f *file, read func() ([]byte, error)) *file {
-	if r.seen[real] != nil {
+	if earlier := r.seen[real]; earlier != nil {
+		earlier.merge(f.path, f.source)
 		return nil
 	}
 	r.seen[real] = f
@@ -194,13 +213,15 @@ func (r *reader) content(real string, read func() ([]byte, error)) func() ([]byt
 	return r.contents[real]
 }
 
-// resolved is a path without links, or the path itself where that fails.
+// resolved is an absolute path without links, or the path itself where that fails.
 func resolved(path string) string {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return path
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
 	}
-	return real
+	if absolute, err := filepath.Abs(path); err == nil {
+		return absolute
+	}
+	return path
 }
 
 // below is resolved for a file that is no link, in a folder that is remembered.
@@ -211,6 +232,8 @@ func (r *reader) below(path string) string {
 	}
 	return filepath.Join(r.folders[dir], name)
 }
+
+var errLinkedFolder = errors.New("is a link to a folder, which is not followed: name it as a source of its own")
 
 var errTooLarge = fmt.Errorf("larger than %d MiB, which no certificate store is", maxFileSize>>20)
 

@@ -19,6 +19,7 @@ import (
 // special takes the sources that are no files. It returns nil for others; s may be
 // changed into a file.
 func (r *reader) special(s *Source) (*file, error) {
+	s.given = s.Path
 	fail := func(kind ErrorKind, err error) (*file, error) {
 		return nil, &SourceError{Source: s.Path, Kind: kind, Err: err}
 	}
@@ -43,7 +44,11 @@ func (r *reader) special(s *Source) (*file, error) {
 		if value == "" {
 			return fail(NothingFound, errors.New("names a variable that is not set"))
 		}
-		return &file{path: s.Path, source: *s, data: []byte(strings.ReplaceAll(value, `\n`, "\n"))}, nil
+		if r.seen[s.Path] != nil {
+			return &file{replaced: true}, nil
+		}
+		r.seen[s.Path] = &file{path: s.Path, source: *s, data: []byte(strings.ReplaceAll(value, `\n`, "\n"))}
+		return r.seen[s.Path], nil
 	case name == "store":
 		return &file{path: s.Path, source: *s, store: strings.TrimPrefix(s.Path, "store:")}, nil
 	case name == "credential":
@@ -55,7 +60,8 @@ func (r *reader) special(s *Source) (*file, error) {
 	case name == "sql":
 		s.Path = strings.TrimPrefix(s.Path, "sql:")
 	case javaProperty().MatchString(s.Path):
-		f := &file{path: masked(s.Path), source: *s, dir: ".", property: true, data: []byte(strings.ReplaceAll(s.Path, ",javax.net.ssl.", "\njavax.net.ssl."))}
+		f := &file{path: masked(s.Path), source: *s, dir: ".", property: true,
+			data: []byte(strings.NewReplacer(",javax.net.ssl.", "\njavax.net.ssl.", `\`, `\\`).Replace(s.Path))} // a shell is no file of properties
 		f.source.Path = f.path
 		return f, nil
 	}
@@ -67,7 +73,7 @@ func javaProperty() *regexp.Regexp { return regexp.MustCompile(`(?i)javax\.net\.
 // masked is a source as it may be shown: without what stands after a password or
 // PIN.
 func masked(path string) string {
-	return regexp.MustCompile(`(?i)(password|pin-value)=.*`).ReplaceAllString(path, "$1=…")
+	return regexp.MustCompile(`(?i)(password|pin-value)\s*[=:\s].*`).ReplaceAllString(path, "$1=…")
 }
 
 func (r *reader) getenv(name string) string {
@@ -80,24 +86,26 @@ func (r *reader) getenv(name string) string {
 // references returns what a client's configuration names, to take the place of the
 // file itself. It reports whether the file was a configuration.
 func (r *reader) references(ctx context.Context, f *file) (files []*file, ok bool) {
-	if f.err != nil || len(f.data) == 0 || f.data[0] == 0x30 || bytes.HasPrefix(bytes.TrimSpace(f.data), pemBegin) || f.source.Role != Candidate {
-		return nil, false
-	}
-	c, ok := config.Parse(f.path, cmp.Or(f.dir, filepath.Dir(f.path)), f.data, r.options.Home)
-	if !ok {
+	c := f.config
+	if c == nil {
 		return nil, false
 	}
 	notes := &file{path: f.path, source: f.source, err: errNotes}
-	seen := make(map[identityKey]bool)
+	seen := make(map[identityKey]*config.Reference)
+	var distinct []*config.Reference
 	for n := range c.References {
 		ref := &c.References[n]
 		id := newIdentityKey(ref)
-		if id != (identityKey{}) && seen[id] {
-			continue // another context of the same user
+		if of := seen[id]; id != (identityKey{}) && of != nil { // another context of the same user
+			of.Password, of.KeyPassword = cmp.Or(of.Password, ref.Password), cmp.Or(of.KeyPassword, ref.KeyPassword)
+			continue
 		}
-		seen[id] = true
+		seen[id] = ref
+		distinct = append(distinct, ref)
+	}
+	for _, ref := range distinct {
 		if ref.Note != "" && ref.Note != "the current context" {
-			notes.notes = append(notes.notes, fmt.Errorf("%s: %s", c.Format, strings.TrimPrefix(clip(ref.Name)+": "+ref.Note, ": ")))
+			notes.notes = append(notes.notes, fmt.Errorf("%s: %s", c.Format, strings.TrimPrefix(nameOf(ref)+": "+ref.Note, ": ")))
 		}
 		files = append(files, r.reference(ctx, f, notes, ref)...)
 	}
@@ -142,16 +150,16 @@ func newIdentityKey(ref *config.Reference) identityKey {
 func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Reference) (files []*file) {
 	label := filepath.Base(f.path)
 	if ref.Name != "" {
-		label += "#" + clip(ref.Name)
+		label += "#" + nameOf(ref)
 	}
 	passwords := slices.DeleteFunc([]string{ref.Password, ref.KeyPassword}, func(p string) bool { return p == "" })
 	of := &entry{configuration: f.path}
 	if data := slices.Concat(ref.CertificateData, []byte("\n"), ref.KeyData); len(data) > 1 {
 		if !bytes.Contains(ref.CertificateData, pemBegin) && len(ref.KeyData) > 0 { // DER cannot be joined
-			files = append(files, &file{path: f.path, source: f.source, label: label, entry: of, data: ref.KeyData, passwords: passwords})
+			files = append(files, &file{path: f.path, source: Source{Path: f.source.Path, Found: true}, label: label, entry: of, data: ref.KeyData, passwords: passwords})
 			data = ref.CertificateData
 		}
-		files = append(files, &file{path: f.path, source: f.source, label: label, entry: of, data: data, passwords: passwords})
+		files = append(files, &file{path: f.path, source: Source{Path: f.source.Path, Found: true}, label: label, entry: of, data: data, passwords: passwords})
 	}
 	for n, path := range []string{ref.Certificate, ref.Key} {
 		if path == "" || n > 0 && path == ref.Certificate {
@@ -208,6 +216,11 @@ func (r *reader) untrusted(path string) string {
 		return "which is no regular file"
 	}
 	return ""
+}
+
+// nameOf is a reference's name as it may be shown: a URL without user and password.
+func nameOf(ref *config.Reference) string {
+	return clip(regexp.MustCompile(`//[^/@]*@`).ReplaceAllString(ref.Name, "//"))
 }
 
 // clip bounds a name that a configuration gives.

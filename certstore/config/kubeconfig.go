@@ -28,10 +28,9 @@ type kubeEntry struct {
 const maxAliases = 100
 
 func readKubeconfig(s *source) *Config {
-	for _, field := range []string{"users", "clusters", "contexts"} {
-		if !strings.Contains(s.text, field) {
-			return nil
-		}
+	has := func(field string) bool { return strings.Contains(s.text, field) }
+	if !has("users") || !has("clusters") && !has("contexts") && !has("client-certificate") {
+		return nil // before the YAML is parsed
 	}
 	text := s.text
 	if strings.HasPrefix(strings.TrimSpace(text), "{") { // JSON, whose strings have no tabs; YAML forbids them
