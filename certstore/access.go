@@ -2,6 +2,7 @@ package certstore
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"mtlsprobe/certstore/account"
@@ -46,7 +47,9 @@ func worse(a, b account.Answer) bool {
 	return rank[a] > rank[b]
 }
 
-// Expose fills in, for each usable key in a file, who else may read it.
+// Expose fills in, for each usable key in a file, who else may read it; the account
+// of [Holding.Access] is meant to. That libpq refuses a key is said of keys in the
+// formats that it reads.
 func (h *Holding) Expose() {
 	seen := make(map[string]*account.Exposure)
 	for _, i := range h.Identities {
@@ -57,7 +60,17 @@ func (h *Holding) Expose() {
 		if _, done := seen[f]; !done {
 			seen[f], _ = account.Exposed(f) // nil where that cannot be said
 		}
-		i.Key.Exposure = seen[f]
+		if i.Key.Exposure = seen[f]; i.Key.Exposure == nil {
+			continue
+		}
+		own := *seen[f]
+		if i.Access != nil {
+			own.Readers = slices.DeleteFunc(slices.Clone(own.Readers), func(reader string) bool { return reader == "user "+i.Access.Account })
+		}
+		if i.Key.inStore {
+			own.Refusals = nil
+		}
+		i.Key.Exposure = &own
 	}
 }
 

@@ -57,6 +57,9 @@ type Key struct {
 	Detail string
 	// Source is the file that holds the key; empty unless State is Usable.
 	Source string
+	// Protection says what the key was encrypted with, as in "PBES2 with …, 2048
+	// iterations"; empty for one in clear, and in stores, whose Container says it.
+	Protection string
 	// OwnLocked says why a key beside the certificate is locked, when this is one
 	// from another file; empty for most.
 	OwnLocked string
@@ -66,6 +69,8 @@ type Key struct {
 	Proofs []Proof
 	// Exposure says who else may read the file; nil until [Holding.Expose].
 	Exposure *account.Exposure
+
+	inStore bool // and not in a file of PEM or DER
 }
 
 // A KeyState says what is known of an identity's key.

@@ -22,7 +22,9 @@ type contents struct {
 	locked    []string          // for each key that no password opened: what it is
 	sealed    string            // not empty: the whole container is locked, and why
 	friendly  map[string]string // names of certificates by their DER
-	keyName   string            // of the only key
+	keyNames  map[string]string // of keys, by keyID
+	closed    []error           // why encrypted parts were not opened
+	protected map[string]string // what keys were encrypted with, by keyID
 	container *Container
 	ordered   bool                           // the first of certs is the leaf for clients: PEM
 	seen      map[string]bool                // of certs, by DER
@@ -43,8 +45,7 @@ func (c *contents) empty() bool {
 func (c *contents) addCert(der []byte, place string) {
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		c.problem(place, fmt.Errorf("a certificate that this program cannot use: %w", err))
-		c.unread = append(c.unread, c.problems[len(c.problems)-1])
+		c.unread = append(c.unread, c.problem(place, fmt.Errorf("a certificate that this program cannot use: %w", err)))
 		return
 	}
 	c.hold(cert, place)
@@ -79,19 +80,28 @@ func (c *contents) keepApart(ders [][]byte) {
 	c.chains[string(ders[0])] = chain
 }
 
-func (c *contents) problem(place string, err error) {
+// maxProblems bounds what is said about one file.
+const maxProblems = 100
+
+// problem notes what could not be used, and returns it as it was noted.
+func (c *contents) problem(place string, err error) error {
+	if len(c.problems) >= maxProblems {
+		place, err = "", errors.New("more that could not be used is not listed")
+	}
 	if place != "" {
 		err = fmt.Errorf("%s: %w", place, err)
 	}
-	c.problems = append(c.problems, fmt.Errorf("%s: %w", quote(c.file.path), err))
+	err = fmt.Errorf("%s: %w", quote(c.file.path), err)
+	if len(c.problems) <= maxProblems {
+		c.problems = append(c.problems, err)
+	}
+	return err
 }
 
 // noKey notes a private key that cannot be used.
 func (c *contents) noKey(place string, err error) {
-	before := len(c.problems)
-	c.problem(place, err)
-	if isForeign(err) {
-		c.foreign = append(c.foreign, c.problems[before])
+	if noted := c.problem(place, err); isForeign(err) {
+		c.foreign = append(c.foreign, noted)
 	}
 }
 

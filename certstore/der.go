@@ -58,8 +58,15 @@ func looksLikeCertificate(der []byte) bool {
 		cert.SkipASN1(asn1.SEQUENCE) && cert.SkipASN1(asn1.BIT_STRING) && cert.Empty()
 }
 
+// maxKeySize is that of an RSA key with 28,000 bits: longer ones take seconds to
+// read, and no client has one.
+const maxKeySize = 16 << 10
+
 // parseKey reads a private key in PKCS#8, PKCS#1 or SEC 1.
 func parseKey(der []byte) (crypto.Signer, error) {
+	if len(der) > maxKeySize {
+		return nil, fmt.Errorf("a private key of %d bytes, longer than any that a client has", len(der))
+	}
 	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {

@@ -21,7 +21,7 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 		return Key{State: Locked, Detail: why}
 	}
 	if !keyKnown(i.Leaf) {
-		for _, c := range p.contents {
+		for _, c := range p.withKeys {
 			if len(c.foreign) > 0 && near(c.file) {
 				return c.takeForeign()
 			}
@@ -30,7 +30,7 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 	if len(own.keys) > 0 {
 		return mismatched("the key in " + quote(i.Source))
 	}
-	for _, c := range p.contents {
+	for _, c := range p.withKeys {
 		if len(c.locked) > 0 && near(c.file) {
 			return Key{State: Locked, Detail: c.locked[0]}
 		}
@@ -40,12 +40,12 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 			return Key{State: Unreadable, Detail: fmt.Sprintf("%s: %v", quote(f.path), reason(f.err))}
 		}
 	}
-	for _, c := range p.contents {
+	for _, c := range p.withKeys {
 		if near(c.file) && p.anyUnpaired(c) {
 			return mismatched("the key in " + quote(c.file.path))
 		}
 	}
-	for _, c := range p.contents {
+	for _, c := range p.withKeys {
 		if len(c.locked) > 0 && len(c.certs) == 0 && (c.file.named() || p.stray(c.file, i)) {
 			return Key{State: Locked, Detail: c.locked[0] + "; it may be this certificate's"}
 		}
@@ -72,7 +72,7 @@ func (p *pairing) explainEntry(e *entry) Key {
 			return Key{State: Unreadable, Detail: fmt.Sprintf("%s, which %s names: %v", quote(f.path), quote(e.configuration), reason(f.err))}
 		}
 	}
-	for _, c := range p.contents {
+	for _, c := range p.withKeys {
 		switch {
 		case c.file.entry != e || c.file.path != e.key:
 		case len(c.keys) > 0:
@@ -98,16 +98,15 @@ func (p *pairing) anyUnpaired(c *contents) bool {
 // stray reports whether a key file lies in the certificate's folder and belongs by
 // its name to no certificate there.
 func (p *pairing) stray(key *file, i *Identity) bool {
-	return filepath.Dir(key.path) == filepath.Dir(i.Source) && !slices.ContainsFunc(p.contents, func(c *contents) bool {
-		return len(c.certs) > 0 && besides(key.path, c.file.path)
-	})
+	return filepath.Dir(key.path) == filepath.Dir(i.Source) && !p.stems[stemmed(key.path)]
 }
 
 // besides reports whether a key file belongs to a certificate file by its name:
 // client.key or client-key.pem beside client.crt, key.pem beside cert.pem.
-func besides(key, cert string) bool {
-	return filepath.Dir(key) == filepath.Dir(cert) && stem(key) == stem(cert)
-}
+func besides(key, cert string) bool { return stemmed(key) == stemmed(cert) }
+
+// stemmed is a path with the stem in place of the file's name.
+func stemmed(path string) string { return filepath.Join(filepath.Dir(path), "."+stem(path)) }
 
 func stem(path string) string {
 	name := strings.ToLower(filepath.Base(path))

@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf16"
 
 	"mtlsprobe/certstore/pbe"
@@ -60,6 +61,9 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 			return err
 		}
 	}
+	if len(c.container.Parts) == int(count) { // else something could not be read, and the digest's place is not known
+		o.jksIntegrity(c, data, r)
+	}
 	switch {
 	case !c.empty():
 		return nil
@@ -67,6 +71,35 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 		return fmt.Errorf("is a Java key store that holds nothing usable: %w", errors.Unwrap(c.problems[0]))
 	}
 	return errors.New("is a Java key store without an entry")
+}
+
+// jksIntegrity holds the digest at the end against the passwords. Java opens no
+// store whose digest does not fit.
+func (o *opener) jksIntegrity(c *contents, data []byte, r *jksReader) {
+	passwords, _ := o.passwords(c.file)
+	passwords = passwords[:len(passwords)-1] // the empty one, which keytool does not take
+	end := len(data) - sha1.Size
+	switch {
+	case len(r.s) != sha1.Size:
+		c.problem("", errors.New("the store does not end with its digest: Java does not open it"))
+		c.container.Integrity, c.container.Readers = "SHA-1 with the password, which cannot fit", []string{"Java does not read it: it is cut off, or has bytes too many"}
+	case len(passwords) == 0:
+		c.container.Integrity += ", which was not given"
+	case slices.ContainsFunc(passwords, func(password string) bool { return jksDigest(password, data[:end]) == [sha1.Size]byte(data[end:]) }):
+		c.container.Integrity += ", which fits"
+	default:
+		c.problem("", errors.New("no password that was given fits the store's digest: it is another, or the file was changed; Java does not open it then"))
+		c.container.Integrity += ", and none that was given fits"
+	}
+}
+
+// jksDigest is what stands at the end of a store (sun.security.provider.JavaKeyStore).
+func jksDigest(password string, data []byte) [sha1.Size]byte {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune(password)) {
+		b = binary.BigEndian.AppendUint16(b, unit)
+	}
+	return sha1.Sum(slices.Concat(b, []byte("Mighty Aphrodite"), data))
 }
 
 func (o *opener) jksEntry(ctx context.Context, c *contents, e *jksEntry) error {
@@ -86,7 +119,7 @@ func (o *opener) jksEntry(ctx context.Context, c *contents, e *jksEntry) error {
 		c.keepApart(e.certs)
 	}
 	before := len(c.locked)
-	err := o.lockedKey(ctx, c, "the key "+quote(e.alias), func(password string) ([]byte, error) { return decryptJKS(e.key, password) })
+	err := o.lockedKey(ctx, c, "the key "+quote(e.alias), "", func(password string) ([]byte, error) { return decryptJKS(e.key, password) })
 	if len(c.locked) > before && len(e.certs) > 0 {
 		if c.lockedOf == nil {
 			c.lockedOf = make(map[string]string)

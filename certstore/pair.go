@@ -8,7 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"maps"
+	"path/filepath"
 	"slices"
 )
 
@@ -16,20 +16,24 @@ import (
 type pairing struct {
 	contents   []*contents
 	unreadable []*file
-	keys       map[string][]*heldKey // by public key, in the order of the sources
-	keyIDs     map[string]bool       // that databases tell
+	keys       map[string][]*heldKey      // by public key, in the order of the sources
+	keyIDs     map[string]map[string]bool // that databases tell, by their folders
+	withKeys   []*contents                // usable ones or not
+	stems      map[string]bool            // of files with certificates, with their folders
 	ids        map[*x509.Certificate]string
 }
 
 // A heldKey is a private key with the file it lies in.
 type heldKey struct {
-	signer crypto.Signer
-	file   *file
-	paired bool
+	signer     crypto.Signer
+	file       *file
+	protection string
+	inStore    bool
+	paired     bool
 }
 
 func newPairing() *pairing {
-	return &pairing{keys: make(map[string][]*heldKey), keyIDs: make(map[string]bool), ids: make(map[*x509.Certificate]string)}
+	return &pairing{keys: make(map[string][]*heldKey), keyIDs: make(map[string]map[string]bool), stems: make(map[string]bool), ids: make(map[*x509.Certificate]string)}
 }
 
 func (p *pairing) add(c *contents) {
@@ -37,10 +41,18 @@ func (p *pairing) add(c *contents) {
 	if c.file.source.Role == Authorities {
 		return
 	}
-	maps.Copy(p.keyIDs, c.keyIDs)
+	if len(c.keys)+len(c.locked)+len(c.foreign) > 0 {
+		p.withKeys = append(p.withKeys, c)
+	}
+	if len(c.certs) > 0 {
+		p.stems[stemmed(c.file.path)] = true
+	}
+	if c.keyIDs != nil {
+		p.keyIDs[filepath.Dir(c.file.path)] = c.keyIDs
+	}
 	for _, key := range c.keys {
 		id := keyID(key.Public())
-		p.keys[id] = append(p.keys[id], &heldKey{signer: key, file: c.file})
+		p.keys[id] = append(p.keys[id], &heldKey{signer: key, file: c.file, protection: c.protected[id], inStore: c.container != nil})
 	}
 }
 
@@ -119,8 +131,9 @@ func (p *pairing) pair(h *Holding) {
 			continue
 		}
 		rest := beside(c.certs, leaves)
+		var above *climb
 		for n, leaf := range leaves {
-			i := &Identity{Label: c.labelled(n, leaves), Source: c.file.path, Leaf: leaf, Container: c.container, FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyName)}
+			i := &Identity{Label: c.labelled(n, leaves), Source: c.file.path, Leaf: leaf, Container: c.container, FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyNames[keyID(leaf.PublicKey)])}
 			if c.file.entry != nil {
 				i.NamedBy = c.file.entry.configuration
 			}
@@ -129,14 +142,17 @@ func (p *pairing) pair(h *Holding) {
 			}
 			i.Chain = without(rest, leaf)
 			if len(leaves) > 1 || c.certIDs != nil {
-				i.Chain = upwards(leaf, i.Chain)
+				if above == nil {
+					above = newClimb(rest)
+				}
+				i.Chain = above.from(leaf, i.Chain)
 			}
 			if own, ok := c.chains[string(leaf.Raw)]; ok {
 				i.Chain = own
 			}
 			if key := p.key(c, leaf); key != nil {
 				key.paired = true
-				i.Key = Key{State: Usable, Signer: key.signer, Source: key.file.path, Detail: "in " + quote(key.file.path)}
+				i.Key = Key{State: Usable, Signer: key.signer, Source: key.file.path, Detail: "in " + quote(key.file.path), Protection: key.protection, inStore: key.inStore}
 				if why, locked := c.lockedOf[string(leaf.Raw)]; locked {
 					i.Key.OwnLocked = why
 				} else if len(c.locked) > 0 && key.file != c.file {
@@ -172,22 +188,36 @@ func beside(certs, leaves []*x509.Certificate) []*x509.Certificate {
 	return rest[:len(rest):len(rest)]
 }
 
-// upwards keeps what may stand above a leaf, by names: in a store of several
+// A climb finds what may stand above a certificate, by names: in a store of several
 // entries the others' issuers are no surplus of this one.
-func upwards(leaf *x509.Certificate, certs []*x509.Certificate) []*x509.Certificate {
-	above := map[string]bool{string(leaf.RawIssuer): true}
-	for range certs { // at most as many steps as there are certificates
-		before := len(above)
-		for _, c := range certs {
-			if above[string(c.RawSubject)] {
-				above[string(c.RawIssuer)] = true
+type climb struct {
+	issuers map[string][]string // of the certificates with a name, by [NameKey]
+}
+
+func newClimb(certs []*x509.Certificate) *climb {
+	c := &climb{issuers: make(map[string][]string)}
+	for _, cert := range certs {
+		subject := NameKey(cert.RawSubject)
+		c.issuers[subject] = append(c.issuers[subject], NameKey(cert.RawIssuer))
+	}
+	return c
+}
+
+// from returns those of the certificates that may stand above the leaf.
+func (c *climb) from(leaf *x509.Certificate, certs []*x509.Certificate) []*x509.Certificate {
+	next := []string{NameKey(leaf.RawIssuer)}
+	above := map[string]bool{next[0]: true}
+	for len(next) > 0 {
+		name := next[0]
+		next = next[1:]
+		for _, issuer := range c.issuers[name] {
+			if !above[issuer] {
+				above[issuer] = true
+				next = append(next, issuer)
 			}
 		}
-		if len(above) == before {
-			break
-		}
 	}
-	return slices.DeleteFunc(slices.Clone(certs), func(c *x509.Certificate) bool { return !above[string(c.RawSubject)] })
+	return slices.DeleteFunc(slices.Clone(certs), func(cert *x509.Certificate) bool { return !above[NameKey(cert.RawSubject)] })
 }
 
 func without(certs []*x509.Certificate, c *x509.Certificate) []*x509.Certificate {
@@ -204,9 +234,10 @@ func (p *pairing) leaves(c *contents) []*x509.Certificate {
 		return nil
 	}
 	var paired, endEntities []*x509.Certificate
-	if c.certIDs != nil && len(p.keyIDs) > 0 { // a database that tells whose key is there
+	if ids := p.keyIDs[filepath.Dir(c.file.path)]; c.certIDs != nil && len(ids) > 0 { // a database that tells whose key is there
 		for _, cert := range c.certs {
-			if id, ok := c.certIDs[string(cert.Raw)]; ok && p.keyIDs[id] {
+			id, ok := c.certIDs[string(cert.Raw)]
+			if ok && ids[id] || !isAuthority(cert) && p.key(c, cert) != nil {
 				paired = append(paired, cert)
 			}
 		}
@@ -222,10 +253,17 @@ func (p *pairing) leaves(c *contents) []*x509.Certificate {
 			endEntities = append(endEntities, cert)
 		}
 	}
-	if len(paired) > 0 {
-		return paired
+	if len(paired) == 0 || len(c.keys)+len(c.locked)+len(c.foreign) > len(paired) {
+		return union(paired, endEntities) // some key may belong to one of the others
 	}
-	return endEntities
+	return paired
+}
+
+// union returns the certificates of both lists, each once, in the order of the
+// second, and what only the first has before.
+func union(a, b []*x509.Certificate) []*x509.Certificate {
+	only := slices.DeleteFunc(slices.Clone(a), func(c *x509.Certificate) bool { return slices.Contains(b, c) })
+	return append(only, b...)
 }
 
 // isAuthority takes a self-issued certificate of version 1, as old roots are, for an
@@ -255,6 +293,8 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 			Key: Key{State: Locked, Detail: c.sealed},
 		})
 		h.complain(c.file, WrongPassword, errors.New("is locked: "+c.sealed))
+	case len(c.closed) > 0 && len(c.certs) == 0:
+		h.complain(c.file, WrongPassword, fmt.Errorf("is open in part only: %w", c.closed[0]))
 	case len(c.unread) > 0:
 		h.Identities = append(h.Identities, &Identity{
 			Label: c.file.name(), Source: c.file.path, Container: c.container, Key: Key{State: Unknown, Detail: c.unread[0].Error()},

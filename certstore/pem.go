@@ -23,8 +23,13 @@ var pemBegin = []byte("-----BEGIN ")
 func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
 	c.ordered = true
 	var other []string
+	line, counted := 1, 0
 	for start := bytes.Index(data, pemBegin); start >= 0; {
-		line := 1 + bytes.Count(data[:start], []byte("\n"))
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		line += bytes.Count(data[counted:start], []byte("\n"))
+		counted = start
 		end := len(data)
 		if next := bytes.Index(data[start+1:], pemBegin); next >= 0 {
 			end = start + 1 + next
@@ -68,7 +73,8 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 		c.addCert(cert, place)
 	case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY":
 		if x509.IsEncryptedPEMBlock(block) { //nolint:staticcheck // still what OpenSSL writes with -traditional
-			return o.lockedKey(ctx, c, "an encrypted private key (PEM, "+block.Type+")", func(password string) ([]byte, error) {
+			protection := "PEM, " + strings.TrimSpace(strings.SplitN(block.Headers["DEK-Info"], ",", 2)[0]) + " with one round of MD5"
+			return o.lockedKey(ctx, c, "an encrypted private key ("+protection+")", protection, func(password string) ([]byte, error) {
 				return x509.DecryptPEMBlock(block, []byte(password)) //nolint:staticcheck
 			})
 		}
@@ -98,7 +104,8 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 }
 
 // lockedKey decrypts a key and adds it, or notes that it is locked.
-func (o *opener) lockedKey(ctx context.Context, c *contents, what string, decrypt func(password string) ([]byte, error)) error {
+// The protection is what it is encrypted with; empty where the container says it.
+func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection string, decrypt func(password string) ([]byte, error)) error {
 	err := o.unlock(ctx, c.file, func(password string) error {
 		der, err := decrypt(password)
 		if errors.Is(err, x509.IncorrectPasswordError) || errors.Is(err, pbe.ErrPassword) {
@@ -116,6 +123,12 @@ func (o *opener) lockedKey(ctx context.Context, c *contents, what string, decryp
 			return errWrongPassword // good padding is no proof of a right password
 		}
 		c.keys = append(c.keys, key)
+		if protection != "" {
+			if c.protected == nil {
+				c.protected = make(map[string]string)
+			}
+			c.protected[keyID(key.Public())] = protection
+		}
 		return nil
 	})
 	if errors.Is(err, errWrongPassword) {

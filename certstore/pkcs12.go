@@ -1,6 +1,7 @@
 package certstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,9 +30,10 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 	damaged := func(err error) error { return fmt.Errorf("is a PKCS#12 file that cannot be read: %w", err) }
 	var file *pfx.File
 	var password string
+	all, _ := o.passwords(c.file)
 	err := o.unlock(ctx, c.file, func(given string) (err error) {
 		password = given
-		if file, err = pfx.Open(data, given); errors.Is(err, pfx.ErrPassword) {
+		if file, err = pfx.Open(data, given, all...); errors.Is(err, pfx.ErrPassword) {
 			return errWrongPassword
 		}
 		if err != nil {
@@ -39,21 +41,25 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 		}
 		return nil
 	})
-	if errors.Is(err, errWrongPassword) {
+	locked := errors.Is(err, errWrongPassword)
+	if locked {
 		if file, err = pfx.Parse(data); err != nil {
 			return damaged(err)
 		}
-		c.container = describePFX(file, nil)
-		c.sealed = "PKCS#12: " + o.whyLocked(c.file)
-		return nil
 	}
 	if err != nil {
 		return err
 	}
-	c.bags(file)
+	if file.Trailing > 0 {
+		c.problem("", fmt.Errorf("%d bytes after the end of the file were not read; some programs refuse it for them", file.Trailing))
+	}
+	c.bags(file, o.whyLocked(c.file))
 	c.names(file)
 	c.container = describePFX(file, c.certs)
-	if o.options.Readers {
+	switch {
+	case locked && len(c.certs) == 0:
+		c.sealed = "PKCS#12: " + o.whyLocked(c.file)
+	case !locked && o.options.Readers:
 		c.container.Readers = append(c.container.Readers, readByGo(data, password))
 	}
 	if c.empty() && len(c.problems) > 0 {
@@ -63,14 +69,25 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 }
 
 // bags takes certificates and keys; what is of no use does not cost the others.
-func (c *contents) bags(file *pfx.File) {
+// What is sealed is so for the reason why.
+func (c *contents) bags(file *pfx.File, why string) {
+	c.keyNames = make(map[string]string)
 	for n, b := range file.Bags {
 		place := fmt.Sprintf("bag %d, %s", n+1, b.Kind)
+		err := b.Err
+		if errors.Is(err, pfx.ErrPassword) || err == nil && b.DER == nil {
+			err = errors.New(why)
+		}
 		switch {
-		case b.Err != nil && b.Kind == pfx.KeyBag:
-			c.locked = append(c.locked, fmt.Sprintf("%s in %s: %v", place, quote(c.file.path), b.Err))
-		case b.Err != nil:
-			c.problem(place, b.Err)
+		case err != nil && b.Kind == pfx.KeyBag:
+			c.lockKey(file, b, fmt.Sprintf("%s in %s: %v", place, quote(c.file.path), err))
+		case err != nil && b.Kind == pfx.Sealed && b.Err == nil: // nothing was to be opened
+			c.closed = append(c.closed, fmt.Errorf("%s: %w", place, err))
+		case err != nil:
+			c.problem(place, err)
+			if b.Kind == pfx.Sealed {
+				c.closed = append(c.closed, fmt.Errorf("%s: %w", place, err))
+			}
 		case b.Kind == pfx.CertBag:
 			c.addCert(b.DER, place)
 		case b.Kind == pfx.KeyBag:
@@ -80,27 +97,43 @@ func (c *contents) bags(file *pfx.File) {
 				continue
 			}
 			c.keys = append(c.keys, key)
+			if b.FriendlyName != "" {
+				c.keyNames[keyID(key.Public())] = b.FriendlyName
+			}
 		}
 	}
 }
 
-// names remembers the friendly names, of certificates and, by the local key ID,
-// of the keys that belong to them.
-func (c *contents) names(file *pfx.File) {
-	c.friendly = make(map[string]string)
-	keyName := ""
+// lockKey notes a key that was not opened, and whose it is as far as its local key
+// ID tells.
+func (c *contents) lockKey(file *pfx.File, key pfx.Bag, why string) {
+	c.locked = append(c.locked, why)
 	for _, b := range file.Bags {
-		if b.FriendlyName == "" {
-			continue
-		}
-		switch b.Kind {
-		case pfx.CertBag:
-			c.friendly[string(b.DER)] = b.FriendlyName
-		case pfx.KeyBag:
-			keyName = b.FriendlyName
+		if b.Kind == pfx.CertBag && b.DER != nil && len(key.LocalKeyID) > 0 && string(b.LocalKeyID) == string(key.LocalKeyID) {
+			if c.lockedOf == nil {
+				c.lockedOf = make(map[string]string)
+			}
+			c.lockedOf[string(b.DER)] = why
 		}
 	}
-	if len(c.keys) == 1 {
-		c.keyName = keyName
+}
+
+// names remembers the friendly names of certificates: their own, or that of the
+// key with the same local key ID.
+func (c *contents) names(file *pfx.File) {
+	c.friendly = make(map[string]string)
+	byID := make(map[string]string)
+	for _, b := range file.Bags {
+		if b.Kind == pfx.KeyBag && len(b.LocalKeyID) > 0 {
+			byID[string(b.LocalKeyID)] = b.FriendlyName
+		}
+	}
+	for _, b := range file.Bags {
+		if b.Kind != pfx.CertBag || b.DER == nil || c.friendly[string(b.DER)] != "" {
+			continue
+		}
+		if name := cmp.Or(b.FriendlyName, byID[string(b.LocalKeyID)]); name != "" {
+			c.friendly[string(b.DER)] = name
+		}
 	}
 }

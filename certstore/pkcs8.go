@@ -13,7 +13,7 @@ import (
 
 // encryptedPKCS8 adds the key of an EncryptedPrivateKeyInfo (RFC 5958, Section 3).
 func (o *opener) encryptedPKCS8(ctx context.Context, c *contents, der []byte) error {
-	const what = "an encrypted private key (PKCS#8)"
+	what := "an encrypted private key (PKCS#8)"
 	s := cryptobyte.String(der)
 	var info, algorithm cryptobyte.String
 	var encrypted []byte
@@ -27,12 +27,13 @@ func (o *opener) encryptedPKCS8(ctx context.Context, c *contents, der []byte) er
 		c.locked = append(c.locked, fmt.Sprintf("%s in %s: %v: write it again with openssl pkcs8 -topk8 -v2 aes256", what, quote(c.file.path), err))
 		return nil
 	}
+	what = "an encrypted private key (PKCS#8, " + scheme.String() + ")"
 	// Every password that is tried costs as much: one budget for the file.
 	if c.work += scheme.Work(); c.work > pbe.MaxIterations {
 		c.locked = append(c.locked, fmt.Sprintf("%s in %s: the file's keys together demand more than %d iterations", what, quote(c.file.path), pbe.MaxIterations))
 		return nil
 	}
-	return o.lockedKey(ctx, c, what, func(password string) ([]byte, error) { return scheme.Decrypt(password, encrypted) })
+	return o.lockedKey(ctx, c, what, scheme.String(), func(password string) ([]byte, error) { return scheme.Decrypt(password, encrypted) })
 }
 
 func isEncryptedPKCS8(der []byte) bool {

@@ -156,7 +156,8 @@ func fingerprint(c *x509.Certificate) string {
 }
 
 func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
-	out := Identity{Label: i.Label, Source: i.Source, FriendlyName: i.FriendlyName, Key: Key{State: string(i.Key.State), Detail: i.Key.Detail}}
+	out := Identity{Label: i.Label, Source: i.Source, NamedBy: i.NamedBy, FriendlyName: i.FriendlyName,
+		Key: Key{State: string(i.Key.State), Detail: i.Key.Detail, Source: i.Key.Source, Protection: i.Key.Protection}}
 	if c := i.Container; c != nil {
 		out.Container = &Container{Format: c.Format, Integrity: c.Integrity, Parts: c.Parts, Readers: c.Readers}
 	}

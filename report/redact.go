@@ -148,6 +148,8 @@ func (c *censor) identity(i *Identity) {
 	c.name("CA", i.Issuer)
 	c.name("File", i.Label)
 	c.name("File", i.Source)
+	c.name("File", i.NamedBy)
+	c.name("File", i.Key.Source)
 	c.name("Friendly", i.FriendlyName)
 	if i.Access != nil {
 		c.name("Account", i.Access.Account)

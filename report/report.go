@@ -109,6 +109,8 @@ type NTP struct {
 type Identity struct {
 	Label  string `json:"label"`
 	Source string `json:"source"`
+	// NamedBy is the client's configuration that names it.
+	NamedBy string `json:"named_by,omitempty"`
 	// FriendlyName is the one stored beside it.
 	FriendlyName string `json:"friendly_name,omitempty"`
 	// Container says what the file is made of; absent where there is nothing to say.
@@ -146,6 +148,11 @@ type Key struct {
 	Algorithm string `json:"algorithm,omitempty"`
 	State     string `json:"state"`
 	Detail    string `json:"detail,omitempty"`
+	// Source is the file that holds the key; absent unless it is usable.
+	Source string `json:"source,omitempty"`
+	// Protection is what the key is encrypted with; absent for one in clear, and in a
+	// container, which says it.
+	Protection string `json:"protection,omitempty"`
 	// ExposedTo are who else may read the file, and the clients that refuse it for
 	// that.
 	ExposedTo []string `json:"exposed_to,omitempty"`

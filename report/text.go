@@ -183,7 +183,11 @@ func (t *text) container(i *Identity) {
 
 // key says why an identity's key is of no use, if so.
 func (t *text) key(i *Identity) {
-	if i.Key.State == "usable" || i.Key.Detail == "" {
+	if i.Key.State == "usable" {
+		t.usableKey(i)
+		return
+	}
+	if i.Key.Detail == "" {
 		return
 	}
 	state := "the key is " + i.Key.State
@@ -192,6 +196,20 @@ func (t *text) key(i *Identity) {
 	}
 	fmt.Fprintf(t, "\n%s\n", t.emphasis(plain(i.Label+": "+state)))
 	t.item("-", i.Key.Detail)
+}
+
+// usableKey says where a key is and how it is protected, where that is not plain.
+func (t *text) usableKey(i *Identity) {
+	switch protection := i.Key.Protection; {
+	case i.Key.Source == i.Source && protection == "":
+		return
+	case protection == "":
+		fmt.Fprintf(t, "\n%s\n", t.emphasis(plain(i.Label+": the key is in another file")))
+		t.item("-", fmt.Sprintf("%q, not encrypted", i.Key.Source))
+	default:
+		fmt.Fprintf(t, "\n%s\n", t.emphasis(plain(i.Label+": the key is encrypted")))
+		t.item("-", fmt.Sprintf("in %q: %s", i.Key.Source, protection))
+	}
 }
 
 // access says who can read an identity, where that was asked or is amiss.

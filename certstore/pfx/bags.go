@@ -39,8 +39,8 @@ func readContentInfo(s, content *cryptobyte.String) (kind string, err error) {
 }
 
 // contents reads AuthenticatedSafe: a SEQUENCE of ContentInfo (Section 4.1).
-func (f *File) contents(der []byte, password *string) error {
-	der, ber, err := toDER(der)
+func (f *File) contents(der []byte) error {
+	der, ber, _, err := toDER(der)
 	if err != nil {
 		return fmt.Errorf("the authenticated safe: %w", err)
 	}
@@ -62,10 +62,10 @@ func (f *File) contents(der []byte, password *string) error {
 			if !content.ReadASN1Bytes(&inner, casn1.OCTET_STRING) {
 				err = errors.New("no data")
 			} else {
-				err = f.safe(inner, password, 0, encryption{})
+				err = f.safe(inner, 0, encryption{})
 			}
 		case oidEncryptedData:
-			err = f.encrypted(content, password)
+			err = f.encrypted(content)
 		case oidEnvelopedData:
 			f.Bags = append(f.Bags, Bag{Kind: Sealed, Encryption: "a public key", Err: errors.New("it is encrypted for a public key, which this program cannot open")})
 		default:
@@ -85,7 +85,7 @@ type encryption struct {
 }
 
 // encrypted reads EncryptedData (RFC 2315, Section 13).
-func (f *File) encrypted(content cryptobyte.String, password *string) error {
+func (f *File) encrypted(content cryptobyte.String) error {
 	var data, info, algorithm, sealed cryptobyte.String
 	var version int
 	var oid asn1.ObjectIdentifier
@@ -109,16 +109,16 @@ func (f *File) encrypted(content cryptobyte.String, password *string) error {
 		}
 		sealed = append(sealed, part...)
 	}
-	plain, e, err := f.decrypt(algorithm, sealed, password)
+	plain, e, err := f.decrypt(algorithm, sealed)
 	if err != nil || plain == nil {
 		f.Bags = append(f.Bags, Bag{Kind: Sealed, Encryption: e.text, Legacy: e.legacy, Err: err})
 		return f.tooMany()
 	}
-	return f.safe(plain, password, 0, e)
+	return f.safe(plain, 0, e)
 }
 
 // decrypt returns nil and no error without a password.
-func (f *File) decrypt(algorithm, sealed []byte, password *string) ([]byte, encryption, error) {
+func (f *File) decrypt(algorithm, sealed []byte) ([]byte, encryption, error) {
 	scheme, err := pbe.Parse(algorithm)
 	if err != nil {
 		return nil, encryption{text: "unknown"}, err
@@ -127,28 +127,35 @@ func (f *File) decrypt(algorithm, sealed []byte, password *string) ([]byte, encr
 	if f.work += scheme.Work(); f.work > pbe.MaxIterations {
 		return nil, e, errTooMuch
 	}
-	if password == nil {
-		return nil, e, nil
+	for n, password := range f.passwords {
+		if n > 0 { // one more than the file demands: within the same bound
+			if f.work+scheme.Work() > pbe.MaxIterations {
+				break
+			}
+			f.work += scheme.Work()
+		}
+		plain, err := scheme.Decrypt(password, sealed)
+		switch {
+		case err == nil && wellFormed(plain): // padding that looks right is no proof
+			f.openedAny = true
+			return plain, e, nil
+		case err != nil && !errors.Is(err, ErrPassword):
+			return nil, e, err
+		}
 	}
-	plain, err := scheme.Decrypt(*password, sealed)
-	if err != nil {
-		return nil, e, err
+	if len(f.passwords) > 0 {
+		err = ErrPassword
 	}
-	if !wellFormed(plain) { // padding that looks right is no proof
-		return nil, e, ErrPassword
-	}
-	f.openedAny = true
-	return plain, e, nil
+	return nil, e, err
 }
 
-func wellFormed(der []byte) bool {
-	s := cryptobyte.String(der)
-	var seq cryptobyte.String
-	if s.ReadASN1(&seq, casn1.SEQUENCE) {
-		return true
+// wellFormed reports whether a plaintext is one SEQUENCE and nothing more.
+func wellFormed(plain []byte) bool {
+	if len(plain) == 0 || plain[0] != 0x30 {
+		return false
 	}
-	_, _, err := toDER(der)
-	return err == nil
+	_, _, size, err := toDER(plain)
+	return err == nil && size == len(plain)
 }
 
 func (f *File) tooMany() error {
@@ -159,14 +166,15 @@ func (f *File) tooMany() error {
 }
 
 // safe reads SafeContents: a SEQUENCE of SafeBag (RFC 7292, Section 4.2).
-func (f *File) safe(der []byte, password *string, depth int, e encryption) error {
+func (f *File) safe(der []byte, depth int, e encryption) error {
 	if depth > maxNesting {
 		return fmt.Errorf("nested more than %d deep", maxNesting)
 	}
-	der, _, err := toDER(der)
+	der, ber, _, err := toDER(der)
 	if err != nil {
 		return err
 	}
+	f.BER = f.BER || ber
 	s := cryptobyte.String(der)
 	var list cryptobyte.String
 	if !s.ReadASN1(&list, casn1.SEQUENCE) {
@@ -179,13 +187,13 @@ func (f *File) safe(der []byte, password *string, depth int, e encryption) error
 			return errors.New("a SafeBag cannot be decoded")
 		}
 		if oid.String() == oidBags+"6" {
-			if err := f.safe(value, password, depth+1, e); err != nil {
+			if err := f.safe(value, depth+1, e); err != nil {
 				return err
 			}
 			continue
 		}
 		b := Bag{Encryption: e.text, Legacy: e.legacy}
-		f.bag(&b, oid.String(), value, password)
+		f.bag(&b, oid.String(), value)
 		b.attributes(bag)
 		f.Bags = append(f.Bags, b)
 		if err := f.tooMany(); err != nil {
@@ -195,7 +203,7 @@ func (f *File) safe(der []byte, password *string, depth int, e encryption) error
 	return nil
 }
 
-func (f *File) bag(b *Bag, oid string, value cryptobyte.String, password *string) {
+func (f *File) bag(b *Bag, oid string, value cryptobyte.String) {
 	switch oid {
 	case oidBags + "1":
 		b.Kind, b.DER = KeyBag, value
@@ -208,7 +216,7 @@ func (f *File) bag(b *Bag, oid string, value cryptobyte.String, password *string
 			return
 		}
 		var e encryption
-		b.DER, e, b.Err = f.decrypt(algorithm, sealed, password)
+		b.DER, e, b.Err = f.decrypt(algorithm, sealed)
 		b.Encryption, b.Legacy = e.text, b.Legacy || e.legacy
 	case oidBags + "3", oidBags + "4":
 		b.Kind = CertBag
@@ -230,8 +238,24 @@ func (f *File) bag(b *Bag, oid string, value cryptobyte.String, password *string
 		}
 	case oidBags + "5":
 		b.Kind, b.DER = SecretBag, value
+		b.sealedSecret(value)
 	default:
 		b.Kind, b.Err = UnknownBag, fmt.Errorf("bag type %s", oid)
+	}
+}
+
+// sealedSecret says how a SecretBag is encrypted (Section 4.2.5), if it is as Java
+// writes it: its value is a PKCS8ShroudedKeyBag.
+func (b *Bag) sealedSecret(value cryptobyte.String) {
+	var pair, content, octets, info, algorithm cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	if !value.ReadASN1(&pair, casn1.SEQUENCE) || !pair.ReadASN1ObjectIdentifier(&oid) || oid.String() != oidBags+"2" || !pair.ReadASN1(&content, explicit(0)) ||
+		!content.ReadASN1(&octets, casn1.OCTET_STRING) || !octets.ReadASN1(&info, casn1.SEQUENCE) || !info.ReadASN1Element(&algorithm, casn1.SEQUENCE) {
+		return
+	}
+	b.Encryption = "unknown"
+	if scheme, err := pbe.Parse(algorithm); err == nil {
+		b.Encryption, b.Legacy = scheme.String(), b.Legacy || scheme.Legacy
 	}
 }
 

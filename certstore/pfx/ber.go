@@ -7,26 +7,29 @@ import (
 
 // DER returns the first element of the data as DER; converted says that it was
 // BER. Other formats than PKCS #12 come in BER, too.
-func DER(data []byte) (der []byte, converted bool, err error) { return toDER(data) }
+func DER(data []byte) (der []byte, converted bool, err error) {
+	der, converted, _, err = toDER(data)
+	return der, converted, err
+}
 
 // toDER turns BER into DER as far as the structures here need it: lengths become
 // definite and minimal, and OCTET STRINGs that are made of parts become one. It
 // returns the input as it is when there is nothing to do. What follows the first
-// element is dropped.
-func toDER(data []byte) (der []byte, converted bool, err error) {
+// element, which has size bytes of the input, is dropped.
+func toDER(data []byte) (der []byte, converted bool, size int, err error) {
 	look := berReader{left: maxBERElements}
 	element, _, err := look.read(data, 0)
 	if err != nil {
-		return nil, false, err
+		return nil, false, 0, err
 	}
 	if !element.ber {
-		return data[:element.size], false, nil
+		return data[:element.size], false, element.size, nil
 	}
 	keep := berReader{left: maxBERElements, keep: true}
 	if element, _, err = keep.read(data, 0); err != nil {
-		return nil, false, err
+		return nil, false, 0, err
 	}
-	return element.append(nil), true, nil
+	return element.append(nil), true, element.size, nil
 }
 
 const (

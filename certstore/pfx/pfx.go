@@ -35,6 +35,8 @@ type File struct {
 	Integrity string
 	// BER says that it is not DER, which some readers refuse.
 	BER bool
+	// Trailing is how many bytes follow the file's end, which some readers refuse.
+	Trailing int
 	// Bags are what the file holds, in stored order, those in nested SafeContents
 	// in place. Of what lies under a password Parse gives one bag of kind Sealed.
 	Bags []Bag
@@ -46,6 +48,7 @@ type File struct {
 	work      int64 // iterations demanded so far
 	verified  bool  // the MAC was checked with the password
 	openedAny bool
+	passwords []string // to try on each part; nil for none
 }
 
 // A Kind is what a bag holds.
@@ -88,30 +91,33 @@ const (
 
 // Parse reads what lies in clear. The error says where the file is damaged, or
 // that it demands too much.
-func Parse(data []byte) (*File, error) { return read(data, nil) }
+func Parse(data []byte) (*File, error) { return read(data) }
 
 // Open reads the file with the password. It returns ErrPassword if the password
-// is wrong: by the MAC, or without one when nothing opens. A part under another
-// password is a bag with that as its Err.
-func Open(data []byte, password string) (*File, error) { return read(data, &password) }
+// is wrong: by the MAC, or without one when nothing opens. A part that it does not
+// open is tried with the others, for some programs give each part its own; what
+// none opens is a bag with ErrPassword as its Err.
+func Open(data []byte, password string, others ...string) (*File, error) {
+	return read(data, append([]string{password}, others...)...)
+}
 
-func read(data []byte, password *string) (*File, error) {
-	f := &File{}
+func read(data []byte, passwords ...string) (*File, error) {
+	f := &File{passwords: passwords}
 	if err := f.outer(data); err != nil {
 		return nil, err
 	}
-	if password != nil {
-		if err := f.checkMAC(*password); err != nil {
+	if len(passwords) > 0 {
+		if err := f.checkMAC(passwords[0]); err != nil {
 			return nil, err
 		}
 	}
-	if err := f.contents(f.authSafe, password); err != nil {
+	if err := f.contents(f.authSafe); err != nil {
 		return nil, err
 	}
 	if f.work > pbe.MaxIterations {
 		return nil, errTooMuch
 	}
-	if password != nil && !f.verified && f.sealedOnly() {
+	if len(passwords) > 0 && !f.verified && f.sealedOnly() {
 		return nil, ErrPassword
 	}
 	return f, nil
@@ -128,11 +134,11 @@ func (f *File) sealedOnly() bool {
 
 // outer reads PFX and MacData (RFC 7292, Section 4).
 func (f *File) outer(data []byte) error {
-	der, converted, err := toDER(data)
+	der, converted, size, err := toDER(data)
 	if err != nil {
 		return err
 	}
-	f.BER = converted
+	f.BER, f.Trailing = converted, len(data)-size
 	s := cryptobyte.String(der)
 	var pfx, content cryptobyte.String
 	var version int
@@ -174,10 +180,11 @@ func (f *File) macData(pfx cryptobyte.String) error {
 	if !data.Empty() && !data.ReadASN1Integer(&iterations) {
 		return errors.New("the iterations of macData cannot be decoded")
 	}
-	if iterations < 1 || iterations > pbe.MaxIterations {
+	isPBMAC1 := oid.String() == "1.2.840.113549.1.5.14" // whose iterations stand elsewhere (RFC 9579, Section 4)
+	if !isPBMAC1 && (iterations < 1 || iterations > pbe.MaxIterations) {
 		return fmt.Errorf("its MAC demands %d iterations to derive a key; the limit is %d", iterations, pbe.MaxIterations)
 	}
-	if oid.String() == "1.2.840.113549.1.5.14" {
+	if isPBMAC1 {
 		f.mac, f.macErr = pbe.ParsePBMAC1(algorithm)
 	} else if h, name := digestByOID(oid.String()); h != nil {
 		f.mac = pbe.NewMAC(h, name, salt, int(iterations))

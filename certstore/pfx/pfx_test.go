@@ -167,15 +167,15 @@ func TestOpenSSLFiles(t *testing.T) {
 func TestBER(t *testing.T) {
 	in := []byte{0x30, 0x80, 0x24, 0x80, 0x04, 1, 'a', 0x04, 0x81, 2, 'b', 'c', 0, 0, 0x02, 1, 5, 0, 0, 0xff}
 	want := []byte{0x30, 8, 0x04, 3, 'a', 'b', 'c', 0x02, 1, 5}
-	der, converted, err := toDER(in)
-	if err != nil || !converted || !bytes.Equal(der, want) {
+	der, converted, size, err := toDER(in)
+	if err != nil || !converted || size != len(in)-1 || !bytes.Equal(der, want) {
 		t.Errorf("got %x, %t, %v, want %x", der, converted, err, want)
 	}
-	if der, converted, err := toDER(want); err != nil || converted || !bytes.Equal(der, want) {
+	if der, converted, _, err := toDER(want); err != nil || converted || !bytes.Equal(der, want) {
 		t.Errorf("DER: got %x, %t, %v", der, converted, err)
 	}
 	deep := append(bytes.Repeat([]byte{0x30, 0x80}, 100), make([]byte, 200)...)
-	if _, _, err := toDER(deep); err == nil {
+	if _, _, _, err := toDER(deep); err == nil {
 		t.Error("100 levels were read")
 	}
 }
@@ -199,7 +199,6 @@ func TestEncryptedInParts(t *testing.T) {
 		})
 		return b.BytesOrPanic()
 	}
-	password := "secret"
 	for _, tt := range []struct {
 		name string
 		add  func(*cryptobyte.Builder)
@@ -219,8 +218,8 @@ func TestEncryptedInParts(t *testing.T) {
 		}, false},
 		{"nothing", func(*cryptobyte.Builder) {}, false},
 	} {
-		f := &File{}
-		err := f.encrypted(encrypted(tt.add), &password)
+		f := &File{passwords: []string{"secret"}}
+		err := f.encrypted(encrypted(tt.add))
 		if opened := err == nil && f.openedAny; opened != tt.ok {
 			t.Errorf("%s: opened %t, %v, %+v", tt.name, opened, err, f.Bags)
 		}
@@ -242,11 +241,11 @@ func FuzzParse(f *testing.F) {
 		if err == nil && file.Work() < 10_000 {
 			_, _ = Open(data, "")
 		}
-		der, converted, err := toDER(data)
+		der, converted, _, err := toDER(data)
 		if err != nil || !converted {
 			return
 		}
-		if again, converted, err := toDER(der); err != nil || converted || !bytes.Equal(again, der) {
+		if again, converted, _, err := toDER(der); err != nil || converted || !bytes.Equal(again, der) {
 			t.Errorf("%x became %x, which is no DER: %v", data, der, err)
 		}
 	})

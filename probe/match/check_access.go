@@ -26,16 +26,9 @@ func keyExposed(j *judgement) Finding {
 	if exposure == nil {
 		return notApplicable
 	}
-	var readers []string
-	for _, reader := range exposure.Readers {
-		// The account that is to read it is no stranger.
-		if j.identity.Access == nil || reader != "user "+j.identity.Access.Account {
-			readers = append(readers, reader)
-		}
-	}
 	var said []string
-	if len(readers) > 0 {
-		said = append(said, "it may be read by "+strings.Join(readers, ", "))
+	if len(exposure.Readers) > 0 {
+		said = append(said, "it may be read by "+strings.Join(exposure.Readers, ", "))
 	}
 	if j.Protocol == "postgres" || strings.Contains(j.identity.Key.Source, "postgres") {
 		said = append(said, exposure.Refusals...)
@@ -45,7 +38,7 @@ func keyExposed(j *judgement) Finding {
 	}
 	file := account.ShellQuote(j.identity.Key.Source)
 	remedy := "chmod 600 " + file
-	for _, reader := range readers {
+	for _, reader := range exposure.Readers {
 		if user, ok := strings.CutPrefix(reader, "user "); ok { // chmod would cut everybody in the list off
 			remedy = "setfacl -x u:" + user + " " + file
 		}
