@@ -3,6 +3,7 @@ package certstore
 import (
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 
 	"mtlsprobe/certstore/pfx"
@@ -24,25 +25,24 @@ type Container struct {
 }
 
 // describePFX words the structure of a file; certs are those in it that could be
-// parsed. The programs are judged by what their documentation and sources say:
-// OpenSSL 3 has RC2, RC4 and DES only in its legacy provider; Java reads PBES2 and
-// HMAC-SHA-256 from 8u301 on (JDK-8076190); Windows reads AES from 10 1709 and
-// Server 2019 on; of macOS only that old versions did not is known here.
+// parsed.
 func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
-	c := &Container{Format: "PKCS#12", Integrity: file.Integrity}
+	c := &Container{Format: "PKCS#12", Integrity: file.Integrity, Readers: append(openSSLReads(file), javaReads(file)...)}
 	if file.BER {
 		c.Format += " in BER"
+		c.Readers = append(c.Readers, "programs that insist on DER do not read it")
 	}
-	legacy, modern := false, false
+	subjects := make(map[string]string)
+	for _, cert := range certs {
+		subjects[string(cert.Raw)] = " of " + NameString(cert.RawSubject)
+	}
 	for n, b := range file.Bags {
 		text := string(b.Kind)
 		if b.FriendlyName != "" {
 			text = fmt.Sprintf("%s %q", text, b.FriendlyName)
 		}
-		for _, cert := range certs {
-			if b.Kind == pfx.CertBag && string(cert.Raw) == string(b.DER) {
-				text += " of " + NameString(cert.RawSubject)
-			}
+		if b.Kind == pfx.CertBag {
+			text += subjects[string(b.DER)]
 		}
 		switch {
 		case b.Encryption == "":
@@ -52,24 +52,72 @@ func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
 		default:
 			text += ": " + b.Encryption
 		}
-		modern = modern || strings.HasPrefix(b.Encryption, "PBES2")
-		legacy = legacy || b.Legacy
 		c.Parts = append(c.Parts, text)
 	}
-	if legacy {
-		c.Readers = append(c.Readers, "OpenSSL 3 reads it only with -legacy (RC2, RC4 or DES)")
-	} else {
-		c.Readers = append(c.Readers, "OpenSSL 3 reads it")
-	}
-	if modern {
-		c.Readers = append(c.Readers, "Java before 8u301, and Windows before 10 1709 and Server 2019, do not read it (AES); older macOS may not")
-	} else {
-		c.Readers = append(c.Readers, "old Java and Windows read it, too")
-	}
-	if file.BER {
-		c.Readers = append(c.Readers, "programs that insist on DER do not read it")
-	}
 	return c
+}
+
+// openSSLReads says whether OpenSSL 3 reads a file: it has RC2, RC4 and DES only in
+// its legacy provider, and PBMAC1 from 3.4 on (OpenSSL, CHANGES). Nothing is said of
+// what is not known.
+func openSSLReads(file *pfx.File) []string {
+	legacy := false
+	for _, b := range file.Bags {
+		if b.Encryption == unknownEncryption {
+			return nil
+		}
+		legacy = legacy || b.Legacy
+	}
+	switch {
+	case strings.HasPrefix(file.Integrity, "PBMAC1"):
+		return []string{"OpenSSL reads it from 3.4 on (PBMAC1)"}
+	case legacy:
+		return []string{"OpenSSL 3 reads it only with -legacy (RC2, RC4 or DES)"}
+	}
+	return []string{"OpenSSL 3 reads it"}
+}
+
+// unknownEncryption is what pfx says of an encryption that it does not know.
+const unknownEncryption = "unknown"
+
+// javaReads says whether Java and Windows read a file. Java reads PBES2 and
+// HMAC-SHA-256 from 8u301 on (JDK-8076190), Windows AES from 10 1709 and Server 2019
+// on; of macOS only that old versions did not is known here. What Java does not
+// read was seen with keytool of JDK 17.
+func javaReads(file *pfx.File) []string {
+	var obstacles []string
+	classic, aes := strings.HasPrefix(file.Integrity, "HMAC-SHA-1,"), false
+	for _, b := range file.Bags {
+		e := b.Encryption
+		switch {
+		case e == unknownEncryption:
+			return nil
+		case e == "" && b.Kind == pfx.KeyBag:
+			obstacles = append(obstacles, "its private key is not encrypted")
+		case strings.HasPrefix(e, "PBES2") && !strings.Contains(e, "AES"):
+			obstacles = append(obstacles, "it is encrypted by PBES2 with another cipher than AES")
+		case strings.Contains(e, "3DES with two keys"):
+			obstacles = append(obstacles, "it is encrypted with two-key 3DES")
+		}
+		aes = aes || strings.Contains(e, "AES")
+		classic = classic && (strings.Contains(e, "SHA-1 and 3DES,") || strings.Contains(e, "SHA-1 and RC2-40,"))
+	}
+	switch {
+	case strings.HasPrefix(file.Integrity, "PBMAC1"):
+		obstacles = append(obstacles, "its integrity is by PBMAC1")
+	case strings.HasPrefix(file.Integrity, "HMAC-MD5"):
+		obstacles = append(obstacles, "its integrity is by MD5")
+	}
+	slices.Sort(obstacles)
+	switch {
+	case len(obstacles) > 0:
+		return []string{"Java (17) does not read it: " + strings.Join(slices.Compact(obstacles), "; ")}
+	case aes:
+		return []string{"Java before 8u301, and Windows before 10 1709 and Server 2019, do not read it (AES); older macOS may not"}
+	case classic:
+		return []string{"old Java and Windows read it, too"}
+	}
+	return nil
 }
 
 // readByGo says whether Go programs read a file, by trying: nearly all of them use

@@ -3,11 +3,13 @@ package certstore
 import (
 	"crypto/x509"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"mtlsprobe/certstore/certtest/debian"
 	"mtlsprobe/certstore/pfx"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,5 +75,60 @@ func TestDescribePKCS12(t *testing.T) {
 				t.Errorf("identity = %+v", h.Identities[0])
 			}
 		})
+	}
+}
+
+// What is said of OpenSSL and Java is what they do.
+func TestReaders(t *testing.T) {
+	openssl, keytool := debian.Program(t, "openssl", "openssl"), debian.Program(t, "openjdk-17-jdk-headless", "keytool")
+	p := testPKI()
+	t.Chdir(writeFiles(t, map[string][]byte{"a.pem": join(p.KeyPEM("client"), p.CertPEM("client", "Issuing"))}))
+	for _, tt := range []struct {
+		name    string
+		args    []string
+		openSSL string // of what is said; empty for nothing
+		java    string
+	}{
+		{"modern", nil, "OpenSSL 3 reads it", "Java before 8u301"},
+		{"3DES", []string{"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"}, "OpenSSL 3 reads it", "old Java and Windows read it, too"},
+		{"3DES with a modern MAC", []string{"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES"}, "OpenSSL 3 reads it", ""},
+		{"RC2", []string{"-legacy"}, "OpenSSL 3 reads it only with -legacy", "old Java and Windows read it, too"},
+		{"two-key 3DES", []string{"-keypbe", "PBE-SHA1-2DES", "-certpbe", "PBE-SHA1-2DES", "-macalg", "sha1"}, "OpenSSL 3 reads it", "Java (17) does not read it: it is encrypted with two-key"},
+		{"PBES2 with 3DES", []string{"-keypbe", "des-ede3-cbc", "-certpbe", "des-ede3-cbc"}, "OpenSSL 3 reads it", "Java (17) does not read it: it is encrypted by PBES2 with another"},
+		{"in clear", []string{"-keypbe", "NONE", "-certpbe", "NONE"}, "OpenSSL 3 reads it", "Java (17) does not read it: its private key is not"},
+		{"MD5", []string{"-macalg", "md5"}, "OpenSSL 3 reads it", "Java (17) does not read it: its integrity is by MD5"},
+		{"Camellia", []string{"-keypbe", "camellia-256-cbc", "-certpbe", "camellia-256-cbc"}, "", ""},
+	} {
+		file := tt.name + ".p12"
+		args := append([]string{"pkcs12", "-export", "-in", "a.pem", "-name", "mine", "-passout", "pass:secret", "-out", file}, tt.args...)
+		if out, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
+			t.Fatalf("openssl %q: %v\n%s", args, err, out)
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened, err := pfx.Open(data, "secret")
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		said := func(list []string, want string) {
+			if len(list) == 0 && want == "" || len(list) == 1 && want != "" && strings.HasPrefix(list[0], want) {
+				return
+			}
+			t.Errorf("%s: %q is said, want %q", tt.name, list, want)
+		}
+		said(openSSLReads(opened), tt.openSSL)
+		said(javaReads(opened), tt.java)
+		reads := exec.Command(openssl, "pkcs12", "-in", file, "-noenc", "-passin", "pass:secret").Run() == nil
+		if tt.openSSL != "" && reads != (tt.openSSL == "OpenSSL 3 reads it") {
+			t.Errorf("%s: openssl reads it: %t", tt.name, reads)
+		}
+		out, err := exec.Command(keytool, "-list", "-keystore", file, "-storepass", "secret").CombinedOutput()
+		reads = err == nil && strings.Contains(string(out), "PrivateKeyEntry")
+		if tt.java != "" && reads == strings.HasPrefix(tt.java, "Java (17) does not") {
+			t.Errorf("%s: keytool reads it: %t\n%s", tt.name, reads, out)
+		}
 	}
 }

@@ -27,6 +27,9 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 			}
 		}
 	}
+	if len(own.locked) > 0 {
+		return Key{State: Locked, Detail: own.locked[0]}
+	}
 	if len(own.keys) > 0 {
 		return mismatched("the key in " + quote(i.Source))
 	}

@@ -3,10 +3,13 @@ package certstore
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"mtlsprobe/certstore/certtest"
 )
 
 func load(t *testing.T, o *Options, files map[string][]byte, paths ...string) *Holding {
@@ -111,5 +114,70 @@ func TestReadOnce(t *testing.T) {
 	files = slices.DeleteFunc(files, func(f *file) bool { return f.err != nil }) // the notes
 	if len(files) != 2 || &files[0].data[0] != &files[1].data[0] || !files[0].replaced || files[1].entry == nil {
 		t.Errorf("%+v", files)
+	}
+}
+
+// A locked key in a file takes nothing from the usable one beside it, and is told.
+func TestLockedBesideUsable(t *testing.T) {
+	p := testPKI()
+	h := load(t, nil, map[string][]byte{"two.pem": join(p.CertPEM("client"), p.KeyPEM("client"), p.CertPEM("other"), encryptedKey(t, p, "other", "secret"))}, "two.pem")
+	var got []string
+	for _, i := range h.Identities {
+		got = append(got, summary(i))
+	}
+	if want := "two.pem#1: client [] usable; two.pem#2: other [] locked"; strings.Join(got, "; ") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// Issuers are found by names that are equal, however they are encoded.
+func TestClimb(t *testing.T) {
+	p := testPKI()
+	leaf, issuing, root := p.Cert("client"), p.Cert("Issuing"), p.Cert("Root")
+	again := *issuing
+	again.RawSubject = certtest.Reencode(issuing.RawSubject, 19) // PrintableString
+	for _, tt := range []struct {
+		name  string
+		certs []*x509.Certificate
+		want  int
+	}{
+		{"all of the way", []*x509.Certificate{root, issuing}, 2},
+		{"another encoding", []*x509.Certificate{root, &again}, 2},
+		{"a gap", []*x509.Certificate{root}, 0},
+		{"another's", []*x509.Certificate{p.Cert("other")}, 0},
+	} {
+		if got := newClimb(tt.certs).from(leaf, tt.certs); len(got) != tt.want {
+			t.Errorf("%s: %d, want %d", tt.name, len(got), tt.want)
+		}
+	}
+}
+
+// Thousands of certificates without keys, and of lines that begin a block, are read
+// in a time that grows with them.
+func BenchmarkMany(b *testing.B) {
+	p := testPKI()
+	for _, count := range []int{1000, 4000} {
+		files := make(map[string][]byte)
+		for n := range count {
+			files[fmt.Sprintf("newcerts/%04d.pem", n)] = p.CertPEM("client")
+		}
+		dir := writeFiles(b, files)
+		b.Run(fmt.Sprintf("keyless-%d", count), func(b *testing.B) {
+			for b.Loop() {
+				if h, err := Load(b.Context(), nil, Source{Path: dir}); err != nil || len(h.Identities) != count {
+					b.Fatalf("%v, %+v", err, h)
+				}
+			}
+		})
+	}
+	for _, count := range []int{100_000, 400_000} {
+		path := filepath.Join(writeFiles(b, map[string][]byte{"a.pem": append(p.CertPEM("client"), strings.Repeat("-----BEGIN \n", count)...)}), "a.pem")
+		b.Run(fmt.Sprintf("begin-%d", count), func(b *testing.B) {
+			for b.Loop() {
+				if h, err := Load(b.Context(), nil, Source{Path: path}); err != nil || len(h.Identities) != 1 {
+					b.Fatalf("%v, %+v", err, h)
+				}
+			}
+		})
 	}
 }

@@ -226,6 +226,67 @@ func TestEncryptedInParts(t *testing.T) {
 	}
 }
 
+// Each part may have a password of its own; what padding alone lets through is none.
+func TestPasswordsOfParts(t *testing.T) {
+	whole := []byte{0x30, 3, 0x02, 1, 1}
+	for _, tt := range []struct {
+		name      string
+		plain     []byte
+		passwords []string
+		opened    bool
+	}{
+		{"the first", whole, []string{"secret"}, true},
+		{"another", whole, []string{"no", "secret", "x"}, true},
+		{"none", whole, []string{"no", "x"}, false},
+		{"bytes behind", append(bytes.Clone(whole), 0), []string{"secret"}, false},
+		{"no SEQUENCE", []byte{0x04, 1, 1}, []string{"secret"}, false},
+		{"nothing", nil, []string{"secret"}, false},
+	} {
+		algorithm, sealed, err := pbe.EncryptAES256("secret", 1, tt.plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &File{passwords: tt.passwords}
+		plain, _, err := f.decrypt(algorithm, sealed)
+		if tt.opened != (err == nil && bytes.Equal(plain, tt.plain)) || !tt.opened && !errors.Is(err, ErrPassword) {
+			t.Errorf("%s: %x, %v", tt.name, plain, err)
+		}
+	}
+	algorithm, sealed, err := pbe.EncryptAES256("secret", 1, whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &File{passwords: []string{"no", "secret"}, work: pbe.MaxIterations - 1}
+	if _, _, err := f.decrypt(algorithm, sealed); !errors.Is(err, ErrPassword) {
+		t.Errorf("beyond the bound: %v", err)
+	}
+}
+
+// What go-pkcs12 writes in each of its ways is read here.
+func TestEncodings(t *testing.T) {
+	p := certtest.New(certtest.Edge{Subject: "CA", Issuer: "CA"}, certtest.Edge{Subject: "client", Issuer: "CA"})
+	for name, encoder := range map[string]*pkcs12.Encoder{"Legacy": pkcs12.LegacyDES, "RC2": pkcs12.LegacyRC2, "Modern2023": pkcs12.Modern2023, "Modern2026": pkcs12.Modern2026, "Passwordless": pkcs12.Passwordless} {
+		password := "secret"
+		if name == "Passwordless" {
+			password = ""
+		}
+		data, err := encoder.Encode(p.Key("client"), p.Cert("client"), p.Certs("CA"), password)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		f, err := Open(append(data, 'x', 'y'), password)
+		if err != nil || len(f.Bags) != 3 || f.Trailing != 2 {
+			t.Errorf("%s: %v, %+v", name, err, f)
+			continue
+		}
+		for _, b := range f.Bags {
+			if b.Err != nil || b.DER == nil {
+				t.Errorf("%s: %s: %v", name, b.Kind, b.Err)
+			}
+		}
+	}
+}
+
 // Whatever a file holds, reading it ends without a panic; what is DER stays as
 // it is.
 func FuzzParse(f *testing.F) {
