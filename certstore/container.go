@@ -114,8 +114,11 @@ func isForeign(err error) bool {
 type opener struct {
 	options Options
 	lasting context.Context //nolint:containedctx // that keys in tokens live on
-	mu      sync.Mutex      // guards Prompt and closers
+	mu      sync.Mutex      // guards closers
 	closers []func() error
+	asking  bool            // the user, now: one file is opened after the other
+	typed   []string        // passwords that were right somewhere
+	refused map[string]bool // sources for which none was
 }
 
 // open reads the file by its content. The error says what the file is instead
@@ -165,9 +168,10 @@ func (o *opener) passwords(f *file) (list []string, own bool) {
 
 // unlock calls open with one password after the other until it does not return
 // errWrongPassword: those given, the empty one, and then what the prompt brings.
-func (o *opener) unlock(ctx context.Context, f *file, open func(password string) error) error {
+// Of several locks of one file the lock's name tells which.
+func (o *opener) unlock(ctx context.Context, f *file, lock string, open func(password string) error) error {
 	passwords, own := o.passwords(f)
-	for _, password := range passwords {
+	for _, password := range slices.Concat(passwords, o.typed) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -175,23 +179,33 @@ func (o *opener) unlock(ctx context.Context, f *file, open func(password string)
 			return err
 		}
 	}
-	if o.options.Prompt == nil || own {
+	if !o.asking || own {
 		return errWrongPassword
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
+	source := f.path
+	if lock != "" {
+		source += ": " + lock
+	}
 	const attempts = 3
 	for attempt := 1; attempt <= attempts; attempt++ {
-		password, err := o.options.Prompt(ctx, f.path, attempt)
+		password, err := o.options.Prompt(ctx, source, attempt)
 		if errors.Is(err, ErrNoPassword) {
 			break
 		}
 		if err != nil {
 			return err
 		}
-		if err := open(password); !errors.Is(err, errWrongPassword) {
+		err = open(password)
+		if err == nil && !slices.Contains(o.typed, password) {
+			o.typed = append(o.typed, password)
+		}
+		if !errors.Is(err, errWrongPassword) {
 			return err
 		}
+		if o.refused == nil {
+			o.refused = make(map[string]bool)
+		}
+		o.refused[f.path] = true
 	}
 	return errWrongPassword
 }
@@ -200,7 +214,13 @@ var errWrongPassword = errors.New("no password opens it")
 
 // whyLocked explains errWrongPassword to the reader of a finding.
 func (o *opener) whyLocked(f *file) string {
-	if passwords, _ := o.passwords(f); len(passwords) > 1 {
+	passwords, _ := o.passwords(f)
+	switch {
+	case o.refused[f.path]:
+		return "no password that was typed opens it"
+	case len(passwords) > 2:
+		return "none of the passwords given opens it"
+	case len(passwords) > 1:
 		return "the password given does not open it"
 	}
 	return "it is protected by a password, and none was given"

@@ -49,23 +49,44 @@ func Load(ctx context.Context, o *Options, sources ...Source) (*Holding, error) 
 }
 
 // openAll opens the files in parallel, for deriving keys from passwords is what
-// takes time. The results have the order of files.
+// takes time. Tokens, and what somebody has to be asked for, come afterwards, one by
+// one. The results have the order of files.
 func openAll(ctx context.Context, o *opener, files []*file) (opened []*contents, errs []error, err error) {
 	opened, errs = make([]*contents, len(files)), make([]error, len(files))
-	group, ctx := errgroup.WithContext(ctx)
+	group, opening := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for i, f := range files {
 		errs[i] = f.useless
-		if f.err != nil || f.useless != nil || f.replaced {
+		if !f.toOpen() || f.token != nil {
 			continue
 		}
 		group.Go(func() error {
 			opened[i], errs[i] = o.open(ctx, f)
-			f.data = nil
-			return ctx.Err()
+			return opening.Err()
 		})
 	}
-	return opened, errs, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, nil, err
+	}
+	o.asking = o.options.Prompt != nil
+	for i, f := range files {
+		if f.toOpen() && (f.token != nil || o.asking && opened[i].withheld()) {
+			opened[i], errs[i] = o.open(ctx, f)
+		}
+		f.data = nil
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return opened, errs, nil
+}
+
+// toOpen says that there is something to be opened.
+func (f *file) toOpen() bool { return f.err == nil && f.useless == nil && !f.replaced }
+
+// withheld says that something was not opened for want of a password.
+func (c *contents) withheld() bool {
+	return c != nil && (len(c.locked)+len(c.closed) > 0 || c.sealed != "")
 }
 
 // accept takes failures for problems, where that may be, or returns the first.

@@ -303,6 +303,20 @@ func TestPrompt(t *testing.T) {
 	if err != nil || h.Identities[0].Key.State != Usable || asked != 2 {
 		t.Errorf("%v, %v, asked %d times, want usable after 2", h, err, asked)
 	}
+	// In the order of the files, and what was right once is tried on the next.
+	t.Chdir(writeFiles(t, map[string][]byte{"d/1.p12": encodeP12(t, p, "one", "client"), "d/2.p12": encodeP12(t, p, "two", "other"), "d/3.p12": encodeP12(t, p, "one", "other")}))
+	var sources []string
+	h, err = Load(t.Context(), &Options{Prompt: func(_ context.Context, source string, attempt int) (string, error) {
+		sources = append(sources, filepath.Base(source))
+		return map[string]string{"1.p12": "one", "2.p12": "wrong"}[filepath.Base(source)], nil
+	}}, Source{Path: "d"})
+	if err != nil || len(h.Identities) != 3 || !cmp.Equal(sources, []string{"1.p12", "2.p12", "2.p12", "2.p12"}) {
+		t.Fatalf("%v, asked for %q", err, sources)
+	}
+	if i := h.Identities[1]; h.Identities[2].Key.State != Usable || i.Key.State != Locked || !strings.Contains(i.Key.Detail, "no password that was typed opens it") {
+		t.Errorf("%s, then %+v", i.Key.Detail, h.Identities[2].Key)
+	}
+	t.Chdir(writeFiles(t, map[string][]byte{"a.p12": encodeP12(t, p, "secret", "client")}))
 	nobody := func(context.Context, string, int) (string, error) { return "", ErrNoPassword }
 	h, err = Load(t.Context(), &Options{Prompt: nobody}, Source{Path: "a.p12", Role: Candidate})
 	if err != nil || h.Identities[0].Key.State != Locked {

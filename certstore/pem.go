@@ -106,7 +106,11 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 // lockedKey decrypts a key and adds it, or notes that it is locked.
 // The protection is what it is encrypted with; empty where the container says it.
 func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection string, decrypt func(password string) ([]byte, error)) error {
-	err := o.unlock(ctx, c.file, func(password string) error {
+	lock := ""
+	if protection == "" {
+		lock = strings.ReplaceAll(what, `"`, "")
+	}
+	err := o.unlock(ctx, c.file, lock, func(password string) error {
 		der, err := decrypt(password)
 		if errors.Is(err, x509.IncorrectPasswordError) || errors.Is(err, pbe.ErrPassword) {
 			return errWrongPassword

@@ -31,7 +31,7 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 	var file *pfx.File
 	var password string
 	all, _ := o.passwords(c.file)
-	err := o.unlock(ctx, c.file, func(given string) (err error) {
+	err := o.unlock(ctx, c.file, "", func(given string) (err error) {
 		password = given
 		if file, err = pfx.Open(data, given, all...); errors.Is(err, pfx.ErrPassword) {
 			return errWrongPassword

@@ -54,8 +54,6 @@ func (o *opener) pin(ctx context.Context, f *file, t token.Info) (string, error)
 	if o.options.Prompt == nil {
 		return "", token.ErrNoPIN
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	pin, err := o.options.Prompt(ctx, t.String(), 1)
 	if errors.Is(err, ErrNoPassword) {
 		err = token.ErrNoPIN

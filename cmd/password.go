@@ -82,7 +82,7 @@ func password(ctx context.Context, s *Streams, form string) (string, error) {
 		if word := s.Getenv(value); word != "" {
 			return word, nil
 		}
-		return "", fmt.Errorf("--pass env:%s: the variable is not set", value)
+		return "", fmt.Errorf("--pass env:%s: the variable is not set, or empty", value)
 	case "file":
 		return passwordFile(ctx, value)
 	case "fd":
@@ -92,6 +92,9 @@ func password(ctx context.Context, s *Streams, form string) (string, error) {
 		}
 		return nextLine(ctx, s.lines(fmt.Sprint(n), os.NewFile(uintptr(n), "fd")))
 	case "stdin":
+		if s.ReadPassword != nil { // a terminal, which would show what is typed
+			return s.ReadPassword(ctx, "Password: ")
+		}
 		return nextLine(ctx, s.lines("stdin", s.In))
 	case "pass":
 		warn(s.Err, "a password on the command line is visible to other users of this host: prefer --pass env:VAR or --pass file:PATH")

@@ -83,7 +83,7 @@ func connectHints(e *probe.ConnectError) []string {
 func sourceHints(e *certstore.SourceError) []string {
 	switch e.Kind {
 	case certstore.WrongPassword:
-		return []string{"give the password: --pass env:VAR, --pass file:PATH, or run at a terminal to be asked"}
+		return []string{"give the password that opens it: --pass env:VAR or --pass file:PATH; without --pass it is asked for at a terminal"}
 	case certstore.CAOnly:
 		return []string{"give CA certificates with --authorities, and the client's certificate with --cert"}
 	case certstore.KeyOnly:
