@@ -99,6 +99,12 @@ func (i *Identity) Certificate() *tls.Certificate {
 	return cert
 }
 
+// An Other is a source that holds no identity, with what it is made of.
+type Other struct {
+	Source    string
+	Container *Container
+}
+
 // An Authority is a CA certificate at hand, with the file it came from.
 type Authority struct {
 	Certificate *x509.Certificate
@@ -109,6 +115,8 @@ type Authority struct {
 type Holding struct {
 	Identities  []*Identity
 	Authorities []Authority
+	// Others say what the sources are made of that hold no identity.
+	Others []Other
 	// Problems are what could not be read on the way, and did not prevent the
 	// rest.
 	Problems []error

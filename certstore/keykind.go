@@ -1,6 +1,7 @@
 package certstore
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -16,13 +17,8 @@ import (
 // "ECDSA P-256", "Ed25519"; a kind that cannot be used here by its name or
 // object identifier.
 func KeyAlgorithm(cert *x509.Certificate) string {
-	switch key := cert.PublicKey.(type) {
-	case *rsa.PublicKey:
-		return fmt.Sprintf("RSA %d", key.N.BitLen())
-	case *ecdsa.PublicKey:
-		return "ECDSA " + key.Curve.Params().Name
-	case ed25519.PublicKey:
-		return "Ed25519"
+	if name := publicKeyAlgorithm(cert.PublicKey); name != "" {
+		return name
 	}
 	switch oid := publicKeyOID(cert); oid {
 	case oidRSAPSS:
@@ -40,6 +36,19 @@ func KeyAlgorithm(cert *x509.Certificate) string {
 	default:
 		return oid
 	}
+}
+
+// publicKeyAlgorithm is empty for a kind that cannot be used here.
+func publicKeyAlgorithm(public crypto.PublicKey) string {
+	switch key := public.(type) {
+	case *rsa.PublicKey:
+		return fmt.Sprintf("RSA %d", key.N.BitLen())
+	case *ecdsa.PublicKey:
+		return "ECDSA " + key.Curve.Params().Name
+	case ed25519.PublicKey:
+		return "Ed25519"
+	}
+	return ""
 }
 
 // keyKnown reports whether this program can use keys of the certificate's kind.

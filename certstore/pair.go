@@ -168,6 +168,11 @@ func (p *pairing) pair(h *Holding) {
 	for _, i := range keyless {
 		i.Key = p.explain(i, holders[i])
 	}
+	for _, c := range p.contents {
+		if other := p.other(c); other != nil {
+			h.Others = append(h.Others, Other{c.file.path, other})
+		}
+	}
 	p.leftOver(h)
 	uniqueLabels(h.Identities)
 }
@@ -186,6 +191,30 @@ func beside(certs, leaves []*x509.Certificate) []*x509.Certificate {
 		}
 	}
 	return rest[:len(rest):len(rest)]
+}
+
+// other says what a candidate without an identity is made of; nil for one with, or
+// with a key that was paired.
+func (p *pairing) other(c *contents) *Container {
+	if c.file.source.Role != Candidate || c.sealed != "" || len(p.leaves(c)) > 0 {
+		return nil
+	}
+	out := &Container{Format: "private key"}
+	for _, key := range c.keys {
+		id := keyID(key.Public())
+		if slices.ContainsFunc(p.keys[id], func(k *heldKey) bool { return k.paired }) {
+			return nil
+		}
+		out.Parts = append(out.Parts, publicKeyAlgorithm(key.Public())+": "+cmp.Or(c.protected[id], "not encrypted"))
+	}
+	if c.container != nil {
+		return c.container
+	}
+	out.Parts = append(out.Parts, c.locked...)
+	if len(out.Parts) == 0 {
+		return nil
+	}
+	return out
 }
 
 // A climb finds what may stand above a certificate, by names: in a store of several

@@ -69,12 +69,13 @@ func runInspect(ctx context.Context, s *Streams, o *inspectOptions) error {
 		return err
 	}
 	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
-	if len(holding.Authorities) == 0 && len(o.hold.certs) > 0 {
-		if err := holding.RequireIdentity(); err != nil {
-			return err
-		}
+	if err := o.output.write(s, report.New(&report.Run{GeneratedAt: s.Now(), JudgedAt: s.Now(), Holding: holding})); err != nil {
+		return err
 	}
-	return o.output.write(s, report.New(&report.Run{GeneratedAt: s.Now(), JudgedAt: s.Now(), Holding: holding}))
+	if len(holding.Authorities) > 0 || len(o.hold.certs) == 0 { // which may be what was looked for
+		return nil
+	}
+	return holding.RequireIdentity()
 }
 
 // discover returns the places that exist, and says which they are.

@@ -78,6 +78,16 @@ func holdIdentities(ctx context.Context, s *Streams, f *holdFlags) (*certstore.H
 // judge fills the run's verdicts from what it holds so far; with several phases
 // its migration.
 func judge(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phases ...match.Phase) error {
+	q, err := question(ctx, s, f, run, phases...)
+	if err != nil {
+		return err
+	}
+	evaluate(run, q, phases...)
+	return nil
+}
+
+// question prepares what is judged, and looks up what it takes.
+func question(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phases ...match.Phase) (*match.Question, error) {
 	requests := []*wire.CertificateRequest{run.Request}
 	for _, p := range phases {
 		requests = append(requests, p.Request)
@@ -85,21 +95,26 @@ func judge(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phas
 	q := newQuestion(run)
 	var err error
 	if q.Graph, err = authorities(ctx, s, f, run, requests); err != nil {
-		return err
+		return nil, err
 	}
 	if q.CRLs, err = certstore.LoadCRLs(ctx, f.crls...); err != nil {
-		return err
+		return nil, err
 	}
 	if f.ocsp {
 		q.Statements = statuses(ctx, s, f, q)
 	}
+	prove(requests, run.Holding.Identities)
+	return q, nil
+}
+
+// evaluate judges, with the clocks that are known by now.
+func evaluate(run *report.Run, q *match.Question, phases ...match.Phase) {
 	if o := run.Observation; o != nil && !o.ServerTime.IsZero() {
 		q.Clocks = append(q.Clocks, match.Clock{Name: "the server's clock", Skew: o.ServerTime.Sub(o.LocalTime)})
 	}
 	if run.NTP != nil {
 		q.Clocks = append(q.Clocks, match.Clock{Name: "the clock of " + run.NTP.Host, Skew: run.NTP.Skew})
 	}
-	prove(requests, run.Holding.Identities)
 	if len(phases) > 1 {
 		run.Migration = match.Migrate(q, phases)
 		for _, p := range phases {
@@ -107,11 +122,10 @@ func judge(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phas
 			asked.Request = p.Request
 			run.PhasePredictions = append(run.PhasePredictions, predict(&asked))
 		}
-		return nil
+		return
 	}
 	run.Verdicts = match.Evaluate(q)
 	run.Predictions = predict(q)
-	return nil
 }
 
 // judgeServer says what there is to say of the server, whoever comes.

@@ -91,7 +91,8 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 		GeneratedAt: s.Now(), JudgedAt: now, NTP: o.judge.clock(ctx, s), Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request, Holding: holding,
 		Insistence: probe.Conclude(observation.None, nil, nil), Transcripts: o.output.transcript,
 	}
-	if err := judge(ctx, s, &o.chain, run); err != nil {
+	q, err := question(ctx, s, &o.chain, run)
+	if err != nil {
 		return err
 	}
 	var control *tls.Certificate
@@ -103,6 +104,10 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 			return probe.Try(ctx, observation.Target, cert, recorder.label(options, label))
 		}, control)
 	}
+	for _, t := range append([]*probe.Trial{run.SelfSigned}, run.Trials...) {
+		observation.LearnTime(t)
+	}
+	evaluate(run, q)
 	if run.Variants, err = o.connect.variants(ctx, target, recorder.label(options, variantLabel)); err != nil && ctx.Err() == nil {
 		return err
 	}

@@ -12,6 +12,17 @@ import (
 	"github.com/beevik/ntp"
 )
 
+// LearnTime takes the server's clock from the answer of a trial, unless it is known
+// already or was not told. A server that turns everybody away who brings no
+// certificate tells it to those alone who bring one.
+func (o *Observation) LearnTime(t *Trial) {
+	if t == nil || t.Application == nil || t.Application.Date.IsZero() || !o.ServerTime.IsZero() {
+		return
+	}
+	// The date is cut to whole seconds; half a second is the best guess.
+	o.ServerTime, o.LocalTime, o.TimeSource = t.Application.Date.Add(500*time.Millisecond), t.answered, t.Application.DateFrom
+}
+
 // clockTolerance is how far two hellos' times may be apart, beyond the time that
 // passed between them, and still come from one clock.
 const clockTolerance = 3 * time.Second

@@ -170,11 +170,7 @@ func (x *exchange) observation() (*Observation, error) {
 	if obs.Verification.Result == "" {
 		obs.Verification.Result = Unknown
 	}
-	if x.application != nil && !x.application.Date.IsZero() {
-		// The date is cut to whole seconds; half a second is the best guess.
-		obs.ServerTime, obs.LocalTime = x.application.Date.Add(500*time.Millisecond), x.answered
-		obs.TimeSource = x.application.DateFrom
-	}
+	obs.LearnTime(obs.None)
 	return obs, nil
 }
 

@@ -181,6 +181,31 @@ func TestServerClock(t *testing.T) {
 	}
 }
 
+// A server that demands a certificate tells its clock to those who bring one.
+func TestServerClockOfTrial(t *testing.T) {
+	p := testPKI(time.Now())
+	ahead := func() time.Time { return time.Now().Add(3 * time.Hour) }
+	target, o := startTLS(t, p, tls.RequireAndVerifyClientCert, tls.VersionTLS13, ahead)
+	obs, err := Capture(t.Context(), target, o)
+	if err != nil || !obs.ServerTime.IsZero() {
+		t.Fatalf("%v, %v", err, obs.ServerTime)
+	}
+	trial, err := Try(t.Context(), target, certificate(p, "client"), o)
+	if err != nil || trial.Outcome != Accepted {
+		t.Fatalf("%v, %+v", err, trial)
+	}
+	obs.LearnTime(nil)
+	obs.LearnTime(&Trial{})
+	obs.LearnTime(trial)
+	if skew := obs.ServerTime.Sub(obs.LocalTime); (skew-3*time.Hour).Abs() > 5*time.Second || obs.TimeSource == "" {
+		t.Errorf("skew %v from %q, want about 3h", skew, obs.TimeSource)
+	}
+	known := obs.ServerTime
+	if obs.LearnTime(trial); obs.ServerTime != known {
+		t.Error("what is known was replaced")
+	}
+}
+
 // A server that completes the handshake, sends a ticket and hangs up has
 // refused: the ticket is no acceptance.
 func TestTryClosedAfterHandshake(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"mtlsprobe/probe/protocol"
 	"mtlsprobe/probe/wire"
@@ -39,7 +40,8 @@ type Trial struct {
 	Asked bool
 	// Presented says that the certificate was handed to the server.
 	Presented bool
-	guessed   bool // nobody named the protocol
+	guessed   bool      // nobody named the protocol
+	answered  time.Time // when the application did, by the local clock
 	// Processed says that the server showed, after our Finished, that it had
 	// read it: its own Finished up to TLS 1.2, a session ticket in TLS 1.3.
 	Processed  bool
@@ -55,7 +57,7 @@ func (t *Trial) Refused() bool {
 // controls.
 func (x *exchange) trial(presents bool) *Trial {
 	tr := x.transcript
-	t := &Trial{Outcome: UnknownOutcome, Application: x.application, Asked: len(tr.Demands()) > 0, Presented: x.shown, guessed: x.target.Guessed, Transcript: tr}
+	t := &Trial{Outcome: UnknownOutcome, Application: x.application, Asked: len(tr.Demands()) > 0, Presented: x.shown, guessed: x.target.Guessed, answered: x.answered, Transcript: tr}
 	done := tr.HandshakeDone()
 	t.Processed = done && (tr.Version < tls.VersionTLS13 || tr.Sent(wire.Server, wire.NewSessionTicket))
 	alert, ours := tr.Refusal(wire.Server), tr.Refusal(wire.Client)

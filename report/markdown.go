@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -162,7 +163,12 @@ func writeBrief(w io.Writer, r *Report) error {
 		verdict := map[string]string{Fits: "fits", DoesNotFit: "FAILS"}[i.Verdict]
 		why := ""
 		lines, refusal := reasons(i)
+		slices.SortStableFunc(lines, func(a, b Finding) int { return weight(a) - weight(b) }) // the worst is the one to tell
 		switch {
+		case i.Verdict == "" && i.NotAfter != nil:
+			verdict, why = i.Key.State, "until "+i.NotAfter.Format("2006-01-02")
+		case i.Verdict == "":
+			verdict = i.Key.State
 		case len(lines) > 0 && i.Verdict == Fits:
 			why = "but " + lines[0].Check
 		case len(lines) > 0:
@@ -186,6 +192,13 @@ func writeBrief(w io.Writer, r *Report) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+func weight(f Finding) int {
+	if f.Result == "fail" {
+		return 0
+	}
+	return 1
 }
 
 func asciiOnly(s string) string {

@@ -69,6 +69,9 @@ func New(r *Run) *Report {
 			c.Source = a.Source
 			p.Authorities = append(p.Authorities, c)
 		}
+		for _, c := range r.Holding.Others {
+			p.Containers = append(p.Containers, Contained{c.Source, *newContainer(c.Container)})
+		}
 		for _, problem := range r.Holding.Problems {
 			p.Problems = append(p.Problems, problem.Error())
 		}
@@ -155,11 +158,15 @@ func fingerprint(c *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
+func newContainer(c *certstore.Container) *Container {
+	return &Container{Format: c.Format, Integrity: c.Integrity, Parts: c.Parts, Readers: c.Readers}
+}
+
 func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 	out := Identity{Label: i.Label, Source: i.Source, NamedBy: i.NamedBy, FriendlyName: i.FriendlyName,
 		Key: Key{State: string(i.Key.State), Detail: i.Key.Detail, Source: i.Key.Source, Protection: i.Key.Protection}}
-	if c := i.Container; c != nil {
-		out.Container = &Container{Format: c.Format, Integrity: c.Integrity, Parts: c.Parts, Readers: c.Readers}
+	if i.Container != nil {
+		out.Container = newContainer(i.Container)
 	}
 	if a := i.Access; a != nil {
 		out.Access = &Access{Account: a.Account, Result: string(a.Result), Detail: a.Detail, Remedy: a.Remedy}

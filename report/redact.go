@@ -101,6 +101,9 @@ func (c *censor) collect(r *Report) {
 		}
 	}
 	certificates(r.Authorities)
+	for _, file := range r.Containers {
+		c.name("File", file.Source)
+	}
 	for n := range r.Identities {
 		c.identity(&r.Identities[n])
 	}
@@ -259,6 +262,9 @@ func (c *censor) drop(r *Report) {
 		if i.Trial != nil {
 			hideTrial(i.Trial)
 		}
+	}
+	for i := range r.Containers {
+		r.Containers[i].Parts = nil
 	}
 	for i := range r.Sightings {
 		r.Sightings[i].Detail = hide(r.Sightings[i].Detail)

@@ -31,6 +31,7 @@ type Report struct {
 	Clock          *Clock          `json:"clock,omitempty"`
 	Identities     []Identity      `json:"identities"`
 	Authorities    []Certificate   `json:"authorities,omitempty"`
+	Containers     []Contained     `json:"containers,omitempty"` // of sources without an identity
 	Migration      *Migration      `json:"migration,omitempty"`
 	Controls       []Control       `json:"controls,omitempty"`
 	Transcript     []TranscriptRow `json:"transcript,omitempty"` // of the connection that asked
@@ -141,6 +142,12 @@ type Container struct {
 	Integrity string   `json:"integrity,omitempty"` // how it is protected against change
 	Parts     []string `json:"parts,omitempty"`     // each bag or entry, and its encryption
 	Readers   []string `json:"readers,omitempty"`   // which programs read it, and which do not
+}
+
+// A Contained is what a file without an identity is made of.
+type Contained struct {
+	Source string `json:"source"`
+	Container
 }
 
 // A Key is an identity's private key, never its material.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -165,84 +166,18 @@ func (t *text) emphasis(s string) string {
 	return "\x1b[1m" + s + "\x1b[0m"
 }
 
-// container says what a file is made of, where that is worth a word.
-func (t *text) container(i *Identity) {
-	c := i.Container
-	if c == nil {
-		return
+// note writes a note about what has the name.
+func (t *text) note(name string, n note) {
+	if t.Len() > 0 {
+		fmt.Fprintln(t)
 	}
-	t.WriteByte('\n')
-	fmt.Fprintln(t, t.emphasis(plain(fmt.Sprintf("%s: %s%s", i.Label, c.Format, integrity(c)))))
-	for _, part := range c.Parts {
-		t.item("-", part)
+	for _, line := range wrap(plain(name+": "+n.Title), t.width) {
+		fmt.Fprintln(t, t.emphasis(line))
 	}
-	for _, reader := range c.Readers {
-		t.item(t.glyphs.arrow, reader)
+	marks := map[string]string{plainItem: "-", readerItem: t.glyphs.arrow, warnItem: "!", failItem: t.glyphs.fail, remedyItem: "  " + t.glyphs.arrow}
+	for _, item := range n.Items {
+		t.item(marks[item.Mark], item.Text)
 	}
-}
-
-// key says why an identity's key is of no use, if so.
-func (t *text) key(i *Identity) {
-	if i.Key.State == "usable" {
-		t.usableKey(i)
-		return
-	}
-	if i.Key.Detail == "" {
-		return
-	}
-	state := "the key is " + i.Key.State
-	if i.Key.State == "unknown" {
-		state = "whether its key is of use is not known"
-	}
-	fmt.Fprintf(t, "\n%s\n", t.emphasis(plain(i.Label+": "+state)))
-	t.item("-", i.Key.Detail)
-}
-
-// usableKey says where a key is and how it is protected, where that is not plain.
-func (t *text) usableKey(i *Identity) {
-	switch protection := i.Key.Protection; {
-	case i.Key.Source == i.Source && protection == "":
-		return
-	case protection == "":
-		fmt.Fprintf(t, "\n%s\n", t.emphasis(plain(i.Label+": the key is in another file")))
-		t.item("-", fmt.Sprintf("%q, not encrypted", i.Key.Source))
-	default:
-		fmt.Fprintf(t, "\n%s\n", t.emphasis(plain(i.Label+": the key is encrypted")))
-		t.item("-", fmt.Sprintf("in %q: %s", i.Key.Source, protection))
-	}
-}
-
-// access says who can read an identity, where that was asked or is amiss.
-func (t *text) access(i *Identity) {
-	if i.Access == nil && len(i.Key.ExposedTo) == 0 {
-		return
-	}
-	fmt.Fprintf(t, "\n%s\n", t.emphasis(plain(i.Label+": who can read it")))
-	if a := i.Access; a != nil {
-		said := map[string]string{"yes": "can read it", "no": "cannot read it", "unknown": "is not known to be able to read it"}[a.Result]
-		mark := "-"
-		if a.Result == "no" {
-			mark = t.glyphs.fail
-		}
-		t.item(mark, strings.TrimSuffix(a.Account+" "+said+": "+a.Detail, ": "))
-		if a.Remedy != "" {
-			t.item("  "+t.glyphs.arrow, a.Remedy)
-		}
-	}
-	for _, line := range i.Key.ExposedTo {
-		t.item("!", "the key: "+line)
-	}
-}
-
-// integrity says how a container is guarded; empty where nothing is known.
-func integrity(c *Container) string {
-	switch c.Integrity {
-	case "":
-		return ""
-	case "none":
-		return ", not protected against change"
-	}
-	return ", integrity by " + c.Integrity
 }
 
 // notes says what the table is worth, and what was shown to the server; where
@@ -250,14 +185,13 @@ func integrity(c *Container) string {
 func (t *text) notes(r *Report) {
 	line := summary(r)
 	if line == "" {
-		told := make(map[string]bool)
-		for n := range r.Identities {
-			if source := r.Identities[n].Source; !told[source] { // one file may have several
-				t.container(&r.Identities[n])
-				told[source] = true
+		for n, notes := range eachNotes(r) {
+			for _, note := range notes {
+				t.note(r.Identities[n].Label, note)
 			}
-			t.key(&r.Identities[n])
-			t.access(&r.Identities[n])
+		}
+		for _, c := range r.Containers {
+			t.note(filepath.Base(c.Source), c.note())
 		}
 		for _, a := range r.Authorities {
 			until := ""

@@ -3,9 +3,12 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
+
+	"mtlsprobe/probe/match"
 )
 
 // What there is to say, before any format gives it its form: text, Markdown and
@@ -25,6 +28,9 @@ func facts(r *Report) []fact {
 	if r.Target != nil && r.Server != nil {
 		verified := map[string]string{"yes": "verified", "no": "NOT VERIFIED: " + r.Server.VerifyError, "unknown": "not verified"}
 		add("Server", fmt.Sprintf("%s, %s, certificate %s", r.Target.Address, r.Server.Version, verified[r.Server.Verified]))
+	}
+	if shift := r.JudgedAt.Sub(r.GeneratedAt); shift.Abs() > time.Minute {
+		add("Judged", fmt.Sprintf("as of %s, and not of now; what a server answers, it answers now", r.JudgedAt.UTC().Format(time.RFC3339)))
 	}
 	if r.Request == nil {
 		return out
@@ -58,7 +64,7 @@ func facts(r *Report) []fact {
 		add("Clock", clockLine(*r.Clock.SkewSeconds, r.Clock.Source))
 	}
 	if r.Clock != nil && r.Clock.NTP != nil {
-		add("Clock", fmt.Sprintf("that of %s differs by %+.3f s (NTP, to within %.3f s)", r.Clock.NTP.Host, r.Clock.NTP.SkewSeconds, r.Clock.NTP.UncertaintySeconds))
+		add("Clock", fmt.Sprintf("that of %s %s (NTP, to within %.3f s)", r.Clock.NTP.Host, offset(r.Clock.NTP.SkewSeconds, r.Clock.NTP.UncertaintySeconds), r.Clock.NTP.UncertaintySeconds))
 	}
 	return out
 }
@@ -66,13 +72,22 @@ func facts(r *Report) []fact {
 // clockLine compares the server's clock with this host's.
 func clockLine(skew int64, source string) string {
 	const tolerance = 2 // seconds, of a date that is cut to whole ones
+	return fmt.Sprintf("the server's %s (%s)", offset(float64(skew), tolerance), source)
+}
+
+// offset says by how many seconds another clock is ahead of this host's, or behind.
+func offset(skew, tolerance float64) string {
+	far := match.Spell(time.Duration(math.Abs(skew) * float64(time.Second)))
+	if math.Abs(skew) < 10 { // where milliseconds say more
+		far = fmt.Sprintf("%.3f s", math.Abs(skew))
+	}
 	switch {
 	case skew > tolerance:
-		return fmt.Sprintf("the server's is %v ahead of this host's (%s)", time.Duration(skew)*time.Second, source)
+		return "is " + far + " ahead of this host's"
 	case skew < -tolerance:
-		return fmt.Sprintf("the server's is %v behind this host's (%s)", time.Duration(-skew)*time.Second, source)
+		return "is " + far + " behind this host's"
 	}
-	return "the server's agrees with this host's (" + source + ")"
+	return "agrees with this host's"
 }
 
 func requestLine(q *Request) string {
@@ -116,7 +131,7 @@ func compatibility(r *Report) []column {
 	}
 	judged, tried, predicted := false, false, false
 	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", spare: 2}, column{header: "Key", spare: 3}, column{header: "Server's answer"}, column{header: "Verdict"}
-	subject, issuer, stored := column{header: "Subject"}, column{header: "Issuer", spare: 1}, column{header: "Chain", spare: 2}
+	subject, issuer, stored := column{header: "Subject", spare: 1}, column{header: "Issuer", spare: 4}, column{header: "Chain", spare: 5}
 	clients := column{header: clientsHeader, spare: 4, least: 24}
 	for n := range r.Identities {
 		i := &r.Identities[n]
@@ -124,6 +139,9 @@ func compatibility(r *Report) []column {
 		expires := "?"
 		if i.NotAfter != nil {
 			expires = i.NotAfter.Format(time.DateOnly)
+		}
+		if i.Verdict == "" {
+			expires += validity(i, r.JudgedAt)
 		}
 		expiry.cells = append(expiry.cells, expires)
 		key.cells = append(key.cells, keyCell(&i.Key))
@@ -136,6 +154,7 @@ func compatibility(r *Report) []column {
 	}
 	columns := []column{label, expiry, key}
 	if !judged {
+		columns[2].spare = 0 // whether a key can be used is what was asked
 		columns = append(columns, subject, issuer, stored)
 	}
 	if judged {
@@ -151,6 +170,17 @@ func compatibility(r *Report) []column {
 		columns = append(columns, verdict)
 	}
 	return columns
+}
+
+// validity marks a certificate that is out of its validity, where no finding does.
+func validity(i *Identity, at time.Time) string {
+	switch {
+	case i.NotAfter != nil && at.After(*i.NotAfter):
+		return ", expired"
+	case i.NotBefore != nil && at.Before(*i.NotBefore):
+		return ", not yet valid"
+	}
+	return ""
 }
 
 func keyCell(k *Key) string {

@@ -226,9 +226,9 @@ func validAt(c *certificate, t time.Time) bool { return !t.Before(c.NotBefore) &
 // behind".
 func distance(skew time.Duration) string {
 	if skew > 0 {
-		return spell(skew) + " behind"
+		return Spell(skew) + " behind"
 	}
-	return spell(-skew) + " ahead of"
+	return Spell(-skew) + " ahead of"
 }
 
 func apart(skew time.Duration) string {
@@ -238,8 +238,8 @@ func apart(skew time.Duration) string {
 	return fmt.Sprintf("differs by %+d seconds", int64(skew.Seconds()))
 }
 
-// spell writes a duration in days, hours and minutes.
-func spell(d time.Duration) string {
+// Spell writes a duration in days, hours and minutes.
+func Spell(d time.Duration) string {
 	d = d.Round(time.Second)
 	days, rest := d/(24*time.Hour), d%(24*time.Hour)
 	var parts []string

@@ -1,0 +1,112 @@
+package report
+
+import "fmt"
+
+// A note is what there is to say of an identity or a file beside the findings: what
+// it is made of, where its key is, who can read it.
+type note struct {
+	Title string
+	Items []noteItem
+}
+
+type noteItem struct{ Mark, Text string }
+
+// The marks of items.
+const (
+	plainItem  = ""
+	readerItem = "reader" // says who can do something with it
+	warnItem   = "warn"
+	failItem   = "fail"
+	remedyItem = "remedy"
+)
+
+// notes are those of an identity; of a file that holds several, what it is made of
+// is said with the first.
+func (i *Identity) notes(first bool) []note {
+	var all []note
+	if i.Container != nil && first {
+		all = append(all, i.Container.note())
+	}
+	if n := i.Key.note(i); n != nil {
+		all = append(all, *n)
+	}
+	if n := i.accessNote(); n != nil {
+		all = append(all, *n)
+	}
+	return all
+}
+
+// eachNotes returns the notes of every identity.
+func eachNotes(r *Report) [][]note {
+	told := make(map[string]bool)
+	all := make([][]note, len(r.Identities))
+	for n := range r.Identities {
+		i := &r.Identities[n]
+		all[n] = i.notes(!told[i.Source])
+		told[i.Source] = true
+	}
+	return all
+}
+
+// note says what a file is made of.
+func (c *Container) note() note {
+	n := note{Title: c.Format}
+	switch c.Integrity {
+	case "":
+	case "none":
+		n.Title += ", not protected against change"
+	default:
+		n.Title += ", integrity by " + c.Integrity
+	}
+	for _, part := range c.Parts {
+		n.Items = append(n.Items, noteItem{plainItem, part})
+	}
+	for _, reader := range c.Readers {
+		n.Items = append(n.Items, noteItem{readerItem, reader})
+	}
+	return n
+}
+
+// note says why a key is of no use, or where it is and how it is protected; nil
+// where that is plain.
+func (k *Key) note(i *Identity) *note {
+	switch {
+	case k.State == "unknown" && k.Detail != "":
+		return &note{"whether its key is of use is not known", []noteItem{{plainItem, k.Detail}}}
+	case k.State != "usable" && k.Detail != "":
+		return &note{"the key is " + k.State, []noteItem{{plainItem, k.Detail}}}
+	case k.State != "usable", k.Source == i.Source && k.Protection == "":
+		return nil
+	case k.Protection != "":
+		return &note{"the key is encrypted", []noteItem{{plainItem, fmt.Sprintf("in %q: %s", k.Source, k.Protection)}}}
+	}
+	return &note{"the key is in another file", []noteItem{{plainItem, fmt.Sprintf("%q", k.Source)}}}
+}
+
+// accessNote says who can read an identity; nil where that was not asked and is
+// not amiss.
+func (i *Identity) accessNote() *note {
+	if i.Access == nil && len(i.Key.ExposedTo) == 0 {
+		return nil
+	}
+	n := &note{Title: "who can read it"}
+	if a := i.Access; a != nil {
+		said := map[string]string{"yes": "can read it", "no": "cannot read it", "unknown": "is not known to be able to read it"}[a.Result]
+		mark := plainItem
+		if a.Result == "no" {
+			mark = failItem
+		}
+		text := fmt.Sprintf("the account %q %s", a.Account, said)
+		if a.Detail != "" {
+			text += ": " + a.Detail
+		}
+		n.Items = append(n.Items, noteItem{mark, text})
+		if a.Remedy != "" {
+			n.Items = append(n.Items, noteItem{remedyItem, a.Remedy})
+		}
+	}
+	for _, line := range i.Key.ExposedTo {
+		n.Items = append(n.Items, noteItem{warnItem, "the key: " + line})
+	}
+	return n
+}
