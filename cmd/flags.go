@@ -128,6 +128,7 @@ type holdFlags struct {
 	certs, keys, authorities, pass []string
 	asUser                         string
 	found                          []certstore.Source // by looking around
+	home                           string             // of the account that is looked around for; empty for this user's
 	looking                        bool               // to see what is there, and nothing more
 	given                          *givenPasswords    // what pass says; nil before it was read
 }
@@ -163,7 +164,7 @@ func (f *holdFlags) options(ctx context.Context, s *Streams) (*certstore.Options
 	if err != nil {
 		return nil, err
 	}
-	o := &certstore.Options{Passwords: given.all, PasswordsFor: given.of, Getenv: s.Getenv, Home: s.Getenv("HOME"), Readers: f.looking, Partial: f.looking}
+	o := &certstore.Options{Passwords: given.all, PasswordsFor: given.of, Getenv: s.Getenv, Home: cmp.Or(f.home, s.Getenv("HOME")), Readers: f.looking, Partial: f.looking}
 	if len(given.all) == 0 {
 		o.Prompt = prompt(s)
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/account"
 	"mtlsprobe/certstore/config"
 	"mtlsprobe/report"
 
@@ -45,7 +46,7 @@ func newInspect(s *Streams, run func(context.Context, *Streams, *inspectOptions)
 	}
 	o.hold.looking = true
 	addFlags(c, flagGroup{candidateGroup, func(flags *pflag.FlagSet) {
-		flags.BoolVar(&o.discover, "discover", false, "look where clients on this host usually keep identities; reads only")
+		flags.BoolVar(&o.discover, "discover", false, "look where clients on this host usually keep identities, those of --as-user if that is given; reads only")
 		o.hold.registerOpen(flags)
 	}}, flagGroup{reportGroup, o.output.register})
 	return c
@@ -59,7 +60,9 @@ func runInspect(ctx context.Context, s *Streams, o *inspectOptions) error {
 		return usage(errors.New("nothing to inspect: give a SOURCE, or --discover"))
 	}
 	if o.discover {
-		o.hold.found = discover(s)
+		if err := o.hold.discover(s); err != nil {
+			return err
+		}
 		if len(o.hold.certs)+len(o.hold.found) == 0 {
 			return errors.New("none of the places exists where clients on this host usually keep identities")
 		}
@@ -78,19 +81,30 @@ func runInspect(ctx context.Context, s *Streams, o *inspectOptions) error {
 	return holding.RequireIdentity()
 }
 
-// discover returns the places that exist, and says which they are.
-func discover(s *Streams) []certstore.Source {
-	var found []certstore.Source
-	for _, place := range config.Places(s.Getenv("HOME"), s.Getenv, runtime.GOOS) {
+// discover finds the places that exist, and says which they are: those of this
+// user, or of the account that is to use them.
+func (f *holdFlags) discover(s *Streams) error {
+	home, getenv := s.Getenv("HOME"), s.Getenv
+	if f.asUser != "" {
+		a, err := account.Lookup(f.asUser)
+		if err != nil {
+			return usage(fmt.Errorf("--as-user: %w", err))
+		}
+		home, getenv = a.Home, func(string) string { return "" } // whose variables are not known
+		if f.home = home; home == "" {
+			return usage(fmt.Errorf("--discover: the account %s has no home folder to look in", a))
+		}
+	}
+	for _, place := range config.Places(home, getenv, runtime.GOOS) {
 		paths, _ := filepath.Glob(place.Path) // a pattern of the program's own
 		for _, path := range paths {
 			say(s.Err, "looking", fmt.Sprintf("%s (%s)", path, place.Client))
-			found = append(found, certstore.Source{Path: path, Found: true})
+			f.found = append(f.found, certstore.Source{Path: path, Found: true})
 			key := strings.TrimSuffix(path, filepath.Ext(path)) + ".key"
 			if _, err := os.Stat(key); err == nil && key != path {
-				found = append(found, certstore.Source{Path: key, Role: certstore.KeyFile, Found: true})
+				f.found = append(f.found, certstore.Source{Path: key, Role: certstore.KeyFile, Found: true})
 			}
 		}
 	}
-	return found
+	return nil
 }

@@ -282,7 +282,7 @@ func TestAsUser(t *testing.T) {
 		t.Fatalf("no finding %s", check)
 		return report.Finding{}
 	}
-	if f := finding("key.account", "--as-user", "nobody"); f.Result != "fail" || !strings.Contains(f.Detail, "nobody cannot read it") || f.Remedy == "" {
+	if f := finding("key.account", "--as-user", "nobody"); f.Result != "fail" || !strings.Contains(f.Detail, `the account "nobody" cannot read it`) || f.Remedy == "" {
 		t.Errorf("%+v", f)
 	}
 	r, _ := runEnv(t, nil, "inspect", "good.p12", "--as-user", "nobody")

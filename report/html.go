@@ -41,6 +41,9 @@ type pageView struct {
 	Conversations            []conversation
 	Problems                 []string
 	Summary                  string
+	Verdicts                 bool // were given; else it only says what was found in files
+	Others                   []note
+	Authorities              []string
 	Checks                   []*match.Check // those that failed or warned somewhere
 }
 
@@ -54,6 +57,7 @@ type pageIdentity struct {
 	Identity             *Identity
 	Findings             []Finding
 	Refused              string
+	Notes                []note
 	Tree, Timeline       template.HTML
 	Window               string
 	TreeCut              bool
@@ -94,6 +98,9 @@ func newPage(r *Report) *pageView {
 		v.migration(r.Migration)
 		return v
 	}
+	if v.Verdicts = r.judged(); !v.Verdicts {
+		v.Others, v.Authorities = others(r), authorityLines(r)
+	}
 	v.Checks = concerned(r)
 	columns := compatibility(r)
 	if n := len(columns); n > 1 && columns[n-1].header == "Verdict" { // seen first on a narrow screen
@@ -102,6 +109,7 @@ func newPage(r *Report) *pageView {
 	for _, c := range columns {
 		v.Header = append(v.Header, c.header)
 	}
+	notes := eachNotes(r)
 	for n := range r.Identities {
 		i := &r.Identities[n]
 		id := fmt.Sprintf("identity-%d", n+1)
@@ -112,6 +120,7 @@ func newPage(r *Report) *pageView {
 		v.Rows = append(v.Rows, row)
 		p := pageIdentity{ID: id, Heading: heading(i), Verdict: i.Verdict, Identity: i, TreeCut: i.TreeCut}
 		p.Findings, p.Refused = reasons(i)
+		p.Notes = notes[n]
 		if i.Tree != nil {
 			line := spans(i.Tree)
 			p.Window, p.Timeline = windowText(line), template.HTML(timelineSVG(line, r.JudgedAt)) //nolint:gosec // likewise

@@ -55,6 +55,9 @@ func writeMarkdown(w io.Writer, f Format, r *Report) error {
 	} else {
 		markdownTable(&b, compatibility(r))
 		markdownReasons(&b, r)
+		if !r.judged() {
+			markdownNotes(&b, r)
+		}
 	}
 	for n := range r.Sightings {
 		s := &r.Sightings[n]
@@ -114,6 +117,30 @@ func markdownReasons(b *bytes.Buffer, r *Report) {
 	var graph bytes.Buffer
 	if writeMermaid(&graph, r) == nil && bytes.Count(graph.Bytes(), []byte("\n")) > 1 {
 		fmt.Fprintf(b, "\n### Paths\n\n```mermaid\n%s```\n", graph.Bytes())
+	}
+}
+
+// markdownNotes says what was found in files, where nothing was judged.
+func markdownNotes(b *bytes.Buffer, r *Report) {
+	all := others(r)
+	for n, notes := range slices.Backward(eachNotes(r)) {
+		for k := range notes {
+			notes[k].Title = r.Identities[n].Label + ": " + notes[k].Title
+		}
+		all = append(notes, all...)
+	}
+	for _, n := range all {
+		fmt.Fprintf(b, "\n### %s\n\n", escapeMarkdown(n.Title))
+		for _, item := range n.Items {
+			mark := map[string]string{readerItem: "→ ", warnItem: "! ", failItem: "✗ ", remedyItem: "→ "}[item.Mark]
+			fmt.Fprintf(b, "- %s%s\n", mark, escapeMarkdown(item.Text))
+		}
+	}
+	for n, line := range authorityLines(r) {
+		if n == 0 {
+			b.WriteString("\n### CA certificates at hand\n\n")
+		}
+		fmt.Fprintf(b, "- %s\n", escapeMarkdown(line))
 	}
 }
 

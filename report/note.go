@@ -1,6 +1,11 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+)
 
 // A note is what there is to say of an identity or a file beside the findings: what
 // it is made of, where its key is, who can read it.
@@ -46,6 +51,35 @@ func eachNotes(r *Report) [][]note {
 		told[i.Source] = true
 	}
 	return all
+}
+
+// others say what the files without an identity are made of.
+func others(r *Report) []note {
+	var all []note
+	for _, c := range r.Containers {
+		n := c.note()
+		n.Title = filepath.Base(c.Source) + ": " + n.Title
+		all = append(all, n)
+	}
+	return all
+}
+
+// authorityLines say which CA certificates are at hand.
+func authorityLines(r *Report) []string {
+	var lines []string
+	for _, a := range r.Authorities {
+		until := ""
+		if a.NotAfter != nil {
+			until = ", until " + a.NotAfter.Format(time.DateOnly)
+		}
+		lines = append(lines, fmt.Sprintf("%s%s, in %s", a.Subject, until, a.Source))
+	}
+	return lines
+}
+
+// judged says that there are verdicts, and not only what was found in files.
+func (r *Report) judged() bool {
+	return slices.ContainsFunc(r.Identities, func(i Identity) bool { return i.Verdict != "" })
 }
 
 // note says what a file is made of.

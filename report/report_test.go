@@ -281,3 +281,39 @@ func TestEscapeJSON(t *testing.T) {
 		t.Errorf("%v became %v", before, after)
 	}
 }
+
+// Where nothing was judged, every format for people says what was found in files,
+// and nothing that a file holds becomes markup.
+func TestInspection(t *testing.T) {
+	r := &Report{
+		Identities: []Identity{
+			{Label: "a.p12", Source: "a.p12", Container: &Container{Format: "PKCS#12", Integrity: "none", Parts: []string{`certificate "<b>mine" of CN=a: PBES2`}, Readers: []string{"OpenSSL 3 reads it"}},
+				Key: Key{State: "locked", Detail: "no password"}, Access: &Access{Account: "app", Result: "no", Detail: "it is root's", Remedy: "chgrp app"}},
+			{Label: "b.pem", Source: "b.pem", Key: Key{State: "usable", Source: "b.key", ExposedTo: []string{"it may be read by everybody"}}},
+			{Label: "c.pem", Source: "c.pem", Key: Key{State: "usable", Source: "c.pem", Protection: "PBES2, too"}},
+			{Label: "d.pem", Source: "d.pem", Key: Key{State: "usable", Source: "d.pem"}},
+		},
+		Containers:  []Contained{{"/x/other.p12", Container{Format: "PKCS#12", Integrity: "a MAC"}}},
+		Authorities: []Certificate{{Subject: "CN=Root", Source: "ca.pem"}},
+	}
+	for _, format := range []string{"table", "markdown", "html"} {
+		var b bytes.Buffer
+		if err := Write(&b, Format{Name: format, Width: 100}, r); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.NewReplacer(`\#`, "#", "&#34;", `"`, "&#39;", "'").Replace(b.String())
+		for _, want := range []string{"PKCS#12, not protected against change", "of CN=a: PBES2", "OpenSSL 3 reads it", "the key is locked", "no password", `the account "app" cannot read it: it is root's`, "chgrp app",
+			"the key is in another file", `"b.key"`, "it may be read by everybody", "the key is encrypted", "PBES2, too", "other.p12: PKCS#12, integrity by a MAC", "CN=Root, in ca.pem"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: %q is not said", format, want)
+			}
+		}
+		if format != "table" && strings.Contains(text, "<b>mine") {
+			t.Errorf("%s: a name became markup", format)
+		}
+	}
+	var b bytes.Buffer
+	if err := Write(&b, Format{Name: "brief"}, r); err != nil || !strings.HasPrefix(b.String(), "locked a.p12") {
+		t.Errorf("brief: %v, %s", err, b.String())
+	}
+}

@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 )
 
@@ -166,12 +164,11 @@ func (t *text) emphasis(s string) string {
 	return "\x1b[1m" + s + "\x1b[0m"
 }
 
-// note writes a note about what has the name.
-func (t *text) note(name string, n note) {
+func (t *text) note(n note) {
 	if t.Len() > 0 {
 		fmt.Fprintln(t)
 	}
-	for _, line := range wrap(plain(name+": "+n.Title), t.width) {
+	for _, line := range wrap(plain(n.Title), t.width) {
 		fmt.Fprintln(t, t.emphasis(line))
 	}
 	marks := map[string]string{plainItem: "-", readerItem: t.glyphs.arrow, warnItem: "!", failItem: t.glyphs.fail, remedyItem: "  " + t.glyphs.arrow}
@@ -187,18 +184,15 @@ func (t *text) notes(r *Report) {
 	if line == "" {
 		for n, notes := range eachNotes(r) {
 			for _, note := range notes {
-				t.note(r.Identities[n].Label, note)
+				note.Title = r.Identities[n].Label + ": " + note.Title
+				t.note(note)
 			}
 		}
-		for _, c := range r.Containers {
-			t.note(filepath.Base(c.Source), c.note())
+		for _, n := range others(r) {
+			t.note(n)
 		}
-		for _, a := range r.Authorities {
-			until := ""
-			if a.NotAfter != nil {
-				until = ", until " + a.NotAfter.Format(time.DateOnly)
-			}
-			t.labelled("CA", fmt.Sprintf("%s%s, in %s", a.Subject, until, a.Source))
+		for _, line := range authorityLines(r) {
+			t.labelled("CA", line)
 		}
 		return
 	}

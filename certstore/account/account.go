@@ -20,6 +20,7 @@ type Account struct {
 	Name     string // empty for an UID that no account has
 	UID, GID uint32
 	Groups   []uint32 // supplementary
+	Home     string   // empty for an UID that no account has
 }
 
 // String names the account for people.
@@ -44,7 +45,7 @@ const (
 type Access struct {
 	Result Answer
 	// Detail says what decides, as in
-	//	directory "/etc/private" (root:root, 0700): www-data may not enter it
+	//	directory "/etc/private" (root:root, 0700): "www-data" may not enter it
 	// With several obstacles on the way it names each.
 	Detail string
 	// Remedy is a shell command that gives the access that is missing; empty where

@@ -47,7 +47,7 @@ func lookupUser(name string) (*Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking up the account %q: %w", name, err)
 	}
-	a := &Account{Name: u.Username}
+	a := &Account{Name: u.Username, Home: u.HomeDir}
 	ids, err := u.GroupIds()
 	if err != nil {
 		return nil, fmt.Errorf("looking up the groups of %q: %w", u.Username, err)

@@ -132,14 +132,14 @@ func (w *walk) judge(kind, path string, info fs.FileInfo, want permission) error
 	}
 	ok, by := w.account.allowed(n, want)
 	if ok {
-		w.granted = fmt.Sprintf("%s %q (%v): %v may read it, %s", kind, path, n, w.account, because(ok, by, n))
+		w.granted = fmt.Sprintf("%s %q (%v): %q may read it, %s", kind, path, n, w.account.String(), because(ok, by, n))
 		return nil
 	}
 	verb := "read"
 	if want == search {
 		verb = "enter"
 	}
-	w.obstacles = append(w.obstacles, fmt.Sprintf("%s %q (%v): %v may not %s it, %s", kind, path, n, w.account, verb, because(ok, by, n)))
+	w.obstacles = append(w.obstacles, fmt.Sprintf("%s %q (%v): %q may not %s it, %s", kind, path, n, w.account.String(), verb, because(ok, by, n)))
 	remedy := grant(w.id(), want, n, path)
 	if by == byOwner {
 		remedy = "chmod u+" + want.String() + " " + ShellQuote(path)

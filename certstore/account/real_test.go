@@ -161,7 +161,7 @@ func TestReadDetail(t *testing.T) {
 		want Access
 	}{
 		{"/private/key.pem", Access{No,
-			`directory "DIR/private" (root:root, 0700): www-data may not enter it, being neither its owner nor in its group root; file "DIR/private/key.pem" (root:root, 0600): www-data may not read it, being neither its owner nor in its group root`,
+			`directory "DIR/private" (root:root, 0700): "www-data" may not enter it, being neither its owner nor in its group root; file "DIR/private/key.pem" (root:root, 0600): "www-data" may not read it, being neither its owner nor in its group root`,
 			"setfacl -m u:www-data:x DIR/private && setfacl -m u:www-data:r DIR/private/key.pem"}},
 		{"/nowhere", Access{No, `"DIR/nowhere" does not exist`, ""}},
 		{"/dangling", Access{No, `"DIR/nowhere" does not exist`, ""}},

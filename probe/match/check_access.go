@@ -2,6 +2,7 @@ package match
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"mtlsprobe/certstore/account"
@@ -14,9 +15,9 @@ func keyAccount(j *judgement) Finding {
 	}
 	switch access.Result {
 	case account.No:
-		return fail(access.Account+" cannot read it: "+access.Detail, cmp.Or(access.Remedy, "let the account read the file, through its group or an access control list"))
+		return fail(fmt.Sprintf("the account %q cannot read it: %s", access.Account, access.Detail), cmp.Or(access.Remedy, "let the account read the file, through its group or an access control list"))
 	case account.Unknown:
-		return Finding{Result: Unknown, Detail: "whether " + access.Account + " can read it is not known: " + access.Detail}
+		return Finding{Result: Unknown, Detail: fmt.Sprintf("whether the account %q can read it is not known: %s", access.Account, access.Detail)}
 	}
 	return Finding{Result: Pass, Detail: access.Detail}
 }

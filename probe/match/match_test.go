@@ -213,7 +213,7 @@ func TestChecks(t *testing.T) {
 		{"key.mismatched", setup{key: certstore.Mismatched}, Fail, "why"},
 		{"key.account", setup{}, NotApplicable, ""},
 		{"key.account", setup{identity: access(account.Yes)}, Pass, ""},
-		{"key.account", setup{identity: access(account.No)}, Fail, "app cannot read it: directory"},
+		{"key.account", setup{identity: access(account.No)}, Fail, `the account "app" cannot read it: directory`},
 		{"key.account", setup{identity: access(account.Unknown)}, Unknown, "not known"},
 		{"key.exposed", setup{}, NotApplicable, ""},
 		{"key.exposed", setup{identity: exposure()}, Pass, ""},
