@@ -133,14 +133,14 @@ func (o *opener) open(ctx context.Context, f *file) (*contents, error) {
 		return c, c.store(f.store)
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, errors.New("is empty")
-	case bytes.Contains(data, []byte("-----BEGIN ")):
-		return c, o.pem(ctx, c, data)
 	case isPKCS12(data):
 		return c, o.pkcs12(ctx, c, data)
 	case isJKS(data):
 		return c, o.jks(ctx, c, data)
 	case nss.IsDatabase(data):
 		return c, o.nss(ctx, c, data)
+	case bytes.Contains(data, pemBegin): // after the others, which may contain anything
+		return c, o.pem(ctx, c, data)
 	case isPKCS7(data):
 		return c, c.pkcs7(data)
 	default:

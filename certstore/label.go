@@ -46,15 +46,16 @@ func uniqueLabels(identities []*Identity) {
 	for _, i := range identities {
 		count[i.Label]++
 	}
-	taken := make(map[string]bool)
+	taken, next := make(map[string]bool), make(map[string]int)
 	for _, i := range identities {
 		name := i.Label
 		if count[name] > 1 {
 			name = filepath.Join(filepath.Base(filepath.Dir(i.Source)), name)
 		}
 		i.Label = name
-		for n := 2; taken[i.Label]; n++ {
-			i.Label = fmt.Sprintf("%s (%d)", name, n)
+		for taken[i.Label] {
+			next[name]++
+			i.Label = fmt.Sprintf("%s (%d)", name, next[name]+1)
 		}
 		taken[i.Label] = true
 	}

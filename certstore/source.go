@@ -44,6 +44,11 @@ func (r *reader) special(s *Source) (*file, error) {
 		if value == "" {
 			return fail(NothingFound, errors.New("names a variable that is not set"))
 		}
+		if !strings.Contains(value, "-----BEGIN ") {
+			if _, err := os.Stat(value); err == nil {
+				return fail(NothingFound, fmt.Errorf("names a variable that holds the path of a file: give that, %s", quote(value)))
+			}
+		}
 		if r.seen[s.Path] != nil {
 			return &file{replaced: true}, nil
 		}

@@ -61,7 +61,7 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 		return err
 	}
 	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
-	run := &report.Run{GeneratedAt: s.Now(), JudgedAt: now, NTP: o.judge.clock(ctx, s), Holding: holding, Insistence: probe.UnknownInsistence}
+	run := &report.Run{GeneratedAt: s.Now(), JudgedAt: now, NTP: o.judge.clock(ctx, s, holding), Holding: holding, Insistence: probe.UnknownInsistence}
 	if len(phases) == 1 {
 		run.Request = phases[0].Request
 		if saved := o.phases.files[0].insistence; saved != "" {

@@ -188,7 +188,7 @@ type judgeFlags struct{ at, ntp string }
 
 func (f *judgeFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.ntp, "ntp", "", "ask the time server on this `HOST` what this host's clock is worth")
-	flags.StringVar(&f.at, "at", "", "judge as of this `TIME`: 2026-12-31 or 2026-12-31T23:59:59Z")
+	flags.StringVar(&f.at, "at", "", "judge as of this `TIME`: 2026-12-31, which begins at 0:00 UTC, or 2026-12-31T23:59:59Z")
 }
 
 func (f *judgeFlags) time(s *Streams) (time.Time, error) {
@@ -204,7 +204,7 @@ func (f *judgeFlags) time(s *Streams) (time.Time, error) {
 }
 
 // clock asks the time server, if there is one to ask.
-func (f *judgeFlags) clock(ctx context.Context, s *Streams) *probe.NTPClock {
+func (f *judgeFlags) clock(ctx context.Context, s *Streams, holding *certstore.Holding) *probe.NTPClock {
 	const limit = 5 * time.Second
 	if f.ntp == "" {
 		return nil
@@ -212,6 +212,7 @@ func (f *judgeFlags) clock(ctx context.Context, s *Streams) *probe.NTPClock {
 	clock, err := probe.AskNTP(ctx, f.ntp, limit)
 	if err != nil {
 		warn(s.Err, "--ntp: "+err.Error())
+		holding.Problems = append(holding.Problems, fmt.Errorf("--ntp: %w", err))
 	}
 	return clock
 }

@@ -110,7 +110,7 @@ func question(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, p
 // evaluate judges, with the clocks that are known by now.
 func evaluate(run *report.Run, q *match.Question, phases ...match.Phase) {
 	if o := run.Observation; o != nil && !o.ServerTime.IsZero() {
-		q.Clocks = append(q.Clocks, match.Clock{Name: "the server's clock", Skew: o.ServerTime.Sub(o.LocalTime)})
+		q.Clocks = append(q.Clocks, match.Clock{Name: "the server's clock", Server: true, Skew: o.ServerTime.Sub(o.LocalTime)})
 	}
 	if run.NTP != nil {
 		q.Clocks = append(q.Clocks, match.Clock{Name: "the clock of " + run.NTP.Host, Skew: run.NTP.Skew})

@@ -88,7 +88,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 		return err
 	}
 	run := &report.Run{
-		GeneratedAt: s.Now(), JudgedAt: now, NTP: o.judge.clock(ctx, s), Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request, Holding: holding,
+		GeneratedAt: s.Now(), JudgedAt: now, NTP: o.judge.clock(ctx, s, holding), Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request, Holding: holding,
 		Insistence: probe.Conclude(observation.None, nil, nil), Transcripts: o.output.transcript,
 	}
 	q, err := question(ctx, s, &o.chain, run)

@@ -94,7 +94,10 @@ func sourceHints(e *certstore.SourceError) []string {
 		if strings.HasPrefix(e.Source, "pkcs11:") || strings.HasPrefix(e.Source, "store:") {
 			return []string{"mtlsprobe inspect --help"}
 		}
-		return []string{"file " + account.ShellQuote(e.Source)}
+		if strings.Contains(e.Error(), "in no format that is known") {
+			return []string{"file " + account.ShellQuote(e.Source)}
+		}
+		return []string{"what is read: mtlsprobe inspect --help"}
 	}
 	return nil
 }

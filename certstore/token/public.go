@@ -118,9 +118,15 @@ func ecKey(parameters, point []byte) crypto.PublicKey {
 	return public
 }
 
-// unwrap takes the OCTET STRING off CKA_EC_POINT; some modules leave it away.
+// unwrap takes the OCTET STRING off CKA_EC_POINT; some modules leave it away. A
+// point in itself begins as one does, and its X may look like the length: inside
+// there must be a point, too.
 func unwrap(point []byte) []byte {
 	s, inner := cryptobyte.String(point), []byte(nil)
+	const uncompressed, size256 = 4, 65 // octets of a point on P-256
+	if len(point) == size256 && point[0] == uncompressed && point[1] == size256-2 {
+		return point // no curve has points of 63 octets
+	}
 	if s.ReadASN1Bytes(&inner, casn1.OCTET_STRING) && s.Empty() {
 		return inner
 	}

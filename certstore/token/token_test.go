@@ -352,3 +352,15 @@ func TestEncodeECDSA(t *testing.T) {
 		}
 	}
 }
+
+// A point without its OCTET STRING may look like one: its X begins with the length.
+func TestUnwrapBarePoint(t *testing.T) {
+	point := append([]byte{4, 63}, make([]byte, 63)...)
+	if got := unwrap(point); len(got) != len(point) {
+		t.Errorf("%d bytes of %d are left", len(got), len(point))
+	}
+	wrapped := append([]byte{4, 65, 4, 63}, make([]byte, 63)...)
+	if got := unwrap(wrapped); len(got) != 65 {
+		t.Errorf("%d bytes, want the point", len(got))
+	}
+}

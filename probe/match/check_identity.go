@@ -197,6 +197,7 @@ func clockSkew(j *judgement) Finding {
 		return notApplicable
 	}
 	var told, wrong []string
+	result := Warn
 	for _, clock := range j.Clocks {
 		told = append(told, clock.Name+" "+apart(clock.Skew))
 		if clock.Skew.Abs() <= skewTolerance {
@@ -204,20 +205,28 @@ func clockSkew(j *judgement) Finding {
 		}
 		details, _ := j.each(func(c *certificate) string {
 			here, there := validAt(c, j.Now), validAt(c, j.Now.Add(clock.Skew))
+			who := "" // each names the others
+			if c == j.identity.Leaf {
+				who = "the certificate "
+			}
 			switch {
 			case here == there:
 				return ""
 			case here:
-				return fmt.Sprintf("is valid only because this host's clock is %s %s", distance(clock.Skew), clock.Name)
+				result = Fail
+				return fmt.Sprintf("%sis valid only because this host's clock is %s %s", who, distance(clock.Skew), clock.Name)
 			}
-			return fmt.Sprintf("is out of its validity only because this host's clock is %s %s", distance(clock.Skew), clock.Name)
+			if clock.Server { // another clock says nothing of the server's
+				result = Fail
+			}
+			return fmt.Sprintf("%sis out of its validity only because this host's clock is %s %s", who, distance(clock.Skew), clock.Name)
 		})
 		wrong = append(wrong, details...)
 	}
 	if len(wrong) == 0 {
 		return Finding{Result: Pass, Detail: strings.Join(told, "; ")}
 	}
-	return fail(strings.Join(wrong, "; "), "set the clocks by NTP; where this host's is right, it is the other one's owner who has to")
+	return Finding{Result: result, Detail: strings.Join(wrong, "; "), Remedy: "set the clocks by NTP; where this host's is right, it is the other one's owner who has to"}
 }
 
 func validAt(c *certificate, t time.Time) bool { return !t.Before(c.NotBefore) && !t.After(c.NotAfter) }
@@ -235,7 +244,10 @@ func apart(skew time.Duration) string {
 	if skew.Abs() <= skewTolerance {
 		return "agrees with this host's"
 	}
-	return fmt.Sprintf("differs by %+d seconds", int64(skew.Seconds()))
+	if skew > 0 {
+		return "is " + Spell(skew) + " ahead of this host's"
+	}
+	return "is " + Spell(-skew) + " behind this host's"
 }
 
 // Spell writes a duration in days, hours and minutes.

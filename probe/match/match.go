@@ -49,6 +49,8 @@ type Question struct {
 type Clock struct {
 	Name string        // for people, as in "the server's clock"
 	Skew time.Duration // that clock minus the local one
+	// Server says that it is the server's, by which that judges the certificates.
+	Server bool
 }
 
 // A Result is what a check says.

@@ -67,6 +67,7 @@ type setup struct {
 	key         certstore.KeyState
 	identity    func(*certstore.Identity)
 	skew        time.Duration
+	ntp         time.Duration
 	question    func(*Question, *certtest.PKI)
 }
 
@@ -160,8 +161,11 @@ func judgeSetup(s setup) Verdict {
 		g.Add(certstore.Authority{Certificate: c, Source: "bundle.pem"})
 	}
 	q := &Question{Request: r, Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now}
+	if s.ntp != 0 {
+		q.Clocks = []Clock{{Name: "the clock of ntp", Skew: s.ntp}}
+	}
 	if s.skew != 0 {
-		q.Clocks = []Clock{{Name: "the server's clock", Skew: s.skew}}
+		q.Clocks = []Clock{{Name: "the server's clock", Skew: s.skew, Server: true}}
 	}
 	if s.question != nil {
 		s.question(q, p)
@@ -239,9 +243,11 @@ func TestChecks(t *testing.T) {
 		{"clock.skew", setup{skew: time.Second}, Pass, "agrees with"},
 		{"validity.expired", setup{leaf: "expired", skew: -25 * time.Hour}, Warn, "by this host's clock alone: not by the server's clock"},
 		{"validity.not-yet-valid", setup{leaf: "future", skew: 25 * time.Hour}, Warn, "by this host's clock alone"},
-		{"clock.skew", setup{skew: 2 * time.Hour}, Pass, "+7200 seconds"},
-		{"clock.skew", setup{leaf: "expired", skew: -25 * time.Hour}, Fail, "is out of its validity only because this host's clock is 1 d 1 h ahead of the server's clock"},
-		{"clock.skew", setup{leaf: "good", skew: 400 * 24 * time.Hour}, Fail, "is valid only because this host's clock is 400 d behind the server's clock"},
+		{"clock.skew", setup{skew: 2 * time.Hour}, Pass, "the server's clock is 2 h ahead of this host's"},
+		{"clock.skew", setup{leaf: "expired", skew: -25 * time.Hour}, Fail, "the certificate is out of its validity only because this host's clock is 1 d 1 h ahead of the server's clock"},
+		{"clock.skew", setup{leaf: "expired", ntp: -25 * time.Hour}, Warn, "the certificate is out of its validity only because this host's clock is 1 d 1 h ahead of the clock of ntp"},
+		{"clock.skew", setup{leaf: "good", ntp: 400 * 24 * time.Hour}, Fail, "the certificate is valid only because this host's clock is 400 d behind the clock of ntp"},
+		{"clock.skew", setup{leaf: "good", skew: 400 * 24 * time.Hour}, Fail, "the certificate is valid only because this host's clock is 400 d behind the server's clock"},
 		{"revocation.revoked", setup{}, NotApplicable, ""},
 		{"revocation.revoked", setup{question: revoking("Issuing")}, Pass, "CN=good,O=Example is not on the list"},
 		{"revocation.revoked", setup{question: revoking("Issuing", "good")}, Fail, "CN=good,O=Example was revoked 2026-06-15T11:00:00Z (keyCompromise), says \"list.crl\""},
