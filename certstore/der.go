@@ -45,7 +45,7 @@ func (o *opener) der(ctx context.Context, c *contents, data []byte) error {
 		return o.encryptedPKCS8(ctx, c, first)
 	}
 	if kind := foreignKey(first); kind != "" {
-		return fmt.Errorf("holds %w", &foreignError{kind})
+		return fmt.Errorf("holds %w", &foreignError{kind: kind})
 	}
 	return unknownFormat(data)
 }
@@ -76,12 +76,12 @@ func parseKey(der []byte) (crypto.Signer, error) {
 			return key, nil
 		}
 		if kind := foreignKey(der); kind != "" {
-			return nil, &foreignError{kind}
+			return nil, &foreignError{kind: kind}
 		}
 		return nil, errors.New("a private key that is damaged or of a kind that this program cannot use")
 	}
 	if _, ok := key.(*ecdh.PrivateKey); ok {
-		return nil, &foreignError{"an X25519 key, which signs nothing"}
+		return nil, &foreignError{kind: "an X25519 key, which signs nothing"}
 	}
 	signer, ok := key.(crypto.Signer)
 	if !ok {

@@ -1,6 +1,8 @@
 package certstore
 
 import (
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -20,10 +22,10 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 	if why, ok := own.lockedOf[string(i.Leaf.Raw)]; ok {
 		return Key{State: Locked, Detail: why}
 	}
-	if !keyKnown(i.Leaf) {
-		for _, c := range p.withKeys {
-			if len(c.foreign) > 0 && near(c.file) {
-				return c.takeForeign()
+	for _, c := range p.withKeys {
+		if near(c.file) {
+			if key := c.takeForeign(i.Leaf); key != nil {
+				return *key
 			}
 		}
 	}
@@ -56,12 +58,18 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 	return Key{State: Missing, Detail: "no key for this certificate in any of the sources"}
 }
 
-// takeForeign makes the key of a kind that is not known here the state of an
-// identity, and no problem.
-func (c *contents) takeForeign() Key {
-	err := c.foreign[0]
-	c.problems = slices.DeleteFunc(c.problems, func(problem error) bool { return problem == err })
-	return Key{State: Unknown, Detail: fmt.Sprintf("%v: whether it is the certificate's, and signs, only another program can say", err)}
+// takeForeign makes a key that cannot be used here, and may be the certificate's,
+// the state of its identity, and no problem. It returns nil if there is none.
+func (c *contents) takeForeign(leaf *x509.Certificate) *Key {
+	for _, err := range c.foreign {
+		var foreign *foreignError
+		if !errors.As(err, &foreign) || !foreign.sealed && keyKnown(leaf) {
+			continue
+		}
+		c.problems = slices.DeleteFunc(c.problems, func(problem error) bool { return problem == err })
+		return &Key{State: Unknown, Detail: fmt.Sprintf("%v: whether it is the certificate's, and signs, only another program can say", err)}
+	}
+	return nil
 }
 
 func mismatched(which string) Key {

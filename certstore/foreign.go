@@ -8,8 +8,12 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// A foreignError is about a key of a kind that is known here by name only.
-type foreignError struct{ kind string }
+// A foreignError is about a key that this program cannot use: of a kind that is
+// known here by name only, or encrypted in a way that is not known.
+type foreignError struct {
+	kind   string
+	sealed bool // the way of encryption; of what kind the key is, is not known
+}
 
 func (e *foreignError) Error() string { return e.kind + ", which this program cannot use" }
 

@@ -85,6 +85,31 @@ func TestForeignIdentities(t *testing.T) {
 	}
 }
 
+// A key that is encrypted in a way that is not known here is there, and nothing more
+// is known of it.
+func TestForeignEncryption(t *testing.T) {
+	openssl := debian.Program(t, "openssl", "openssl")
+	p := testPKI()
+	t.Chdir(writeFiles(t, map[string][]byte{"a.crt": p.CertPEM("client"), "a.key": p.KeyPEM("client")}))
+	for want, args := range map[string][]string{
+		"PBES2 with Camellia-256-CBC, which": {"pkcs8", "-topk8", "-v2", "camellia256"},
+		"PBES2 with AES-256-CFB, which":      {"pkcs8", "-topk8", "-v2", "aes-256-cfb"},
+		"PEM, CAMELLIA-256-CBC":              {"ec", "-camellia256"},
+	} {
+		args := slices.Concat(args, []string{"-in", "a.key", "-out", "enc.key", "-passout", "pass:secret"})
+		if text, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
+			t.Fatalf("openssl %q: %v\n%s", args, err, text)
+		}
+		h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{Path: "a.crt"}, Source{Path: "enc.key", Role: KeyFile})
+		if err != nil || len(h.Identities) != 1 {
+			t.Fatalf("%q: %v", args, err)
+		}
+		if key := h.Identities[0].Key; key.State != Unknown || !strings.Contains(key.Detail, want) || len(h.Problems) != 0 {
+			t.Errorf("%q: %s, %s, %v", args, key.State, key.Detail, h.Problems)
+		}
+	}
+}
+
 func TestForeignKey(t *testing.T) {
 	for _, tt := range []struct{ name, der, want string }{
 		{"DSA as openssl dsa writes it", "3012020100020103020105020107020109" + "02010b", dsaKey},

@@ -195,7 +195,7 @@ func TestLoadErrors(t *testing.T) {
 		{"wrong password", p12, WrongPassword, "is locked: PKCS#12: the password given does not open it"},
 		{"cut PKCS#12", p12[:len(p12)/2], NotUnderstood, "cut off"},
 		{"garbage", []byte("\x00\x01garbage"), NotUnderstood, "is in no format that is known here"},
-		{"cut PEM", p.CertPEM("client")[:200], NotUnderstood, "holds nothing usable: line 1: a PEM block that is damaged or has no end"},
+		{"cut PEM", p.CertPEM("client")[:200], NotUnderstood, "holds nothing usable: line 1: a PEM block without its end"},
 		{"JKS", []byte("\xfe\xed\xfe\xed\x00\x00\x00\x07\x00\x00\x00\x01"), NotUnderstood, "Java key store of an unknown version"},
 		{"a request", []byte("-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n"), NotUnderstood, "neither certificate nor key, but: certificate request"},
 		{"too large", make([]byte, maxFileSize+1), NotUnderstood, "larger than 16 MiB"},
@@ -273,7 +273,7 @@ func TestLoadProblems(t *testing.T) {
 	}
 	line := 1 + bytes.Count(p.CertPEM("client"), []byte("\n"))
 	want := []string{
-		fmt.Sprintf(`"a.pem": line %d: a PEM block that is damaged or has no end`, line),
+		fmt.Sprintf(`"a.pem": line %d: a PEM block whose 2. line is no Base64`, line),
 		`"ca.pem" holds CA certificates only, no client certificate`,
 	}
 	var got []string

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"mtlsprobe/certstore/pbe"
@@ -36,7 +37,7 @@ func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
 		}
 		block, _ := pem.Decode(data[start:end])
 		if block == nil {
-			c.problem(fmt.Sprintf("line %d", line), errors.New("a PEM block that is damaged or has no end"))
+			c.problem(fmt.Sprintf("line %d", line), damagedPEM(data[start:end]))
 		} else if err := o.block(ctx, c, block, fmt.Sprintf("line %d", line)); errors.Is(err, errOtherBlock) {
 			other = append(other, strings.ToLower(block.Type))
 		} else if err != nil {
@@ -55,6 +56,36 @@ func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
 	default:
 		return fmt.Errorf("holds neither certificate nor key, but: %s", strings.Join(other, ", "))
 	}
+}
+
+// damagedPEM says what is wrong with a block that encoding/pem does not read.
+func damagedPEM(block []byte) error {
+	first, rest, _ := bytes.Cut(block, []byte("\n"))
+	first = bytes.TrimRight(first, "\r\t ")
+	if !bytes.HasSuffix(first, []byte("-----")) || len(first) <= len(pemBegin)+len("-----") {
+		return errors.New("a PEM block whose first line is not -----BEGIN LABEL-----")
+	}
+	if bytes.Contains(first[len(pemBegin):len(first)-5], []byte("-----")) {
+		return errors.New("a PEM block in one line: it needs line ends after BEGIN and before END")
+	}
+	label := first[len(pemBegin) : len(first)-len("-----")]
+	body, _, ended := bytes.Cut(rest, slices.Concat([]byte("-----END "), label, []byte("-----")))
+	switch {
+	case !ended && bytes.Contains(rest, []byte("-----END ")):
+		return fmt.Errorf("a PEM block that begins as %q and ends as another", label)
+	case !ended:
+		return fmt.Errorf("a PEM block without its end: -----END %s----- is missing", strings.ToValidUTF8(string(label), "?"))
+	}
+	number := 1
+	for line := range bytes.Lines(body) {
+		number++
+		if at := bytes.IndexFunc(bytes.TrimSpace(line), func(r rune) bool {
+			return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '+' || r == '/' || r == '=')
+		}); at >= 0 && !bytes.Contains(line, []byte(": ")) {
+			return fmt.Errorf("a PEM block whose %d. line is no Base64", number)
+		}
+	}
+	return errors.New("a PEM block whose Base64 is damaged, as by a missing character")
 }
 
 var errOtherBlock = errors.New("another kind of block")
@@ -88,7 +119,7 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 		return o.encryptedPKCS8(ctx, c, block.Bytes)
 	case "EC PARAMETERS":
 	case "DSA PRIVATE KEY":
-		c.noKey(place, &foreignError{dsaKey})
+		c.noKey(place, &foreignError{kind: dsaKey})
 	case "OPENSSH PRIVATE KEY":
 		c.problem(place, errors.New("an OpenSSH key, which TLS clients do not read: convert a copy with ssh-keygen -p -m PEM"))
 	case "TSS2 PRIVATE KEY", "TSS PRIVATE KEY BLOB", "TSS KEY BLOB":
@@ -140,7 +171,7 @@ func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection st
 		return nil
 	}
 	if err != nil && ctx.Err() == nil {
-		c.problem("", fmt.Errorf("%s: %w", what, err))
+		c.noKey("", &foreignError{kind: fmt.Sprintf("%s (%v)", what, err), sealed: true})
 		return nil
 	}
 	return err

@@ -23,8 +23,7 @@ func (o *opener) encryptedPKCS8(ctx context.Context, c *contents, der []byte) er
 		scheme, err = pbe.Parse(algorithm)
 	}
 	if err != nil {
-		// Present, but of no use here: locked is what is known of it.
-		c.locked = append(c.locked, fmt.Sprintf("%s in %s: %v: write it again with openssl pkcs8 -topk8 -v2 aes256", what, quote(c.file.path), err))
+		c.noKey("", &foreignError{kind: fmt.Sprintf("%s (%v: write it again with openssl pkcs8 -topk8 -v2 aes256)", what, err), sealed: true})
 		return nil
 	}
 	what = "an encrypted private key (PKCS#8, " + scheme.String() + ")"

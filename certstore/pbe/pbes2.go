@@ -88,7 +88,24 @@ func (s *Scheme) readCipher(encryption cryptobyte.String) (name string, keySize 
 		s.open = openCBC(rc2WithBits(bits))
 		return fmt.Sprintf("RC2-%d-CBC", bits), max(1, bits/8), iv, err
 	}
-	return "", 0, nil, unsupported("PBES2 with cipher %v, which this program does not know", oid)
+	return "", 0, nil, unsupported("PBES2 with %s, which this program does not know", otherCipher(oid.String()))
+}
+
+// otherCipher names the ciphers that OpenSSL writes beside those that are known here.
+func otherCipher(oid string) string {
+	for name, of := range map[string]string{
+		"Camellia-128-CBC": "1.2.392.200011.61.1.1.1.2", "Camellia-192-CBC": "1.2.392.200011.61.1.1.1.3", "Camellia-256-CBC": "1.2.392.200011.61.1.1.1.4",
+		"ARIA-128-CBC": "1.2.410.200046.1.1.2", "ARIA-192-CBC": "1.2.410.200046.1.1.7", "ARIA-256-CBC": "1.2.410.200046.1.1.12",
+		"SM4-CBC": "1.2.156.10197.1.104.2", "SEED-CBC": "1.2.410.200004.1.4", "Blowfish-CBC": "1.3.6.1.4.1.3029.1.2", "CAST5-CBC": "1.2.840.113533.7.66.10", "IDEA-CBC": "1.3.6.1.4.1.188.7.1.1.2",
+		"AES-128-CFB": "2.16.840.1.101.3.4.1.4", "AES-192-CFB": "2.16.840.1.101.3.4.1.24", "AES-256-CFB": "2.16.840.1.101.3.4.1.44",
+		"AES-128-OFB": "2.16.840.1.101.3.4.1.3", "AES-192-OFB": "2.16.840.1.101.3.4.1.23", "AES-256-OFB": "2.16.840.1.101.3.4.1.43",
+		"AES-128-GCM": "2.16.840.1.101.3.4.1.6", "AES-192-GCM": "2.16.840.1.101.3.4.1.26", "AES-256-GCM": "2.16.840.1.101.3.4.1.46",
+	} {
+		if of == oid {
+			return name
+		}
+	}
+	return "the cipher " + oid
 }
 
 // readRC2 reads RC2-CBC-Parameter: an encoded number of effective key bits, and

@@ -39,6 +39,9 @@ func keyExposed(j *judgement) Finding {
 	}
 	file := account.ShellQuote(j.identity.Key.Source)
 	remedy := "chmod 600 " + file
+	if a := j.identity.Access; a != nil && !strings.Contains(a.Account, " ") { // which may not be the owner
+		remedy = "chown " + account.ShellQuote(a.Account) + " " + file + " && " + remedy
+	}
 	for _, reader := range exposure.Readers {
 		if user, ok := strings.CutPrefix(reader, "user "); ok { // chmod would cut everybody in the list off
 			remedy = "setfacl -x u:" + user + " " + file
