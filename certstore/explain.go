@@ -98,8 +98,7 @@ func (p *pairing) explainEntry(e *entry) Key {
 // anyUnpaired reports whether a container has a key that belongs to no certificate.
 func (p *pairing) anyUnpaired(c *contents) bool {
 	for _, key := range c.keys {
-		held := p.keys[keyID(key.Public())]
-		if len(held) > 0 && !slices.ContainsFunc(held, func(k *heldKey) bool { return k.paired }) {
+		if !p.paired[keyID(key.Public())] {
 			return true
 		}
 	}

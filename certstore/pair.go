@@ -16,7 +16,8 @@ import (
 type pairing struct {
 	contents   []*contents
 	unreadable []*file
-	keys       map[string][]*heldKey      // by public key, in the order of the sources
+	keys       map[place]*heldKey         // of several copies the first
+	paired     map[string]bool            // keys, by their ids
 	keyIDs     map[string]map[string]bool // that databases tell, by their folders
 	withKeys   []*contents                // usable ones or not
 	stems      map[string]bool            // of files with certificates, with their folders
@@ -25,15 +26,15 @@ type pairing struct {
 
 // A heldKey is a private key with the file it lies in.
 type heldKey struct {
+	id         string
 	signer     crypto.Signer
 	file       *file
 	protection string
 	inStore    bool
-	paired     bool
 }
 
 func newPairing() *pairing {
-	return &pairing{keys: make(map[string][]*heldKey), keyIDs: make(map[string]map[string]bool), stems: make(map[string]bool), ids: make(map[*x509.Certificate]string)}
+	return &pairing{keys: make(map[place]*heldKey), paired: make(map[string]bool), keyIDs: make(map[string]map[string]bool), stems: make(map[string]bool), ids: make(map[*x509.Certificate]string)}
 }
 
 func (p *pairing) add(c *contents) {
@@ -52,7 +53,12 @@ func (p *pairing) add(c *contents) {
 	}
 	for _, key := range c.keys {
 		id := keyID(key.Public())
-		p.keys[id] = append(p.keys[id], &heldKey{signer: key, file: c.file, protection: c.protected[id], inStore: c.container != nil})
+		k := &heldKey{id: id, signer: key, file: c.file, protection: c.protected[id], inStore: c.container != nil}
+		for _, at := range places(id, c.file) {
+			if p.keys[at] == nil {
+				p.keys[at] = k
+			}
+		}
 	}
 }
 
@@ -85,39 +91,49 @@ func (p *pairing) key(c *contents, cert *x509.Certificate) *heldKey {
 	if id == "" {
 		return nil
 	}
-	var best *heldKey
-	for _, k := range p.keys[id] {
-		if d := k.distance(c.file); d < far && (best == nil || d < best.distance(c.file)) {
-			best = k
+	f := c.file
+	if f.entry != nil && f.entry.key != "" { // what a client is told to use counts, and nothing else
+		return p.keys[place{id: id, entry: f.entry}]
+	}
+	for _, at := range []place{{id: id, file: f}, {id: id, entry: f.entry}, {id: id, database: databaseOf(f, nssCertificates)}, {id: id}, {id: id, ofAnother: true}} {
+		if k := p.keys[at]; k != nil {
+			return k
 		}
 	}
-	return best
+	return nil
 }
 
-// Distances of a key from a certificate.
-const (
-	sameFile = iota
-	sameStore
-	anywhere
-	ofAnother // configuration
-	far       // too far: what a client is told to use counts, and nothing else
-)
+// A place is where a key may be looked for.
+type place struct {
+	id        string // of the key
+	file      *file
+	entry     *entry // of a configuration
+	database  string // folder of one of NSS
+	ofAnother bool   // in what another configuration names
+}
 
-func (k *heldKey) distance(cert *file) int {
+// places are those at which a key in the file is found.
+func places(id string, f *file) []place {
+	at := []place{{id: id, file: f}}
 	switch {
-	case cert.entry != nil && cert.entry.key != "":
-		if k.file.entry == cert.entry && k.file.path == cert.entry.key {
-			return sameStore
-		}
-		return far
-	case k.file == cert:
-		return sameFile
-	case k.file.entry == cert.entry && cert.entry != nil, sameDatabase(k.file.path, cert.path):
-		return sameStore
-	case k.file.entry == nil:
-		return anywhere
+	case f.entry == nil:
+		at = append(at, place{id: id})
+	case f.entry.key == "" || f.entry.key == f.path:
+		at = append(at, place{id: id, entry: f.entry}, place{id: id, ofAnother: true})
 	}
-	return ofAnother
+	if dir := databaseOf(f, nssKeys); dir != "" {
+		at = append(at, place{id: id, database: dir})
+	}
+	return at
+}
+
+// databaseOf is the folder of the database of NSS whose part the file is; empty for
+// other files.
+func databaseOf(f *file, part string) string {
+	if filepath.Base(f.path) != part {
+		return ""
+	}
+	return filepath.Dir(f.path)
 }
 
 // pair fills the holding with identities and authorities.
@@ -151,7 +167,7 @@ func (p *pairing) pair(h *Holding) {
 				i.Chain = own
 			}
 			if key := p.key(c, leaf); key != nil {
-				key.paired = true
+				p.paired[key.id] = true
 				i.Key = Key{State: Usable, Signer: key.signer, Source: key.file.path, Detail: "in " + quote(key.file.path), Protection: key.protection, inStore: key.inStore}
 				if why, locked := c.lockedOf[string(leaf.Raw)]; locked {
 					i.Key.OwnLocked = why
@@ -202,7 +218,7 @@ func (p *pairing) other(c *contents) *Container {
 	out := &Container{Format: "private key"}
 	for _, key := range c.keys {
 		id := keyID(key.Public())
-		if slices.ContainsFunc(p.keys[id], func(k *heldKey) bool { return k.paired }) {
+		if p.paired[id] {
 			return nil
 		}
 		out.Parts = append(out.Parts, publicKeyAlgorithm(key.Public())+": "+cmp.Or(c.protected[id], "not encrypted"))

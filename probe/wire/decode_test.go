@@ -209,7 +209,7 @@ func TestDecodeNotTLS(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := Decode([]Flow{{Server, []byte(tt.data)}}, nil)
-			if len(tr.Faults) != 1 || !strings.Contains(tr.Faults[0].String(), tt.fault) {
+			if len(tr.Faults) != 1 || !strings.Contains(tr.Faults[0].Err.Error(), tt.fault) {
 				t.Errorf("faults = %v, want one with %q", tr.Faults, tt.fault)
 			}
 			if tt.fault == "not a TLS record" && (len(tr.Entries) != 1 || string(tr.Entries[0].Body) != tt.data) {

@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"crypto/tls"
-	"fmt"
-)
+import "crypto/tls"
 
 // A Transcript is what went over one connection, in order.
 type Transcript struct {
@@ -37,10 +34,6 @@ type Fault struct {
 	From   Peer
 	Offset int // bytes of that peer's stream before the record concerned
 	Err    error
-}
-
-func (f Fault) String() string {
-	return fmt.Sprintf("from %s, after %d bytes: %v", f.From, f.Offset, f.Err)
 }
 
 // A Moment says when in a connection something happened.
