@@ -190,7 +190,6 @@ func writeBrief(w io.Writer, r *Report) error {
 		verdict := map[string]string{Fits: "fits", DoesNotFit: "FAILS"}[i.Verdict]
 		why := ""
 		lines, refusal := reasons(i)
-		slices.SortStableFunc(lines, func(a, b Finding) int { return weight(a) - weight(b) }) // the worst is the one to tell
 		switch {
 		case i.Verdict == "" && i.NotAfter != nil:
 			verdict, why = i.Key.State, "until "+i.NotAfter.Format("2006-01-02")
@@ -219,13 +218,6 @@ func writeBrief(w io.Writer, r *Report) error {
 	}
 	_, err := w.Write(b.Bytes())
 	return err
-}
-
-func weight(f Finding) int {
-	if f.Result == "fail" {
-		return 0
-	}
-	return 1
 }
 
 func asciiOnly(s string) string {

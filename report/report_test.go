@@ -317,3 +317,20 @@ func TestInspection(t *testing.T) {
 		t.Errorf("brief: %v, %s", err, b.String())
 	}
 }
+
+// What fails is told before what is only not good, whatever the catalogue's order.
+func TestReasonsFailFirst(t *testing.T) {
+	i := &Identity{Label: "a.pem", Verdict: DoesNotFit, Findings: []Finding{{Check: "key.exposed", Result: "warn"}, {Check: "x", Result: "pass"}, {Check: "validity.expired", Result: "fail"}, {Check: "chain.order", Result: "fail"}}}
+	lines, _ := reasons(i)
+	var got []string
+	for _, f := range lines {
+		got = append(got, f.Check)
+	}
+	if want := []string{"validity.expired", "chain.order", "key.exposed"}; !cmp.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	var b bytes.Buffer
+	if err := Write(&b, Format{Name: "brief"}, &Report{Identities: []Identity{*i}}); err != nil || b.String() != "FAILS a.pem validity.expired\n" {
+		t.Errorf("brief: %v, %q", err, b.String())
+	}
+}

@@ -295,7 +295,7 @@ func protocolLabel(name string) string {
 const unexplained = "the server refused it, and nothing was found here that explains it; ask for the server's own log"
 
 // reasons returns what was found of an identity that does not fit or has
-// something to mend, in order of weight, and what is to be said of the server's
+// something to mend, failures first, and what is to be said of the server's
 // refusal beyond them; empty if nothing is.
 func reasons(i *Identity) (lines []Finding, refusal string) {
 	for _, f := range i.Findings {
@@ -303,6 +303,7 @@ func reasons(i *Identity) (lines []Finding, refusal string) {
 			lines = append(lines, f)
 		}
 	}
+	slices.SortStableFunc(lines, func(a, b Finding) int { return cmp.Compare(a.Result, b.Result) }) // "fail" before "warn"
 	refusal = blame(i)
 	if i.Trial != nil && i.Verdict == DoesNotFit && len(lines) == 0 {
 		refusal = strings.TrimSuffix(unexplained+"; "+refusal, "; ")

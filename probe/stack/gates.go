@@ -35,7 +35,7 @@ func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction
 	out := &Prediction{Sends: No, Action: f.Action, Alert: f.Alert, Fault: true, Remedy: "write the file again, the leaf first",
 		Reason: "the file begins with " + certstore.NameString(i.Ahead.RawSubject) + ", which this client takes for the certificate of the key"}
 	if f.Action == NotKnown {
-		out.Sends = Unknown
+		out.Sends, out.Reason = Unknown, "the file begins with "+certstore.NameString(i.Ahead.RawSubject)+"; what this client makes of that was not seen"
 	}
 	return out
 }
