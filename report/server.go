@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"mtlsprobe/probe"
@@ -246,7 +247,9 @@ func blame(i *Identity) string {
 		case CauseFound:
 			found = append(found, lower(c.Title)+" ("+c.Check+")")
 		case CausePossible:
-			possible = append(possible, lower(c.Title))
+			if !slices.ContainsFunc(i.Findings, func(f Finding) bool { return f.Check == c.Check && f.Result == "warn" }) { // which is told anyway
+				possible = append(possible, lower(c.Title))
+			}
 		default:
 			ruledOut = append(ruledOut, lower(c.Title))
 		}

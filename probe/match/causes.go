@@ -29,7 +29,8 @@ type Cause struct {
 // defects that this kind of server words so, then its other defects, for servers
 // stop at the first one they meet; then what is not known; and what is ruled out.
 // An alert's number is no cause by itself: see the facts about servers in the
-// README.
+// README. What only the server can know, its clock and its own copies of the CA
+// certificates, rules nothing out.
 func Causes(r *Refusal, findings []Finding) []Cause {
 	worded := wordedAs(r)
 	var causes []Cause
@@ -62,6 +63,13 @@ func Causes(r *Refusal, findings []Finding) []Cause {
 			if !told {
 				continue
 			}
+			if f.Result == Pass {
+				standing, why := ruledOut(f.Check.ID, findings)
+				if standing == NotApplicable {
+					continue
+				}
+				c.Standing, c.Detail = standing, cmp.Or(why, c.Detail)
+			}
 		default:
 			continue
 		}
@@ -69,6 +77,33 @@ func Causes(r *Refusal, findings []Finding) []Cause {
 	}
 	slices.SortStableFunc(causes, func(a, b Cause) int { return cmp.Compare(weight(a), weight(b)) })
 	return causes
+}
+
+// ruledOut says what a check that passed here means for the server: Pass, that it
+// is no cause; Unknown, that it may be one, for the reason why; NotApplicable, that
+// nothing is said of it.
+func ruledOut(check string, findings []Finding) (standing Result, why string) {
+	result := func(id string) Result {
+		for _, f := range findings {
+			if f.Check.ID == id {
+				return f.Result
+			}
+		}
+		return NotApplicable
+	}
+	switch check {
+	case "validity.expired", "validity.not-yet-valid":
+		if result("clock.skew") == NotApplicable {
+			return Unknown, "it is valid by this host's clock; the server's is not known"
+		}
+	case "path.not-reached", "path.rekeyed", "path.renamed": // it was held against the copies at hand
+		return NotApplicable, ""
+	case "chain.incomplete":
+		if result("path.not-reached") != Pass {
+			return Unknown, "which CAs the server trusts is not known"
+		}
+	}
+	return Pass, ""
 }
 
 // serverSees tells what a server can object to from what only this host or its

@@ -30,6 +30,10 @@ func pathNotReached(j *judgement) Finding {
 	switch {
 	case best == nil && j.search.Cut:
 		return Finding{Result: Unknown, Detail: "the search was cut: too many cross-certificates"}
+	case best == nil && j.missingIssuer() != nil:
+		missing := certstore.NameString(j.missingIssuer())
+		return fail(fmt.Sprintf("the way up ends at %s, which is not on the server's list, and whose certificate is neither in the bundle nor at hand", missing),
+			"append the certificate of "+missing+" to the bundle: if that was issued below a named CA, nothing else is missing; give it with --authorities to see")
 	case best == nil:
 		return fail(fmt.Sprintf("issued by %s, and the CAs on the server's list (%d) are others", certstore.NameString(j.identity.Leaf.RawIssuer), len(j.list.raw)),
 			"use a certificate issued below a named CA, or have the server name and trust this issuer; if a cross-certificate exists, give it with --authorities")
@@ -68,6 +72,27 @@ func (j *judgement) broken(reason chain.Reason) (*chain.Path, chain.Break) {
 		}
 	}
 	return nil, chain.Break{}
+}
+
+// missingIssuer is the first issuer on the way up from the leaf that is neither in
+// the bundle nor at hand; nil if the way ends at a root.
+func (j *judgement) missingIssuer() []byte {
+	const most = 32 // mutual cross-certificates have no end
+	at := j.identity.Leaf
+	for range most {
+		if string(at.RawSubject) == string(at.RawIssuer) {
+			return nil
+		}
+		name := at.RawIssuer
+		if stored := slices.IndexFunc(j.identity.Chain, func(c *certificate) bool { return j.Graph.Key(c.RawSubject) == j.Graph.Key(name) }); stored >= 0 {
+			at = j.identity.Chain[stored]
+		} else if known := j.Graph.Named(name); len(known) > 0 {
+			at = known[0].Certificate
+		} else {
+			return name
+		}
+	}
+	return nil
 }
 
 func pathRekeyed(j *judgement) Finding {
@@ -189,10 +214,21 @@ func chainIncomplete(j *judgement) Finding {
 		}
 		return pass
 	}
+	var issuer *chain.Certificate // at hand, and not in the bundle
 	for _, p := range j.search.Paths {
-		if len(p.Certificates) > 2 && p.HoldsUpTo(1) && !slices.ContainsFunc(j.identity.Chain, p.Certificates[1].Equal) {
-			return warn("the issuer of the leaf is not in the bundle and is no root", "append "+describe(p.Certificates[1]))
+		if len(p.Certificates) < 2 || !p.HoldsUpTo(1) {
+			continue
 		}
+		above := p.Certificates[1]
+		if slices.ContainsFunc(j.identity.Chain, above.Equal) || string(above.RawSubject) == string(above.RawIssuer) {
+			return pass // of cross-signed issuers one is enough
+		}
+		if issuer == nil {
+			issuer = above
+		}
+	}
+	if issuer != nil {
+		return warn("the issuer of the leaf is not in the bundle and is no root", "append "+describe(issuer))
 	}
 	if leaf := j.identity.Leaf; string(leaf.RawIssuer) != string(leaf.RawSubject) && !j.atHand(leaf.RawIssuer) {
 		return Finding{Result: Unknown, Detail: fmt.Sprintf("the issuer of the leaf, %s, is neither in the bundle nor at hand: the chain may be incomplete", certstore.NameString(leaf.RawIssuer)),
@@ -226,6 +262,9 @@ func issuerNotNamed(j *judgement) Finding {
 		}
 	}
 	result, remedy := fail, "use a certificate issued below a named CA: no bundle makes this one fit the list"
+	if missing := j.missingIssuer(); missing != nil {
+		remedy = "complete the bundle up to a named CA: the next certificate is that of " + certstore.NameString(missing)
+	}
 	if best := j.bestNamed(); best != nil {
 		remedy = "complete the bundle up to a named CA"
 		if best.Result == Reached {
