@@ -214,8 +214,10 @@ var errWrongPassword = errors.New("no password opens it")
 
 // whyLocked explains errWrongPassword to the reader of a finding.
 func (o *opener) whyLocked(f *file) string {
-	passwords, _ := o.passwords(f)
+	passwords, own := o.passwords(f)
 	switch {
+	case len(f.passwords) > 0 && !own && len(o.options.Passwords) == 0:
+		return "the password that " + quote(f.entry.configuration) + " tells does not open it"
 	case o.refused[f.path]:
 		return "no password that was typed opens it"
 	case len(passwords) > 2:

@@ -22,12 +22,16 @@ type Container struct {
 	Parts []string
 	// Readers say which programs read it, and which do not.
 	Readers []string
+	// Legacy says that OpenSSL 3 reads it only with its legacy provider, which is
+	// rarely loaded.
+	Legacy bool
 }
 
 // describePFX words the structure of a file; certs are those in it that could be
 // parsed.
 func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
 	c := &Container{Format: "PKCS#12", Integrity: file.Integrity, Readers: append(openSSLReads(file), javaReads(file)...)}
+	c.Legacy = slices.ContainsFunc(file.Bags, func(b pfx.Bag) bool { return b.Legacy })
 	if file.BER {
 		c.Format += " in BER"
 		c.Readers = append(c.Readers, "programs that insist on DER do not read it")
@@ -61,17 +65,13 @@ func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
 // its legacy provider, and PBMAC1 from 3.4 on (OpenSSL, CHANGES). Nothing is said of
 // what is not known.
 func openSSLReads(file *pfx.File) []string {
-	legacy := false
-	for _, b := range file.Bags {
-		if b.Encryption == unknownEncryption {
-			return nil
-		}
-		legacy = legacy || b.Legacy
-	}
+	has := func(which func(pfx.Bag) bool) bool { return slices.ContainsFunc(file.Bags, which) }
 	switch {
+	case has(func(b pfx.Bag) bool { return b.Encryption == unknownEncryption }):
+		return nil
 	case strings.HasPrefix(file.Integrity, "PBMAC1"):
 		return []string{"OpenSSL reads it from 3.4 on (PBMAC1)"}
-	case legacy:
+	case has(func(b pfx.Bag) bool { return b.Legacy }):
 		return []string{"OpenSSL 3 reads it only with -legacy (RC2, RC4 or DES)"}
 	}
 	return []string{"OpenSSL 3 reads it"}

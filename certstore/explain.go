@@ -13,10 +13,14 @@ import (
 // own file counts first, then the files that were named for keys, then a file
 // beside it with a fitting name.
 func (p *pairing) explain(i *Identity, own *contents) Key {
-	if e := own.file.entry; e != nil && e.key != "" {
+	e := own.file.entry
+	if e != nil && e.key != "" {
 		return p.explainEntry(e)
 	}
 	near := func(f *file) bool {
+		if e != nil && !e.elsewhere {
+			return f.entry == e
+		}
 		return f == own.file || f.forKey() || besides(f.path, i.Source) || sameDatabase(f.path, i.Source)
 	}
 	if why, ok := own.lockedOf[string(i.Leaf.Raw)]; ok {
@@ -51,9 +55,12 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 		}
 	}
 	for _, c := range p.withKeys {
-		if len(c.locked) > 0 && len(c.certs) == 0 && (c.file.named() || p.stray(c.file, i)) {
+		if len(c.locked) > 0 && len(c.certs) == 0 && (e == nil || e.elsewhere) && (c.file.named() || p.stray(c.file, i)) {
 			return Key{State: Locked, Detail: c.locked[0] + "; it may be this certificate's"}
 		}
+	}
+	if e != nil && !e.elsewhere {
+		return Key{State: Missing, Detail: fmt.Sprintf("%s names no key, and %s holds none", quote(e.configuration), quote(own.file.path))}
 	}
 	return Key{State: Missing, Detail: "no key for this certificate in any of the sources"}
 }

@@ -41,6 +41,7 @@ type mention struct {
 type entry struct {
 	configuration string // its path
 	key           string // path of the key's file; empty for that of the certificate
+	elsewhere     bool   // without one, the client has a place of its own to look for it
 }
 
 func (f *file) mentions() []mention {

@@ -133,7 +133,7 @@ func TestLoad(t *testing.T) {
 		{"a configuration that names the wrong key, though the right one is at hand", map[string][]byte{"a.curlrc": []byte("cert = x.pem\nkey = other.key\n"), "x.pem": join(p.CertPEM("client"), p.KeyPEM("client")), "other.key": p.KeyPEM("other")},
 			Options{}, []Source{{Path: "a.curlrc", Role: Candidate}, {Path: "x.pem", Role: Candidate}}, []string{"a.curlrc: client [] mismatched", "x.pem: client [] usable"}},
 		{"a configuration that names no key, which lies beside", map[string][]byte{"a.curlrc": []byte("cert = x.pem\n"), "x.pem": p.CertPEM("client"), "k.pem": p.KeyPEM("client")},
-			Options{}, []Source{{Path: "a.curlrc", Role: Candidate}, {Path: "k.pem", Role: KeyFile}}, []string{"a.curlrc: client [] usable"}},
+			Options{}, []Source{{Path: "a.curlrc", Role: Candidate}, {Path: "k.pem", Role: KeyFile}}, []string{"a.curlrc: client [] missing"}},
 		{"two clients with one certificate, one of them with a key that is not there", map[string][]byte{"d/.curlrc": []byte("cert = x.pem\nkey = x.key\n"), "d/.wgetrc": []byte("certificate = x.pem\nprivate_key = none.key\n"), "d/x.pem": p.CertPEM("client"), "d/x.key": p.KeyPEM("client")},
 			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{".curlrc: client [] usable", ".wgetrc: client [] unreadable"}},
 		{"two services with their keys swapped", map[string][]byte{"pg_service.conf": []byte("[a]\nsslcert=a.pem\nsslkey=b.key\n[b]\nsslcert=b.pem\nsslkey=a.key\n"), "a.pem": p.CertPEM("client"), "a.key": p.KeyPEM("client"), "b.pem": p.CertPEM("other"), "b.key": p.KeyPEM("other")},

@@ -92,7 +92,7 @@ func (p *pairing) key(c *contents, cert *x509.Certificate) *heldKey {
 		return nil
 	}
 	f := c.file
-	if f.entry != nil && f.entry.key != "" { // what a client is told to use counts, and nothing else
+	if f.entry != nil && (f.entry.key != "" || !f.entry.elsewhere) { // what a client is told to use counts, and nothing else
 		return p.keys[place{id: id, entry: f.entry}]
 	}
 	for _, at := range []place{{id: id, file: f}, {id: id, entry: f.entry}, {id: id, database: databaseOf(f, nssCertificates)}, {id: id}, {id: id, ofAnother: true}} {

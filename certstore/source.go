@@ -158,7 +158,7 @@ func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Refe
 		label += "#" + nameOf(ref)
 	}
 	passwords := slices.DeleteFunc([]string{ref.Password, ref.KeyPassword}, func(p string) bool { return p == "" })
-	of := &entry{configuration: f.path}
+	of := &entry{configuration: f.path, elsewhere: f.config.KeyElsewhere}
 	if data := slices.Concat(ref.CertificateData, []byte("\n"), ref.KeyData); len(data) > 1 {
 		if !bytes.Contains(ref.CertificateData, pemBegin) && len(ref.KeyData) > 0 { // DER cannot be joined
 			files = append(files, &file{path: f.path, source: Source{Path: f.source.Path, Found: true}, label: label, entry: of, data: ref.KeyData, passwords: passwords})

@@ -314,8 +314,8 @@ func statuses(ctx context.Context, s *Streams, f *chainFlags, q *match.Question)
 func answer(s *Streams, f *outputFlags, run *report.Run) error {
 	run.ServerFindings = judgeServer(run)
 	r := report.New(run)
-	if !slices.Contains([]string{"", "any", "all"}, f.require) && !slices.Contains(r.Labels(), f.require) {
-		return usage(fmt.Errorf("--require %q is neither any nor all nor one of the identities: %s", f.require, strings.Join(r.Labels(), ", ")))
+	if err := f.checkRequired(r); err != nil {
+		return err
 	}
 	if err := f.write(s, r); err != nil {
 		return err
@@ -323,6 +323,18 @@ func answer(s *Streams, f *outputFlags, run *report.Run) error {
 	if err := f.hold(s, r); err != nil {
 		return err
 	}
+	return f.conclude(r)
+}
+
+func (f *outputFlags) checkRequired(r *report.Report) error {
+	if !slices.Contains([]string{"", "any", "all"}, f.require) && !slices.Contains(r.Labels(), f.require) {
+		return usage(fmt.Errorf("--require %q is neither any nor all nor one of the identities: %s", f.require, strings.Join(r.Labels(), ", ")))
+	}
+	return nil
+}
+
+// conclude says whether the identities fit that must.
+func (f *outputFlags) conclude(r *report.Report) error {
 	required := 1
 	switch f.require {
 	case "", "any":

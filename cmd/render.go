@@ -58,16 +58,35 @@ func runRender(_ context.Context, s *Streams, o *renderOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.output.format == "json" && !o.output.redact && o.output.file == "" {
-		var b bytes.Buffer
-		if err := json.Indent(&b, data, "", "  "); err != nil {
-			return fmt.Errorf("%q: %w", o.path, err)
-		}
-		b.WriteByte('\n')
-		_, err := s.Out.Write(report.EscapeJSON(b.Bytes()))
+	if err := o.output.checkRequired(r); err != nil {
 		return err
 	}
-	return o.output.write(s, r)
+	if o.output.format == "json" && !o.output.redact && o.output.file == "" {
+		err = asItIs(s, o.path, data)
+	} else {
+		err = o.output.write(s, r)
+	}
+	if err != nil {
+		return err
+	}
+	if err := o.output.hold(s, r); err != nil {
+		return err
+	}
+	if o.output.require == "any" && o.output.client == "" { // nobody asked
+		return nil
+	}
+	return o.output.conclude(r)
+}
+
+// asItIs writes a saved report again, fields of later versions included.
+func asItIs(s *Streams, path string, data []byte) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, bytes.TrimSpace(data), "", "  "); err != nil {
+		return fmt.Errorf("%q: %w", path, err)
+	}
+	b.WriteByte('\n')
+	_, err := s.Out.Write(report.EscapeJSON(b.Bytes()))
+	return err
 }
 
 // maxReport bounds what is read: a report of thousands of identities has some

@@ -72,6 +72,9 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 	run.ServerFindings = judgeServer(run)
 	r := report.New(run)
 	if o.save != "" {
+		if o.output.redact {
+			warn(s.Err, "--save keeps the request as it is, for \"check --request\": --redact is for the report")
+		}
 		data, err := json.MarshalIndent(r, "", "  ")
 		if err != nil {
 			return fmt.Errorf("--save: %w", err)

@@ -116,7 +116,7 @@ func TestOpenSSLServerNotAsking(t *testing.T) {
 		t.Errorf("asked %s, verified %s; want no, yes", r.Request.Asked, r.Server.Verified)
 	}
 	// Without -k nothing may be shown to a server that is not verified.
-	r = runJSON(t, 0, "probe", "127.0.0.1:"+port, "--cert", "good.p12")
+	r = runJSON(t, 3, "probe", "127.0.0.1:"+port, "--cert", "good.p12")
 	if r.Server.Verified != "no" || r.Identities[0].Trial.Outcome != "not-tried" {
 		t.Errorf("verified %s, trial %s; want no, not-tried", r.Server.Verified, r.Identities[0].Trial.Outcome)
 	}

@@ -201,6 +201,8 @@ func writeBrief(w io.Writer, r *Report) error {
 			why = lines[0].Check
 		case refusal != "":
 			why = "refused"
+		case i.NotAfter != nil && !i.Trial.shown():
+			why = "untried, until " + i.NotAfter.Format("2006-01-02")
 		case i.NotAfter != nil:
 			why = "until " + i.NotAfter.Format("2006-01-02")
 		}

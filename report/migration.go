@@ -103,7 +103,7 @@ func (c *MigrationCell) withheld(predictions []stack.Prediction) {
 }
 
 func newMigrationCell(phase string, c *match.Cell) MigrationCell {
-	out := MigrationCell{Phase: phase, Verdict: verdict(&c.Verdict, nil)}
+	out := MigrationCell{Phase: phase, Verdict: verdict(&c.Verdict, nil, nil)}
 	if c.Named != nil {
 		out.NamedCA, out.Result, out.Via = c.DN, string(c.Named.Result), string(c.Named.Via)
 		if c.Named.Path != nil {

@@ -198,7 +198,7 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 		return out
 	}
 	v := &r.Verdicts[n]
-	out.Verdict = verdict(v, trial)
+	out.Verdict = verdict(v, trial, r.Observation)
 	if out.Trial != nil {
 		out.Trial.Causes, out.Trial.Mute = newCauses(r, trial, v)
 	}
@@ -220,7 +220,10 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 // verdict puts the server's word above the local findings: a trial is the
 // evidence, findings predict. A server that ignores the certificate has said
 // nothing about it.
-func verdict(v *match.Verdict, trial *probe.Trial) string {
+func verdict(v *match.Verdict, trial *probe.Trial, observation *probe.Observation) string {
+	if observation != nil && observation.Asked == probe.No {
+		return Unknown // nobody looked at it
+	}
 	if trial != nil {
 		switch {
 		case trial.Outcome == probe.Accepted && !outOfReach(v):
@@ -238,10 +241,13 @@ func verdict(v *match.Verdict, trial *probe.Trial) string {
 	return Unknown
 }
 
-// outOfReach says that the account that is to use the identity cannot read it,
-// however well the trial went with the rights of the one who probed.
+// outOfReach says that clients cannot use the identity as it lies there, however well
+// the trial went with the rights of the one who probed, and in an order of this
+// program's making.
 func outOfReach(v *match.Verdict) bool {
-	return slices.ContainsFunc(v.Findings, func(f match.Finding) bool { return f.Check.ID == "key.account" && f.Result == match.Fail })
+	return slices.ContainsFunc(v.Findings, func(f match.Finding) bool {
+		return f.Result == match.Fail && (f.Check.ID == "key.account" || f.Check.ID == "chain.order")
+	})
 }
 
 // namedCAs has an entry for each name on the list, the unreachable among them.

@@ -176,9 +176,16 @@ func TestVerdict(t *testing.T) {
 		if tt.outcome != "" {
 			trial = &probe.Trial{Outcome: tt.outcome}
 		}
-		if got := verdict(tt.verdict, trial); got != tt.want {
+		if got := verdict(tt.verdict, trial, nil); got != tt.want {
 			t.Errorf("%s after %q: %s, want %s", tt.verdict.Fits(), tt.outcome, got, tt.want)
 		}
+	}
+	if got := verdict(fitting, &probe.Trial{Outcome: probe.NotTried}, &probe.Observation{Asked: probe.No}); got != Unknown {
+		t.Errorf("nobody asked: %s", got)
+	}
+	disorder := &match.Verdict{Identity: fitting.Identity, Findings: []match.Finding{{Check: &match.Check{ID: "chain.order"}, Result: match.Fail}}}
+	if got := verdict(disorder, &probe.Trial{Outcome: probe.Accepted}, &probe.Observation{Asked: probe.Yes}); got != DoesNotFit {
+		t.Errorf("accepted in an order of this program's making: %s", got)
 	}
 }
 

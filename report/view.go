@@ -361,6 +361,9 @@ func summary(r *Report) string {
 	if judged == 0 {
 		return ""
 	}
+	if r.Request != nil && r.Request.Asked == "no" {
+		return "The server did not ask for a client certificate, so that nothing can be said of whether it would take one."
+	}
 	line := fmt.Sprintf("%d of %d identities fit.", r.Fitting(""), judged)
 	if tried == 0 {
 		return line + " Nothing was presented to the server: this is judged from names and dates, and only a trial is proof."

@@ -85,6 +85,9 @@ type Config struct {
 	// Format is for people, as in "kubeconfig".
 	Format     string
 	References []Reference
+	// KeyElsewhere says that where a reference names no key, the client looks for it in
+	// a place of its own, and not in the certificate's file.
+	KeyElsewhere bool
 	// Problems are what could not be read. They contain no values.
 	Problems []error
 }

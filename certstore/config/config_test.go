@@ -236,7 +236,7 @@ func TestSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := fmt.Sprint([]byte("hunter2"))
-	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s", c.References, c.References[0], c.References, c), string(encoded), fmt.Sprintf("%+v %#v", *c, c.References[0])} {
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %v", c.References, c.References[0], c.References, c), string(encoded), fmt.Sprintf("%+v %#v", *c, c.References[0])} {
 		if strings.Contains(text, "hunter2") || strings.Contains(text, strings.Trim(data, "[]")) || strings.Contains(text, "0x68, 0x75") || strings.Contains(text, "aHVudGVyMg") {
 			t.Errorf("%s", text)
 		}

@@ -24,7 +24,11 @@ func readPostgres(s *source) *Config {
 		}
 		references = append(references, r)
 	}
-	return s.found(references, pathRule{fromStart: true})
+	c := s.found(references, pathRule{fromStart: true})
+	if c != nil {
+		c.KeyElsewhere = true // ~/.postgresql/postgresql.key
+	}
+	return c
 }
 
 // mysqlClients are the groups that clients read (MySQL Reference Manual, "Using

@@ -45,6 +45,10 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 	if out := p.leading(profile, i); out != nil {
 		return out
 	}
+	if profile.Load.NoLegacy && i.Container != nil && i.Container.Legacy {
+		return &Prediction{Sends: No, Action: Fails, Fault: true, Reason: "OpenSSL 3 opens a PKCS#12 file with RC2, RC4 or DES only with its legacy provider, which this client does not load",
+			Remedy: "write the file again with AES: mtlsprobe fix, or openssl pkcs12 -legacy and then -export"}
+	}
 	if key, ok := i.Leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < profile.Load.MinRSA {
 		return &Prediction{Sends: No, Action: Fails, Fault: true, Reason: fmt.Sprintf("an RSA key of %d bits is refused when it is loaded; %d are the least", key.N.BitLen(), profile.Load.MinRSA),
 			Remedy: "use a longer key"}

@@ -127,6 +127,8 @@ const (
 type LoadRules struct {
 	MinRSA   int  // bits
 	WeakLeaf bool // a leaf signed with SHA-1 or MD5
+	// NoLegacy says that a PKCS #12 file with RC2, RC4 or DES is not opened.
+	NoLegacy bool
 	// Leading12 and Leading13 say what comes of a PEM file that does not begin with
 	// the certificate of its key; nothing for clients that take no PEM file.
 	Leading12, Leading13 Failure

@@ -36,10 +36,14 @@ func Profiles() []*Profile {
 
 	chromiumLinux := boringSSL()
 	chromiumLinux.NoEd25519 = true // NSS, which holds the keys, has none
+	curl := openSSL("curl", "curl", "7.88 with OpenSSL", "curl lib/vtls/openssl.c: cert_stuff")
+	for _, p := range []*Profile{curl, node} { // which take PKCS #12
+		p.Load.NoLegacy = true
+	}
 	return []*Profile{
 		openSSL("openssl", "OpenSSL", "3.0 (Debian)", "OpenSSL ssl/statem/statem_clnt.c: tls_prepare_client_certificate; ssl/t1_lib.c: tls_choose_sigalg"),
 		strict,
-		openSSL("curl", "curl", "7.88 with OpenSSL", "curl lib/vtls/openssl.c: cert_stuff"),
+		curl,
 		openSSL("python", "Python", "3.11 ssl", "CPython Modules/_ssl.c: load_cert_chain"),
 		node,
 		nginx,

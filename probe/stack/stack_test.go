@@ -116,6 +116,13 @@ func TestPredictLimits(t *testing.T) {
 			t.Errorf("key %s: %+v", state, got)
 		}
 	}
+	for id, want := range map[string]stack.Answer{"curl": stack.No, "node": stack.No, "openssl": stack.Yes, "go": stack.Yes} {
+		old := *i
+		old.Container = &certstore.Container{Format: "PKCS#12", Legacy: true}
+		if got := ask(q, id, &old); got.Sends != want {
+			t.Errorf("%s with an old PKCS#12: %+v", id, got)
+		}
+	}
 	if got := ask(q, "curl", &certstore.Identity{}); got.Sends != stack.Unknown {
 		t.Errorf("nothing read: %+v", got)
 	}
