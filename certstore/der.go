@@ -37,7 +37,7 @@ func (o *opener) der(ctx context.Context, c *contents, data []byte) error {
 	case err == nil:
 		c.keys = append(c.keys, key)
 		return nil
-	case isForeign(err) && c.file.source.Role != Authorities:
+	case isForeign(err) && (c.file.is(Candidate) || c.file.is(KeyFile)):
 		c.noKey("", err)
 		return nil
 	}

@@ -15,13 +15,13 @@ import (
 func (p *pairing) explain(i *Identity, own *contents) Key {
 	e := own.file.entry
 	if e != nil && e.key != "" {
-		return p.explainEntry(e)
+		return p.explainEntry(e, i.Leaf)
 	}
 	near := func(f *file) bool {
 		if e != nil && !e.elsewhere {
 			return f.entry == e
 		}
-		return f == own.file || f.forKey() || besides(f.path, i.Source) || sameDatabase(f.path, i.Source)
+		return f == own.file || f.is(KeyFile) || besides(f.path, i.Source) || sameDatabase(f.path, i.Source)
 	}
 	if why, ok := own.lockedOf[string(i.Leaf.Raw)]; ok {
 		return Key{State: Locked, Detail: why}
@@ -84,15 +84,20 @@ func mismatched(which string) Key {
 }
 
 // explainEntry says what is amiss with the key that a configuration names.
-func (p *pairing) explainEntry(e *entry) Key {
+func (p *pairing) explainEntry(e *entry, leaf *x509.Certificate) Key {
 	for _, f := range p.unreadable {
 		if f.entry == e && f.path == e.key {
 			return Key{State: Unreadable, Detail: fmt.Sprintf("%s, which %s names: %v", quote(f.path), quote(e.configuration), reason(f.err))}
 		}
 	}
 	for _, c := range p.withKeys {
+		if c.file.entry != e || c.file.path != e.key {
+			continue
+		}
+		foreign := c.takeForeign(leaf)
 		switch {
-		case c.file.entry != e || c.file.path != e.key:
+		case foreign != nil:
+			return *foreign
 		case len(c.keys) > 0:
 			return mismatched(fmt.Sprintf("the key in %s, which %s names,", quote(e.key), quote(e.configuration)))
 		case len(c.locked) > 0:

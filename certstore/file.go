@@ -14,6 +14,7 @@ type file struct {
 	path      string
 	source    Source                 // that led here; its path differs from path below a directory
 	again     []mention              // further ways that led here
+	real      string                 // its path without links; empty for what is only like a file
 	read      func() ([]byte, error) // nil for what has its data, or never has any
 	data      []byte
 	err       error          // of the operating system
@@ -44,43 +45,39 @@ type entry struct {
 	elsewhere     bool   // without one, the client has a place of its own to look for it
 }
 
-func (f *file) mentions() []mention {
-	return append([]mention{{f.path, f.source}}, f.again...)
+// given reports whether one of the ways in which the file was given is such.
+func (f *file) given(such func(mention) bool) bool {
+	return such(mention{f.path, f.source}) || slices.ContainsFunc(f.again, such)
 }
 
-// merge notes another way that led to the file. That it is a candidate counts more
-// than that it holds authorities.
-func (f *file) merge(path string, s Source) {
-	f.again = append(f.again, mention{path, s})
-	if f.source.Role == Authorities && s.Role == Candidate {
-		f.source.Role = Candidate
-	}
-}
+// merge notes another way that led to the file.
+func (f *file) merge(path string, s Source) { f.again = append(f.again, mention{path, s}) }
 
 // named says that somebody gave the file itself.
 func (f *file) named() bool {
-	return slices.ContainsFunc(f.mentions(), func(m mention) bool { return m.path == m.source.Path && !m.source.Found })
+	return f.given(func(m mention) bool { return m.path == m.source.Path && !m.source.Found })
 }
 
-// forKey says that it was given for its key.
-func (f *file) forKey() bool {
-	return slices.ContainsFunc(f.mentions(), func(m mention) bool { return m.source.Role == KeyFile })
+// is says that it was given in the role, among others.
+func (f *file) is(role Role) bool {
+	return f.given(func(m mention) bool { return m.source.Role == role })
 }
 
 // goesBy says how nearly a password's name is the file's: 0 for not at all, then
 // that of a folder above, its last element, and its path.
 func (f *file) goesBy(name string) int {
 	best := 0
-	for _, m := range f.mentions() {
+	f.given(func(m mention) bool {
 		switch {
 		case samePath(name, m.path), m.path == m.source.Path && (name == m.source.given || samePath(name, m.source.Path)):
-			return 3
+			best = 3
 		case name == filepath.Base(m.path):
 			best = max(best, 2)
 		case samePath(name, m.source.Path), name == m.source.given:
 			best = max(best, 1)
 		}
-	}
+		return best == 3
+	})
 	return best
 }
 

@@ -77,7 +77,7 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 // store whose digest does not fit.
 func (o *opener) jksIntegrity(c *contents, data []byte, r *jksReader) {
 	passwords, _ := o.passwords(c.file)
-	passwords = passwords[:len(passwords)-1] // the empty one, which keytool does not take
+	passwords = slices.Concat(passwords[:len(passwords)-1], o.typed) // the last is the empty one, which keytool does not take
 	end := len(data) - sha1.Size
 	switch {
 	case len(r.s) != sha1.Size:

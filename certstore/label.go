@@ -21,22 +21,26 @@ func (f *file) name() string {
 	return filepath.Base(f.path)
 }
 
-// labelled is what the n-th of the identities in a file is called: by its own name
-// there if it alone has that, else by a number.
-func (c *contents) labelled(n int, leaves []*x509.Certificate) string {
+// labels are what the identities in a file are called: each by its own name there if
+// it alone has that, else by a number.
+func (c *contents) labels(leaves []*x509.Certificate) []string {
+	name := c.file.name()
 	if len(leaves) == 1 {
-		return c.file.name()
+		return []string{name}
 	}
-	own, others := c.friendly[string(leaves[n].Raw)], 0
+	having := make(map[string]int)
 	for _, leaf := range leaves {
-		if c.friendly[string(leaf.Raw)] == own {
-			others++
+		having[c.friendly[string(leaf.Raw)]]++
+	}
+	labels := make([]string, len(leaves))
+	for n, leaf := range leaves {
+		own := c.friendly[string(leaf.Raw)]
+		if own == "" || having[own] > 1 {
+			own = strconv.Itoa(n + 1)
 		}
+		labels[n] = name + "#" + clip(own)
 	}
-	if own == "" || others > 1 {
-		own = strconv.Itoa(n + 1)
-	}
-	return c.file.name() + "#" + clip(own)
+	return labels
 }
 
 // uniqueLabels adds the folder to labels that occur more than once, and a

@@ -91,7 +91,7 @@ func (c *contents) withheld() bool {
 
 // accept takes failures for problems, where that may be, or returns the first.
 func (h *Holding) accept(failures []*SourceError, partial bool) error {
-	useful := len(h.Identities)+len(h.Authorities) > 0
+	useful := len(h.Identities)+len(h.Authorities)+len(h.Others) > 0
 	var problems []error
 	for _, f := range failures {
 		if !f.found && !(partial && useful) {
@@ -120,7 +120,7 @@ func hold(files []*file, opened []*contents, errs []error, failures []*SourceErr
 			continue
 		case errors.Is(f.err, errTooLarge):
 			err = f.err
-		case f.err != nil && f.source.Role == Authorities:
+		case f.err != nil && !f.is(Candidate) && !f.is(KeyFile):
 			err = reason(f.err)
 		case f.err != nil:
 			p.unreadable = append(p.unreadable, f)

@@ -273,7 +273,7 @@ func TestLoadProblems(t *testing.T) {
 	}
 	line := 1 + bytes.Count(p.CertPEM("client"), []byte("\n"))
 	want := []string{
-		fmt.Sprintf(`"a.pem": line %d: a PEM block whose 2. line is no Base64`, line),
+		fmt.Sprintf(`"a.pem": line %d: a PEM block whose Base64 is broken in line %d`, line, line+1),
 		`"ca.pem" holds CA certificates only, no client certificate`,
 	}
 	var got []string

@@ -39,7 +39,7 @@ func newPairing() *pairing {
 
 func (p *pairing) add(c *contents) {
 	p.contents = append(p.contents, c)
-	if c.file.source.Role == Authorities {
+	if !c.file.is(Candidate) && !c.file.is(KeyFile) {
 		return
 	}
 	if len(c.keys)+len(c.locked)+len(c.foreign) > 0 {
@@ -146,10 +146,13 @@ func (p *pairing) pair(h *Holding) {
 			p.withoutLeaf(h, c)
 			continue
 		}
-		rest := beside(c.certs, leaves)
+		if c.file.is(Authorities) {
+			h.addAuthorities(c)
+		}
+		rest, labels := beside(c.certs, leaves), c.labels(leaves)
 		var above *climb
 		for n, leaf := range leaves {
-			i := &Identity{Label: c.labelled(n, leaves), Source: c.file.path, Leaf: leaf, Container: c.container, FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyNames[keyID(leaf.PublicKey)])}
+			i := &Identity{Label: labels[n], Source: c.file.path, Leaf: leaf, Container: c.container, FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyNames[keyID(leaf.PublicKey)])}
 			if c.file.entry != nil {
 				i.NamedBy = c.file.entry.configuration
 			}
@@ -212,7 +215,7 @@ func beside(certs, leaves []*x509.Certificate) []*x509.Certificate {
 // other says what a candidate without an identity is made of; nil for one with, or
 // with a key that was paired.
 func (p *pairing) other(c *contents) *Container {
-	if c.file.source.Role != Candidate || c.sealed != "" || len(p.leaves(c)) > 0 {
+	if !c.file.is(Candidate) || c.sealed != "" || len(c.unread) > 0 || len(p.leaves(c)) > 0 {
 		return nil
 	}
 	out := &Container{Format: "private key"}
@@ -275,7 +278,7 @@ func without(certs []*x509.Certificate, c *x509.Certificate) []*x509.Certificate
 // leaves returns the end-entity certificates of a container: those that have a
 // key, or, if none has, those that are no CA's.
 func (p *pairing) leaves(c *contents) []*x509.Certificate {
-	if c.file.source.Role != Candidate {
+	if !c.file.is(Candidate) {
 		return nil
 	}
 	var paired, endEntities []*x509.Certificate
@@ -321,14 +324,14 @@ func isAuthority(cert *x509.Certificate) bool {
 
 // withoutLeaf takes what a container without an end-entity certificate holds.
 func (p *pairing) withoutLeaf(h *Holding, c *contents) {
+	h.addAuthorities(c)
 	for _, cert := range c.certs {
-		h.Authorities = append(h.Authorities, Authority{Certificate: cert, Source: c.file.path})
-		if c.file.source.Role == Candidate && !c.file.named() && p.key(c, cert) != nil {
+		if c.file.is(Candidate) && !c.file.named() && p.key(c, cert) != nil {
 			h.Problems = append(h.Problems, &SourceError{Source: c.file.path, Kind: CAOnly,
 				Err: fmt.Errorf("holds a CA with its key, %s: it was not taken for a client; name the file itself to try it", NameString(cert.RawSubject))})
 		}
 	}
-	if c.file.source.Role != Candidate {
+	if !c.file.is(Candidate) {
 		return
 	}
 	switch {
@@ -347,12 +350,23 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 		c.problems = slices.DeleteFunc(c.problems, func(problem error) bool { return problem == c.unread[0] })
 		h.complain(c.file, NotUnderstood, fmt.Errorf("holds nothing that can be tried: %w", errors.Unwrap(c.unread[0])))
 	case !c.file.named():
+	case len(c.certs) > 0 && c.file.is(Authorities): // what it was given for, too
 	case len(c.certs) > 0:
 		h.complain(c.file, CAOnly, errors.New("holds CA certificates only, no client certificate"))
 	case len(c.foreign) > 0:
 		h.complain(c.file, KeyOnly, fmt.Errorf("holds a private key only, no certificate: %w", errors.Unwrap(c.foreign[0])))
 	default:
 		h.complain(c.file, KeyOnly, errors.New("holds a private key only, no certificate"))
+	}
+}
+
+// addAuthorities takes the certificates for authorities; those of a bundle that has
+// a leaf, for its CA certificates.
+func (h *Holding) addAuthorities(c *contents) {
+	for _, cert := range c.certs {
+		if len(c.certs) == 1 || isAuthority(cert) || !c.file.is(Candidate) {
+			h.Authorities = append(h.Authorities, Authority{Certificate: cert, Source: c.file.path})
+		}
 	}
 }
 
@@ -367,7 +381,7 @@ func (p *pairing) leftOver(h *Holding) {
 		if f.entry != nil {
 			err.Err = fmt.Errorf("cannot be read, and %s names it: %w", quote(f.entry.configuration), reason(f.err))
 		}
-		if f.source.Role == Candidate && f.named() {
+		if f.is(Candidate) && f.named() {
 			h.Identities = append(h.Identities, &Identity{
 				Label: f.name(), Source: f.path,
 				Key: Key{State: Unreadable, Detail: fmt.Sprintf("%s: %v", quote(f.path), reason(f.err))},
@@ -378,7 +392,7 @@ func (p *pairing) leftOver(h *Holding) {
 		h.Problems = append(h.Problems, err)
 	}
 	for _, c := range p.contents {
-		if c.file.forKey() && p.anyUnpaired(c) {
+		if c.file.is(KeyFile) && p.anyUnpaired(c) {
 			h.Problems = append(h.Problems, &SourceError{Source: c.file.path, Kind: KeyOnly,
 				Err: errors.New("holds a key that belongs to none of the certificates")})
 		}

@@ -93,13 +93,11 @@ func TestLabels(t *testing.T) {
 	a, b, c := &x509.Certificate{Raw: []byte("a")}, &x509.Certificate{Raw: []byte("b")}, &x509.Certificate{Raw: []byte("c")}
 	held := &contents{file: &file{path: "store.jks"}, friendly: map[string]string{"a": "web", "b": "same", "c": "same"}}
 	all := []*x509.Certificate{a, b, c}
-	for n, want := range []string{"store.jks#web", "store.jks#2", "store.jks#3"} {
-		if got := held.labelled(n, all); got != want {
-			t.Errorf("%d: %s, want %s", n, got, want)
-		}
+	if got := held.labels(all); !slices.Equal(got, []string{"store.jks#web", "store.jks#2", "store.jks#3"}) {
+		t.Errorf("%q", got)
 	}
-	if got := held.labelled(0, all[:1]); got != "store.jks" {
-		t.Errorf("alone: %s", got)
+	if got := held.labels(all[:1]); !slices.Equal(got, []string{"store.jks"}) {
+		t.Errorf("alone: %q", got)
 	}
 }
 

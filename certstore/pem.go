@@ -37,7 +37,7 @@ func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
 		}
 		block, _ := pem.Decode(data[start:end])
 		if block == nil {
-			c.problem(fmt.Sprintf("line %d", line), damagedPEM(data[start:end]))
+			c.problem(fmt.Sprintf("line %d", line), damagedPEM(data[start:end], line))
 		} else if err := o.block(ctx, c, block, fmt.Sprintf("line %d", line)); errors.Is(err, errOtherBlock) {
 			other = append(other, strings.ToLower(block.Type))
 		} else if err != nil {
@@ -58,8 +58,9 @@ func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
 	}
 }
 
-// damagedPEM says what is wrong with a block that encoding/pem does not read.
-func damagedPEM(block []byte) error {
+// damagedPEM says what is wrong with a block, which begins at a line of the file and
+// which encoding/pem does not read.
+func damagedPEM(block []byte, number int) error {
 	first, rest, _ := bytes.Cut(block, []byte("\n"))
 	first = bytes.TrimRight(first, "\r\t ")
 	if !bytes.HasSuffix(first, []byte("-----")) || len(first) <= len(pemBegin)+len("-----") {
@@ -72,17 +73,18 @@ func damagedPEM(block []byte) error {
 	body, _, ended := bytes.Cut(rest, slices.Concat([]byte("-----END "), label, []byte("-----")))
 	switch {
 	case !ended && bytes.Contains(rest, []byte("-----END ")):
-		return fmt.Errorf("a PEM block that begins as %q and ends as another", label)
+		return fmt.Errorf("a PEM block that begins as %q and ends as another", clip(string(label)))
 	case !ended:
-		return fmt.Errorf("a PEM block without its end: -----END %s----- is missing", strings.ToValidUTF8(string(label), "?"))
+		return fmt.Errorf("a PEM block without its end: a line %q is missing", "-----END "+clip(string(label))+"-----")
+	case len(body) > 0 && body[len(body)-1] != '\n':
+		return errors.New("a PEM block whose END does not begin a line")
 	}
-	number := 1
 	for line := range bytes.Lines(body) {
 		number++
 		if at := bytes.IndexFunc(bytes.TrimSpace(line), func(r rune) bool {
 			return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '+' || r == '/' || r == '=')
 		}); at >= 0 && !bytes.Contains(line, []byte(": ")) {
-			return fmt.Errorf("a PEM block whose %d. line is no Base64", number)
+			return fmt.Errorf("a PEM block whose Base64 is broken in line %d", number)
 		}
 	}
 	return errors.New("a PEM block whose Base64 is damaged, as by a missing character")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"mtlsprobe/certstore/pfx"
 )
@@ -31,6 +32,7 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 	var file *pfx.File
 	var password string
 	all, _ := o.passwords(c.file)
+	all = slices.Concat(all, o.typed)
 	err := o.unlock(ctx, c.file, "", func(given string) (err error) {
 		password = given
 		if file, err = pfx.Open(data, given, all...); errors.Is(err, pfx.ErrPassword) {
@@ -50,6 +52,9 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 	if err != nil {
 		return err
 	}
+	if !locked {
+		file = o.pkcs12Parts(ctx, c.file, file, func(more string) (*pfx.File, error) { return pfx.Open(data, password, append(all, more)...) })
+	}
 	if file.Trailing > 0 {
 		c.problem("", fmt.Errorf("%d bytes after the end of the file were not read; some programs refuse it for them", file.Trailing))
 	}
@@ -66,6 +71,33 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 		return fmt.Errorf("is a PKCS#12 file that holds nothing usable: %w", errors.Unwrap(c.problems[0]))
 	}
 	return nil
+}
+
+// pkcs12Parts asks for the passwords of parts that have one of their own.
+func (o *opener) pkcs12Parts(ctx context.Context, f *file, opened *pfx.File, open func(more string) (*pfx.File, error)) *pfx.File {
+	sealed := func(file *pfx.File) int {
+		count := 0
+		for _, b := range file.Bags {
+			if errors.Is(b.Err, pfx.ErrPassword) {
+				count++
+			}
+		}
+		return count
+	}
+	for o.asking && sealed(opened) > 0 {
+		err := o.unlock(ctx, f, "a part with a password of its own", func(more string) error {
+			again, err := open(more)
+			if err != nil || sealed(again) >= sealed(opened) {
+				return errWrongPassword
+			}
+			opened = again
+			return nil
+		})
+		if err != nil {
+			break // nobody knows it: the part stays closed
+		}
+	}
+	return opened
 }
 
 // bags takes certificates and keys; what is of no use does not cost the others.

@@ -57,9 +57,10 @@ type reader struct {
 	failures []*SourceError
 	// By their paths without links:
 	seen     map[string]*file
-	contents map[string]func() ([]byte, error) // each read once
+	contents map[string]func() ([]byte, error) // each read once; guarded by mu
 	folders  map[string]string                 // what folders are without links
-	total    atomic.Int64                      // bytes that are kept
+	mu       sync.Mutex
+	total    atomic.Int64 // bytes that are kept
 }
 
 // read reads files in parallel, and then what the configurations among them name.
@@ -118,18 +119,29 @@ func (r *reader) sift(f *file) {
 		return
 	}
 	isPEM := bytes.HasPrefix(bytes.TrimSpace(f.data), pemBegin)
-	if f.entry == nil && f.source.Role == Candidate && f.data[0] != 0x30 && !isPEM {
+	if f.entry == nil && f.is(Candidate) && f.data[0] != 0x30 && !isPEM {
 		if c, ok := config.Parse(f.path, cmp.Or(f.dir, filepath.Dir(f.path)), f.data, r.options.Home); ok {
-			f.config, f.data = c, nil
+			f.config = c
+			r.forget(f)
 			return
 		}
 	}
 	switch {
 	case !f.named() && !mayBeStore(f.data):
-		f.useless, f.data = unknownFormat(f.data), nil
+		f.useless = unknownFormat(f.data)
+		r.forget(f)
 	case r.total.Add(int64(len(f.data))) > maxTotal:
-		f.useless, f.data = fmt.Errorf("was not opened: the sources together are larger than %d MiB", maxTotal>>20), nil
+		f.useless = fmt.Errorf("was not opened: the sources together are larger than %d MiB", maxTotal>>20)
+		r.forget(f)
 	}
+}
+
+// forget lets go of a file's content.
+func (r *reader) forget(f *file) {
+	f.data = nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.contents, f.real)
 }
 
 func mayBeStore(data []byte) bool {
@@ -139,6 +151,9 @@ func mayBeStore(data []byte) bool {
 // find returns the files of a source, which have yet to be read.
 func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 	if f, err := r.special(&s); f != nil || err != nil {
+		if f != nil {
+			f = r.once(f.path, f, nil)
+		}
 		return one(f), err
 	}
 	info, err := os.Stat(s.Path)
@@ -201,12 +216,17 @@ func (r *reader) once(real string, f *file, read func() ([]byte, error)) *file {
 		return nil
 	}
 	r.seen[real] = f
-	f.read = r.content(real, read)
+	if read != nil {
+		f.real, f.read = real, r.content(real, read)
+	}
 	return f
 }
 
-// content returns what reads a file unless that was done before.
+// content returns what reads a file unless that was done before. What is of no use
+// is not remembered.
 func (r *reader) content(real string, read func() ([]byte, error)) func() ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.contents[real] == nil {
 		r.contents[real] = sync.OnceValues(read)
 	}

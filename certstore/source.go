@@ -49,11 +49,7 @@ func (r *reader) special(s *Source) (*file, error) {
 				return fail(NothingFound, fmt.Errorf("names a variable that holds the path of a file: give that, %s", quote(value)))
 			}
 		}
-		if r.seen[s.Path] != nil {
-			return &file{replaced: true}, nil
-		}
-		r.seen[s.Path] = &file{path: s.Path, source: *s, data: []byte(strings.ReplaceAll(value, `\n`, "\n"))}
-		return r.seen[s.Path], nil
+		return &file{path: s.Path, source: *s, data: []byte(strings.ReplaceAll(value, `\n`, "\n"))}, nil
 	case name == "store":
 		return &file{path: s.Path, source: *s, store: strings.TrimPrefix(s.Path, "store:")}, nil
 	case name == "credential":
@@ -101,7 +97,7 @@ func (r *reader) references(ctx context.Context, f *file) (files []*file, ok boo
 	for n := range c.References {
 		ref := &c.References[n]
 		id := newIdentityKey(ref)
-		if of := seen[id]; id != (identityKey{}) && of != nil { // another context of the same user
+		if of := seen[id]; id != (identityKey{}) && of != nil && agree(of.Password, ref.Password) && agree(of.KeyPassword, ref.KeyPassword) { // another context of the same user
 			of.Password, of.KeyPassword = cmp.Or(of.Password, ref.Password), cmp.Or(of.KeyPassword, ref.KeyPassword)
 			continue
 		}
@@ -125,6 +121,10 @@ func (r *reader) references(ctx context.Context, f *file) (files []*file, ok boo
 	}
 	return files, true
 }
+
+// agree reports whether two passwords may be one: where one is not told, it is the
+// other's.
+func agree(a, b string) bool { return a == "" || b == "" || a == b }
 
 // errNotes marks a file that has nothing but notes.
 var errNotes = errors.New("holds notes only")
@@ -225,7 +225,7 @@ func (r *reader) untrusted(path string) string {
 
 // nameOf is a reference's name as it may be shown: a URL without user and password.
 func nameOf(ref *config.Reference) string {
-	return clip(regexp.MustCompile(`//[^/@]*@`).ReplaceAllString(ref.Name, "//"))
+	return clip(regexp.MustCompile(`//.*@`).ReplaceAllString(ref.Name, "//"))
 }
 
 // clip bounds a name that a configuration gives.

@@ -47,7 +47,7 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	if err := o.output.check(); err != nil {
 		return err
 	}
-	now, err := o.judge.time(s)
+	now, err := o.judge.time()
 	if err != nil {
 		return err
 	}

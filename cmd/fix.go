@@ -96,7 +96,7 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	now, err := o.judge.time(s)
+	now, err := o.judge.time()
 	if err != nil {
 		return err
 	}

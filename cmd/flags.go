@@ -191,9 +191,10 @@ func (f *judgeFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.at, "at", "", "judge as of this `TIME`: 2026-12-31, which begins at 0:00 UTC, or 2026-12-31T23:59:59Z")
 }
 
-func (f *judgeFlags) time(s *Streams) (time.Time, error) {
+// time is the time to judge by; zero for that at which the report is made.
+func (f *judgeFlags) time() (time.Time, error) {
 	if f.at == "" {
-		return s.Now(), nil
+		return time.Time{}, nil
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if t, err := time.Parse(layout, f.at); err == nil {

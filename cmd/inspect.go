@@ -75,7 +75,7 @@ func runInspect(ctx context.Context, s *Streams, o *inspectOptions) error {
 	if err := o.output.write(s, report.New(&report.Run{GeneratedAt: s.Now(), JudgedAt: s.Now(), Holding: holding})); err != nil {
 		return err
 	}
-	if len(holding.Authorities) > 0 || len(o.hold.certs) == 0 { // which may be what was looked for
+	if len(holding.Authorities)+len(holding.Others) > 0 || len(o.hold.certs) == 0 { // which may be what was looked for
 		return nil
 	}
 	return holding.RequireIdentity()

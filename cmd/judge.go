@@ -88,6 +88,9 @@ func judge(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phas
 
 // question prepares what is judged, and looks up what it takes.
 func question(ctx context.Context, s *Streams, f *chainFlags, run *report.Run, phases ...match.Phase) (*match.Question, error) {
+	if run.JudgedAt.IsZero() {
+		run.JudgedAt = run.GeneratedAt
+	}
 	requests := []*wire.CertificateRequest{run.Request}
 	for _, p := range phases {
 		requests = append(requests, p.Request)

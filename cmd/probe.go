@@ -65,7 +65,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if err := cmp.Or(o.output.check(), o.record.check()); err != nil {
 		return err
 	}
-	now, err := o.judge.time(s)
+	now, err := o.judge.time()
 	if err != nil {
 		return err
 	}

@@ -168,6 +168,9 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 	if i.Container != nil {
 		out.Container = newContainer(i.Container)
 	}
+	if i.Ahead != nil {
+		out.BeginsWith = certstore.NameString(i.Ahead.RawSubject)
+	}
 	if a := i.Access; a != nil {
 		out.Access = &Access{Account: a.Account, Result: string(a.Result), Detail: a.Detail, Remedy: a.Remedy}
 	}

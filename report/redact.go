@@ -149,6 +149,7 @@ func (c *censor) conversation(rows []TranscriptRow) {
 func (c *censor) identity(i *Identity) {
 	c.name("Client", i.Subject)
 	c.name("CA", i.Issuer)
+	c.name("CA", i.BeginsWith)
 	c.name("File", i.Label)
 	c.name("File", i.Source)
 	c.name("File", i.NamedBy)

@@ -112,6 +112,8 @@ type Identity struct {
 	Source string `json:"source"`
 	// NamedBy is the client's configuration that names it.
 	NamedBy string `json:"named_by,omitempty"`
+	// BeginsWith names the certificate that stands before the leaf in a PEM file.
+	BeginsWith string `json:"begins_with,omitempty"`
 	// FriendlyName is the one stored beside it.
 	FriendlyName string `json:"friendly_name,omitempty"`
 	// Container says what the file is made of; absent where there is nothing to say.

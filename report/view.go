@@ -30,7 +30,11 @@ func facts(r *Report) []fact {
 		add("Server", fmt.Sprintf("%s, %s, certificate %s", r.Target.Address, r.Server.Version, verified[r.Server.Verified]))
 	}
 	if shift := r.JudgedAt.Sub(r.GeneratedAt); shift.Abs() > time.Minute {
-		add("Judged", fmt.Sprintf("as of %s, and not of now; what a server answers, it answers now", r.JudgedAt.UTC().Format(time.RFC3339)))
+		text := fmt.Sprintf("as of %s, and not of now", r.JudgedAt.UTC().Format(time.RFC3339))
+		if r.Server != nil {
+			text += "; what a server answers, it answers now"
+		}
+		add("Judged", text)
 	}
 	if r.Request == nil {
 		return out
@@ -78,7 +82,7 @@ func clockLine(skew int64, source string) string {
 // offset says by how many seconds another clock is ahead of this host's, or behind.
 func offset(skew, tolerance float64) string {
 	far := match.Spell(time.Duration(math.Abs(skew) * float64(time.Second)))
-	if math.Abs(skew) < 10 { // where milliseconds say more
+	if math.Abs(skew) < 10 && tolerance < 1 { // where milliseconds say more
 		far = fmt.Sprintf("%.3f s", math.Abs(skew))
 	}
 	switch {

@@ -128,11 +128,10 @@ func (f *File) decrypt(algorithm, sealed []byte) ([]byte, encryption, error) {
 		return nil, e, errTooMuch
 	}
 	for n, password := range f.passwords {
-		if n > 0 { // one more than the file demands: within the same bound
-			if f.work+scheme.Work() > pbe.MaxIterations {
+		if n > 0 { // one more than the file demands: within a bound of its own
+			if f.tried += scheme.Work(); f.tried > pbe.MaxIterations {
 				break
 			}
-			f.work += scheme.Work()
 		}
 		plain, err := scheme.Decrypt(password, sealed)
 		switch {

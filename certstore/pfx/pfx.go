@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 
 	"mtlsprobe/certstore/pbe"
 
@@ -49,6 +50,7 @@ type File struct {
 	verified  bool  // the MAC was checked with the password
 	openedAny bool
 	passwords []string // to try on each part; nil for none
+	tried     int64    // iterations spent on passwords beyond the first
 }
 
 // A Kind is what a bag holds.
@@ -98,7 +100,13 @@ func Parse(data []byte) (*File, error) { return read(data) }
 // open is tried with the others, for some programs give each part its own; what
 // none opens is a bag with ErrPassword as its Err.
 func Open(data []byte, password string, others ...string) (*File, error) {
-	return read(data, append([]string{password}, others...)...)
+	passwords := []string{password}
+	for _, other := range others {
+		if !slices.Contains(passwords, other) {
+			passwords = append(passwords, other)
+		}
+	}
+	return read(data, passwords...)
 }
 
 func read(data []byte, passwords ...string) (*File, error) {

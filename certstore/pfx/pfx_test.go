@@ -256,7 +256,7 @@ func TestPasswordsOfParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &File{passwords: []string{"no", "secret"}, work: pbe.MaxIterations - 1}
+	f := &File{passwords: []string{"no", "secret"}, tried: pbe.MaxIterations}
 	if _, _, err := f.decrypt(algorithm, sealed); !errors.Is(err, ErrPassword) {
 		t.Errorf("beyond the bound: %v", err)
 	}

@@ -53,6 +53,7 @@ func keyElsewhere(j *judgement) Finding {
 	}
 	return warn(fmt.Sprintf("%q holds no key for it; the one in %q was used here", i.Source, i.Key.Source), "export the bundle again with its private key, or give the client both files")
 }
+
 func keyCannotSign(j *judgement) Finding {
 	proofs := j.identity.Key.Proofs
 	if len(proofs) == 0 {
@@ -250,7 +251,8 @@ func apart(skew time.Duration) string {
 	return "is " + Spell(-skew) + " behind this host's"
 }
 
-// Spell writes a duration in days, hours and minutes.
+// Spell writes the two largest units of a duration, as in "3 h 12 min"; it is empty
+// for what is shorter than a second, or negative.
 func Spell(d time.Duration) string {
 	d = d.Round(time.Second)
 	days, rest := d/(24*time.Hour), d%(24*time.Hour)
