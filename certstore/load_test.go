@@ -519,10 +519,58 @@ func TestKeytool(t *testing.T) {
 					t.Errorf("%s: key %s, %q, named %q, chain of %d", i.Label, i.Key.State, i.Key.Detail, i.FriendlyName, len(i.Chain))
 				}
 			}
+			if want := "SHA-1 with the password, which fits"; kind != "PKCS12" && h.Identities[0].Container.Integrity != want {
+				t.Errorf("integrity %q, want %q", h.Identities[0].Container.Integrity, want)
+			}
 			h, err = Load(t.Context(), &Options{Passwords: []string{"wrong"}}, Source{Path: "store", Role: Candidate})
 			if err != nil || h.Identities[0].Key.State != Locked {
 				t.Errorf("with a wrong password: %v, %+v", err, h.Identities[0].Key)
 			}
 		})
+	}
+}
+
+// What keytool's stores say of their integrity, and how their secrets are kept.
+func TestKeytoolStores(t *testing.T) {
+	keytool := debian.Program(t, "openjdk-17-jdk-headless", "keytool")
+	t.Chdir(t.TempDir())
+	run := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command(keytool, append(args, "-storepass", "secret")...).CombinedOutput(); err != nil {
+			t.Fatalf("keytool %q: %v\n%s", args, err, out)
+		}
+	}
+	run("-genkeypair", "-keystore", "a.jks", "-storetype", "JKS", "-keypass", "secret", "-alias", "a", "-dname", "CN=a", "-keyalg", "EC")
+	run("-genseckey", "-keystore", "s.p12", "-storetype", "PKCS12", "-alias", "s", "-keyalg", "AES", "-keysize", "128")
+	data, err := os.ReadFile("a.jks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	flipped := bytes.Clone(data)
+	flipped[20] ^= 1 // of the date
+	for _, tt := range []struct {
+		name      string
+		data      []byte
+		passwords []string
+		integrity string
+		problem   string
+	}{
+		{"fits", data, []string{"no", "secret"}, "SHA-1 with the password, which fits", ""},
+		{"no password", data, nil, "SHA-1 with the password, which was not given", ""},
+		{"wrong password", data, []string{"no"}, "SHA-1 with the password, and none that was given fits", "it is another, or the file was changed"},
+		{"changed", flipped, []string{"secret"}, "SHA-1 with the password, and none that was given fits", "it is another, or the file was changed"},
+		{"cut off", data[:len(data)-1], []string{"secret"}, "SHA-1 with the password, which cannot fit", "does not end with its digest"},
+	} {
+		h := load(t, &Options{Passwords: tt.passwords}, map[string][]byte{"x.jks": tt.data}, "x.jks")
+		if got := h.Identities[0].Container.Integrity; got != tt.integrity {
+			t.Errorf("%s: integrity %q, want %q", tt.name, got, tt.integrity)
+		}
+		if text := fmt.Sprint(h.Problems); (tt.problem == "") != (len(h.Problems) == 0) || !strings.Contains(text, tt.problem) {
+			t.Errorf("%s: problems %s, want %q", tt.name, text, tt.problem)
+		}
+	}
+	h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{Path: "s.p12"})
+	if err != nil || len(h.Others) != 1 || !strings.HasPrefix(h.Others[0].Container.Parts[0], `secret "s": PBES2 with`) {
+		t.Errorf("%v, %+v", err, h)
 	}
 }

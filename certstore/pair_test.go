@@ -3,6 +3,7 @@ package certstore
 import (
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/pfx"
 )
 
 func load(t *testing.T, o *Options, files map[string][]byte, paths ...string) *Holding {
@@ -177,5 +179,102 @@ func BenchmarkMany(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Of a locked key with a copy elsewhere the copy is used, and both are told.
+func TestLockedWithCopy(t *testing.T) {
+	p := testPKI()
+	h := load(t, nil, map[string][]byte{"a.pem": join(p.CertPEM("client"), encryptedKey(t, p, "client", "secret")), "b.key": p.KeyPEM("client")}, "a.pem", "b.key")
+	if key := h.Identities[0].Key; key.State != Usable || filepath.Base(key.Source) != "b.key" || !strings.Contains(key.OwnLocked, "none was given") {
+		t.Errorf("%+v", key)
+	}
+	if len(h.Others) != 0 {
+		t.Errorf("a key that was paired is listed by itself: %+v", h.Others)
+	}
+}
+
+// What holds no identity is described all the same.
+func TestOthers(t *testing.T) {
+	p := testPKI()
+	h := load(t, nil, map[string][]byte{"b.key": p.KeyPEM("client"), "c.key": encryptedKey(t, p, "other", "secret"), "ca.pem": p.CertPEM("Root")}, "b.key", "c.key", "ca.pem")
+	got := make(map[string]string)
+	for _, o := range h.Others {
+		got[filepath.Base(o.Source)] = o.Container.Format + ": " + strings.Join(o.Container.Parts, "; ")
+	}
+	if len(got) != 2 || got["b.key"] != "private key: ECDSA P-256: not encrypted" || !strings.Contains(got["c.key"], "PEM, AES-256-CBC") {
+		t.Errorf("%q", got)
+	}
+}
+
+// A file given for two ends serves both, in whichever order.
+func TestRoles(t *testing.T) {
+	p := testPKI()
+	both := join(p.CertPEM("client", "Issuing"), p.KeyPEM("client"))
+	path := filepath.Join(writeFiles(t, map[string][]byte{"a.pem": both}), "a.pem")
+	for _, roles := range [][]Role{{Candidate, KeyFile, Authorities}, {KeyFile, Candidate}, {Authorities, KeyFile, Candidate}, {Authorities, Candidate}} {
+		var sources []Source
+		for _, role := range roles {
+			sources = append(sources, Source{Path: path, Role: role})
+		}
+		h, err := Load(t.Context(), nil, sources...)
+		if err != nil || len(h.Identities) != 1 || h.Identities[0].Key.State != Usable {
+			t.Errorf("%v: %v, %+v", roles, err, h)
+			continue
+		}
+		if authorities := len(h.Authorities); authorities != 1 && slices.Contains(roles, Authorities) {
+			t.Errorf("%v: %d authorities", roles, authorities)
+		}
+	}
+}
+
+// The key of an unknown kind that a configuration names is unknown, too.
+func TestForeignKeyOfConfiguration(t *testing.T) {
+	p := testPKI()
+	ed448 := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: append([]byte{0x30, 0x47, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x71, 4, 0x3b, 4, 0x39}, make([]byte, 57)...)})
+	h := load(t, nil, map[string][]byte{"curlrc": []byte("cert = a.pem\nkey = a.key\n"), "a.pem": p.CertPEM("client"), "a.key": ed448}, "curlrc")
+	if key := h.Identities[0].Key; key.State != Missing {
+		t.Errorf("a key of another kind than the certificate's: %+v", key)
+	}
+	sealed := strings.Replace(string(encryptedKey(t, p, "client", "x")), "AES-256-CBC", "CAMELLIA-256-CBC", 1)
+	h = load(t, nil, map[string][]byte{"curlrc": []byte("cert = a.pem\nkey = a.key\n"), "a.pem": p.CertPEM("client"), "a.key": []byte(sealed)}, "curlrc")
+	if key := h.Identities[0].Key; key.State != Unknown || !strings.Contains(key.Detail, "CAMELLIA-256-CBC") {
+		t.Errorf("a key encrypted in a way that is not known: %+v", key)
+	}
+}
+
+// Names stand at the certificates that they belong to.
+func TestFriendlyNames(t *testing.T) {
+	p := testPKI()
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(p.Key("client"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := pfx.Write(pfx.Modern, "", "mine", pkcs8, p.Cert("client").Raw, p.Cert("other").Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := load(t, nil, map[string][]byte{"a.p12": data, "b.key": p.KeyPEM("other")}, "a.p12", "b.key")
+	got := make(map[string]string)
+	for _, i := range h.Identities {
+		got[i.Leaf.Subject.CommonName] = i.FriendlyName
+	}
+	if len(got) != 2 || got["client"] != "mine" || got["other"] != "" {
+		t.Errorf("%q", got)
+	}
+	c := &contents{file: &file{path: "x"}}
+	c.names(&pfx.File{Bags: []pfx.Bag{
+		{Kind: pfx.CertBag, DER: []byte("a"), LocalKeyID: []byte{1}}, {Kind: pfx.CertBag, DER: []byte("b"), FriendlyName: "own", LocalKeyID: []byte{2}}, {Kind: pfx.CertBag, DER: []byte("b"), FriendlyName: "again"},
+		{Kind: pfx.KeyBag, LocalKeyID: []byte{1}, FriendlyName: "of the key"}, {Kind: pfx.KeyBag, FriendlyName: "nobody's"}, {Kind: pfx.CertBag, DER: []byte("c")},
+	}})
+	if c.friendly["a"] != "of the key" || c.friendly["b"] != "own" || c.friendly["c"] != "" {
+		t.Errorf("%q", c.friendly)
+	}
+}
+
+// Keys that take seconds to read are not read.
+func TestHugeKey(t *testing.T) {
+	if _, err := parseKey(make([]byte, maxKeySize+1)); err == nil || !strings.Contains(err.Error(), "longer than any") {
+		t.Errorf("%v", err)
 	}
 }
