@@ -63,10 +63,7 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
 	run := &report.Run{GeneratedAt: s.Now(), JudgedAt: now, NTP: o.judge.clock(ctx, s, holding), Holding: holding, Insistence: probe.UnknownInsistence}
 	if len(phases) == 1 {
-		run.Request = phases[0].Request
-		if saved := o.phases.files[0].insistence; saved != "" {
-			run.Insistence = saved
-		}
+		run.Request, run.Insistence = phases[0].Request, o.phases.insistence()
 	}
 	if err := judge(ctx, s, &o.chain, run, phases...); err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/account"
-	"mtlsprobe/probe"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
@@ -100,7 +100,7 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if err != nil {
 		return err
 	}
-	wanted, err := o.wanted(ctx)
+	phases, err := o.phases.phases(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if holding.Identities, err = o.choose(holding.Identities); err != nil {
 		return err
 	}
-	run := &report.Run{GeneratedAt: s.Now(), JudgedAt: now, Request: wanted.Request, Holding: holding, Insistence: probe.UnknownInsistence}
+	run := &report.Run{GeneratedAt: s.Now(), JudgedAt: now, Request: joined(phases), Holding: holding, Insistence: o.phases.insistence()}
 	if err := judge(ctx, s, &o.chain, run); err != nil {
 		return err
 	}
@@ -140,20 +140,16 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if password == "" {
 		warn(s.Err, "the new bundle has no password; give one with --pass-out")
 	}
-	return o.verdict(ctx, s, run, password)
+	return o.verdict(ctx, s, run, password, phases)
 }
 
-// wanted joins the named CAs of all files into one request.
-func (o *fixOptions) wanted(ctx context.Context) (match.Phase, error) {
-	phases, err := o.phases.phases(ctx)
-	if err != nil {
-		return match.Phase{}, err
-	}
-	joined := *phases[0].Request
+// joined is a request with the named CAs of all phases.
+func joined(phases []match.Phase) *wire.CertificateRequest {
+	all := *phases[0].Request
 	for _, p := range phases[1:] {
-		joined.NamedCAs = append(joined.NamedCAs[:len(joined.NamedCAs):len(joined.NamedCAs)], p.Request.NamedCAs...)
+		all.NamedCAs = append(all.NamedCAs[:len(all.NamedCAs):len(all.NamedCAs)], p.Request.NamedCAs...)
 	}
-	return match.Phase{Label: "wanted", Request: &joined}, nil
+	return &all
 }
 
 // remember keeps the last answer at the terminal: what protected the old bundle
@@ -217,8 +213,8 @@ func (o *fixOptions) choose(identities []*certstore.Identity) ([]*certstore.Iden
 	return usable, nil
 }
 
-// verdict loads what was written as anybody would, and judges it.
-func (o *fixOptions) verdict(ctx context.Context, s *Streams, before *report.Run, password string) error {
+// verdict loads what was written as anybody would, and judges it in each phase.
+func (o *fixOptions) verdict(ctx context.Context, s *Streams, before *report.Run, password string, phases []match.Phase) error {
 	holding, err := certstore.Load(ctx, &certstore.Options{Passwords: []string{password}}, certstore.Source{Path: o.out, Role: certstore.Candidate})
 	if err != nil {
 		return fmt.Errorf("reading again what was written: %w", err)
@@ -234,7 +230,10 @@ func (o *fixOptions) verdict(ctx context.Context, s *Streams, before *report.Run
 	}
 	run := *before
 	run.Holding, run.Verdicts = holding, nil
-	if err := judge(ctx, s, &o.chain, &run); err != nil {
+	if len(phases) > 1 {
+		run.Request = nil
+	}
+	if err := judge(ctx, s, &o.chain, &run, phases...); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.Out, "Written    %s: %s\n", account.ShellQuote(o.out), bundleText(holding.Identities[0]))

@@ -37,6 +37,14 @@ func (f *phaseFlags) registerNamedCA(flags *pflag.FlagSet) {
 	flags.Var(&phaseValue{f, true}, "named-ca", "judge by the CA certificates that a server will name: `SOURCE` is a file or directory; several are the phases of a migration")
 }
 
+// insistence is what the saved report of a single phase says; unknown for others.
+func (f *phaseFlags) insistence() probe.Insistence {
+	if len(f.files) == 1 && f.files[0].insistence != "" {
+		return f.files[0].insistence
+	}
+	return probe.UnknownInsistence
+}
+
 // A phaseValue appends to the files, so that both flags keep one order.
 type phaseValue struct {
 	flags   *phaseFlags
@@ -119,6 +127,8 @@ func readRequest(path string) (*wire.CertificateRequest, probe.Insistence, error
 	switch {
 	case r.Schema != report.Schema:
 		return nil, "", fmt.Errorf("--request %q: schema %q is not %q", path, cmp.Or(r.Schema, "none"), report.Schema)
+	case r.Request != nil && r.Request.Asked == "yes" && len(r.Request.Raw) == 0:
+		return nil, "", fmt.Errorf("--request %q is redacted: the names of the CAs are gone, by which to judge", path)
 	case r.Request == nil || len(r.Request.Raw) == 0:
 		return nil, "", fmt.Errorf("--request %q holds no request: the server did not ask, or it was not seen", path)
 	}

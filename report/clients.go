@@ -36,7 +36,7 @@ func newPrediction(p *stack.Prediction) Prediction {
 }
 
 // clientsCell groups the stacks that send an identity: "all", "none", "only
-// curl", "20 of 29; not Go, GnuTLS and 3 more; 4 unknown".
+// curl", "20 of 29; not Go, GnuTLS and 3 more; 4 unknown", "unknown for 24 of 29; not Go".
 func clientsCell(predictions []Prediction) string {
 	var yes, no, unknown []string
 	for _, p := range predictions {
@@ -59,6 +59,8 @@ func clientsCell(predictions []Prediction) string {
 		return "all"
 	case len(no) == all:
 		return "none"
+	case len(yes) == 0 && len(no) > 0:
+		return fmt.Sprintf("unknown for %d of %d; not %s", len(unknown), all, some(no))
 	case len(yes) > 0 && len(yes) <= 3:
 		text = "only " + some(yes)
 	case len(no) > 0:

@@ -186,6 +186,9 @@ func writeBrief(w io.Writer, r *Report) error {
 		fmt.Fprintf(&b, "asked %s, %s, %s, %d CA names\n", q.Asked, q.Insistence, cmp.Or(q.Version, "no version"), len(q.NamedCAs))
 	}
 	for n := range r.Identities {
+		if r.Migration != nil { // which has a line for each
+			break
+		}
 		i := &r.Identities[n]
 		verdict := map[string]string{Fits: "fits", DoesNotFit: "FAILS"}[i.Verdict]
 		why := ""
@@ -215,7 +218,11 @@ func writeBrief(w io.Writer, r *Report) error {
 	}
 	if r.Migration != nil {
 		for _, row := range r.Migration.Rows {
-			fmt.Fprintf(&b, "%s %.40s %.14s\n", map[bool]string{true: "fits", false: "FAILS"}[row.Works], asciiOnly(row.Label), asciiOnly(row.BreaksIn))
+			where := ""
+			if at := slices.IndexFunc(row.Cells, func(c MigrationCell) bool { return c.Verdict != Fits }); at >= 0 {
+				where = " " + asciiOnly(row.Cells[at].Phase)
+			}
+			fmt.Fprintf(&b, "%s %.38s%.14s\n", map[bool]string{true: "fits", false: "FAILS"}[row.Works], asciiOnly(row.Label), where)
 		}
 	}
 	_, err := w.Write(b.Bytes())

@@ -356,7 +356,7 @@ func (c *censor) rewrite(v reflect.Value) {
 // distinguished name, an address on the web, a host or IP address, bytes in hex,
 // a date, and an attribute on its own.
 var sensitive = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`"(?:\\.|[^"\\])*"|'[^']*'|https?://[^\s,;]+|` +
+	return regexp.MustCompile(`"(?:\\.|[^"\\])*"|\B'[^']*'|https?://[^\s,;]+|` +
 		`(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)=(?:\\.|[^,;:()\s\\]|[, ](?:[^,;:()\s=]+ ?)*)*(?:,(?:[A-Za-z][A-Za-z0-9-]*|[0-9.]+)=(?:\\.|[^,;:()\s\\]| [^,;:()\s=]+)*)*|` +
 		`\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\dZ)?|\b[0-9a-fA-F]{8,}…?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b|\b[a-z0-9-]+(?:\.[a-z0-9-]+)+:\d+\b|\bserial [0-9a-f]+|certificate has [0-9a-f]+`)
 })

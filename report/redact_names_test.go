@@ -17,9 +17,11 @@ func TestRedactShortNames(t *testing.T) {
 		{"www-data may not enter it", "www-data may not enter it"},
 		{"the key in e is another's", "the key in File-1 is another's"},
 		{"a pkcs12 file (kc)", "a pkcs12 file (File-2)"},
+		{"the server's clock agrees with this host's", "the server's clock agrees with this host's"},
+		{"cat 'my key.pem'", "cat Text-1"},
 		{"nothing at api.example.com", "nothing at Host-1"},
-		{`it said "user \"bob\" of ACME" once`, `it said "Text-1" once`},
-		{"setfacl -m u:x:r '/home/bob/x'", "setfacl -m u:x:r Text-2"},
+		{`it said "user \"bob\" of ACME" once`, `it said "Text-2" once`},
+		{"setfacl -m u:x:r '/home/bob/x'", "setfacl -m u:x:r Text-3"},
 	} {
 		if got := c.text(tt[0]); got != tt[1] {
 			t.Errorf("%q: %q, want %q", tt[0], got, tt[1])

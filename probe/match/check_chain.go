@@ -138,7 +138,7 @@ func chainTwins(j *judgement) Finding {
 	for _, at := range way {
 		for _, c := range best.Path.Certificates {
 			if j.Graph.Kinship(at, c.Certificate) == chain.CrossSigned {
-				return warn(fmt.Sprintf("%s comes first as signed by %s, which does not lead to a named CA", certstore.NameString(at.RawSubject), certstore.NameString(at.RawIssuer)),
+				return warn(fmt.Sprintf("%s comes first as signed by %s, which does not lead to a named CA: servers on OpenSSL, such as nginx and Apache, follow the first and refuse", certstore.NameString(at.RawSubject), certstore.NameString(at.RawIssuer)),
 					"put "+describe(c)+" before it")
 			}
 		}
