@@ -52,7 +52,7 @@ var modules = map[string][]string{
 	"golang.org/x/sync":                  {"certstore"},
 	"golang.org/x/net":                   {"probe/protocol", "probe", "cmd"},
 	"golang.org/x/term":                  {"cmd"},
-	"software.sslmate.com/src/go-pkcs12": {"certstore/describe.go"},
+	"software.sslmate.com/src/go-pkcs12": {"certstore/container.go"},
 	"github.com/miekg/pkcs11":            {"certstore/token/module.go"},
 	"github.com/olekukonko/tablewriter":  {"report/table.go"},
 	"github.com/spf13/cobra":             {"cmd", "cmd/docs"},

@@ -2,6 +2,7 @@ package certstore
 
 import (
 	encoding "encoding/asn1"
+	"errors"
 	"fmt"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -16,6 +17,11 @@ type foreignError struct {
 }
 
 func (e *foreignError) Error() string { return e.kind + ", which this program cannot use" }
+
+func isForeign(err error) bool {
+	var foreign *foreignError
+	return errors.As(err, &foreign)
+}
 
 const dsaKey = "a DSA key (TLS 1.3 dropped them)"
 
@@ -55,17 +61,17 @@ func foreignKey(der []byte) string {
 		return curveKind(algorithm)
 	case "1.2.840.113549.1.1.1": // rsaEncryption: damaged
 		return ""
-	case "1.2.840.113549.1.1.10":
+	case oidRSAPSS:
 		return "an RSA key for PSS alone (id-RSASSA-PSS, RFC 4055)"
-	case "1.2.840.10040.4.1":
+	case oidDSA:
 		return dsaKey
 	case "1.2.840.113549.1.3.1", "1.2.840.10046.2.1":
 		return "a Diffie-Hellman key, which signs nothing"
 	case "1.3.101.111":
 		return "an X448 key, which signs nothing"
-	case "1.3.101.113":
+	case oidEd448:
 		return "an Ed448 key"
-	case "2.16.840.1.101.3.4.3.17", "2.16.840.1.101.3.4.3.18", "2.16.840.1.101.3.4.3.19":
+	case oidMLDSA44, oidMLDSA65, oidMLDSA87:
 		return "an ML-DSA key (FIPS 204)"
 	case "1.2.643.2.2.19", "1.2.643.7.1.1.1.1", "1.2.643.7.1.1.1.2":
 		return "a GOST key"

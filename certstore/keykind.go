@@ -25,7 +25,7 @@ func KeyAlgorithm(cert *x509.Certificate) string {
 		return "RSA-PSS"
 	case oidEd448:
 		return "Ed448"
-	case "1.2.840.10040.4.1":
+	case oidDSA:
 		return "DSA"
 	case oidMLDSA44:
 		return "ML-DSA-44"
@@ -60,7 +60,25 @@ func keyKnown(cert *x509.Certificate) bool {
 	return false
 }
 
+// A keyKind is what keys have to be of one to make one kind of signature.
+type keyKind int
+
 const (
+	otherKey keyKind = iota
+	rsaKey
+	ecdsaKey
+	ed25519Key
+	// Known by name only:
+	rsaPSSKey
+	ed448Key
+	mldsa44Key
+	mldsa65Key
+	mldsa87Key
+)
+
+// Algorithms of keys that this program knows by name only.
+const (
+	oidDSA    = "1.2.840.10040.4.1"     // RFC 3279
 	oidRSAPSS = "1.2.840.113549.1.1.10" // RFC 4055
 	oidEd448  = "1.3.101.113"           // RFC 8410
 

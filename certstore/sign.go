@@ -59,21 +59,6 @@ type algorithm struct {
 	curve elliptic.Curve // of ECDSA in TLS 1.3; nil if the scheme names none
 }
 
-type keyKind int
-
-const (
-	otherKey keyKind = iota
-	rsaKey
-	ecdsaKey
-	ed25519Key
-	// Known by name only:
-	rsaPSSKey
-	ed448Key
-	mldsa44Key
-	mldsa65Key
-	mldsa87Key
-)
-
 func algorithmOf(scheme tls.SignatureScheme) (algorithm, bool) {
 	switch scheme {
 	case tls.PKCS1WithSHA1:
