@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -149,34 +148,12 @@ func (p *pairing) pair(h *Holding) {
 		if c.file.is(Authorities) {
 			h.addAuthorities(c)
 		}
-		rest, labels := beside(c.certs, leaves), c.labels(leaves)
-		var above *climb
+		labels, chains := c.labels(leaves), c.chainsOf(leaves)
 		for n, leaf := range leaves {
-			i := &Identity{Label: labels[n], Source: c.file.path, Leaf: leaf, Container: c.container, FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyNames[keyID(leaf.PublicKey)])}
-			if c.file.entry != nil {
-				i.NamedBy = c.file.entry.configuration
-			}
-			if c.ordered && c.certs[0] != leaf {
-				i.Ahead = c.certs[0]
-			}
-			i.Chain = without(rest, leaf)
-			if len(leaves) > 1 || c.certIDs != nil {
-				if above == nil {
-					above = newClimb(rest)
-				}
-				i.Chain = above.from(leaf, i.Chain)
-			}
-			if own, ok := c.chains[string(leaf.Raw)]; ok {
-				i.Chain = own
-			}
+			i := c.identity(labels[n], leaf, chains[n])
 			if key := p.key(c, leaf); key != nil {
 				p.paired[key.id] = true
-				i.Key = Key{State: Usable, Signer: key.signer, Source: key.file.path, Detail: "in " + quote(key.file.path), Protection: key.protection, inStore: key.inStore}
-				if why, locked := c.lockedOf[string(leaf.Raw)]; locked {
-					i.Key.OwnLocked = why
-				} else if len(c.locked) > 0 && key.file != c.file {
-					i.Key.OwnLocked = c.locked[0]
-				}
+				i.Key = key.usable(c, leaf)
 			} else {
 				keyless = append(keyless, i)
 				holders[i] = c
@@ -196,83 +173,30 @@ func (p *pairing) pair(h *Holding) {
 	uniqueLabels(h.Identities)
 }
 
-// beside returns what is stored besides the leaves; a leaf that is a CA's stands
-// in the chains of the others. The leaves share the slice.
-func beside(certs, leaves []*x509.Certificate) []*x509.Certificate {
-	leaf := make(map[*x509.Certificate]bool)
-	for _, c := range leaves {
-		leaf[c] = true
+// identity is a leaf of the file with what is stored beside it, and no key yet.
+func (c *contents) identity(label string, leaf *x509.Certificate, chain []*x509.Certificate) *Identity {
+	i := &Identity{
+		Label: label, Source: c.file.path, Leaf: leaf, Chain: chain, Container: c.container,
+		FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyNames[keyID(leaf.PublicKey)]),
 	}
-	var rest []*x509.Certificate
-	for _, c := range certs {
-		if !leaf[c] || c.IsCA {
-			rest = append(rest, c)
-		}
+	if c.file.entry != nil {
+		i.NamedBy = c.file.entry.configuration
 	}
-	return rest[:len(rest):len(rest)]
+	if c.ordered && c.certs[0] != leaf {
+		i.Ahead = c.certs[0]
+	}
+	return i
 }
 
-// other says what a candidate without an identity is made of; nil for one with, or
-// with a key that was paired.
-func (p *pairing) other(c *contents) *Container {
-	if !c.file.is(Candidate) || c.sealed != "" || len(c.unread) > 0 || len(p.leaves(c)) > 0 {
-		return nil
+// usable is the key of a leaf in c.
+func (k *heldKey) usable(c *contents, leaf *x509.Certificate) Key {
+	key := Key{State: Usable, Signer: k.signer, Source: k.file.path, Detail: "in " + quote(k.file.path), Protection: k.protection, inStore: k.inStore}
+	if why, locked := c.lockedOf[string(leaf.Raw)]; locked {
+		key.OwnLocked = why
+	} else if len(c.locked) > 0 && k.file != c.file {
+		key.OwnLocked = c.locked[0]
 	}
-	out := &Container{Format: "private key"}
-	for _, key := range c.keys {
-		id := keyID(key.Public())
-		if p.paired[id] {
-			return nil
-		}
-		out.Parts = append(out.Parts, publicKeyAlgorithm(key.Public())+": "+cmp.Or(c.protected[id], "not encrypted"))
-	}
-	if c.container != nil {
-		return c.container
-	}
-	out.Parts = append(out.Parts, c.locked...)
-	if len(out.Parts) == 0 {
-		return nil
-	}
-	return out
-}
-
-// A climb finds what may stand above a certificate, by names: in a store of several
-// entries the others' issuers are no surplus of this one.
-type climb struct {
-	issuers map[string][]string // of the certificates with a name, by [NameKey]
-}
-
-func newClimb(certs []*x509.Certificate) *climb {
-	c := &climb{issuers: make(map[string][]string)}
-	for _, cert := range certs {
-		subject := NameKey(cert.RawSubject)
-		c.issuers[subject] = append(c.issuers[subject], NameKey(cert.RawIssuer))
-	}
-	return c
-}
-
-// from returns those of the certificates that may stand above the leaf.
-func (c *climb) from(leaf *x509.Certificate, certs []*x509.Certificate) []*x509.Certificate {
-	next := []string{NameKey(leaf.RawIssuer)}
-	above := map[string]bool{next[0]: true}
-	for len(next) > 0 {
-		name := next[0]
-		next = next[1:]
-		for _, issuer := range c.issuers[name] {
-			if !above[issuer] {
-				above[issuer] = true
-				next = append(next, issuer)
-			}
-		}
-	}
-	return slices.DeleteFunc(slices.Clone(certs), func(cert *x509.Certificate) bool { return !above[NameKey(cert.RawSubject)] })
-}
-
-func without(certs []*x509.Certificate, c *x509.Certificate) []*x509.Certificate {
-	if !c.IsCA {
-		return certs
-	}
-	return slices.DeleteFunc(slices.Clone(certs), func(other *x509.Certificate) bool { return other == c })
+	return key
 }
 
 // leaves returns the end-entity certificates of a container: those that have a
@@ -320,88 +244,4 @@ func union(a, b []*x509.Certificate) []*x509.Certificate {
 func isAuthority(cert *x509.Certificate) bool {
 	const v3 = 3
 	return cert.IsCA || cert.Version < v3 && string(cert.RawIssuer) == string(cert.RawSubject)
-}
-
-// withoutLeaf takes what a container without an end-entity certificate holds.
-func (p *pairing) withoutLeaf(h *Holding, c *contents) {
-	h.addAuthorities(c)
-	for _, cert := range c.certs {
-		if c.file.is(Candidate) && !c.file.named() && p.key(c, cert) != nil {
-			h.Problems = append(h.Problems, &SourceError{Source: c.file.path, Kind: CAOnly,
-				Err: fmt.Errorf("holds a CA with its key, %s: it was not taken for a client; name the file itself to try it", NameString(cert.RawSubject))})
-		}
-	}
-	if !c.file.is(Candidate) {
-		return
-	}
-	switch {
-	case c.sealed != "":
-		h.Identities = append(h.Identities, &Identity{
-			Label: c.file.name(), Source: c.file.path, Container: c.container,
-			Key: Key{State: Locked, Detail: c.sealed},
-		})
-		h.complain(c.file, WrongPassword, errors.New("is locked: "+c.sealed))
-	case len(c.closed) > 0 && len(c.certs) == 0:
-		h.complain(c.file, WrongPassword, fmt.Errorf("is open in part only: %w", c.closed[0]))
-	case len(c.unread) > 0:
-		h.Identities = append(h.Identities, &Identity{
-			Label: c.file.name(), Source: c.file.path, Container: c.container, Key: Key{State: Unknown, Detail: c.unread[0].Error()},
-		})
-		c.problems = slices.DeleteFunc(c.problems, func(problem error) bool { return problem == c.unread[0] })
-		h.complain(c.file, NotUnderstood, fmt.Errorf("holds nothing that can be tried: %w", errors.Unwrap(c.unread[0])))
-	case !c.file.named():
-	case len(c.certs) > 0 && c.file.is(Authorities): // what it was given for, too
-	case len(c.certs) > 0:
-		h.complain(c.file, CAOnly, errors.New("holds CA certificates only, no client certificate"))
-	case len(c.foreign) > 0:
-		h.complain(c.file, KeyOnly, fmt.Errorf("holds a private key only, no certificate: %w", errors.Unwrap(c.foreign[0])))
-	default:
-		h.complain(c.file, KeyOnly, errors.New("holds a private key only, no certificate"))
-	}
-}
-
-// addAuthorities takes the certificates for authorities; those of a bundle that has
-// a leaf, for its CA certificates.
-func (h *Holding) addAuthorities(c *contents) {
-	for _, cert := range c.certs {
-		if len(c.certs) == 1 || isAuthority(cert) || !c.file.is(Candidate) {
-			h.Authorities = append(h.Authorities, Authority{Certificate: cert, Source: c.file.path})
-		}
-	}
-}
-
-func (h *Holding) complain(f *file, kind ErrorKind, err error) {
-	h.complaints = append(h.complaints, &SourceError{Source: f.path, Kind: kind, Err: err})
-}
-
-// leftOver reports what was read and belongs to nothing.
-func (p *pairing) leftOver(h *Holding) {
-	for _, f := range p.unreadable {
-		err := &SourceError{Source: f.path, Kind: NotReadable, Err: fmt.Errorf("cannot be read: %w", reason(f.err))}
-		if f.entry != nil {
-			err.Err = fmt.Errorf("cannot be read, and %s names it: %w", quote(f.entry.configuration), reason(f.err))
-		}
-		if f.is(Candidate) && f.named() {
-			h.Identities = append(h.Identities, &Identity{
-				Label: f.name(), Source: f.path,
-				Key: Key{State: Unreadable, Detail: fmt.Sprintf("%s: %v", quote(f.path), reason(f.err))},
-			})
-			h.complaints = append(h.complaints, err)
-			continue
-		}
-		h.Problems = append(h.Problems, err)
-	}
-	for _, c := range p.contents {
-		if c.file.is(KeyFile) && p.anyUnpaired(c) {
-			h.Problems = append(h.Problems, &SourceError{Source: c.file.path, Kind: KeyOnly,
-				Err: errors.New("holds a key that belongs to none of the certificates")})
-		}
-	}
-	if len(h.complaints) > 0 && h.RequireIdentity() == nil {
-		for _, complaint := range h.complaints {
-			if complaint.Kind == CAOnly || complaint.Kind == KeyOnly {
-				h.Problems = append(h.Problems, complaint)
-			}
-		}
-	}
 }

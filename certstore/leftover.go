@@ -1,0 +1,116 @@
+package certstore
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// withoutLeaf takes what a container without an end-entity certificate holds.
+func (p *pairing) withoutLeaf(h *Holding, c *contents) {
+	h.addAuthorities(c)
+	for _, cert := range c.certs {
+		if c.file.is(Candidate) && !c.file.named() && p.key(c, cert) != nil {
+			h.Problems = append(h.Problems, &SourceError{Source: c.file.path, Kind: CAOnly,
+				Err: fmt.Errorf("holds a CA with its key, %s: it was not taken for a client; name the file itself to try it", NameString(cert.RawSubject))})
+		}
+	}
+	if !c.file.is(Candidate) {
+		return
+	}
+	switch {
+	case c.sealed != "":
+		h.Identities = append(h.Identities, &Identity{
+			Label: c.file.name(), Source: c.file.path, Container: c.container,
+			Key: Key{State: Locked, Detail: c.sealed},
+		})
+		h.complain(c.file, WrongPassword, errors.New("is locked: "+c.sealed))
+	case len(c.closed) > 0 && len(c.certs) == 0:
+		h.complain(c.file, WrongPassword, fmt.Errorf("is open in part only: %w", c.closed[0]))
+	case len(c.unread) > 0:
+		h.Identities = append(h.Identities, &Identity{
+			Label: c.file.name(), Source: c.file.path, Container: c.container, Key: Key{State: Unknown, Detail: c.unread[0].Error()},
+		})
+		c.problems = slices.DeleteFunc(c.problems, func(problem error) bool { return problem == c.unread[0] })
+		h.complain(c.file, NotUnderstood, fmt.Errorf("holds nothing that can be tried: %w", errors.Unwrap(c.unread[0])))
+	case !c.file.named():
+	case len(c.certs) > 0 && c.file.is(Authorities): // what it was given for, too
+	case len(c.certs) > 0:
+		h.complain(c.file, CAOnly, errors.New("holds CA certificates only, no client certificate"))
+	case len(c.foreign) > 0:
+		h.complain(c.file, KeyOnly, fmt.Errorf("holds a private key only, no certificate: %w", errors.Unwrap(c.foreign[0])))
+	default:
+		h.complain(c.file, KeyOnly, errors.New("holds a private key only, no certificate"))
+	}
+}
+
+// addAuthorities takes the certificates for authorities; those of a bundle that has
+// a leaf, for its CA certificates.
+func (h *Holding) addAuthorities(c *contents) {
+	for _, cert := range c.certs {
+		if len(c.certs) == 1 || isAuthority(cert) || !c.file.is(Candidate) {
+			h.Authorities = append(h.Authorities, Authority{Certificate: cert, Source: c.file.path})
+		}
+	}
+}
+
+func (h *Holding) complain(f *file, kind ErrorKind, err error) {
+	h.complaints = append(h.complaints, &SourceError{Source: f.path, Kind: kind, Err: err})
+}
+
+// leftOver reports what was read and belongs to nothing.
+func (p *pairing) leftOver(h *Holding) {
+	for _, f := range p.unreadable {
+		err := &SourceError{Source: f.path, Kind: NotReadable, Err: fmt.Errorf("cannot be read: %w", reason(f.err))}
+		if f.entry != nil {
+			err.Err = fmt.Errorf("cannot be read, and %s names it: %w", quote(f.entry.configuration), reason(f.err))
+		}
+		if f.is(Candidate) && f.named() {
+			h.Identities = append(h.Identities, &Identity{
+				Label: f.name(), Source: f.path,
+				Key: Key{State: Unreadable, Detail: fmt.Sprintf("%s: %v", quote(f.path), reason(f.err))},
+			})
+			h.complaints = append(h.complaints, err)
+			continue
+		}
+		h.Problems = append(h.Problems, err)
+	}
+	for _, c := range p.contents {
+		if c.file.is(KeyFile) && p.anyUnpaired(c) {
+			h.Problems = append(h.Problems, &SourceError{Source: c.file.path, Kind: KeyOnly,
+				Err: errors.New("holds a key that belongs to none of the certificates")})
+		}
+	}
+	if len(h.complaints) > 0 && h.RequireIdentity() == nil {
+		for _, complaint := range h.complaints {
+			if complaint.Kind == CAOnly || complaint.Kind == KeyOnly {
+				h.Problems = append(h.Problems, complaint)
+			}
+		}
+	}
+}
+
+// other says what a candidate without an identity is made of; nil for one with, or
+// with a key that was paired.
+func (p *pairing) other(c *contents) *Container {
+	if !c.file.is(Candidate) || c.sealed != "" || len(c.unread) > 0 || len(p.leaves(c)) > 0 {
+		return nil
+	}
+	out := &Container{Format: "private key"}
+	for _, key := range c.keys {
+		id := keyID(key.Public())
+		if p.paired[id] {
+			return nil
+		}
+		out.Parts = append(out.Parts, publicKeyAlgorithm(key.Public())+": "+cmp.Or(c.protected[id], "not encrypted"))
+	}
+	if c.container != nil {
+		return c.container
+	}
+	out.Parts = append(out.Parts, c.locked...)
+	if len(out.Parts) == 0 {
+		return nil
+	}
+	return out
+}
