@@ -203,7 +203,9 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 	v := &r.Verdicts[n]
 	out.Verdict = verdict(v, trial, r.Observation)
 	if out.Trial != nil {
-		out.Trial.Causes, out.Trial.Mute = newCauses(r, trial, v)
+		if out.Trial.PastTLS = pastTLS(trial, r.SelfSigned); !out.Trial.PastTLS {
+			out.Trial.Causes, out.Trial.Mute = newCauses(r, trial, v)
+		}
 	}
 	for _, f := range v.Findings {
 		out.Findings = append(out.Findings, newFinding(&f))

@@ -203,6 +203,9 @@ type Trial struct {
 	Presented   bool         `json:"presented,omitempty"` // the certificate was shown to the server
 	// Mute says that such servers refuse everything by the same alert.
 	Mute bool `json:"mute,omitempty"`
+	// PastTLS says that the server verified the certificate, and that what lies behind
+	// TLS refused it.
+	PastTLS bool `json:"past_tls,omitempty"`
 	// Causes are what can have made the server refuse, the likeliest first.
 	Causes []Cause `json:"causes,omitempty"`
 	// Transcript is there if it was asked for.

@@ -17,6 +17,7 @@ import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/protocol"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -339,5 +340,35 @@ func TestReasonsFailFirst(t *testing.T) {
 	var b bytes.Buffer
 	if err := Write(&b, Format{Name: "brief"}, &Report{Identities: []Identity{*i}}); err != nil || b.String() != "FAILS a.pem validity.expired\n" {
 		t.Errorf("brief: %v, %q", err, b.String())
+	}
+}
+
+// Who is refused with 403, where a self-signed certificate is refused otherwise, is
+// known to the server.
+func TestPastTLS(t *testing.T) {
+	http := func(status int) *probe.Trial {
+		return &probe.Trial{Outcome: probe.RefusedByApplication, Application: &protocol.Answer{Status: status}}
+	}
+	for _, tt := range []struct {
+		name           string
+		trial, control *probe.Trial
+		want           bool
+	}{
+		{"403, and the control 400", http(403), http(400), true},
+		{"401, and the control an alert", http(401), &probe.Trial{Outcome: probe.RefusedByTLS}, true},
+		{"403 for everybody", http(403), http(403), false},
+		{"400", http(400), http(403), false},
+		{"the control is accepted", http(403), &probe.Trial{Outcome: probe.Accepted}, false},
+		{"no control", http(403), nil, false},
+		{"an alert", &probe.Trial{Outcome: probe.RefusedByTLS}, http(400), false},
+		{"not tried", nil, http(400), false},
+	} {
+		if got := pastTLS(tt.trial, tt.control); got != tt.want {
+			t.Errorf("%s: %t", tt.name, got)
+		}
+	}
+	i := &Identity{Verdict: DoesNotFit, Trial: &Trial{Outcome: "refused-by-application", PastTLS: true, Application: &Application{Status: 403}}}
+	if _, refusal := reasons(i); !strings.Contains(refusal, "HTTP 403 is a refusal of this name or role") {
+		t.Errorf("%q", refusal)
 	}
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -179,6 +180,19 @@ func newCauses(r *Run, trial *probe.Trial, v *match.Verdict) (causes []Cause, mu
 	return causes, refusal.Mute()
 }
 
+// pastTLS reports whether a refusal is one of a name or role: HTTP says so, and the
+// self-signed control, which no server verifies, was refused in another way.
+func pastTLS(trial, control *probe.Trial) bool {
+	status := func(t *probe.Trial) int {
+		if t == nil || t.Application == nil || t.Outcome != probe.RefusedByApplication {
+			return 0
+		}
+		return t.Application.Status
+	}
+	own := status(trial)
+	return (own == http.StatusUnauthorized || own == http.StatusForbidden) && control != nil && control.Refused() && status(control) != own
+}
+
 // versionsLine compares the versions in one sentence; empty if they were not
 // tried.
 func versionsLine(r *Report) string {
@@ -238,7 +252,12 @@ func demand(q *Request) string {
 // blame is what to say of a refusal beyond the findings: which causes are ruled
 // out, and what the alert is worth.
 func blame(i *Identity) string {
-	if i.Trial == nil || len(i.Trial.Causes) == 0 {
+	switch {
+	case i.Trial == nil:
+		return ""
+	case i.Trial.PastTLS:
+		return fmt.Sprintf("the certificate itself was verified, for the self-signed control was refused in another way: HTTP %d is a refusal of this name or role; ask who may come", i.Trial.Application.Status)
+	case len(i.Trial.Causes) == 0:
 		return ""
 	}
 	var found, possible, ruledOut []string

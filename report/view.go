@@ -309,7 +309,7 @@ func reasons(i *Identity) (lines []Finding, refusal string) {
 	}
 	slices.SortStableFunc(lines, func(a, b Finding) int { return cmp.Compare(a.Result, b.Result) }) // "fail" before "warn"
 	refusal = blame(i)
-	if i.Trial != nil && i.Verdict == DoesNotFit && len(lines) == 0 {
+	if i.Trial != nil && i.Verdict == DoesNotFit && len(lines) == 0 && !i.Trial.PastTLS {
 		refusal = strings.TrimSuffix(unexplained+"; "+refusal, "; ")
 	}
 	return lines, refusal
