@@ -17,20 +17,13 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 	if e != nil && e.key != "" {
 		return p.explainEntry(e, i.Leaf)
 	}
-	near := func(f *file) bool {
-		if e != nil && !e.elsewhere {
-			return f.entry == e
-		}
-		return f == own.file || f.is(KeyFile) || besides(f.path, i.Source) || sameDatabase(f.path, i.Source)
-	}
+	near := p.near(own)
 	if why, ok := own.lockedOf[string(i.Leaf.Raw)]; ok {
 		return Key{State: Locked, Detail: why}
 	}
-	for _, c := range p.withKeys {
-		if near(c.file) {
-			if key := c.takeForeign(i.Leaf); key != nil {
-				return *key
-			}
+	for _, c := range near {
+		if key := c.takeForeign(i.Leaf); key != nil {
+			return *key
 		}
 	}
 	if len(own.locked) > 0 {
@@ -39,30 +32,44 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 	if len(own.keys) > 0 {
 		return mismatched("the key in " + quote(i.Source))
 	}
-	for _, c := range p.withKeys {
-		if len(c.locked) > 0 && near(c.file) {
+	for _, c := range near {
+		if len(c.locked) > 0 {
 			return Key{State: Locked, Detail: c.locked[0]}
 		}
 	}
 	for _, f := range p.unreadable {
-		if near(f) {
+		if f.is(KeyFile) || p.stemmed(f) == p.stemmed(own.file) {
 			return Key{State: Unreadable, Detail: fmt.Sprintf("%s: %v", quote(f.path), reason(f.err))}
 		}
 	}
-	for _, c := range p.withKeys {
-		if near(c.file) && p.anyUnpaired(c) {
+	for _, c := range near {
+		if p.anyUnpaired(c) {
 			return mismatched("the key in " + quote(c.file.path))
-		}
-	}
-	for _, c := range p.withKeys {
-		if len(c.locked) > 0 && len(c.certs) == 0 && (e == nil || e.elsewhere) && (c.file.named() || p.stray(c.file, i)) {
-			return Key{State: Locked, Detail: c.locked[0] + "; it may be this certificate's"}
 		}
 	}
 	if e != nil && !e.elsewhere {
 		return Key{State: Missing, Detail: fmt.Sprintf("%s names no key, and %s holds none", quote(e.configuration), quote(own.file.path))}
 	}
+	for _, c := range p.lockedAlone {
+		if c.file.named() || p.stray(c.file, i) {
+			return Key{State: Locked, Detail: c.locked[0] + "; it may be this certificate's"}
+		}
+	}
 	return Key{State: Missing, Detail: "no key for this certificate in any of the sources"}
+}
+
+// near returns what may hold the key of a certificate in own, keys that are of no
+// use included: its own file first, then those that were given for keys, then what
+// belongs to it by its name.
+func (p *pairing) near(own *contents) []*contents {
+	if e := own.file.entry; e != nil && !e.elsewhere {
+		return p.keyed[place{entry: e}]
+	}
+	near := slices.Concat(p.keyed[place{file: own.file}], p.keyFiles, p.keyed[place{stem: p.stemmed(own.file)}])
+	if dir := databaseOf(own.file, nssCertificates); dir != "" {
+		near = append(near, p.keyed[place{database: dir}]...)
+	}
+	return near
 }
 
 // takeForeign makes a key that cannot be used here, and may be the certificate's,
@@ -90,8 +97,8 @@ func (p *pairing) explainEntry(e *entry, leaf *x509.Certificate) Key {
 			return Key{State: Unreadable, Detail: fmt.Sprintf("%s, which %s names: %v", quote(f.path), quote(e.configuration), reason(f.err))}
 		}
 	}
-	for _, c := range p.withKeys {
-		if c.file.entry != e || c.file.path != e.key {
+	for _, c := range p.keyed[place{entry: e}] {
+		if c.file.path != e.key {
 			continue
 		}
 		foreign := c.takeForeign(leaf)
@@ -120,15 +127,20 @@ func (p *pairing) anyUnpaired(c *contents) bool {
 // stray reports whether a key file lies in the certificate's folder and belongs by
 // its name to no certificate there.
 func (p *pairing) stray(key *file, i *Identity) bool {
-	return filepath.Dir(key.path) == filepath.Dir(i.Source) && !p.stems[stemmed(key.path)]
+	return filepath.Dir(key.path) == filepath.Dir(i.Source) && !p.stems[p.stemmed(key)]
 }
 
-// besides reports whether a key file belongs to a certificate file by its name:
-// client.key or client-key.pem beside client.crt, key.pem beside cert.pem.
-func besides(key, cert string) bool { return stemmed(key) == stemmed(cert) }
-
-// stemmed is a path with the stem in place of the file's name.
-func stemmed(path string) string { return filepath.Join(filepath.Dir(path), "."+stem(path)) }
+// stemmed is a file's path with the stem in place of the name. It is equal for a key
+// and a certificate that belong together by their names: client.key or
+// client-key.pem beside client.crt, key.pem beside cert.pem.
+func (p *pairing) stemmed(f *file) string {
+	text, known := p.stemOf[f]
+	if !known {
+		text = filepath.Join(filepath.Dir(f.path), "."+stem(f.path))
+		p.stemOf[f] = text
+	}
+	return text
+}
 
 func stem(path string) string {
 	name := strings.ToLower(filepath.Base(path))

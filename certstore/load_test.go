@@ -423,6 +423,8 @@ func TestFits(t *testing.T) {
 }
 
 func TestBesides(t *testing.T) {
+	p := newPairing()
+	besides := func(key, cert string) bool { return p.stemmed(&file{path: key}) == p.stemmed(&file{path: cert}) }
 	for _, pair := range [][2]string{{"client.key", "client.crt"}, {"client-key.pem", "client-cert.pem"}, {"key.pem", "cert.pem"}, {"tls.key", "tls.crt"}} {
 		if !besides(pair[0], pair[1]) {
 			t.Errorf("%v do not belong together", pair)

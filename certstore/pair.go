@@ -13,14 +13,17 @@ import (
 
 // A pairing brings certificates and keys together.
 type pairing struct {
-	contents   []*contents
-	unreadable []*file
-	keys       map[place]*heldKey         // of several copies the first
-	paired     map[string]bool            // keys, by their ids
-	keyIDs     map[string]map[string]bool // that databases tell, by their folders
-	withKeys   []*contents                // usable ones or not
-	stems      map[string]bool            // of files with certificates, with their folders
-	ids        map[*x509.Certificate]string
+	contents    []*contents
+	unreadable  []*file
+	keys        map[place]*heldKey         // of several copies the first
+	paired      map[string]bool            // keys, by their ids
+	keyIDs      map[string]map[string]bool // that databases tell, by their folders
+	keyed       map[place][]*contents      // files with keys, of use or not
+	keyFiles    []*contents                // of these, those given for their keys
+	lockedAlone []*contents                // of these, those with locked keys and nothing else
+	stems       map[string]bool            // of files with certificates, with their folders
+	stemOf      map[*file]string           // remembered
+	ids         map[*x509.Certificate]string
 }
 
 // A heldKey is a private key with the file it lies in.
@@ -33,7 +36,7 @@ type heldKey struct {
 }
 
 func newPairing() *pairing {
-	return &pairing{keys: make(map[place]*heldKey), paired: make(map[string]bool), keyIDs: make(map[string]map[string]bool), stems: make(map[string]bool), ids: make(map[*x509.Certificate]string)}
+	return &pairing{keys: make(map[place]*heldKey), paired: make(map[string]bool), keyIDs: make(map[string]map[string]bool), stems: make(map[string]bool), stemOf: make(map[*file]string), keyed: make(map[place][]*contents), ids: make(map[*x509.Certificate]string)}
 }
 
 func (p *pairing) add(c *contents) {
@@ -42,10 +45,10 @@ func (p *pairing) add(c *contents) {
 		return
 	}
 	if len(c.keys)+len(c.locked)+len(c.foreign) > 0 {
-		p.withKeys = append(p.withKeys, c)
+		p.addKeyed(c)
 	}
 	if len(c.certs) > 0 {
-		p.stems[stemmed(c.file.path)] = true
+		p.stems[p.stemmed(c.file)] = true
 	}
 	if c.keyIDs != nil {
 		p.keyIDs[filepath.Dir(c.file.path)] = c.keyIDs
@@ -58,6 +61,26 @@ func (p *pairing) add(c *contents) {
 				p.keys[at] = k
 			}
 		}
+	}
+}
+
+// addKeyed notes a file with keys, of use or not, where certificates look for them.
+func (p *pairing) addKeyed(c *contents) {
+	at := []place{{file: c.file}, {stem: p.stemmed(c.file)}}
+	if c.file.entry != nil {
+		at = append(at, place{entry: c.file.entry})
+	}
+	if dir := databaseOf(c.file, nssKeys); dir != "" {
+		at = append(at, place{database: dir})
+	}
+	for _, at := range at {
+		p.keyed[at] = append(p.keyed[at], c)
+	}
+	if c.file.is(KeyFile) {
+		p.keyFiles = append(p.keyFiles, c)
+	}
+	if len(c.locked) > 0 && len(c.certs) == 0 {
+		p.lockedAlone = append(p.lockedAlone, c)
 	}
 }
 
@@ -104,10 +127,11 @@ func (p *pairing) key(c *contents, cert *x509.Certificate) *heldKey {
 
 // A place is where a key may be looked for.
 type place struct {
-	id        string // of the key
+	id        string // of the key; empty for any
 	file      *file
 	entry     *entry // of a configuration
 	database  string // folder of one of NSS
+	stem      string // of the file
 	ofAnother bool   // in what another configuration names
 }
 

@@ -170,6 +170,21 @@ func BenchmarkMany(b *testing.B) {
 			}
 		})
 	}
+	others := certtest.New(certtest.Edge{Subject: "x", Issuer: "x"})
+	for _, count := range []int{500, 2000} { // none of the keys is a certificate's
+		files := make(map[string][]byte)
+		for n := range count {
+			files[fmt.Sprintf("certs/%04d.pem", n)], files[fmt.Sprintf("keys/%04d.key", n)] = p.CertPEM("client"), others.KeyPEM("x")
+		}
+		dir := writeFiles(b, files)
+		b.Run(fmt.Sprintf("strangers-%d", count), func(b *testing.B) {
+			for b.Loop() {
+				if h, err := Load(b.Context(), nil, Source{Path: dir}); err != nil || len(h.Identities) != count {
+					b.Fatalf("%v, %+v", err, h)
+				}
+			}
+		})
+	}
 	for _, count := range []int{100_000, 400_000} {
 		path := filepath.Join(writeFiles(b, map[string][]byte{"a.pem": append(p.CertPEM("client"), strings.Repeat("-----BEGIN \n", count)...)}), "a.pem")
 		b.Run(fmt.Sprintf("begin-%d", count), func(b *testing.B) {

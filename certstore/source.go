@@ -255,8 +255,3 @@ func (r *reader) besideDatabase(ctx context.Context, f *file) []*file {
 	}
 	return one(r.file(ctx, keys, Source{Path: f.source.Path, Role: f.source.Role, Found: true}))
 }
-
-// sameDatabase reports whether both files belong to one database of NSS.
-func sameDatabase(key, cert string) bool {
-	return filepath.Base(key) == nssKeys && filepath.Base(cert) == nssCertificates && filepath.Dir(key) == filepath.Dir(cert)
-}
