@@ -1,19 +1,22 @@
 package match
 
 import (
+	"cmp"
 	"crypto/x509"
 	"slices"
 )
 
-// Bundle returns the chain that leads to every named CA that is reached, and how
-// many those are. The certificates follow each other from the leaf on; where a
+// Bundle returns the chain that leads to every named CA that is reached, or by name
+// only, and how many those are. The certificates follow each other from the leaf on; where a
 // CA was signed by several, the one that leads to the CA named first comes
 // first, for some servers follow only that. Self-signed roots are left out:
 // whoever trusts them has them.
 func Bundle(v *Verdict) (chain []*x509.Certificate, reached int) {
-	for i := range v.NamedCAs {
-		n := &v.NamedCAs[i]
-		if n.Result != Reached {
+	proven := slices.Clone(v.NamedCAs)
+	slices.SortStableFunc(proven, func(a, b NamedCA) int { return cmp.Compare(byName(a), byName(b)) })
+	for i := range proven {
+		n := &proven[i]
+		if n.Result != Reached && n.Result != NameOnly {
 			continue
 		}
 		reached++
@@ -25,4 +28,12 @@ func Bundle(v *Verdict) (chain []*x509.Certificate, reached int) {
 		}
 	}
 	return chain, reached
+}
+
+// byName orders what is reached before what is so by name only.
+func byName(n NamedCA) int {
+	if n.Result == NameOnly {
+		return 1
+	}
+	return 0
 }
