@@ -48,6 +48,7 @@ func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
 		if b.Kind == pfx.CertBag {
 			text += subjects[string(b.DER)]
 		}
+		text += attributes(b)
 		switch {
 		case b.Encryption == "":
 			text += ": not encrypted"
@@ -61,13 +62,31 @@ func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
 	return c
 }
 
+// attributes tells those of a bag besides its friendly name.
+func attributes(b pfx.Bag) string {
+	const enough = 4 // bytes to tell them apart by
+	text := ""
+	if id := b.LocalKeyID; len(id) > enough {
+		text += fmt.Sprintf(", local key ID %x…", id[:enough])
+	} else if len(id) > 0 {
+		text += fmt.Sprintf(", local key ID %x", id)
+	}
+	if b.Provider != "" {
+		text += fmt.Sprintf(", for the provider %q", b.Provider)
+	}
+	if b.MachineKey {
+		text += ", for the machine's keys"
+	}
+	return text
+}
+
 // openSSLReads says whether OpenSSL 3 reads a file: it has RC2, RC4 and DES only in
 // its legacy provider, and PBMAC1 from 3.4 on (OpenSSL, CHANGES). Nothing is said of
 // what is not known.
 func openSSLReads(file *pfx.File) []string {
 	has := func(which func(pfx.Bag) bool) bool { return slices.ContainsFunc(file.Bags, which) }
 	switch {
-	case has(func(b pfx.Bag) bool { return b.Encryption == unknownEncryption }):
+	case has(func(b pfx.Bag) bool { return strings.HasPrefix(b.Encryption, pfx.Unknown) }):
 		return nil
 	case strings.HasPrefix(file.Integrity, "PBMAC1"):
 		return []string{"OpenSSL reads it from 3.4 on (PBMAC1)"}
@@ -76,9 +95,6 @@ func openSSLReads(file *pfx.File) []string {
 	}
 	return []string{"OpenSSL 3 reads it"}
 }
-
-// unknownEncryption is what pfx says of an encryption that it does not know.
-const unknownEncryption = "unknown"
 
 // javaReads says whether Java and Windows read a file. Java reads PBES2 and
 // HMAC-SHA-256 from 8u301 on (JDK-8076190), Windows AES from 10 1709 and Server 2019
@@ -90,10 +106,14 @@ func javaReads(file *pfx.File) []string {
 	for _, b := range file.Bags {
 		e := b.Encryption
 		switch {
-		case e == unknownEncryption:
+		case strings.HasPrefix(e, pfx.Unknown):
 			return nil
 		case e == "" && b.Kind == pfx.KeyBag:
 			obstacles = append(obstacles, "its private key is not encrypted")
+		case strings.HasPrefix(e, "PBES1"):
+			obstacles = append(obstacles, "it is encrypted by PBES1 of PKCS #5")
+		case strings.Contains(e, "AES-192"):
+			obstacles = append(obstacles, "it is encrypted with AES-192")
 		case strings.HasPrefix(e, "PBES2") && !strings.Contains(e, "AES"):
 			obstacles = append(obstacles, "it is encrypted by PBES2 with another cipher than AES")
 		case strings.Contains(e, "3DES with two keys"):

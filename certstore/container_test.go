@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -47,13 +48,13 @@ func TestDescribePKCS12(t *testing.T) {
 		readers []string
 	}{
 		{"open", write(pfx.Modern, leaf, issuing), Options{Passwords: []string{"secret"}, Readers: true},
-			[]string{`certificate "mine" of CN=client,O=Example: ` + modern, secondCert, `private key "mine": likewise`}, []string{openSSL, notOld, goReads}},
+			[]string{`certificate "mine" of CN=client,O=Example, local key ID: ` + modern, secondCert, `private key "mine", local key ID: likewise`}, []string{openSSL, notOld, goReads}},
 		{"old encryption, nobody asked for Go", write(pfx.Legacy, leaf, issuing), Options{Passwords: []string{"secret"}},
-			[]string{`certificate "mine" of CN=client,O=Example: ` + threeDES, secondCert, `private key "mine": likewise`}, []string{openSSL, old}},
+			[]string{`certificate "mine" of CN=client,O=Example, local key ID: ` + threeDES, secondCert, `private key "mine", local key ID: likewise`}, []string{openSSL, old}},
 		{"locked", write(pfx.Modern, leaf, issuing), Options{Readers: true},
-			[]string{"encrypted contents: " + modern, `private key "mine": likewise`}, []string{openSSL, notOld}},
+			[]string{"encrypted contents: " + modern, `private key "mine", local key ID: likewise`}, []string{openSSL, notOld}},
 		{"trailing bytes, which Go does not bear", append(write(pfx.Legacy, leaf), 0), Options{Passwords: []string{"secret"}, Readers: true},
-			[]string{`certificate "mine" of CN=client,O=Example: ` + threeDES, `private key "mine": likewise`}, []string{openSSL, old, "Go programs do not read it with go-pkcs12: error reading P12 data: pkcs12: trailing data found"}},
+			[]string{`certificate "mine" of CN=client,O=Example, local key ID: ` + threeDES, `private key "mine", local key ID: likewise`}, []string{openSSL, old, "Go programs do not read it with go-pkcs12: error reading P12 data: pkcs12: trailing data found"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "a.p12")
@@ -65,6 +66,9 @@ func TestDescribePKCS12(t *testing.T) {
 				t.Fatalf("%v, %+v", err, h)
 			}
 			c := h.Identities[0].Container
+			for n := range c.Parts { // the ID is the certificate's hash
+				c.Parts[n] = regexp.MustCompile(`local key ID [0-9a-f]{8}…`).ReplaceAllString(c.Parts[n], "local key ID")
+			}
 			if diff := cmp.Diff(tt.parts, c.Parts); diff != "" {
 				t.Errorf("parts (-want +got):\n%s", diff)
 			}
@@ -95,6 +99,8 @@ func TestReaders(t *testing.T) {
 		{"RC2", []string{"-legacy"}, "OpenSSL 3 reads it only with -legacy", "old Java and Windows read it, too"},
 		{"two-key 3DES", []string{"-keypbe", "PBE-SHA1-2DES", "-certpbe", "PBE-SHA1-2DES", "-macalg", "sha1"}, "OpenSSL 3 reads it", "Java (17) does not read it: it is encrypted with two-key"},
 		{"PBES2 with 3DES", []string{"-keypbe", "des-ede3-cbc", "-certpbe", "des-ede3-cbc"}, "OpenSSL 3 reads it", "Java (17) does not read it: it is encrypted by PBES2 with another"},
+		{"AES-192", []string{"-keypbe", "aes-192-cbc", "-certpbe", "aes-192-cbc"}, "OpenSSL 3 reads it", "Java (17) does not read it: it is encrypted with AES-192"},
+		{"PBES1", []string{"-keypbe", "PBE-SHA1-DES", "-certpbe", "PBE-SHA1-DES", "-legacy"}, "OpenSSL 3 reads it only with -legacy", "Java (17) does not read it: it is encrypted by PBES1"},
 		{"in clear", []string{"-keypbe", "NONE", "-certpbe", "NONE"}, "OpenSSL 3 reads it", "Java (17) does not read it: its private key is not"},
 		{"MD5", []string{"-macalg", "md5"}, "OpenSSL 3 reads it", "Java (17) does not read it: its integrity is by MD5"},
 		{"Camellia", []string{"-keypbe", "camellia-256-cbc", "-certpbe", "camellia-256-cbc"}, "", ""},
@@ -129,6 +135,43 @@ func TestReaders(t *testing.T) {
 		reads = err == nil && strings.Contains(string(out), "PrivateKeyEntry")
 		if tt.java != "" && reads == strings.HasPrefix(tt.java, "Java (17) does not") {
 			t.Errorf("%s: keytool reads it: %t\n%s", tt.name, reads, out)
+		}
+	}
+}
+
+// Attributes with and without values are told, whichever comes first.
+func TestAttributes(t *testing.T) {
+	openssl := debian.Program(t, "openssl", "openssl")
+	p := testPKI()
+	t.Chdir(writeFiles(t, map[string][]byte{"a.pem": join(p.KeyPEM("client"), p.CertPEM("client"))}))
+	if out, err := exec.Command(openssl, "pkcs12", "-export", "-in", "a.pem", "-name", "mine", "-LMK", "-CSP", "Some Provider", "-passout", "pass:secret", "-out", "a.p12").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{Path: "a.p12"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := h.Identities[0].Container.Parts[1]
+	for _, want := range []string{`private key "mine"`, "local key ID ", `for the provider "Some Provider"`, "for the machine's keys"} {
+		if !strings.Contains(part, want) {
+			t.Errorf("%q is not in %q", want, part)
+		}
+	}
+	if got := attributes(pfx.Bag{LocalKeyID: []byte{1}}); got != ", local key ID 01" {
+		t.Errorf("%q", got)
+	}
+	if got := attributes(pfx.Bag{}); got != "" {
+		t.Errorf("%q", got)
+	}
+}
+
+// A password beyond ASCII is told of, and one within is not.
+func TestPasswordBeyondASCII(t *testing.T) {
+	p := testPKI()
+	for password, want := range map[string]bool{"pä": true, "pa": false} {
+		h := load(t, &Options{Passwords: []string{password}}, map[string][]byte{"a.p12": encodeP12(t, p, password, "client")}, "a.p12")
+		if got := strings.Contains(strings.Join(h.Identities[0].Container.Readers, " "), "not in ASCII"); got != want {
+			t.Errorf("%q: %q", password, h.Identities[0].Container.Readers)
 		}
 	}
 }

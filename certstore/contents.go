@@ -97,3 +97,14 @@ func (c *contents) noKey(place string, err error) {
 		c.foreign = append(c.foreign, noted)
 	}
 }
+
+// protect notes what a key is encrypted with; empty where that is not worth a word.
+func (c *contents) protect(key crypto.Signer, with string) {
+	if with == "" {
+		return
+	}
+	if c.protected == nil {
+		c.protected = make(map[string]string)
+	}
+	c.protected[keyID(key.Public())] = with
+}

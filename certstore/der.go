@@ -44,8 +44,8 @@ func (o *opener) der(ctx context.Context, c *contents, data []byte) error {
 	if isEncryptedPKCS8(first) {
 		return o.encryptedPKCS8(ctx, c, first)
 	}
-	if kind := foreignKey(first); kind != "" {
-		return fmt.Errorf("holds %w", &foreignError{kind: kind})
+	if kind, algorithm := foreignKey(first); kind != "" {
+		return fmt.Errorf("holds %w", &foreignError{kind: kind, algorithm: algorithm})
 	}
 	return unknownFormat(data)
 }
@@ -75,8 +75,8 @@ func parseKey(der []byte) (crypto.Signer, error) {
 		if key, err := x509.ParseECPrivateKey(der); err == nil {
 			return key, nil
 		}
-		if kind := foreignKey(der); kind != "" {
-			return nil, &foreignError{kind: kind}
+		if kind, algorithm := foreignKey(der); kind != "" {
+			return nil, &foreignError{kind: kind, algorithm: algorithm}
 		}
 		return nil, errors.New("a private key that is damaged or of a kind that this program cannot use")
 	}

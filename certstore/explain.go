@@ -50,8 +50,14 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 	if e != nil && !e.elsewhere {
 		return Key{State: Missing, Detail: fmt.Sprintf("%s names no key, and %s holds none", quote(e.configuration), quote(own.file.path))}
 	}
-	for _, c := range p.lockedAlone {
-		if c.file.named() || p.stray(c.file, i) {
+	for _, c := range p.keysAlone {
+		if !c.file.named() && !p.stray(c.file, i) {
+			continue
+		}
+		if key := c.takeForeign(i.Leaf); key != nil {
+			return *key
+		}
+		if len(c.locked) > 0 {
 			return Key{State: Locked, Detail: c.locked[0] + "; it may be this certificate's"}
 		}
 	}
@@ -77,7 +83,7 @@ func (p *pairing) near(own *contents) []*contents {
 func (c *contents) takeForeign(leaf *x509.Certificate) *Key {
 	for _, err := range c.foreign {
 		var foreign *foreignError
-		if !errors.As(err, &foreign) || !foreign.sealed && keyKnown(leaf) {
+		if !errors.As(err, &foreign) || !foreign.sealed && foreign.algorithm != publicKeyOID(leaf) {
 			continue
 		}
 		c.problems = slices.DeleteFunc(c.problems, func(problem error) bool { return problem == err })

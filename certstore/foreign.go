@@ -12,8 +12,9 @@ import (
 // A foreignError is about a key that this program cannot use: of a kind that is
 // known here by name only, or encrypted in a way that is not known.
 type foreignError struct {
-	kind   string
-	sealed bool // the way of encryption; of what kind the key is, is not known
+	kind      string
+	algorithm string // object identifier
+	sealed    bool   // the way of encryption; of what kind the key is, is not known
 }
 
 func (e *foreignError) Error() string { return e.kind + ", which this program cannot use" }
@@ -26,21 +27,21 @@ func isForeign(err error) bool {
 const dsaKey = "a DSA key (TLS 1.3 dropped them)"
 
 // foreignKey names the kind of a private key that Go does not parse: PKCS#8 with an
-// algorithm of its own, an EC key (SEC 1) on another curve, or a DSA key. It is
+// algorithm of its own, an EC key (SEC 1) on another curve, or a DSA key. Both are
 // empty for what is no such key.
-func foreignKey(der []byte) string {
+func foreignKey(der []byte) (kind, algorithm string) {
 	s := cryptobyte.String(der)
-	var key, algorithm cryptobyte.String
+	var key, parameters cryptobyte.String
 	var version int64
 	if !s.ReadASN1(&key, asn1.SEQUENCE) || !key.ReadASN1Integer(&version) {
-		return ""
+		return "", ""
 	}
 	if key.PeekASN1Tag(asn1.OCTET_STRING) { // SEC 1, Section C.4
 		var params cryptobyte.String
 		if !key.SkipASN1(asn1.OCTET_STRING) || !key.ReadASN1(&params, asn1.Tag(0).Constructed().ContextSpecific()) {
-			return ""
+			return "", ""
 		}
-		return curveKind(params)
+		return curveKind(params), oidECPublicKey
 	}
 	if key.PeekASN1Tag(asn1.INTEGER) { // as "openssl dsa" writes it: p, q, g, y, x
 		numbers := 0
@@ -48,35 +49,35 @@ func foreignKey(der []byte) string {
 			numbers++
 		}
 		if numbers == 5 && key.Empty() {
-			return dsaKey
+			return dsaKey, oidDSA
 		}
-		return ""
+		return "", ""
 	}
 	var oid encoding.ObjectIdentifier
-	if !key.ReadASN1(&algorithm, asn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&oid) || !key.PeekASN1Tag(asn1.OCTET_STRING) {
-		return ""
+	if !key.ReadASN1(&parameters, asn1.SEQUENCE) || !parameters.ReadASN1ObjectIdentifier(&oid) || !key.PeekASN1Tag(asn1.OCTET_STRING) {
+		return "", ""
 	}
 	switch name := oid.String(); name {
-	case "1.2.840.10045.2.1": // id-ecPublicKey, RFC 5480
-		return curveKind(algorithm)
+	case oidECPublicKey:
+		return curveKind(parameters), name
 	case "1.2.840.113549.1.1.1": // rsaEncryption: damaged
-		return ""
+		return "", ""
 	case oidRSAPSS:
-		return "an RSA key for PSS alone (id-RSASSA-PSS, RFC 4055)"
+		return "an RSA key for PSS alone (id-RSASSA-PSS, RFC 4055)", name
 	case oidDSA:
-		return dsaKey
+		return dsaKey, name
 	case "1.2.840.113549.1.3.1", "1.2.840.10046.2.1":
-		return "a Diffie-Hellman key, which signs nothing"
+		return "a Diffie-Hellman key, which signs nothing", name
 	case "1.3.101.111":
-		return "an X448 key, which signs nothing"
+		return "an X448 key, which signs nothing", name
 	case oidEd448:
-		return "an Ed448 key"
+		return "an Ed448 key", name
 	case oidMLDSA44, oidMLDSA65, oidMLDSA87:
-		return "an ML-DSA key (FIPS 204)"
+		return "an ML-DSA key (FIPS 204)", name
 	case "1.2.643.2.2.19", "1.2.643.7.1.1.1.1", "1.2.643.7.1.1.1.2":
-		return "a GOST key"
+		return "a GOST key", name
 	default:
-		return fmt.Sprintf("a key of the algorithm %s", name)
+		return fmt.Sprintf("a key of the algorithm %s", name), name
 	}
 }
 

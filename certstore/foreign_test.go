@@ -2,6 +2,7 @@ package certstore
 
 import (
 	"encoding/hex"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -85,6 +86,39 @@ func TestForeignIdentities(t *testing.T) {
 	}
 }
 
+// In a file with keys of several unknown kinds each is told of its own certificate.
+func TestForeignKinds(t *testing.T) {
+	openssl := debian.Program(t, "openssl", "openssl")
+	t.Chdir(t.TempDir())
+	var all []byte
+	for _, algorithm := range []string{"ed448", "rsa-pss"} {
+		for _, args := range [][]string{
+			{"genpkey", "-algorithm", algorithm, "-out", "key"},
+			{"req", "-x509", "-new", "-key", "key", "-subj", "/CN=" + algorithm, "-addext", "basicConstraints=CA:FALSE", "-out", "crt"},
+		} {
+			if text, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
+				t.Fatalf("openssl %q: %v\n%s", args, err, text)
+			}
+		}
+		for _, name := range []string{"key", "crt"} {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, data...)
+		}
+	}
+	h := load(t, nil, map[string][]byte{"all.pem": all}, "all.pem")
+	for n, want := range []string{"an Ed448 key", "an RSA key for PSS alone"} {
+		if key := h.Identities[n].Key; key.State != Unknown || !strings.Contains(key.Detail, want) {
+			t.Errorf("%s: %s, %s", h.Identities[n].Leaf.Subject, key.State, key.Detail)
+		}
+	}
+	if len(h.Problems) != 0 {
+		t.Errorf("%v", h.Problems)
+	}
+}
+
 // A key that is encrypted in a way that is not known here is there, and nothing more
 // is known of it.
 func TestForeignEncryption(t *testing.T) {
@@ -122,7 +156,7 @@ func TestForeignKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := foreignKey(der); got != tt.want {
+		if got, _ := foreignKey(der); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}

@@ -45,7 +45,7 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 	if magic == magicJCEKS {
 		c.container.Format = "JCEKS"
 	}
-	r := &jksReader{s: s, version: version}
+	r, whole := &jksReader{s: s, version: version}, true
 	for n := uint32(1); n <= count; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -54,6 +54,8 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 		if err != nil {
 			// What came before is of use all the same.
 			c.problem(fmt.Sprintf("entry %d of %d", n, count), err)
+			c.container.Parts = append(c.container.Parts, fmt.Sprintf("entry %d of %d: %v", n, count, err))
+			whole = false
 			break
 		}
 		c.container.Parts = append(c.container.Parts, entry.describe())
@@ -61,7 +63,7 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 			return err
 		}
 	}
-	if len(c.container.Parts) == int(count) { // else something could not be read, and the digest's place is not known
+	if whole { // else the digest's place is not known
 		o.jksIntegrity(c, data, r)
 	}
 	switch {
@@ -138,9 +140,34 @@ type jksEntry struct {
 
 func (e *jksEntry) describe() string {
 	if e.key == nil {
-		return fmt.Sprintf("trusted certificate %q, not encrypted", e.alias)
+		return fmt.Sprintf("trusted certificate %q: not encrypted", e.alias)
 	}
-	return fmt.Sprintf("private key %q with %d certificates, encrypted", e.alias, len(e.certs))
+	return fmt.Sprintf("private key %q with %d certificates: %s", e.alias, len(e.certs), jksProtection(e.key))
+}
+
+// jksProtection names what an entry's key is encrypted with.
+func jksProtection(info []byte) string {
+	s := cryptobyte.String(info)
+	var seq, algorithm, identifier cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	if !s.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Element(&algorithm, casn1.SEQUENCE) {
+		return "encrypted, and damaged"
+	}
+	identifier = algorithm
+	var inner cryptobyte.String
+	if !identifier.ReadASN1(&inner, casn1.SEQUENCE) || !inner.ReadASN1ObjectIdentifier(&oid) {
+		return "encrypted, and damaged"
+	}
+	switch oid.String() {
+	case "1.3.6.1.4.1.42.2.17.1.1":
+		return "Sun's stream of SHA-1"
+	case "1.3.6.1.4.1.42.2.19.1":
+		return "MD5 and 3DES of JCEKS"
+	}
+	if scheme, err := pbe.Parse(algorithm); err == nil {
+		return scheme.String()
+	}
+	return "encrypted with " + oid.String()
 }
 
 type jksReader struct {

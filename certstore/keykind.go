@@ -51,15 +51,6 @@ func publicKeyAlgorithm(public crypto.PublicKey) string {
 	return ""
 }
 
-// keyKnown reports whether this program can use keys of the certificate's kind.
-func keyKnown(cert *x509.Certificate) bool {
-	switch cert.PublicKey.(type) {
-	case *rsa.PublicKey, *ecdsa.PublicKey, ed25519.PublicKey:
-		return true
-	}
-	return false
-}
-
 // A keyKind is what keys have to be of one to make one kind of signature.
 type keyKind int
 
@@ -78,9 +69,10 @@ const (
 
 // Algorithms of keys that this program knows by name only.
 const (
-	oidDSA    = "1.2.840.10040.4.1"     // RFC 3279
-	oidRSAPSS = "1.2.840.113549.1.1.10" // RFC 4055
-	oidEd448  = "1.3.101.113"           // RFC 8410
+	oidDSA         = "1.2.840.10040.4.1"     // RFC 3279
+	oidECPublicKey = "1.2.840.10045.2.1"     // RFC 5480
+	oidRSAPSS      = "1.2.840.113549.1.1.10" // RFC 4055
+	oidEd448       = "1.3.101.113"           // RFC 8410
 
 	oidMLDSA44 = "2.16.840.1.101.3.4.3.17" // RFC 9881
 	oidMLDSA65 = "2.16.840.1.101.3.4.3.18"

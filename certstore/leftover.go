@@ -27,6 +27,9 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 		})
 		h.complain(c.file, WrongPassword, errors.New("is locked: "+c.sealed))
 	case len(c.closed) > 0 && len(c.certs) == 0:
+		h.Identities = append(h.Identities, &Identity{
+			Label: c.file.name(), Source: c.file.path, Container: c.container, Key: Key{State: Unknown, Detail: quote(c.file.path) + ": " + c.closed[0].Error()},
+		})
 		h.complain(c.file, WrongPassword, fmt.Errorf("is open in part only: %w", c.closed[0]))
 	case len(c.unread) > 0:
 		h.Identities = append(h.Identities, &Identity{
@@ -94,7 +97,7 @@ func (p *pairing) leftOver(h *Holding) {
 // other says what a candidate without an identity is made of; nil for one with, or
 // with a key that was paired.
 func (p *pairing) other(c *contents) *Container {
-	if !c.file.is(Candidate) || c.sealed != "" || len(c.unread) > 0 || len(p.leaves(c)) > 0 {
+	if !c.file.is(Candidate) || c.sealed != "" || len(c.unread)+len(c.closed) > 0 || len(p.leaves(c)) > 0 {
 		return nil
 	}
 	out := &Container{Format: "private key"}

@@ -47,6 +47,7 @@ func (o *opener) nss(ctx context.Context, c *contents, data []byte) error {
 			c.problem("a private key", key.Err)
 		default:
 			c.keys = append(c.keys, key.Private)
+			c.protect(key.Private, db.Encryption)
 		}
 	}
 	c.problems = append(c.problems, db.Problems...)

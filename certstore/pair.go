@@ -13,17 +13,17 @@ import (
 
 // A pairing brings certificates and keys together.
 type pairing struct {
-	contents    []*contents
-	unreadable  []*file
-	keys        map[place]*heldKey         // of several copies the first
-	paired      map[string]bool            // keys, by their ids
-	keyIDs      map[string]map[string]bool // that databases tell, by their folders
-	keyed       map[place][]*contents      // files with keys, of use or not
-	keyFiles    []*contents                // of these, those given for their keys
-	lockedAlone []*contents                // of these, those with locked keys and nothing else
-	stems       map[string]bool            // of files with certificates, with their folders
-	stemOf      map[*file]string           // remembered
-	ids         map[*x509.Certificate]string
+	contents   []*contents
+	unreadable []*file
+	keys       map[place]*heldKey         // of several copies the first
+	paired     map[string]bool            // keys, by their ids
+	keyIDs     map[string]map[string]bool // that databases tell, by their folders
+	keyed      map[place][]*contents      // files with keys, of use or not
+	keyFiles   []*contents                // of these, those given for their keys
+	keysAlone  []*contents                // of these, those with keys that cannot be used and nothing else
+	stems      map[string]bool            // of files with certificates, with their folders
+	stemOf     map[*file]string           // remembered
+	ids        map[*x509.Certificate]string
 }
 
 // A heldKey is a private key with the file it lies in.
@@ -79,8 +79,8 @@ func (p *pairing) addKeyed(c *contents) {
 	if c.file.is(KeyFile) {
 		p.keyFiles = append(p.keyFiles, c)
 	}
-	if len(c.locked) > 0 && len(c.certs) == 0 {
-		p.lockedAlone = append(p.lockedAlone, c)
+	if len(c.locked)+len(c.foreign) > 0 && len(c.certs) == 0 {
+		p.keysAlone = append(p.keysAlone, c)
 	}
 }
 

@@ -121,7 +121,7 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 		return o.encryptedPKCS8(ctx, c, block.Bytes)
 	case "EC PARAMETERS":
 	case "DSA PRIVATE KEY":
-		c.noKey(place, &foreignError{kind: dsaKey})
+		c.noKey(place, &foreignError{kind: dsaKey, algorithm: oidDSA})
 	case "OPENSSH PRIVATE KEY":
 		c.problem(place, errors.New("an OpenSSH key, which TLS clients do not read: convert a copy with ssh-keygen -p -m PEM"))
 	case "TSS2 PRIVATE KEY", "TSS PRIVATE KEY BLOB", "TSS KEY BLOB":
@@ -160,12 +160,7 @@ func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection st
 			return errWrongPassword // good padding is no proof of a right password
 		}
 		c.keys = append(c.keys, key)
-		if protection != "" {
-			if c.protected == nil {
-				c.protected = make(map[string]string)
-			}
-			c.protected[keyID(key.Public())] = protection
-		}
+		c.protect(key, protection)
 		return nil
 	})
 	if errors.Is(err, errWrongPassword) {
@@ -173,7 +168,7 @@ func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection st
 		return nil
 	}
 	if err != nil && ctx.Err() == nil {
-		c.noKey("", &foreignError{kind: fmt.Sprintf("%s (%v)", what, err), sealed: true})
+		c.noKey("", &foreignError{kind: fmt.Sprintf("%s (%v: write it again with openssl pkey -aes256)", what, err), sealed: true})
 		return nil
 	}
 	return err

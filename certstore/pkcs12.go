@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"mtlsprobe/certstore/pfx"
 )
@@ -66,6 +68,9 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 		c.sealed = "PKCS#12: " + o.whyLocked(c.file)
 	case !locked && o.options.Readers:
 		c.container.Readers = append(c.container.Readers, readByGo(data, password))
+	}
+	if !locked && strings.ContainsFunc(password, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		c.container.Readers = append(c.container.Readers, "Java (17) does not open it with this password, which is not in ASCII")
 	}
 	if c.empty() && len(c.problems) > 0 {
 		return fmt.Errorf("is a PKCS#12 file that holds nothing usable: %w", errors.Unwrap(c.problems[0]))

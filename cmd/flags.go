@@ -143,7 +143,7 @@ func (f *holdFlags) register(flags *pflag.FlagSet) {
 // registerOpen registers how to open what is locked, and for whom.
 func (f *holdFlags) registerOpen(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.pass, "pass", nil, "passwords: `FROM` is env:VAR, file:PATH, fd:N, stdin or pass:WORD; SOURCE=FROM is for one source alone, as in client.p12=env:VAR (repeatable)")
-	flags.StringVar(&f.asUser, "as-user", "", "say whether this `ACCOUNT` could read the files: NAME or UID[:GID]")
+	flags.StringVar(&f.asUser, "as-user", "", "say whether this `ACCOUNT` could read the files: NAME or UID, with :GROUP for another group than its own; an UID without an account needs it")
 }
 
 func (f *holdFlags) sources() []certstore.Source {

@@ -23,6 +23,8 @@ const (
 	oidX509Cert      = "1.2.840.113549.1.9.22.1"
 	oidFriendlyName  = "1.2.840.113549.1.9.20"
 	oidLocalKeyID    = "1.2.840.113549.1.9.21"
+	oidCSPName       = "1.3.6.1.4.1.311.17.1" // of Microsoft
+	oidLocalKeySet   = "1.3.6.1.4.1.311.17.2"
 )
 
 func explicit(n uint8) casn1.Tag { return casn1.Tag(n).ContextSpecific().Constructed() }
@@ -121,7 +123,7 @@ func (f *File) encrypted(content cryptobyte.String) error {
 func (f *File) decrypt(algorithm, sealed []byte) ([]byte, encryption, error) {
 	scheme, err := pbe.Parse(algorithm)
 	if err != nil {
-		return nil, encryption{text: "unknown"}, err
+		return nil, encryption{text: Unknown + " (" + err.Error() + ")"}, err
 	}
 	e := encryption{scheme.String(), scheme.Legacy}
 	if f.work += scheme.Work(); f.work > pbe.MaxIterations {
@@ -252,13 +254,14 @@ func (b *Bag) sealedSecret(value cryptobyte.String) {
 		!content.ReadASN1(&octets, casn1.OCTET_STRING) || !octets.ReadASN1(&info, casn1.SEQUENCE) || !info.ReadASN1Element(&algorithm, casn1.SEQUENCE) {
 		return
 	}
-	b.Encryption = "unknown"
+	b.Encryption = Unknown
 	if scheme, err := pbe.Parse(algorithm); err == nil {
 		b.Encryption, b.Legacy = scheme.String(), b.Legacy || scheme.Legacy
 	}
 }
 
-// attributes reads the set of PKCS12Attribute, of which two count.
+// attributes reads the set of PKCS12Attribute, of which those count that
+// Microsoft and others write.
 func (b *Bag) attributes(s cryptobyte.String) {
 	var set cryptobyte.String
 	if s.Empty() || !s.ReadASN1(&set, casn1.SET) {
@@ -268,12 +271,20 @@ func (b *Bag) attributes(s cryptobyte.String) {
 		var attribute, values, value cryptobyte.String
 		var oid asn1.ObjectIdentifier
 		var tag casn1.Tag
-		if !set.ReadASN1(&attribute, casn1.SEQUENCE) || !attribute.ReadASN1ObjectIdentifier(&oid) || !attribute.ReadASN1(&values, casn1.SET) || !values.ReadAnyASN1(&value, &tag) {
+		if !set.ReadASN1(&attribute, casn1.SEQUENCE) || !attribute.ReadASN1ObjectIdentifier(&oid) || !attribute.ReadASN1(&values, casn1.SET) {
 			return
+		}
+		if oid.String() == oidLocalKeySet { // which has no value
+			b.MachineKey = true
+		}
+		if !values.ReadAnyASN1(&value, &tag) {
+			continue
 		}
 		switch oid.String() {
 		case oidFriendlyName:
 			b.FriendlyName = decodeBMP(value)
+		case oidCSPName:
+			b.Provider = decodeBMP(value)
 		case oidLocalKeyID:
 			b.LocalKeyID = value
 		}

@@ -12,6 +12,7 @@ import (
 	"crypto/md5"  //nolint:gosec // what old files are made with
 	"crypto/sha1" //nolint:gosec // likewise
 	"crypto/sha256"
+	"crypto/sha3"
 	"crypto/sha512"
 	"encoding/asn1"
 	"errors"
@@ -66,6 +67,9 @@ const (
 	UnknownBag Kind = "unknown bag"
 )
 
+// Unknown begins the Encryption of what is encrypted in a way that is not known here.
+const Unknown = "unknown"
+
 // A Bag is one entry of a file.
 type Bag struct {
 	Kind Kind
@@ -79,6 +83,10 @@ type Bag struct {
 	Legacy       bool
 	FriendlyName string
 	LocalKeyID   []byte
+	// Provider is the cryptographic service provider that Windows is to keep the key
+	// with, and MachineKey says that it is the machine's; mostly empty.
+	Provider   string
+	MachineKey bool
 	// Err says why it is of no use; nil for one that is.
 	Err error
 }
@@ -223,6 +231,14 @@ func digestByOID(oid string) (func() hash.Hash, string) {
 		return sha512.New, "SHA-512"
 	case "2.16.840.1.101.3.4.2.5":
 		return sha512.New512_224, "SHA-512/224"
+	case "2.16.840.1.101.3.4.2.7":
+		return func() hash.Hash { return sha3.New224() }, "SHA3-224"
+	case "2.16.840.1.101.3.4.2.8":
+		return func() hash.Hash { return sha3.New256() }, "SHA3-256"
+	case "2.16.840.1.101.3.4.2.9":
+		return func() hash.Hash { return sha3.New384() }, "SHA3-384"
+	case "2.16.840.1.101.3.4.2.10":
+		return func() hash.Hash { return sha3.New512() }, "SHA3-512"
 	case "2.16.840.1.101.3.4.2.6":
 		return sha512.New512_256, "SHA-512/256"
 	}

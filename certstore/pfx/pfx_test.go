@@ -127,6 +127,8 @@ func TestOpenSSLFiles(t *testing.T) {
 		{[]string{"-nocerts"}, 0, 1, false},
 		{[]string{"-nomac"}, 2, 1, false},
 		{[]string{"-iter", "1", "-macalg", "sha224"}, 2, 1, false},
+		{[]string{"-macalg", "sha3-256"}, 2, 1, false},
+		{[]string{"-macalg", "sha3-512"}, 2, 1, false},
 	} {
 		args := append([]string{"pkcs12", "-export", "-in", pem, "-passout", "pass:secret", "-out", out}, tt.args...)
 		run(args...)
