@@ -4,6 +4,7 @@ package account
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -79,5 +80,17 @@ func TestQuote(t *testing.T) {
 		if got := ShellQuote(path); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
+	}
+}
+
+// Why the account may not, where an ACL is there and the kernel does not look at it.
+func TestBecauseEmptyMask(t *testing.T) {
+	without := inode{mode: 0o600}
+	empty := inode{mode: 0o600, acl: []entry{{tag: namedUser, perm: 4, id: 33}}}
+	if got := because(false, byOthers, empty); !strings.HasSuffix(got, "; the ACL does not count, for its mask allows nothing") {
+		t.Errorf("%q", got)
+	}
+	if got := because(false, byOthers, without); strings.Contains(got, "ACL") {
+		t.Errorf("%q", got)
 	}
 }

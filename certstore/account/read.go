@@ -198,5 +198,9 @@ func because(ok bool, by class, n inode) string {
 	if ok {
 		return "as everybody may"
 	}
-	return "being neither its owner nor in its group " + groupName(n.gid)
+	text := "being neither its owner nor in its group " + groupName(n.gid)
+	if n.acl != nil && !n.judgedByACL() {
+		text += "; the ACL does not count, for its mask allows nothing"
+	}
+	return text
 }
