@@ -36,6 +36,9 @@ func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
 		c.Format += " in BER"
 		c.Readers = append(c.Readers, "programs that insist on DER do not read it")
 	}
+	if slices.ContainsFunc(file.Bags, func(b pfx.Bag) bool { return b.Kind == pfx.Sealed }) {
+		c.Readers = append(c.Readers, "what lies under the password may change that")
+	}
 	subjects := make(map[string]string)
 	for _, cert := range certs {
 		subjects[string(cert.Raw)] = " of " + NameString(cert.RawSubject)
@@ -106,7 +109,7 @@ func javaReads(file *pfx.File) []string {
 	for _, b := range file.Bags {
 		e := b.Encryption
 		switch {
-		case strings.HasPrefix(e, pfx.Unknown):
+		case strings.HasPrefix(e, pfx.Unknown), strings.Contains(e, "scrypt"): // not seen
 			return nil
 		case e == "" && b.Kind == pfx.KeyBag:
 			obstacles = append(obstacles, "its private key is not encrypted")
@@ -127,6 +130,8 @@ func javaReads(file *pfx.File) []string {
 		obstacles = append(obstacles, "its integrity is by PBMAC1")
 	case strings.HasPrefix(file.Integrity, "HMAC-MD5"):
 		obstacles = append(obstacles, "its integrity is by MD5")
+	case strings.HasPrefix(file.Integrity, "HMAC-SHA3"):
+		obstacles = append(obstacles, "its integrity is by SHA-3")
 	}
 	slices.Sort(obstacles)
 	switch {

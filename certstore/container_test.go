@@ -52,7 +52,7 @@ func TestDescribePKCS12(t *testing.T) {
 		{"old encryption, nobody asked for Go", write(pfx.Legacy, leaf, issuing), Options{Passwords: []string{"secret"}},
 			[]string{`certificate "mine" of CN=client,O=Example, local key ID: ` + threeDES, secondCert, `private key "mine", local key ID: likewise`}, []string{openSSL, old}},
 		{"locked", write(pfx.Modern, leaf, issuing), Options{Readers: true},
-			[]string{"encrypted contents: " + modern, `private key "mine", local key ID: likewise`}, []string{openSSL, notOld}},
+			[]string{"encrypted contents: " + modern, `private key "mine", local key ID: likewise`}, []string{openSSL, notOld, "what lies under the password may change that"}},
 		{"trailing bytes, which Go does not bear", append(write(pfx.Legacy, leaf), 0), Options{Passwords: []string{"secret"}, Readers: true},
 			[]string{`certificate "mine" of CN=client,O=Example, local key ID: ` + threeDES, `private key "mine", local key ID: likewise`}, []string{openSSL, old, "Go programs do not read it with go-pkcs12: error reading P12 data: pkcs12: trailing data found"}},
 	} {
@@ -102,6 +102,7 @@ func TestReaders(t *testing.T) {
 		{"AES-192", []string{"-keypbe", "aes-192-cbc", "-certpbe", "aes-192-cbc"}, "OpenSSL 3 reads it", "Java (17) does not read it: it is encrypted with AES-192"},
 		{"PBES1", []string{"-keypbe", "PBE-SHA1-DES", "-certpbe", "PBE-SHA1-DES", "-legacy"}, "OpenSSL 3 reads it only with -legacy", "Java (17) does not read it: it is encrypted by PBES1"},
 		{"in clear", []string{"-keypbe", "NONE", "-certpbe", "NONE"}, "OpenSSL 3 reads it", "Java (17) does not read it: its private key is not"},
+		{"SHA-3", []string{"-macalg", "sha3-256"}, "OpenSSL 3 reads it", "Java (17) does not read it: its integrity is by SHA-3"},
 		{"MD5", []string{"-macalg", "md5"}, "OpenSSL 3 reads it", "Java (17) does not read it: its integrity is by MD5"},
 		{"Camellia", []string{"-keypbe", "camellia-256-cbc", "-certpbe", "camellia-256-cbc"}, "", ""},
 	} {

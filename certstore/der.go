@@ -90,6 +90,9 @@ func parseKey(der []byte) (crypto.Signer, error) {
 	return signer, nil
 }
 
+// ErrUnknownFormat says that nothing is known of what a file is.
+var ErrUnknownFormat = errors.New("is in no format that is known here")
+
 // unknownFormat names the formats that people hand over by mistake.
 func unknownFormat(data []byte) error {
 	starts := func(magic string) bool { return bytes.HasPrefix(data, []byte(magic)) }
@@ -117,7 +120,7 @@ func unknownFormat(data []byte) error {
 	case utf8.Valid(data) && bytes.IndexByte(data, 0) < 0:
 		return errors.New("is text, and neither PEM nor a client's configuration that is known here")
 	}
-	return errors.New("is in no format that is known here") // its bytes may be a secret
+	return ErrUnknownFormat // its bytes may be a secret
 }
 
 // isBase64DER sees a DER structure of some length in Base64.

@@ -94,10 +94,10 @@ func (p *pairing) leftOver(h *Holding) {
 	}
 }
 
-// other says what a candidate without an identity is made of; nil for one with, or
-// with a key that was paired.
+// other says what a candidate without a leaf is made of; nil for one that makes an
+// identity all the same, or has a key that was paired.
 func (p *pairing) other(c *contents) *Container {
-	if !c.file.is(Candidate) || c.sealed != "" || len(c.unread)+len(c.closed) > 0 || len(p.leaves(c)) > 0 {
+	if !c.file.is(Candidate) || c.sealed != "" || len(c.unread)+len(c.closed) > 0 {
 		return nil
 	}
 	out := &Container{Format: "private key"}

@@ -162,11 +162,13 @@ func databaseOf(f *file, part string) string {
 // pair fills the holding with identities and authorities.
 func (p *pairing) pair(h *Holding) {
 	var keyless []*Identity
+	var leafless []*contents
 	holders := make(map[*Identity]*contents)
 	for _, c := range p.contents {
 		leaves := p.leaves(c)
 		if len(leaves) == 0 {
 			p.withoutLeaf(h, c)
+			leafless = append(leafless, c)
 			continue
 		}
 		if c.file.is(Authorities) {
@@ -188,7 +190,7 @@ func (p *pairing) pair(h *Holding) {
 	for _, i := range keyless {
 		i.Key = p.explain(i, holders[i])
 	}
-	for _, c := range p.contents {
+	for _, c := range leafless {
 		if other := p.other(c); other != nil {
 			h.Others = append(h.Others, Other{c.file.path, other})
 		}

@@ -94,7 +94,7 @@ func sourceHints(e *certstore.SourceError) []string {
 		if strings.HasPrefix(e.Source, "pkcs11:") || strings.HasPrefix(e.Source, "store:") {
 			return []string{"mtlsprobe inspect --help"}
 		}
-		if strings.Contains(e.Error(), "in no format that is known") {
+		if errors.Is(e.Err, certstore.ErrUnknownFormat) {
 			return []string{"file " + account.ShellQuote(e.Source)}
 		}
 		return []string{"what is read: mtlsprobe inspect --help"}

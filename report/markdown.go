@@ -122,14 +122,7 @@ func markdownReasons(b *bytes.Buffer, r *Report) {
 
 // markdownNotes says what was found in files, where nothing was judged.
 func markdownNotes(b *bytes.Buffer, r *Report) {
-	all := others(r)
-	for n, notes := range slices.Backward(eachNotes(r)) {
-		for k := range notes {
-			notes[k].Title = r.Identities[n].Label + ": " + notes[k].Title
-		}
-		all = append(notes, all...)
-	}
-	for _, n := range all {
+	for _, n := range allNotes(r) {
 		fmt.Fprintf(b, "\n### %s\n\n", escapeMarkdown(n.Title))
 		for _, item := range n.Items {
 			mark := map[string]string{readerItem: "→ ", warnItem: "! ", failItem: "✗ ", remedyItem: "→ "}[item.Mark]

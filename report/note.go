@@ -53,6 +53,19 @@ func eachNotes(r *Report) [][]note {
 	return all
 }
 
+// allNotes are those of every identity and of the files without one, each under the
+// name of what it is about.
+func allNotes(r *Report) []note {
+	var all []note
+	for n, notes := range eachNotes(r) {
+		for _, note := range notes {
+			note.Title = r.Identities[n].Label + ": " + note.Title
+			all = append(all, note)
+		}
+	}
+	return append(all, others(r)...)
+}
+
 // others say what the files without an identity are made of.
 func others(r *Report) []note {
 	var all []note

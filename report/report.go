@@ -203,8 +203,8 @@ type Trial struct {
 	Presented   bool         `json:"presented,omitempty"` // the certificate was shown to the server
 	// Mute says that such servers refuse everything by the same alert.
 	Mute bool `json:"mute,omitempty"`
-	// PastTLS says that the server verified the certificate, and that what lies behind
-	// TLS refused it.
+	// PastTLS says that HTTP refused it as it refuses names and roles, and not as the
+	// self-signed control was refused: the certificate itself was most likely verified.
 	PastTLS bool `json:"past_tls,omitempty"`
 	// Causes are what can have made the server refuse, the likeliest first.
 	Causes []Cause `json:"causes,omitempty"`

@@ -368,7 +368,7 @@ func TestPastTLS(t *testing.T) {
 		}
 	}
 	i := &Identity{Verdict: DoesNotFit, Trial: &Trial{Outcome: "refused-by-application", PastTLS: true, Application: &Application{Status: 403}}}
-	if _, refusal := reasons(i); !strings.Contains(refusal, "HTTP 403 is a refusal of this name or role") {
+	if _, refusal := reasons(i); !strings.Contains(refusal, "HTTP 403 is most likely a refusal of this name or role") {
 		t.Errorf("%q", refusal)
 	}
 }

@@ -256,7 +256,7 @@ func blame(i *Identity) string {
 	case i.Trial == nil:
 		return ""
 	case i.Trial.PastTLS:
-		return fmt.Sprintf("the certificate itself was verified, for the self-signed control was refused in another way: HTTP %d is a refusal of this name or role; ask who may come", i.Trial.Application.Status)
+		return fmt.Sprintf("the server tells it from the self-signed control, which was refused in another way: HTTP %d is most likely a refusal of this name or role; ask who may come", i.Trial.Application.Status)
 	case len(i.Trial.Causes) == 0:
 		return ""
 	}

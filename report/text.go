@@ -180,15 +180,8 @@ func (t *text) note(n note) {
 // notes says what the table is worth, and what was shown to the server; where
 // nothing was judged, which CA certificates are at hand.
 func (t *text) notes(r *Report) {
-	line := summary(r)
-	if line == "" {
-		for n, notes := range eachNotes(r) {
-			for _, note := range notes {
-				note.Title = r.Identities[n].Label + ": " + note.Title
-				t.note(note)
-			}
-		}
-		for _, n := range others(r) {
+	if !r.judged() {
+		for _, n := range allNotes(r) {
 			t.note(n)
 		}
 		for _, line := range authorityLines(r) {
@@ -197,5 +190,5 @@ func (t *text) notes(r *Report) {
 		return
 	}
 	t.WriteByte('\n')
-	t.line("", "", line)
+	t.line("", "", summary(r))
 }

@@ -33,7 +33,7 @@ func pathNotReached(j *judgement) Finding {
 	case best == nil && j.missingIssuer() != nil:
 		missing := certstore.NameString(j.missingIssuer())
 		return fail(fmt.Sprintf("the way up ends at %s, which is not on the server's list, and whose certificate is neither in the bundle nor at hand", missing),
-			"append the certificate of "+missing+" to the bundle: if that was issued below a named CA, nothing else is missing; give it with --authorities to see")
+			"append the certificate of "+missing+" to the bundle: if a named CA issued that, nothing else is missing; give it with --authorities to see")
 	case best == nil:
 		return fail(fmt.Sprintf("issued by %s, and the CAs on the server's list (%d) are others", certstore.NameString(j.identity.Leaf.RawIssuer), len(j.list.raw)),
 			"use a certificate issued below a named CA, or have the server name and trust this issuer; if a cross-certificate exists, give it with --authorities")
@@ -138,7 +138,7 @@ func chainTwins(j *judgement) Finding {
 	for _, at := range way {
 		for _, c := range best.Path.Certificates {
 			if j.Graph.Kinship(at, c.Certificate) == chain.CrossSigned {
-				return warn(fmt.Sprintf("%s comes first as signed by %s, which does not lead to a named CA: servers on OpenSSL, such as nginx and Apache, follow the first and refuse", certstore.NameString(at.RawSubject), certstore.NameString(at.RawIssuer)),
+				return warn(fmt.Sprintf("%s comes first as signed by %s, which does not lead to a named CA: servers on OpenSSL, such as nginx, follow the first and refuse", certstore.NameString(at.RawSubject), certstore.NameString(at.RawIssuer)),
 					"put "+describe(c)+" before it")
 			}
 		}
