@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"mtlsprobe/certstore/account"
+	"mtlsprobe/report/say"
 )
 
 // An Access says whether the account that is to use an identity could read it.
 type Access struct {
 	Account string
+	Named   bool // Account is a name, and not a UID without one
 	account.Access
 }
 
@@ -35,15 +37,15 @@ func (h *Holding) Access(spec string) error {
 			}
 			found := a.Read(f)
 			if i.Access == nil || worse(found.Result, i.Access.Result) {
-				i.Access = &Access{Account: a.String(), Access: found}
+				i.Access = &Access{Account: a.String(), Named: a.Name != "", Access: found}
 			}
 		}
 	}
 	return nil
 }
 
-func worse(a, b account.Answer) bool {
-	rank := map[account.Answer]int{account.Yes: 0, account.Unknown: 1, account.No: 2}
+func worse(a, b say.Answer) bool {
+	rank := map[say.Answer]int{say.Yes: 0, say.Unknown: 1, say.No: 2}
 	return rank[a] > rank[b]
 }
 
@@ -65,7 +67,7 @@ func (h *Holding) Expose() {
 		}
 		own := *seen[f]
 		if i.Access != nil {
-			own.Readers = slices.DeleteFunc(slices.Clone(own.Readers), func(reader string) bool { return reader == "user "+i.Access.Account })
+			own.Readers = slices.DeleteFunc(slices.Clone(own.Readers), func(r account.Reader) bool { return r.User == i.Access.Account })
 		}
 		if i.Key.inStore {
 			own.Refusals = nil

@@ -38,9 +38,9 @@ type Identity struct {
 	Container *Container
 	// Leaf is nil when nothing could be read: a locked or unreadable container.
 	Leaf *x509.Certificate
-	// Ahead stands before the leaf in a PEM file, where clients look for the leaf; nil
-	// for most.
-	Ahead *x509.Certificate
+	// Preceding is the certificate before the leaf in a PEM file; clients that take
+	// the first one load it instead. Nil for most.
+	Preceding *x509.Certificate
 	// Chain is what is stored beside the leaf, in stored order, without the leaf.
 	Chain []*x509.Certificate
 	Key   Key
@@ -65,8 +65,6 @@ type Key struct {
 	OwnLocked string
 	// Signer is nil unless State is Usable.
 	Signer crypto.Signer
-	// Proofs are the signatures that were tried; nil until [Identity.Prove].
-	Proofs []Proof
 	// Exposure says who else may read the file; nil until [Holding.Expose].
 	Exposure *account.Exposure
 
@@ -109,6 +107,25 @@ type Other struct {
 type Authority struct {
 	Certificate *x509.Certificate
 	Source      string
+	Origin      Origin // empty means FromAuthorities
+}
+
+// An Origin says who brought a CA certificate: what it is worth as an anchor.
+type Origin string
+
+// The origins, the strongest first.
+const (
+	Given           Origin = "given"       // as the certificate of a CA that the server names
+	FromAuthorities Origin = "authorities" // as one to build paths from
+	FromSystem      Origin = "system"      // the operating system's trust store
+	FromServer      Origin = "server"      // the server's own chain
+	FromBundle      Origin = "bundle"      // beside a client certificate, or fetched from where that points
+)
+
+// Rank orders origins by strength: higher is stronger, and FromBundle is the
+// lowest.
+func (o Origin) Rank() int {
+	return map[Origin]int{Given: 4, FromAuthorities: 3, "": 3, FromSystem: 2, FromServer: 1}[o]
 }
 
 // A Holding is everything that was loaded.
@@ -173,6 +190,7 @@ const (
 	Candidate   Role = iota // certificates with or without keys (--cert)
 	KeyFile                 // keys kept apart (--key)
 	Authorities             // CA certificates to build paths from (--authorities)
+	NamedCAs                // CA certificates whose names stand for a server's list (--named-ca)
 )
 
 // Options says how to open what is locked. The zero Options, and nil, try the

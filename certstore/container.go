@@ -22,6 +22,10 @@ type Container struct {
 	Parts []string
 	// Readers say which programs read it, and which do not.
 	Readers []string
+	// Keys says that files of this format hold private keys beside certificates.
+	Keys bool
+	// Folder says that the container is all files of one folder.
+	Folder bool
 	// Legacy says that OpenSSL 3 reads it only with its legacy provider, which is
 	// rarely loaded.
 	Legacy bool
@@ -30,7 +34,7 @@ type Container struct {
 // describePFX words the structure of a file; certs are those in it that could be
 // parsed.
 func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
-	c := &Container{Format: "PKCS#12", Integrity: file.Integrity, Readers: append(openSSLReads(file), javaReads(file)...)}
+	c := &Container{Format: "PKCS#12", Keys: true, Integrity: file.Integrity, Readers: append(openSSLReads(file), javaReads(file)...)}
 	c.Legacy = slices.ContainsFunc(file.Bags, func(b pfx.Bag) bool { return b.Legacy })
 	if file.BER {
 		c.Format += " in BER"

@@ -106,7 +106,7 @@ func (f *Fetcher) Issuers(ctx context.Context, certs []*x509.Certificate) (found
 				problems = append(problems, err)
 			}
 			for _, c := range issuers {
-				found = append(found, Authority{Certificate: c, Source: address})
+				found = append(found, Authority{Certificate: c, Source: address, Origin: FromBundle})
 			}
 			certs = append(certs, issuers...)
 		}

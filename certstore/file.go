@@ -58,6 +58,20 @@ func (f *file) named() bool {
 	return f.given(func(m mention) bool { return m.path == m.source.Path && !m.source.Found })
 }
 
+// authority says that it was given for its CA certificates, among others.
+func (f *file) authority() bool { return f.is(Authorities) || f.is(NamedCAs) }
+
+// origin says what its CA certificates are worth as anchors.
+func (f *file) origin() Origin {
+	switch {
+	case f.is(NamedCAs):
+		return Given
+	case f.is(Authorities):
+		return FromAuthorities
+	}
+	return FromBundle
+}
+
 // is says that it was given in the role, among others.
 func (f *file) is(role Role) bool {
 	return f.given(func(m mention) bool { return m.source.Role == role })

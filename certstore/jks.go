@@ -41,7 +41,7 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 	if !s.ReadUint32(&magic) || !s.ReadUint32(&version) || !s.ReadUint32(&count) || version < 1 || version > 2 {
 		return errors.New("is a Java key store of an unknown version, or cut off")
 	}
-	c.container = &Container{Format: "JKS", Integrity: "SHA-1 with the password", Readers: []string{"Java reads it; nearly nothing else does: convert it with keytool -importkeystore -deststoretype pkcs12"}}
+	c.container = &Container{Format: "JKS", Keys: true, Integrity: "SHA-1 with the password", Readers: []string{"Java reads it; nearly nothing else does: convert it with keytool -importkeystore -deststoretype pkcs12"}}
 	if magic == magicJCEKS {
 		c.container.Format = "JCEKS"
 	}

@@ -9,6 +9,8 @@ import (
 	"encoding/asn1"
 	"fmt"
 
+	"mtlsprobe/probe/wire"
+
 	"golang.org/x/crypto/cryptobyte"
 	casn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -51,22 +53,6 @@ func publicKeyAlgorithm(public crypto.PublicKey) string {
 	return ""
 }
 
-// A keyKind is what keys have to be of one to make one kind of signature.
-type keyKind int
-
-const (
-	otherKey keyKind = iota
-	rsaKey
-	ecdsaKey
-	ed25519Key
-	// Known by name only:
-	rsaPSSKey
-	ed448Key
-	mldsa44Key
-	mldsa65Key
-	mldsa87Key
-)
-
 // Algorithms of keys that this program knows by name only.
 const (
 	oidDSA         = "1.2.840.10040.4.1"     // RFC 3279
@@ -79,33 +65,26 @@ const (
 	oidMLDSA87 = "2.16.840.1.101.3.4.3.19"
 )
 
-func keyKindOf(cert *x509.Certificate) keyKind {
-	switch cert.PublicKey.(type) {
-	case *rsa.PublicKey:
-		return rsaKey
-	case *ecdsa.PublicKey:
-		return ecdsaKey
-	case ed25519.PublicKey:
-		return ed25519Key
+// KeyType returns the type of a certificate's key; empty for one that no
+// signature scheme of TLS is known for.
+func KeyType(cert *x509.Certificate) wire.KeyType {
+	if t := wire.KeyTypeOf(cert.PublicKey); t != "" {
+		return t
 	}
 	switch publicKeyOID(cert) {
 	case oidRSAPSS:
-		return rsaPSSKey
+		return wire.RSAPSSKey
 	case oidEd448:
-		return ed448Key
+		return wire.Ed448Key
 	case oidMLDSA44:
-		return mldsa44Key
+		return wire.MLDSA44Key
 	case oidMLDSA65:
-		return mldsa65Key
+		return wire.MLDSA65Key
 	case oidMLDSA87:
-		return mldsa87Key
+		return wire.MLDSA87Key
 	}
-	return otherKey
+	return ""
 }
-
-// SchemesKnown reports whether it is known which schemes fit the key of a
-// certificate.
-func SchemesKnown(cert *x509.Certificate) bool { return keyKindOf(cert) != otherKey }
 
 // publicKeyOID returns the algorithm of SubjectPublicKeyInfo (RFC 5280, Section
 // 4.1), "unknown" if there is none.

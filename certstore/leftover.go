@@ -38,7 +38,7 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 		c.problems = slices.DeleteFunc(c.problems, func(problem error) bool { return problem == c.unread[0] })
 		h.complain(c.file, NotUnderstood, fmt.Errorf("holds nothing that can be tried: %w", errors.Unwrap(c.unread[0])))
 	case !c.file.named():
-	case len(c.certs) > 0 && c.file.is(Authorities): // what it was given for, too
+	case len(c.certs) > 0 && c.file.authority(): // what it was given for, too
 	case len(c.certs) > 0:
 		h.complain(c.file, CAOnly, errors.New("holds CA certificates only, no client certificate"))
 	case len(c.foreign) > 0:
@@ -53,7 +53,7 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 func (h *Holding) addAuthorities(c *contents) {
 	for _, cert := range c.certs {
 		if len(c.certs) == 1 || isAuthority(cert) || !c.file.is(Candidate) {
-			h.Authorities = append(h.Authorities, Authority{Certificate: cert, Source: c.file.path})
+			h.Authorities = append(h.Authorities, Authority{Certificate: cert, Source: c.file.path, Origin: c.file.origin()})
 		}
 	}
 }

@@ -378,13 +378,12 @@ func TestIterationsLimit(t *testing.T) {
 func TestProve(t *testing.T) {
 	p := testPKI()
 	i := &Identity{Leaf: p.Cert("client"), Key: Key{State: Usable, Signer: p.Key("client")}}
-	i.Prove([]tls.SignatureScheme{tls.PSSWithSHA256, tls.ECDSAWithP256AndSHA256, tls.ECDSAWithSHA1})
-	if len(i.Key.Proofs) != 2 || i.Key.Proofs[0].Err != nil || i.Key.Proofs[1].Err != nil {
-		t.Errorf("proofs = %v, want two that hold", i.Key.Proofs)
+	proofs := i.Prove([]tls.SignatureScheme{tls.PSSWithSHA256, tls.ECDSAWithP256AndSHA256, tls.ECDSAWithSHA1})
+	if len(proofs) != 2 || proofs[0].Err != nil || proofs[1].Err != nil {
+		t.Errorf("proofs = %v, want two that hold", proofs)
 	}
 	i.Key.Signer = p.Key("other")
-	i.Prove([]tls.SignatureScheme{tls.ECDSAWithP256AndSHA256})
-	if i.Key.Proofs[0].Err == nil {
+	if proofs := i.Prove([]tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}); proofs[0].Err == nil {
 		t.Error("another key's signature was accepted")
 	}
 	t.Setenv("GODEBUG", "rsa1024min=0")
@@ -395,9 +394,9 @@ func TestProve(t *testing.T) {
 	cert := *p.Cert("client")
 	cert.PublicKey = &small.PublicKey
 	i = &Identity{Leaf: &cert, Key: Key{State: Usable, Signer: small}}
-	i.Prove([]tls.SignatureScheme{tls.PSSWithSHA256, tls.PSSWithSHA512})
-	if len(i.Key.Proofs) != 2 || i.Key.Proofs[0].Err != nil || i.Key.Proofs[1].Err == nil {
-		t.Errorf("proofs of RSA 1024 = %v: too short for PSS with SHA-512 only", i.Key.Proofs)
+	proofs = i.Prove([]tls.SignatureScheme{tls.PSSWithSHA256, tls.PSSWithSHA512})
+	if len(proofs) != 2 || proofs[0].Err != nil || proofs[1].Err == nil {
+		t.Errorf("proofs of RSA 1024 = %v: too short for PSS with SHA-512 only", proofs)
 	}
 }
 

@@ -171,7 +171,7 @@ func (p *pairing) pair(h *Holding) {
 			leafless = append(leafless, c)
 			continue
 		}
-		if c.file.is(Authorities) {
+		if c.file.authority() {
 			h.addAuthorities(c)
 		}
 		labels, chains := c.labels(leaves), c.chainsOf(leaves)
@@ -209,7 +209,7 @@ func (c *contents) identity(label string, leaf *x509.Certificate, chain []*x509.
 		i.NamedBy = c.file.entry.configuration
 	}
 	if c.ordered && c.certs[0] != leaf {
-		i.Ahead = c.certs[0]
+		i.Preceding = c.certs[0]
 	}
 	return i
 }

@@ -38,6 +38,9 @@ func SystemAuthorities(ctx context.Context, getenv func(string) string) ([]Autho
 		if err != nil {
 			return nil, err
 		}
+		for n := range h.Authorities {
+			h.Authorities[n].Origin = FromSystem
+		}
 		return h.Authorities, nil
 	}
 	return nil, nil

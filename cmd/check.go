@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"mtlsprobe/probe"
-	"mtlsprobe/report"
+	"mtlsprobe/probe/diagnosis"
 
 	"github.com/spf13/cobra"
 )
@@ -40,7 +39,7 @@ func newCheck(s *Streams, run func(context.Context, *Streams, *checkOptions) err
 func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	switch {
 	case len(o.hold.certs) == 0:
-		return usage(errors.New("nothing to check: give --cert SOURCE"))
+		return usage(errors.New("no client certificate given: use --cert FILE"))
 	case len(o.phases.files) == 0:
 		return errNoPhase
 	}
@@ -55,18 +54,20 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	o.hold.authorities = append(o.hold.authorities, o.phases.namedCAs()...)
+	o.hold.namedCAs = o.phases.namedCAs()
 	holding, err := holdIdentities(ctx, s, &o.hold)
 	if err != nil {
 		return err
 	}
 	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
-	run := &report.Run{GeneratedAt: s.Now(), JudgedAt: now, NTP: o.judge.clock(ctx, s, holding), Holding: holding, Insistence: probe.UnknownInsistence}
-	if len(phases) == 1 {
-		run.Request, run.Insistence = phases[0].Request, o.phases.insistence()
-	}
-	if err := judge(ctx, s, &o.chain, run, phases...); err != nil {
+	settings, err := o.chain.settings(ctx, s, now, holding)
+	if err != nil {
 		return err
 	}
-	return answer(s, &o.output, run)
+	settings.NTP = o.judge.clock(ctx, s, holding)
+	d, err := diagnosis.New(settings).Check(ctx, o.phases.mode(), phases...)
+	if err != nil {
+		return err
+	}
+	return answer(s, &o.output, d)
 }

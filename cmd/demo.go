@@ -79,7 +79,7 @@ func runDemo(ctx context.Context, s *Streams, o *demoOptions) error {
 	}
 	err = runProbe(ctx, &quiet, p)
 	if o.serve != "" && err == nil {
-		say(s.Err, "hint", "serving on "+server.Address+" until an interrupt (Ctrl-C)")
+		tell(s.Err, "hint", "serving on "+server.Address+" until an interrupt (Ctrl-C)")
 		<-ctx.Done()
 	}
 	return err

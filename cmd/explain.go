@@ -10,13 +10,13 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// explain writes what a check means, why servers care, and how to mend it.
+// explain writes what a check means, why servers care, and how to fix it.
 func explain(s *Streams, c *match.Check) error {
 	width := min(cmp.Or(s.Width, pipedWidth), 100)
 	fmt.Fprintf(s.Out, "%s: %s\n\n%s\n", c.ID, c.Title, report.Wrap(c.Doc, width, ""))
-	for n, h := range c.HowTo() {
+	for n, h := range c.HowTo {
 		if n == 0 {
-			fmt.Fprintln(s.Out, "\nHow to mend it:")
+			fmt.Fprintln(s.Out, "\nHow to fix it:")
 		}
 		fmt.Fprintf(s.Out, "  %s:\n%s\n", h.Tool, report.Wrap(h.Text, width, "    "))
 	}
@@ -45,7 +45,7 @@ func newExplain(s *Streams) *cobra.Command {
 				}
 			}
 			if len(args) > 0 {
-				return usage(fmt.Errorf("no check has the ID %q: \"mtlsprobe explain\" lists them", args[0]))
+				return usage(fmt.Errorf("unknown check %q; run \"mtlsprobe explain\" for the list", args[0]))
 			}
 			return nil
 		},

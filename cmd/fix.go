@@ -12,6 +12,7 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/account"
+	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
@@ -108,7 +109,7 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if err != nil {
 		return err
 	}
-	o.hold.authorities = append(o.hold.authorities, o.phases.namedCAs()...)
+	o.hold.namedCAs = o.phases.namedCAs()
 	asked := s.remember(&password)
 	holding, err := holdIdentities(ctx, asked, &o.hold)
 	if err != nil {
@@ -117,14 +118,18 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if holding.Identities, err = o.choose(holding.Identities); err != nil {
 		return err
 	}
-	run := &report.Run{GeneratedAt: s.Now(), JudgedAt: now, Request: joined(phases), Holding: holding, Insistence: o.phases.insistence()}
-	if err := judge(ctx, s, &o.chain, run); err != nil {
+	settings, err := o.chain.settings(ctx, s, now, holding)
+	if err != nil {
 		return err
 	}
-	identity := *run.Holding.Identities[0]
+	d, err := diagnosis.New(settings).Check(ctx, o.phases.mode(), match.Phase{Request: joined(phases)})
+	if err != nil {
+		return err
+	}
+	identity := *holding.Identities[0]
 	var reached int
-	if identity.Chain, reached = match.Bundle(&run.Verdicts[0]); reached == 0 {
-		if err := (&outputFlags{format: "table", color: "auto"}).write(s, report.New(run)); err != nil {
+	if identity.Chain, reached = match.Bundle(d.Identities[0].Judgement); reached == 0 {
+		if err := (&outputFlags{format: "table", color: "auto"}).write(s, report.New(d, false)); err != nil {
 			return err
 		}
 		warn(s.Err, "nothing was written: no path leads to a named CA")
@@ -140,7 +145,7 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if password == "" {
 		warn(s.Err, "the new bundle has no password; give one with --pass-out")
 	}
-	return o.verdict(ctx, s, run, password, phases)
+	return o.verdict(ctx, s, settings, password, phases)
 }
 
 // joined is a request with the named CAs of all phases.
@@ -214,7 +219,7 @@ func (o *fixOptions) choose(identities []*certstore.Identity) ([]*certstore.Iden
 }
 
 // verdict loads what was written as anybody would, and judges it in each phase.
-func (o *fixOptions) verdict(ctx context.Context, s *Streams, before *report.Run, password string, phases []match.Phase) error {
+func (o *fixOptions) verdict(ctx context.Context, s *Streams, before diagnosis.Settings, password string, phases []match.Phase) error {
 	holding, err := certstore.Load(ctx, &certstore.Options{Passwords: []string{password}}, certstore.Source{Path: o.out, Role: certstore.Candidate})
 	if err != nil {
 		return fmt.Errorf("reading again what was written: %w", err)
@@ -225,19 +230,16 @@ func (o *fixOptions) verdict(ctx context.Context, s *Streams, before *report.Run
 	holding.Authorities = append(holding.Authorities, before.Holding.Authorities...)
 	for _, i := range before.Holding.Identities {
 		for _, c := range i.Chain {
-			holding.Authorities = append(holding.Authorities, certstore.Authority{Certificate: c, Source: i.Source})
+			holding.Authorities = append(holding.Authorities, certstore.Authority{Certificate: c, Source: i.Source, Origin: certstore.FromBundle})
 		}
 	}
-	run := *before
-	run.Holding, run.Verdicts = holding, nil
-	if len(phases) > 1 {
-		run.Request = nil
-	}
-	if err := judge(ctx, s, &o.chain, &run, phases...); err != nil {
+	before.Holding = holding
+	d, err := diagnosis.New(before).Check(ctx, o.phases.mode(), phases...)
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(s.Out, "Written    %s: %s\n", account.ShellQuote(o.out), bundleText(holding.Identities[0]))
-	return answer(s, &outputFlags{format: "table", color: "auto", paths: true}, &run)
+	return answer(s, &outputFlags{format: "table", color: "auto", paths: true}, d)
 }
 
 func bundleText(i *certstore.Identity) string {

@@ -15,6 +15,7 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe"
+	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
@@ -69,6 +70,11 @@ func (f *connectFlags) target(s string) (t probe.Target, err error) {
 	} else if t, err = probe.ParseTarget(s); err != nil {
 		return t, usage(err)
 	}
+	for n, name := range f.serverNames {
+		if strings.TrimSpace(name) == "" {
+			return t, usage(fmt.Errorf("--servername: name %d of %d is empty", n+1, len(f.serverNames)))
+		}
+	}
 	if len(f.serverNames) > 0 {
 		t.ServerName = f.serverNames[0]
 	}
@@ -81,18 +87,15 @@ func (f *connectFlags) target(s string) (t probe.Target, err error) {
 	return t, nil
 }
 
-// variants asks at the other addresses and by the other names, if told to.
-func (f *connectFlags) variants(ctx context.Context, t probe.Target, o *probe.Options) ([]probe.Variant, error) {
-	if !f.allAddresses && len(f.serverNames) < 2 {
-		return nil, nil
-	}
-	return probe.Variants(ctx, t, f.serverNames[min(1, len(f.serverNames)):], f.allAddresses, o)
+// plan says how else to look at the server.
+func (f *connectFlags) plan() diagnosis.Plan {
+	return diagnosis.Plan{NoSweep: f.noSweep, AllAddresses: f.allAddresses, ServerNames: f.serverNames[min(1, len(f.serverNames)):]}
 }
 
 func (f *connectFlags) options(ctx context.Context) (*probe.Options, error) {
 	o := &probe.Options{Insecure: f.insecure, ALPN: f.alpn, Timeout: f.timeout}
 	if f.timeout <= 0 {
-		return nil, usage(fmt.Errorf("--timeout %v is no limit", f.timeout))
+		return nil, usage(fmt.Errorf("--timeout must be greater than 0, not %v", f.timeout))
 	}
 	for _, v := range []struct {
 		flag, value string
@@ -126,6 +129,7 @@ func (f *connectFlags) options(ctx context.Context) (*probe.Options, error) {
 // holdFlags say what the candidates are.
 type holdFlags struct {
 	certs, keys, authorities, pass []string
+	namedCAs                       []string // files of --named-ca
 	asUser                         string
 	found                          []certstore.Source // by looking around
 	home                           string             // of the account that is looked around for; empty for this user's
@@ -151,7 +155,7 @@ func (f *holdFlags) sources() []certstore.Source {
 	for _, group := range []struct {
 		paths []string
 		role  certstore.Role
-	}{{f.certs, certstore.Candidate}, {f.keys, certstore.KeyFile}, {f.authorities, certstore.Authorities}} {
+	}{{f.certs, certstore.Candidate}, {f.keys, certstore.KeyFile}, {f.authorities, certstore.Authorities}, {f.namedCAs, certstore.NamedCAs}} {
 		for _, path := range group.paths {
 			sources = append(sources, certstore.Source{Path: path, Role: group.role})
 		}

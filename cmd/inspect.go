@@ -12,6 +12,7 @@ import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/account"
 	"mtlsprobe/certstore/config"
+	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
@@ -72,7 +73,7 @@ func runInspect(ctx context.Context, s *Streams, o *inspectOptions) error {
 		return err
 	}
 	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
-	if err := o.output.write(s, report.New(&report.Run{GeneratedAt: s.Now(), JudgedAt: s.Now(), Holding: holding})); err != nil {
+	if err := o.output.write(s, report.New(diagnosis.New(diagnosis.Settings{Now: s.Now, Holding: holding}).Inspect(), false)); err != nil {
 		return err
 	}
 	if len(holding.Authorities)+len(holding.Others) > 0 || len(o.hold.certs) == 0 { // which may be what was looked for
@@ -98,7 +99,7 @@ func (f *holdFlags) discover(s *Streams) error {
 	for _, place := range config.Places(home, getenv, runtime.GOOS) {
 		paths, _ := filepath.Glob(place.Path) // a pattern of the program's own
 		for _, path := range paths {
-			say(s.Err, "looking", fmt.Sprintf("%s (%s)", path, place.Client))
+			tell(s.Err, "looking", fmt.Sprintf("%s (%s)", path, place.Client))
 			f.found = append(f.found, certstore.Source{Path: path, Found: true})
 			key := strings.TrimSuffix(path, filepath.Ext(path)) + ".key"
 			if _, err := os.Stat(key); err == nil && key != path {

@@ -20,8 +20,8 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/account"
+	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/mirror"
-	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
 
@@ -109,16 +109,19 @@ func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
 	if o.saveCA != "" {
 		hint = fmt.Sprintf(", and let it trust %s", account.ShellQuote(o.saveCA))
 	}
-	say(s.Err, "hint", fmt.Sprintf("listening on %s: point the client at https://localhost:%s/%s", listener.Addr(), port, hint))
+	tell(s.Err, "hint", fmt.Sprintf("listening on %s: point the client at https://localhost:%s/%s", listener.Addr(), port, hint))
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	m := &mirroring{streams: s, options: o, mirror: options, request: phases[0].Request, holding: holding}
+	m := &mirroring{streams: s, options: o, mirror: options, request: phases[0].Request, holding: holding,
+		engine: diagnosis.New(diagnosis.Settings{Now: s.Now, Holding: holding})}
 	sightings, err := m.serve(ctx, listener)
 	if err != nil {
 		return err
 	}
 	if o.output.format != "table" {
-		r := report.New(&report.Run{GeneratedAt: s.Now(), JudgedAt: s.Now(), Request: phases[0].Request, Holding: holding})
+		d := m.engine.Inspect()
+		d.Request = phases[0].Request
+		r := report.New(d, false)
 		r.Sightings = sightings
 		if err := o.output.write(s, r); err != nil {
 			return err
@@ -213,6 +216,7 @@ type mirroring struct {
 	mirror  *mirror.Options
 	request *wire.CertificateRequest
 	holding *certstore.Holding
+	engine  *diagnosis.Engine
 
 	mu        sync.Mutex
 	sightings []report.Sighting
@@ -245,7 +249,7 @@ func (m *mirroring) serve(ctx context.Context, listener net.Listener) ([]report.
 		wait.Go(func() {
 			defer func() { <-slots }()
 			seen := mirror.Serve(ctx, conn, m.mirror, func(s *mirror.Sighting) string { return string(s.Action) + "\n" })
-			m.note(seen, cancel)
+			m.note(ctx, seen, cancel)
 		})
 	}
 	wait.Wait()
@@ -253,14 +257,14 @@ func (m *mirroring) serve(ctx context.Context, listener net.Listener) ([]report.
 }
 
 // note compares what was seen and prints it at once.
-func (m *mirroring) note(seen *mirror.Sighting, cancel func()) {
+func (m *mirroring) note(ctx context.Context, seen *mirror.Sighting, cancel func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := report.NewSighting(seen, m.streams.Now())
 	for _, i := range m.holding.Identities {
 		s.Compare(i)
 	}
-	s.Compared = append(s.Compared, m.predicted(seen)...)
+	s.Compared = append(s.Compared, m.predicted(ctx, seen)...)
 	if m.seen++; len(m.sightings) < maxSightings {
 		m.sightings = append(m.sightings, s)
 	}
@@ -282,8 +286,8 @@ func (m *mirroring) note(seen *mirror.Sighting, cancel func()) {
 	}
 }
 
-// predicted holds what was seen against the prediction for the client stack.
-func (m *mirroring) predicted(seen *mirror.Sighting) []string {
+// predicted compares what was seen with the prediction for the client stack.
+func (m *mirroring) predicted(ctx context.Context, seen *mirror.Sighting) []string {
 	if m.options.client == "" || !seen.Asked {
 		return nil
 	}
@@ -295,19 +299,13 @@ func (m *mirroring) predicted(seen *mirror.Sighting) []string {
 			}
 		}
 	}
-	run := &report.Run{JudgedAt: m.streams.Now(), Request: &request, Holding: m.holding}
-	q := newQuestion(run)
-	q.Graph = bundleGraph(run)
-	predictor := stack.New(q)
+	predictions, err := m.engine.Predict(ctx, &request, m.options.client)
+	if err != nil {
+		return nil
+	}
 	var sentences []string
-	for _, profile := range stack.Profiles() {
-		if profile.ID != m.options.client {
-			continue
-		}
-		for _, i := range m.holding.Identities {
-			p := predictor.Predict(profile, i)
-			sentences = append(sentences, fmt.Sprintf("predicted for %s with %s: sends %s (%s)", profile.Name, i.Label, p.Sends, p.Reason))
-		}
+	for n, p := range predictions {
+		sentences = append(sentences, fmt.Sprintf("predicted for %s with %s: sends %s (%s)", p.Profile.Name, m.holding.Identities[n].Label, p.Sends, p.Reason))
 	}
 	return sentences
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"mtlsprobe/certstore"
-	"mtlsprobe/probe"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
 
@@ -23,9 +23,9 @@ import (
 type phaseFlags struct{ files []phaseFile }
 
 type phaseFile struct {
-	path       string
-	namedCA    bool
-	insistence probe.Insistence // that a saved report holds; set by phases
+	path    string
+	namedCA bool
+	mode    reading.Mode // that a saved report holds; set by phases
 }
 
 func (f *phaseFlags) register(flags *pflag.FlagSet) {
@@ -37,12 +37,12 @@ func (f *phaseFlags) registerNamedCA(flags *pflag.FlagSet) {
 	flags.Var(&phaseValue{f, true}, "named-ca", "judge by the CA certificates that a server will name: `SOURCE` is a file or directory; several are the phases of a migration")
 }
 
-// insistence is what the saved report of a single phase says; unknown for others.
-func (f *phaseFlags) insistence() probe.Insistence {
-	if len(f.files) == 1 && f.files[0].insistence != "" {
-		return f.files[0].insistence
+// mode is what the saved report of a single phase says; unknown for others.
+func (f *phaseFlags) mode() reading.Mode {
+	if len(f.files) == 1 && f.files[0].mode != "" {
+		return f.files[0].mode
 	}
-	return probe.UnknownInsistence
+	return reading.UnknownMode
 }
 
 // A phaseValue appends to the files, so that both flags keep one order.
@@ -80,7 +80,7 @@ func (f *phaseFlags) phases(ctx context.Context) ([]match.Phase, error) {
 		if file.namedCA {
 			request, err = requestOf(ctx, file.path)
 		} else {
-			request, file.insistence, err = readRequest(file.path)
+			request, file.mode, err = readRequest(file.path)
 		}
 		if err != nil {
 			return nil, err
@@ -113,9 +113,8 @@ func requestOf(ctx context.Context, path string) (*wire.CertificateRequest, erro
 	return request, nil
 }
 
-// readRequest reads the request from a saved report, and how much the server
-// insisted.
-func readRequest(path string) (*wire.CertificateRequest, probe.Insistence, error) {
+// readRequest reads the request from a saved report, and the server's mode.
+func readRequest(path string) (*wire.CertificateRequest, reading.Mode, error) {
 	data, err := readBounded(path)
 	if err != nil {
 		return nil, "", fmt.Errorf("--request: %w", err)
@@ -132,7 +131,7 @@ func readRequest(path string) (*wire.CertificateRequest, probe.Insistence, error
 	case r.Request == nil || len(r.Request.Raw) == 0:
 		return nil, "", fmt.Errorf("--request %q holds no request: the server did not ask, or it was not seen", path)
 	}
-	insistence, ok := probe.ParseInsistence(cmp.Or(r.Request.Insistence, string(probe.UnknownInsistence)))
+	mode, ok := reading.ParseMode(cmp.Or(r.Request.Insistence, string(reading.UnknownMode)))
 	if !ok {
 		return nil, "", fmt.Errorf("--request %q: insistence %q is not known", path, r.Request.Insistence)
 	}
@@ -144,7 +143,7 @@ func readRequest(path string) (*wire.CertificateRequest, probe.Insistence, error
 	if err != nil {
 		return nil, "", fmt.Errorf("--request %q: %w", path, err)
 	}
-	return request, insistence, nil
+	return request, mode, nil
 }
 
 var errNoPhase = usage(errors.New("give --request FILE or --named-ca FILE"))

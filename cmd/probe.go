@@ -3,14 +3,11 @@ package cmd
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
-	"fmt"
-	"slices"
 
-	"mtlsprobe/certstore"
 	"mtlsprobe/probe"
-	"mtlsprobe/report"
+	"mtlsprobe/probe/diagnosis"
+	"mtlsprobe/report/say"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -26,6 +23,7 @@ type probeOptions struct {
 	output  outputFlags
 	record  recordFlags
 	noTry   bool
+	repeat  int
 }
 
 func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) error) *cobra.Command {
@@ -46,6 +44,7 @@ func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) err
 	addFlags(c, flagGroup{candidateGroup, o.hold.register}, flagGroup{serverGroup, o.connect.register},
 		flagGroup{serverGroup, func(flags *pflag.FlagSet) {
 			flags.BoolVar(&o.noTry, "no-try", false, "present nothing to the server")
+			flags.IntVar(&o.repeat, "repeat", 1, "confirm what was accepted, and the controls, this `NUMBER` of times")
 		}},
 		flagGroup{judgementGroup, o.judge.register}, flagGroup{judgementGroup, o.chain.register},
 		flagGroup{reportGroup, o.output.registerViews}, flagGroup{reportGroup, o.output.registerTranscript}, flagGroup{reportGroup, o.output.register},
@@ -60,7 +59,7 @@ const targetText = "A TARGET is HOST or HOST:PORT, where the protocol is that of
 
 func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if len(o.hold.certs) == 0 {
-		return usage(errors.New("nothing to probe with: give --cert SOURCE, or use \"mtlsprobe request\""))
+		return usage(errors.New("no client certificate given: use --cert FILE, or \"mtlsprobe request\" to see only what the server asks for"))
 	}
 	if err := cmp.Or(o.output.check(), o.record.check()); err != nil {
 		return err
@@ -81,43 +80,27 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 		return err
 	}
 	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
+	settings, err := o.chain.settings(ctx, s, now, holding)
+	if err != nil {
+		return err
+	}
+	settings.NTP = o.judge.clock(ctx, s, holding)
+	settings.Plan = o.connect.plan()
+	settings.Plan.NoTry, settings.Plan.Repeat = o.noTry, o.repeat
 	recorder := &recorder{flags: o.record}
+	settings.Label = recorder.label
 	defer func() { err = recorder.write(s, err) }()
-	observation, options, err := probe.Ask(ctx, target, recorder.label(options, asksLabel))
+	progress := newProgress(s, len(holding.Identities)+1)
+	settings.Progress = func(done, _ int) { _ = progress.Set(done) }
+	d, err := diagnosis.New(settings).Probe(ctx, target, options)
+	_ = progress.Clear()
 	if err != nil {
 		return err
-	}
-	run := &report.Run{
-		GeneratedAt: s.Now(), JudgedAt: now, NTP: o.judge.clock(ctx, s, holding), Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request, Holding: holding,
-		Insistence: probe.Conclude(observation.None, nil, nil), Transcripts: o.output.transcript,
-	}
-	q, err := question(ctx, s, &o.chain, run)
-	if err != nil {
-		return err
-	}
-	var control *tls.Certificate
-	if !o.noTry {
-		if control, err = probe.SelfSigned(s.Now()); err != nil {
-			return err
-		}
-		try(ctx, s, run, func(label string, cert *tls.Certificate) (*probe.Trial, error) {
-			return probe.Try(ctx, observation.Target, cert, recorder.label(options, label))
-		}, control)
-	}
-	for _, t := range append([]*probe.Trial{run.SelfSigned}, run.Trials...) {
-		observation.LearnTime(t)
-	}
-	evaluate(run, q)
-	if run.Variants, err = o.connect.variants(ctx, target, recorder.label(options, variantLabel)); err != nil && ctx.Err() == nil {
-		return err
-	}
-	if !o.connect.noSweep && ctx.Err() == nil {
-		run.Versions, _ = probe.Sweep(ctx, target, observation, run.Insistence, control, recorder.label(options, sweepLabel)) // what it has seen when interrupted
 	}
 	if !o.noTry && !options.Insecure {
-		warnUnverified(s, observation)
+		warnUnverified(s, d.Server.Observation)
 	}
-	err = answer(s, &o.output, run)
+	err = answer(s, &o.output, d)
 	if ctx.Err() != nil { // what is known has been written, and it is not all
 		return ctx.Err()
 	}
@@ -126,52 +109,10 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 
 // warnUnverified says that nothing was presented to a server that is not verified.
 func warnUnverified(s *Streams, o *probe.Observation) {
-	if o.Verification.Result == probe.No {
-		warn(s.Err, "nothing was presented, for the server is not verified: "+o.Verification.Err.Error())
-		say(s.Err, "hint", "give its CA with --cacert FILE, the right name with --servername NAME, or present it all the same with -k")
+	if o.Verification.Result == say.No {
+		warn(s.Err, "no certificate was presented because the server's own certificate could not be verified: "+o.Verification.Err.Error())
+		tell(s.Err, "hint", "give its CA with --cacert FILE, the right name with --servername NAME, or present it anyway with -k")
 	}
-}
-
-// An attempt presents a certificate on a connection that gets the label.
-type attempt func(label string, cert *tls.Certificate) (*probe.Trial, error)
-
-// try presents every identity on a connection of its own. Those without a chain
-// come first: some servers remember intermediates that they have seen once.
-func try(ctx context.Context, s *Streams, run *report.Run, try attempt, control *tls.Certificate) {
-	identities := run.Holding.Identities
-	order := make([]int, len(identities))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return min(1, len(identities[a].Chain)) - min(1, len(identities[b].Chain)) })
-	progress := newProgress(s, len(order)+1)
-	defer progress.Clear() //nolint:errcheck // decoration
-
-	var err error
-	if run.SelfSigned, err = try("presents a self-signed certificate (control)", control); err != nil {
-		run.SelfSigned = notTried(err.Error())
-	}
-	run.Trials = make([]*probe.Trial, len(identities))
-	for _, n := range order {
-		_ = progress.Add(1)
-		run.Trials[n] = present(ctx, identities[n], try)
-	}
-	run.Insistence = probe.Conclude(run.Observation.None, run.SelfSigned, run.Trials)
-}
-
-func present(ctx context.Context, i *certstore.Identity, try attempt) *probe.Trial {
-	cert := i.Certificate()
-	switch {
-	case ctx.Err() != nil:
-		return notTried("interrupted")
-	case cert == nil:
-		return notTried(fmt.Sprintf("its key is %s", i.Key.State))
-	}
-	t, err := try("presents "+i.Label, cert)
-	if err != nil {
-		return &probe.Trial{Outcome: probe.UnknownOutcome, Detail: err.Error()}
-	}
-	return t
 }
 
 // newProgress shows how many trials are done, on a terminal only.

@@ -26,13 +26,6 @@ func (f *recordFlags) check() error {
 	return checkOutput(outputFile{"--keylog", f.keyLog}, outputFile{"--pcapng", f.pcapng})
 }
 
-// What connections are for, as the capture says it.
-const (
-	asksLabel    = "asks, and presents nothing"
-	variantLabel = "asks another address, or for another name"
-	sweepLabel   = "tries a protocol version"
-)
-
 // maxRecorded bounds what a recorder keeps in memory.
 const maxRecorded = 256 << 20
 

@@ -123,12 +123,9 @@ func readReport(s *Streams, path string) ([]byte, *report.Report, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading a report: %w", err)
 	}
-	var r report.Report
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, nil, fmt.Errorf("%q is no report: %w", path, err)
+	r, err := report.Parse(data)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%q is not a mtlsprobe report: %w", path, err)
 	}
-	if r.Schema != report.Schema {
-		return nil, nil, fmt.Errorf("%q: schema %q is not %q", path, r.Schema, report.Schema)
-	}
-	return data, &r, nil
+	return data, r, nil
 }

@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"mtlsprobe/probe"
+	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
@@ -53,24 +53,12 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 	if err != nil {
 		return err
 	}
-	observation, options, err := probe.Ask(ctx, target, recorder.label(options, asksLabel))
+	engine := diagnosis.New(diagnosis.Settings{Now: s.Now, Plan: o.connect.plan(), Label: recorder.label})
+	d, err := engine.Request(ctx, target, options)
 	if err != nil {
 		return err
 	}
-	run := &report.Run{
-		GeneratedAt: s.Now(), JudgedAt: s.Now(), Observation: observation, Proxy: report.ProxyName(options.Proxy), Request: observation.Request,
-		Insistence: probe.Conclude(observation.None, nil, nil), Transcripts: o.output.transcript,
-	}
-	if !o.connect.noSweep {
-		if run.Versions, err = probe.Sweep(ctx, target, observation, run.Insistence, nil, recorder.label(options, sweepLabel)); err != nil {
-			return err
-		}
-	}
-	if run.Variants, err = o.connect.variants(ctx, target, recorder.label(options, variantLabel)); err != nil {
-		return err
-	}
-	run.ServerFindings = judgeServer(run)
-	r := report.New(run)
+	r := report.New(d, o.output.transcript)
 	if o.save != "" {
 		if o.output.redact {
 			warn(s.Err, "--save keeps the request as it is, for \"check --request\": --redact is for the report")

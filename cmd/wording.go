@@ -22,18 +22,18 @@ func complain(w io.Writer, err error) {
 	case err == nil, errors.Is(err, errNoneFits):
 		return
 	case errors.Is(err, context.Canceled):
-		say(w, "error", "interrupted")
+		tell(w, "error", "interrupted")
 		return
 	}
-	say(w, "error", err.Error())
+	tell(w, "error", err.Error())
 	for _, hint := range hints(err) {
-		say(w, "hint", hint)
+		tell(w, "hint", hint)
 	}
 }
 
-func warn(w io.Writer, text string) { say(w, "warning", text) }
+func warn(w io.Writer, text string) { tell(w, "warning", text) }
 
-func say(w io.Writer, kind, text string) {
+func tell(w io.Writer, kind, text string) {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsGraphic(r) {
 			return r

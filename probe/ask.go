@@ -7,20 +7,32 @@ import (
 	"time"
 
 	"mtlsprobe/probe/protocol"
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
-// Ask is [Capture], and where the server turns the client away without having
-// asked for a certificate, it looks for a request that comes late: after the
-// handshake in TLS 1.3, and by renegotiation in TLS 1.2. It returns the
-// observation that shows the request, or else the first one, with the first one
-// in Earlier; and the options to try certificates with.
+// Ask is [Capture], and goes further where that does not show a request: it tries
+// RSA key exchange and this program's own hello where crypto/tls cannot complete a
+// handshake, and looks for a request that comes late, after the handshake in TLS 1.3
+// and by renegotiation in TLS 1.2. It returns the observation that shows the request,
+// or else the first one, with the first one in Earlier; and the options to try
+// certificates with.
 func Ask(ctx context.Context, t Target, o *Options) (*Observation, *Options, error) {
 	first, err := Capture(ctx, t, o)
 	old := o == nil || o.MinVersion == 0 // SSL 3.0 is not ruled out
 	o = o.withDefaults()
-	if heard := overhear(ctx, t, o, old, err); heard != nil {
-		return heard, o, nil
+	if err != nil && refusedHello(err) {
+		for _, how := range o.otherHellos() {
+			if obs, err := Capture(ctx, t, how); err == nil {
+				return obs, how, nil
+			}
+		}
+	}
+	if err != nil {
+		if obs := captureFirstFlight(ctx, t, o, old, err); obs != nil {
+			return obs, o, nil
+		}
 	}
 	if err != nil || !first.mayAskLate() {
 		return first, o, err
@@ -30,20 +42,50 @@ func Ask(ctx context.Context, t Target, o *Options) (*Observation, *Options, err
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
 		}
-		if err == nil && obs.Asked == Yes {
-			obs.Earlier = first
+		if err == nil && obs.Asked == say.Yes {
+			obs.Earlier = first.Observation
 			return obs, how, nil
 		}
 	}
 	return first, o, nil
 }
 
-// overhear reads what a server says in clear, up to ServerHelloDone, where err says
-// that no handshake came about: it may want a suite, a group or a version that
-// crypto/tls does not have. It returns nil where that does not help.
-func overhear(ctx context.Context, t Target, o *Options, old bool, err error) *Observation {
+// refusedHello reports whether a server may take another hello better: it ended the
+// handshake by itself, or this program could not go on.
+func refusedHello(err error) bool {
 	var connect *ConnectError
-	if !errors.As(err, &connect) || connect.Kind != Alerted && connect.Kind != Hangup && connect.Kind != Malformed || o.MinVersion >= tls.VersionTLS13 {
+	const protocolVersion = 70
+	return errors.As(err, &connect) && (connect.Kind == Alerted && connect.Alert != protocolVersion || connect.Kind == Hangup || connect.Kind == Malformed)
+}
+
+// otherHellos are the other ways to begin a handshake that can be completed: with RSA
+// key exchange, which crypto/tls offers only if told to, and with this program's own
+// client, whose hello has none of the extensions that wolfSSL 5.5 stumbles over.
+func (o *Options) otherHellos() []*Options {
+	var ways []*Options
+	if o.MinVersion <= tls.VersionTLS12 {
+		way := *o
+		way.staticRSA = true
+		if way.MaxVersion == 0 || way.MaxVersion > tls.VersionTLS12 {
+			way.MaxVersion = tls.VersionTLS12
+		}
+		ways = append(ways, &way)
+	}
+	if (o.MaxVersion == 0 || o.MaxVersion >= tls.VersionTLS13) && !o.PostHandshake {
+		way := *o
+		way.PostHandshake = true
+		ways = append(ways, &way)
+	}
+	return ways
+}
+
+// captureFirstFlight sends a broad ClientHello and reads the plaintext first flight
+// where crypto/tls cannot complete the handshake: the server may want a suite, a
+// group or a version that crypto/tls does not have. It returns nil where that does
+// not show whether the server asks.
+func captureFirstFlight(ctx context.Context, t Target, o *Options, old bool, why error) *Observation {
+	var connect *ConnectError
+	if !errors.As(why, &connect) || connect.Kind != Alerted && connect.Kind != Hangup && connect.Kind != Malformed || o.MinVersion >= tls.VersionTLS13 {
 		return nil
 	}
 	highest := uint16(tls.VersionTLS12)
@@ -54,18 +96,17 @@ func overhear(ctx context.Context, t Target, o *Options, old bool, err error) *O
 		if version == wire.VersionSSL30 && !old {
 			continue
 		}
-		tr, err := listen(ctx, t, version, o)
+		tr, err := readServerFlight(ctx, t, version, o)
 		if err != nil || tr.Version == 0 {
 			continue
 		}
-		s := Served{Asked: Unknown}
-		s.demand(tr)
-		obs := &Observation{Target: t, Version: tr.Version, CipherSuite: tr.CipherSuite, Asked: s.Asked, When: s.When, Request: s.Request,
-			Verification: Verification{Result: Unknown}, Transcript: tr, asked: time.Now(),
-			None: &Trial{Outcome: UnknownOutcome, Detail: "the handshake takes a version, suite or group that this program does not have; it was read in clear, up to ServerHelloDone", Asked: s.Asked == Yes, Transcript: tr}}
-		for _, d := range tr.Demands() {
-			obs.RequestErr = d.Err
+		demand := reading.Asked(tr)
+		if demand.Asked == say.Unknown {
+			continue
 		}
+		none := &reading.Trial{Outcome: reading.UnknownOutcome, Asked: demand.Asked == say.Yes, Transcript: tr,
+			Detail: say.Text("this program could not complete a handshake with the server; its first flight was read in clear and is not verified")}
+		obs := &Observation{asked: time.Now(), Observation: &reading.Observation{Demand: demand, Version: tr.Version, CipherSuite: tr.CipherSuite, None: none, Transcript: tr}}
 		obs.helloTime(ctx, t, o)
 		return obs
 	}
@@ -74,7 +115,7 @@ func overhear(ctx context.Context, t Target, o *Options, old bool, err error) *O
 
 // mayAskLate reports whether a server that did not ask may have wanted to.
 func (o *Observation) mayAskLate() bool {
-	if o.Asked != No || !o.None.Transcript.HandshakeDone() {
+	if o.Asked != say.No || !o.None.Transcript.HandshakeDone() {
 		return false
 	}
 	a := o.None.Application

@@ -7,21 +7,11 @@ import (
 	"fmt"
 	"time"
 
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
 
 	"github.com/beevik/ntp"
 )
-
-// LearnTime takes the server's clock from the answer of a trial, unless it is known
-// already or was not told. A server that turns everybody away who brings no
-// certificate tells it to those alone who bring one.
-func (o *Observation) LearnTime(t *Trial) {
-	if t == nil || t.Application == nil || t.Application.Date.IsZero() || !o.ServerTime.IsZero() {
-		return
-	}
-	// The date is cut to whole seconds; half a second is the best guess.
-	o.ServerTime, o.LocalTime, o.TimeSource = t.Application.Date.Add(500*time.Millisecond), t.answered, t.Application.DateFrom
-}
 
 // clockTolerance is how far two hellos' times may be apart, beyond the time that
 // passed between them, and still come from one clock.
@@ -38,7 +28,7 @@ func (o *Observation) helloTime(ctx context.Context, t Target, options *Options)
 		return
 	}
 	again := time.Now()
-	tr, err := listen(ctx, t, o.Version, options)
+	tr, err := readServerFlight(ctx, t, o.Version, options)
 	if err != nil {
 		return
 	}
@@ -46,7 +36,7 @@ func (o *Observation) helloTime(ctx context.Context, t Target, options *Options)
 	if passed := again.Sub(o.asked); !ok || (second.Sub(first)-passed).Abs() > clockTolerance {
 		return
 	}
-	o.ServerTime, o.LocalTime, o.TimeSource = second, again, "gmt_unix_time of its hello"
+	o.Clock = reading.Clock{Server: second, Local: again, Source: "gmt_unix_time of its hello"}
 }
 
 // gmtUnixTime reads the first four bytes of the server's random as seconds.

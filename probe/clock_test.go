@@ -65,13 +65,13 @@ func TestHelloTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := (obs.ServerTime.Sub(obs.LocalTime) - ahead).Abs(); d > 3*time.Second || obs.TimeSource == "" {
-		t.Errorf("%v, %v, %q", obs.ServerTime, obs.LocalTime, obs.TimeSource)
+	if d := (obs.Clock.Server.Sub(obs.Clock.Local) - ahead).Abs(); d > 3*time.Second || obs.Clock.Source == "" {
+		t.Errorf("%v, %v, %q", obs.Clock.Server, obs.Clock.Local, obs.Clock.Source)
 	}
 	var calls atomic.Int64
 	random := func() time.Time { return time.Now().Add(time.Duration(calls.Add(1)) * 1000 * time.Hour) }
-	if obs, _, err = Ask(t.Context(), serveFlight(t, flight(random)), o); err != nil || !obs.ServerTime.IsZero() {
-		t.Errorf("random bytes are taken for %v, %v", obs.ServerTime, err)
+	if obs, _, err = Ask(t.Context(), serveFlight(t, flight(random)), o); err != nil || !obs.Clock.Server.IsZero() {
+		t.Errorf("random bytes are taken for %v, %v", obs.Clock.Server, err)
 	}
 }
 

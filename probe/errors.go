@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
 )
 
@@ -17,7 +18,9 @@ import (
 type ConnectError struct {
 	Address string
 	Kind    ConnectKind
-	Err     error // the cause; nil where Kind says it all
+	Err     error  // the cause; nil where Kind says it all
+	Alert   uint8  // the server's, for Alerted
+	Version uint16 // of its ServerHello; zero without one
 	Detail  string
 }
 
@@ -95,9 +98,10 @@ func isTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout()
 }
 
-// handshakeError explains a handshake that ended before the server could ask.
-func handshakeError(t Target, tr *wire.Transcript, err error) error {
-	e := &ConnectError{Address: t.Address(), Kind: Malformed, Err: err}
+// handshakeError explains a handshake that ended before it was seen whether the
+// server asks.
+func handshakeError(t Target, tr *wire.Transcript, err error, end reading.End) error {
+	e := &ConnectError{Address: t.Address(), Kind: Malformed, Err: err, Version: tr.Version}
 	for _, entry := range tr.Entries {
 		if entry.ContentType == wire.NotTLS && entry.From == wire.Server && tr.Version == 0 {
 			e.Kind, e.Detail = NotTLS, foreign(entry.Body)
@@ -106,17 +110,48 @@ func handshakeError(t Target, tr *wire.Transcript, err error) error {
 	}
 	switch a := tr.Refusal(wire.Server); {
 	case a != nil:
-		e.Kind, e.Detail = Alerted, fmt.Sprintf("alert %d %s", a.Description, a.Name())
-	case len(tr.Faults) > 0 && tr.Faults[0].From == wire.Server:
+		e.Kind, e.Alert, e.Detail = Alerted, a.Description, fmt.Sprintf("alert %d %s", a.Description, a.Name())
+		if tr.Version != 0 {
+			e.Detail += ", after its ServerHello and before a certificate request: no client gets in, so this is not about a client certificate"
+			if a.Description == wire.AlertInternalError {
+				e.Detail += "; OpenSSL's servers do so where their list of CA names is too long for a request"
+			}
+		}
+		return e
+	case tr.Cut:
+		e.Detail = "stopped by this program: " + tr.Faults[len(tr.Faults)-1].Err.Error()
+		return e
+	case len(tr.Faults) > 0 && tr.Faults[0].From == wire.Server && end != reading.ByServer:
 		e.Detail = tr.Faults[0].Err.Error()
-	case isTimeout(err):
+	case end == reading.TimedOut:
 		e.Kind = Silent
-	case tr.Refusal(wire.Client) == nil:
+	case end == reading.ByServer:
 		e.Kind = Hangup
 	default:
 		e.Detail = errorText(err)
 	}
+	if tr.Version != 0 {
+		e.Detail = strings.TrimPrefix(e.Detail+"; "+progress(tr), "; ")
+	}
 	return e
+}
+
+// progress says how far a handshake came.
+func progress(tr *wire.Transcript) string {
+	last := wire.ServerHello
+	for _, entry := range tr.Entries {
+		if entry.From == wire.Server && entry.ContentType == wire.HandshakeRecord && !entry.Opaque && !entry.Injected {
+			last = entry.Handshake
+		}
+	}
+	return fmt.Sprintf("the last message of the server's %s handshake that could be read is %v", wire.VersionName(tr.Version), last)
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return "no reason is known"
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(err.Error(), "local error: "), "tls: ")
 }
 
 // foreign names the protocol that a server speaks in place of TLS.

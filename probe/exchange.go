@@ -8,11 +8,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"time"
 
-	"mtlsprobe/probe/late"
 	"mtlsprobe/probe/protocol"
+	"mtlsprobe/probe/reading"
+	"mtlsprobe/probe/tlspeer"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 // Waits after the handshake. A refusal in TLS 1.3 comes after the client's
@@ -28,24 +31,18 @@ const (
 
 // An exchange is one connection: preamble, handshake, question, answer.
 type exchange struct {
-	target      Target
-	protocol    *protocol.Protocol
-	options     *Options
-	tap         *tap
-	keyLog      bytes.Buffer
-	peer        []*x509.Certificate // the server's, leaf first
-	verify      Verification
-	shown       bool // the given certificate was handed to the handshake to present
-	err         error
-	begun       time.Time // the handshake
-	answered    time.Time
-	ended       bool   // the server ended the connection
-	injected    []byte // that came in clear after the go-ahead
-	transcript  *wire.Transcript
-	application *protocol.Answer
+	target   Target
+	protocol *protocol.Protocol
+	options  *Options
+	tap      *tap
+	keyLog   bytes.Buffer
+	begun    time.Time // the handshake
+	injected []byte    // plaintext after the STARTTLS reply
+	seen     reading.Connection
 }
 
-var errUnverified = errors.New("the server is not verified")
+// errWithheld ends a handshake in which the certificate is not to be presented.
+var errWithheld = errors.New("the certificate is withheld")
 
 // run connects, presents cert (none if nil), and follows the connection until
 // the server has answered, ended it, or been silent for long enough. An error
@@ -55,7 +52,7 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	begin := time.Now()
-	x := &exchange{target: t, protocol: t.protocol(), options: o}
+	x := &exchange{target: t, protocol: t.protocol(), options: o, seen: reading.Connection{Presents: cert != nil, Guessed: t.Guessed}}
 	defer x.record()
 	conn, err := x.connect(ctx, limited)
 	if err != nil {
@@ -64,17 +61,43 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 	defer conn.Close()
 	quiet := min(max(3*time.Since(begin), minQuiet), maxQuiet)
 	x.begun = time.Now()
-	s, state := x.handshake(limited, cert)
-	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case x.err != nil:
+	s, state, err := x.handshake(limited, cert)
+	if err == nil {
+		x.seen.Established = true
+		err = x.converse(limited, s, state, quiet)
+	} else {
 		x.drain(conn)
-	default:
-		x.converse(limited, s, state, quiet)
 	}
-	x.transcript = wire.Decode(x.tap.snapshot(), x.keyLog.Bytes())
+	if ctx.Err() != nil { // what this end cut off is not the server's doing
+		return nil, ctx.Err()
+	}
+	x.conclude(err)
 	return x, nil
+}
+
+// conclude reads what went over the connection, and how it ended.
+func (x *exchange) conclude(err error) {
+	x.seen.Transcript = wire.Decode(x.tap.snapshot(), x.keyLog.Bytes())
+	x.seen.End, x.seen.Err = endOf(err)
+	if sent := x.seen.Transcript.ClientCertificate(); sent != say.Unknown {
+		x.seen.Presented = x.seen.Presents && sent == say.Yes
+	}
+}
+
+// endOf tells who ended a connection, by the error of the last read.
+func endOf(err error) (reading.End, error) {
+	var alert *tlspeer.AlertError
+	var op *net.OpError
+	switch {
+	case err == nil, errors.Is(err, net.ErrClosed):
+		return reading.Open, nil
+	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error", // crypto/tls has no type for alerts over TCP (go #35234)
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return reading.ByServer, nil
+	case isTimeout(err):
+		return reading.TimedOut, nil
+	}
+	return reading.Stopped, err
 }
 
 // record drops the secrets, and hands over what was seen where that was asked for.
@@ -87,20 +110,20 @@ func (x *exchange) record() {
 
 // handshake makes it with crypto/tls, or with this program's own client where
 // requests after the handshake are looked for.
-func (x *exchange) handshake(ctx context.Context, cert *tls.Certificate) (stream, tls.ConnectionState) {
+func (x *exchange) handshake(ctx context.Context, cert *tls.Certificate) (io.ReadWriter, tls.ConnectionState, error) {
 	if !x.options.PostHandshake {
 		client := tls.Client(x.tap, x.config(cert))
-		x.err = client.HandshakeContext(ctx)
-		return client, client.ConnectionState()
+		err := client.HandshakeContext(ctx)
+		return client, client.ConnectionState(), err
 	}
-	client := late.Client(x.tap, &late.Config{
+	client := tlspeer.Client(x.tap, &tlspeer.Config{
 		ServerName: x.target.ServerName, ALPN: x.offered(), Certificate: cert, KeyLog: &x.keyLog,
 		VerifyPeer: func(certs []*x509.Certificate) error { return x.verifyPeer(certs, cert != nil) },
-		Presented:  func() { x.shown = true },
+		Presented:  func() { x.seen.Presented = true },
 	})
 	defer bound(ctx, x.tap)()
-	x.err = client.Handshake()
-	return client, client.State()
+	err := client.Handshake()
+	return client, client.State(), err
 }
 
 // connect dials, and has the preamble spoken that leads to TLS.
@@ -140,13 +163,9 @@ func preamble(ctx context.Context, conn net.Conn, t Target) (injected []byte, er
 // server is done in VerifyConnection, so that its result is recorded and a
 // failure does not prevent asking; what is presented depends on it.
 func (x *exchange) config(cert *tls.Certificate) *tls.Config {
-	var suites []uint16
-	for _, s := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
-		suites = append(suites, s.ID)
-	}
 	return &tls.Config{
 		ServerName: x.target.ServerName, NextProtos: x.offered(),
-		MinVersion: x.options.MinVersion, MaxVersion: x.options.MaxVersion, CipherSuites: suites,
+		MinVersion: x.options.MinVersion, MaxVersion: x.options.MaxVersion, CipherSuites: x.suites(cert != nil),
 		// Some servers ask only when they know the path (up to TLS 1.2).
 		Renegotiation:      tls.RenegotiateOnceAsClient,
 		InsecureSkipVerify: true, //nolint:gosec // see VerifyConnection
@@ -155,12 +174,25 @@ func (x *exchange) config(cert *tls.Certificate) *tls.Config {
 			if cert == nil {
 				return &tls.Certificate{}, nil
 			}
-			x.shown = true
+			x.seen.Presented = true
 			return cert, nil
 		},
 		KeyLogWriter:       &x.keyLog,
-		ClientSessionCache: forgetful{},
+		ClientSessionCache: noResumption{},
 	}
+}
+
+// suites are those that are offered. RSA key exchange is among them only where the
+// server offers nothing else, and where no certificate can reach a server that has
+// not proved its key.
+func (x *exchange) suites(presents bool) []uint16 {
+	var suites []uint16
+	for _, s := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+		if !wire.StaticRSA(s.ID) || x.options.staticRSA && (!presents || x.options.Insecure) {
+			suites = append(suites, s.ID)
+		}
+	}
+	return suites
 }
 
 // offered is what ALPN says: as told, or what the protocol's clients have to.
@@ -171,24 +203,24 @@ func (x *exchange) offered() []string {
 	return x.protocol.ALPN
 }
 
-// verifyPeer records what is to be thought of the server, and ends the handshake
-// when a certificate would be shown to one that is not verified.
+// verifyPeer records the result of verifying the server, and ends the handshake
+// when a certificate would be presented to a server that is not verified.
 func (x *exchange) verifyPeer(certs []*x509.Certificate, presents bool) error {
-	x.peer = certs
-	x.verify = x.options.verify(x.target.ServerName, certs)
-	if presents && x.verify.Result == No && !x.options.Insecure {
-		return errUnverified
+	x.seen.Verification = x.options.verify(x.target.ServerName, certs)
+	x.seen.Verification.Peer = certs
+	if presents && x.seen.Verification.Result == say.No && !x.options.Insecure {
+		x.seen.Withheld = reading.Unverified
+		return errWithheld
 	}
 	return nil
 }
 
-// A forgetful cache makes servers send session tickets, which show that they
-// have read the client's Finished, and never resumes: resumption skips client
-// authentication.
-type forgetful struct{}
+// noResumption makes servers send session tickets, which show that they have read
+// the client's Finished, and never resumes: resumption skips client authentication.
+type noResumption struct{}
 
-func (forgetful) Get(string) (*tls.ClientSessionState, bool) { return nil, false }
-func (forgetful) Put(string, *tls.ClientSessionState)        {}
+func (noResumption) Get(string) (*tls.ClientSessionState, bool) { return nil, false }
+func (noResumption) Put(string, *tls.ClientSessionState)        {}
 
 // drain reads what the server still says after a failed handshake: its alert,
 // or the rest of a list of CA names that was too long for crypto/tls.
@@ -219,10 +251,11 @@ func bound(ctx context.Context, conn net.Conn) (release func()) {
 	}
 }
 
-// converse waits for an early refusal, asks the question, and takes the answer.
-func (x *exchange) converse(ctx context.Context, s stream, state tls.ConnectionState, quiet time.Duration) {
+// converse waits for an early refusal, asks the question, and takes the answer. It
+// returns why reading ended; nil if it did not.
+func (x *exchange) converse(ctx context.Context, s io.ReadWriter, state tls.ConnectionState, quiet time.Duration) error {
 	defer bound(ctx, x.tap)() // crypto/tls waits for the server within a write, too
-	in := newInbox(ctx, s)
+	in := newReader(ctx, s)
 	asks := x.protocol
 	switch { // what was agreed on is what is spoken
 	case state.NegotiatedProtocol == "h2":
@@ -238,24 +271,29 @@ func (x *exchange) converse(ctx context.Context, s stream, state tls.ConnectionS
 			io.Reader
 			io.Writer
 		}{in, s})
-		x.application = asks.Ask(c, x.target.question())
+		x.seen.Application = asks.Ask(c, x.target.question())
 	} else if !refused {
 		in.over(silentTime)
 	}
-	if x.application != nil && !x.application.Complete {
-		in.over(drainTime) // an answer whose end is that of the connection
+	if x.seen.Application != nil && !x.seen.Application.Complete {
+		in.over(drainTime) // a response delimited by the end of the connection
 	}
-	x.answered = time.Now()
-	x.ended = in.over(0)
+	if x.seen.Application != nil {
+		x.seen.Application.At = time.Now()
+	}
+	ended := in.over(0)
 	_ = x.tap.Conn.Close()
 	<-in.ended // the reader sees the closed connection
-	x.err = in.err
+	if !ended {
+		return nil
+	}
+	return in.err
 }
 
 // await waits until the server says something or the quiet time is over, and
 // reports whether it ended the connection. After a ticket it waits a little
-// more, for a refusal may follow.
-func (x *exchange) await(in *inbox, quiet time.Duration) (ended bool) {
+// more, because a refusal may follow.
+func (x *exchange) await(in *reader, quiet time.Duration) (ended bool) {
 	timer := time.NewTimer(quiet)
 	defer timer.Stop()
 	x.tap.forget()

@@ -1,10 +1,10 @@
-// Package probe asks a server what client certificate it demands, and tries
-// candidates on it for real.
+// Package probe talks to servers: it asks what client certificate one requests, and
+// tries candidates on it for real.
 //
-// Call [Capture] to ask while presenting nothing, [Try] to present one
-// certificate on a fresh connection, and [Conclude] to see what the trials and
-// their controls mean together. The package knows nothing of files: a candidate
-// is a *tls.Certificate. It judges nothing: see its neighbour probe/match.
+// Call [Ask] to ask while presenting nothing, and [Try] to present one certificate on
+// a fresh connection. What connections show is read by package reading, and what
+// trials and controls mean together is said there. The package knows no files: a
+// candidate is a *tls.Certificate.
 package probe
 
 import (
@@ -15,14 +15,17 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
 	"net/url"
 	"time"
 
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/recording"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 // Options says how to connect. Nil and the zero Options are usable.
@@ -48,6 +51,8 @@ type Options struct {
 	// it begins where the proxy has connected, and with the proxy's address. It may
 	// be called from several goroutines at once.
 	Record func(*recording.Connection)
+	// staticRSA offers RSA key exchange, too: the server has nothing else.
+	staticRSA bool
 }
 
 func (o *Options) withDefaults() *Options {
@@ -70,28 +75,14 @@ func (o *Options) withDefaults() *Options {
 	return &d
 }
 
-// An Answer is yes, no, or not known.
-type Answer string
-
-// The answers.
-const (
-	Yes     Answer = "yes"
-	No      Answer = "no"
-	Unknown Answer = "unknown"
-)
-
-// A Verification says whether the server's certificate is one that a client
-// should trust.
-type Verification struct {
-	Result Answer // Unknown: not looked at
-	Err    error  // why not, for No
-}
-
-// verify does what curl does: the chain to the roots, and the name. With
-// Insecure and no roots of its own it does nothing, for nobody asked.
-func (o *Options) verify(name string, certs []*x509.Certificate) Verification {
+// verify does what curl does: the chain to the roots, and the name, which is never
+// left out. With Insecure and no roots of its own verification is skipped.
+func (o *Options) verify(name string, certs []*x509.Certificate) reading.Verification {
 	if o.Insecure && o.Roots == nil || len(certs) == 0 {
-		return Verification{Result: Unknown}
+		return reading.Verification{}
+	}
+	if name == "" { // crypto/x509 would skip the name
+		return reading.Verification{Result: say.No, Err: errNoName}
 	}
 	intermediates := x509.NewCertPool()
 	for _, c := range certs[1:] {
@@ -99,49 +90,33 @@ func (o *Options) verify(name string, certs []*x509.Certificate) Verification {
 	}
 	_, err := certs[0].Verify(x509.VerifyOptions{Roots: o.Roots, Intermediates: intermediates, DNSName: name})
 	if err != nil {
-		return Verification{Result: No, Err: err}
+		return reading.Verification{Result: say.No, Err: err}
 	}
-	return Verification{Result: Yes}
+	return reading.Verification{Result: say.Yes}
 }
 
-// An Observation is what a server demands, seen without presenting anything.
+// maxHandshake is the longest handshake message that crypto/tls takes, in bytes.
+const maxHandshake = 65536
+
+var errNoName = errors.New("there is no server name to verify")
+
+// An Observation is what a server asks for, with what probing on takes.
 type Observation struct {
-	Target Target
-	Asked  Answer
-	When   wire.Moment // empty unless asked
-	// Request is nil unless the server asked and the request could be decoded.
-	Request    *wire.CertificateRequest
-	RequestErr error // a [*wire.DecodeError]
-	// Version and CipherSuite are the negotiated ones, zero before a ServerHello.
-	Version, CipherSuite uint16
-	Certificates         []*x509.Certificate // the server's, leaf first; nil if not seen
-	Verification         Verification
-	// ServerTime is the server's clock at LocalTime; zero if it did not tell.
-	ServerTime, LocalTime time.Time
-	TimeSource            string // where it told, such as "HTTP Date"
-	// Injected is what came in clear between the go-ahead of STARTTLS and the
-	// handshake: a server that means it says nothing there.
-	Injected []byte
-	// Earlier is the connection on which the server turned the client away without
-	// having asked, when this one asked late; see [Ask]. Nil otherwise.
-	Earlier *Observation
-	// None is the control trial: what came of presenting nothing.
-	None       *Trial
-	Transcript *wire.Transcript
-	asked      time.Time // when the server was asked, by the local clock
+	*reading.Observation
+	asked time.Time // when the server was asked, by the local clock
 }
 
-// Capture connects without a client certificate and takes down what the server
-// demands. The observation survives a handshake that fails: then None says how.
-// An error is a [*ConnectError], which means that the server did not come as far
-// as a ServerHello, or the context's.
+// Capture connects without a client certificate and records what the server asks
+// for. The observation survives a handshake that fails after the request: then None
+// says how. An error is a [*ConnectError], which means that the server was not seen
+// to ask or not to ask, or the context's.
 func Capture(ctx context.Context, t Target, o *Options) (*Observation, error) {
 	x, err := run(ctx, t, nil, o)
 	if err != nil {
 		return nil, err
 	}
 	obs, err := x.observation()
-	if err == nil && obs.ServerTime.IsZero() {
+	if err == nil && obs.Clock.Server.IsZero() {
 		obs.helloTime(ctx, t, o.withDefaults())
 	}
 	return obs, err
@@ -149,28 +124,15 @@ func Capture(ctx context.Context, t Target, o *Options) (*Observation, error) {
 
 // observation is what an exchange that presented nothing shows.
 func (x *exchange) observation() (*Observation, error) {
-	t, tr := x.target, x.transcript
-	if tr.Version == 0 || x.err != nil && !tr.HandshakeDone() && tr.Refusal(wire.Server) == nil && len(tr.Demands()) == 0 && x.peer == nil {
-		return nil, handshakeError(t, tr, x.err)
+	obs := &Observation{Observation: reading.Observe(&x.seen), asked: x.begun}
+	obs.Injected = x.injected
+	if obs.Asked == say.Unknown {
+		return nil, handshakeError(x.target, x.seen.Transcript, x.seen.Err, x.seen.End)
 	}
-	obs := &Observation{
-		Target: t, Asked: Unknown, Version: tr.Version, CipherSuite: tr.CipherSuite,
-		Certificates: x.peer, Verification: x.verify, None: x.trial(false), Transcript: tr, Injected: x.injected, asked: x.begun,
+	tooLong := obs.Request != nil && len(obs.Request.Raw) > maxHandshake || obs.RequestErr != nil
+	if x.seen.End == reading.Stopped && !x.seen.Established && !tooLong { // the server's proof failed, or it broke the protocol
+		return nil, &ConnectError{Address: x.target.Address(), Kind: Malformed, Version: obs.Version, Err: x.seen.Err, Detail: errorText(x.seen.Err)}
 	}
-	if asked, known := tr.AskedInHandshake(); known {
-		obs.Asked = No
-		if asked {
-			obs.Asked = Yes
-		}
-	}
-	if demands := tr.Demands(); len(demands) > 0 {
-		d := demands[0]
-		obs.Asked, obs.When, obs.Request, obs.RequestErr = Yes, d.When, d.Request, d.Err
-	}
-	if obs.Verification.Result == "" {
-		obs.Verification.Result = Unknown
-	}
-	obs.LearnTime(obs.None)
 	return obs, nil
 }
 
@@ -178,12 +140,24 @@ func (x *exchange) observation() (*Observation, error) {
 // list says. To a server that fails verification it presents nothing unless
 // o.Insecure is set; the trial is then not-tried. An error is a [*ConnectError]
 // or the context's.
-func Try(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*Trial, error) {
+func Try(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*reading.Trial, error) {
+	if o != nil && o.staticRSA && !o.Insecure {
+		return reading.Classify(&reading.Connection{Transcript: &wire.Transcript{}, Presents: true, Withheld: reading.NoProof}), nil
+	}
 	x, err := run(ctx, t, cert, o)
 	if err != nil {
 		return nil, err
 	}
-	return x.trial(true), nil
+	return reading.Classify(&x.seen), nil
+}
+
+// Repeat connects once more without a certificate, as Capture does, for comparison.
+func Repeat(ctx context.Context, t Target, o *Options) (*reading.Trial, error) {
+	x, err := run(ctx, t, nil, o)
+	if err != nil {
+		return nil, err
+	}
+	return reading.Classify(&x.seen), nil
 }
 
 // SelfSigned makes a throw-away certificate that no server has a reason to

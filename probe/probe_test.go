@@ -14,8 +14,9 @@ import (
 
 	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/probe/probetest"
-	"mtlsprobe/probe/protocol"
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 func TestParseTarget(t *testing.T) {
@@ -97,16 +98,16 @@ func TestCaptureAndTry(t *testing.T) {
 		missing := map[bool]string{true: "certificate_required", false: "handshake_failure"}[version == tls.VersionTLS13]
 		for _, tt := range []struct {
 			auth       tls.ClientAuthType
-			asked      Answer
-			insistence Insistence
+			asked      say.Answer
+			mode       reading.Mode
 			none, self string
-			client     Outcome
+			client     reading.Outcome
 		}{
-			{tls.NoClientCert, No, UnknownInsistence, "accepted", "ignored", Ignored},
-			{tls.RequestClientCert, Yes, IgnoredInsistence, "accepted", "ignored", Ignored},
-			{tls.RequireAnyClientCert, Yes, Required, "refused " + missing, "accepted", Accepted},
-			{tls.VerifyClientCertIfGiven, Yes, Optional, "accepted", "refused unknown_ca", Accepted},
-			{tls.RequireAndVerifyClientCert, Yes, Required, "refused " + missing, "refused unknown_ca", Accepted},
+			{tls.NoClientCert, say.No, reading.UnknownMode, "accepted", "ignored", reading.Ignored},
+			{tls.RequestClientCert, say.Yes, reading.IgnoredMode, "accepted", "ignored", reading.Ignored},
+			{tls.RequireAnyClientCert, say.Yes, reading.Required, "refused " + missing, "accepted", reading.Accepted},
+			{tls.VerifyClientCertIfGiven, say.Yes, reading.Optional, "accepted", "refused unknown_ca", reading.Accepted},
+			{tls.RequireAndVerifyClientCert, say.Yes, reading.Required, "refused " + missing, "refused unknown_ca", reading.Accepted},
 		} {
 			t.Run(fmt.Sprintf("%s %v", wire.VersionName(version), tt.auth), func(t *testing.T) {
 				target, o := startTLS(t, p, tt.auth, version, nil)
@@ -114,7 +115,7 @@ func TestCaptureAndTry(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if obs.Asked != tt.asked || obs.Version != version || obs.Verification.Result != Yes {
+				if obs.Asked != tt.asked || obs.Version != version || obs.Verification.Result != say.Yes {
 					t.Errorf("asked %s in %x, verified %v; want %s in %x", obs.Asked, obs.Version, obs.Verification, tt.asked, version)
 				}
 				client, err := Try(t.Context(), target, certificate(p, "client"), o)
@@ -125,17 +126,18 @@ func TestCaptureAndTry(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := Conclude(obs.None, control, []*Trial{client}); got != tt.insistence {
-					t.Errorf("insistence %s, want %s", got, tt.insistence)
+				all := reading.Conclude(&reading.Evidence{None: []*reading.Trial{obs.None}, SelfSigned: []*reading.Trial{control}, Identities: [][]*reading.Trial{{client}}})
+				if all.Mode != tt.mode {
+					t.Errorf("mode %s, want %s", all.Mode, tt.mode)
 				}
 				if got := outcome(obs.None); got != tt.none {
 					t.Errorf("none: %s, want %s", got, tt.none)
 				}
-				if got := outcome(control); got != tt.self {
+				if got := outcome(all.SelfSigned); got != tt.self {
 					t.Errorf("self-signed: %s, want %s", got, tt.self)
 				}
-				if client.Outcome != tt.client {
-					t.Errorf("client: %s, want %s", outcome(client), tt.client)
+				if got := all.Trials[0]; got.Outcome != tt.client {
+					t.Errorf("client: %s, want %s", outcome(got), tt.client)
 				}
 				if a := obs.None.Alert; a != nil && a.AfterHandshake != (version == tls.VersionTLS13) {
 					t.Errorf("alert after the handshake: %t in %x", a.AfterHandshake, version)
@@ -145,7 +147,7 @@ func TestCaptureAndTry(t *testing.T) {
 	}
 }
 
-func outcome(t *Trial) string {
+func outcome(t *reading.Trial) string {
 	if t.Alert != nil {
 		return string(t.Outcome) + " " + t.Alert.Name()
 	}
@@ -160,11 +162,11 @@ func TestTryUnverified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if trial.Outcome != NotTried || trial.Transcript.Sent(wire.Client, wire.Certificate) {
+	if trial.Outcome != reading.NotTried || trial.Transcript.Sent(wire.Client, wire.Certificate) {
 		t.Errorf("outcome %s, certificate sent %t: nothing may be shown to a server that is not verified", trial.Outcome, trial.Transcript.Sent(wire.Client, wire.Certificate))
 	}
 	o.Insecure = true
-	if trial, err = Try(t.Context(), target, certificate(p, "client"), o); err != nil || trial.Outcome != Accepted {
+	if trial, err = Try(t.Context(), target, certificate(p, "client"), o); err != nil || trial.Outcome != reading.Accepted {
 		t.Errorf("with Insecure: %+v, %v", trial, err)
 	}
 }
@@ -176,7 +178,7 @@ func TestServerClock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if skew := obs.ServerTime.Sub(obs.LocalTime); skew < 3*time.Hour-5*time.Second || skew > 3*time.Hour+5*time.Second {
+	if skew := obs.Clock.Server.Sub(obs.Clock.Local); skew < 3*time.Hour-5*time.Second || skew > 3*time.Hour+5*time.Second {
 		t.Errorf("skew %v, want about 3h", skew)
 	}
 }
@@ -187,21 +189,21 @@ func TestServerClockOfTrial(t *testing.T) {
 	ahead := func() time.Time { return time.Now().Add(3 * time.Hour) }
 	target, o := startTLS(t, p, tls.RequireAndVerifyClientCert, tls.VersionTLS13, ahead)
 	obs, err := Capture(t.Context(), target, o)
-	if err != nil || !obs.ServerTime.IsZero() {
-		t.Fatalf("%v, %v", err, obs.ServerTime)
+	if err != nil || !obs.Clock.Server.IsZero() {
+		t.Fatalf("%v, %v", err, obs.Clock.Server)
 	}
 	trial, err := Try(t.Context(), target, certificate(p, "client"), o)
-	if err != nil || trial.Outcome != Accepted {
+	if err != nil || trial.Outcome != reading.Accepted {
 		t.Fatalf("%v, %+v", err, trial)
 	}
-	obs.LearnTime(nil)
-	obs.LearnTime(&Trial{})
-	obs.LearnTime(trial)
-	if skew := obs.ServerTime.Sub(obs.LocalTime); (skew-3*time.Hour).Abs() > 5*time.Second || obs.TimeSource == "" {
-		t.Errorf("skew %v from %q, want about 3h", skew, obs.TimeSource)
+	obs.Learn(nil)
+	obs.Learn(&reading.Trial{})
+	obs.Learn(trial)
+	if skew := obs.Clock.Server.Sub(obs.Clock.Local); (skew-3*time.Hour).Abs() > 5*time.Second || obs.Clock.Source == "" {
+		t.Errorf("skew %v from %q, want about 3h", skew, obs.Clock.Source)
 	}
-	known := obs.ServerTime
-	if obs.LearnTime(trial); obs.ServerTime != known {
+	known := obs.Clock.Server
+	if obs.Learn(trial); obs.Clock.Server != known {
 		t.Error("what is known was replaced")
 	}
 }
@@ -223,7 +225,7 @@ func TestTryClosedAfterHandshake(t *testing.T) {
 		t.Fatal(err)
 	}
 	trial, err := Try(t.Context(), target, certificate(p, "client"), &Options{Insecure: true})
-	if err != nil || trial.Outcome != Closed {
+	if err != nil || trial.Outcome != reading.Closed {
 		t.Errorf("%+v, %v, want closed", trial, err)
 	}
 }
@@ -247,7 +249,7 @@ func TestTryRefusedBeforeGreeting(t *testing.T) {
 			t.Fatal(err)
 		}
 		trial, err := Try(t.Context(), target, certificate(p, "client"), &Options{Insecure: true})
-		if err != nil || trial.Outcome != RefusedByApplication || trial.Application.Status != 421 {
+		if err != nil || trial.Outcome != reading.RefusedByApplication || trial.Application.Status != 421 {
 			t.Errorf("%s: %+v, %v, want refused by the application with 421", wire.VersionName(version), trial, err)
 		}
 	}
@@ -265,54 +267,8 @@ func TestTryClosedBeforeAsking(t *testing.T) {
 		t.Fatal(err)
 	}
 	trial, err := Try(t.Context(), target, certificate(testPKI(time.Now()), "client"), &Options{Insecure: true})
-	if err != nil || trial.Outcome != NotTried {
+	if err != nil || trial.Outcome != reading.NotTried {
 		t.Errorf("%+v, %v, want not-tried", trial, err)
-	}
-}
-
-func TestConclude(t *testing.T) {
-	trial := func(o Outcome) *Trial {
-		x := &Trial{Outcome: o, Asked: true, Processed: o == StayedSilent || o == Accepted || o == Closed}
-		if o == RefusedByApplication {
-			x.Application = &protocol.Answer{Protocol: "http", Status: 403, Verdict: protocol.AccessRefused}
-		}
-		if o == UnknownOutcome {
-			x.Application = &protocol.Answer{Protocol: "mysql", Status: 1045, Verdict: protocol.Undecided}
-		}
-		return x
-	}
-	tests := []struct {
-		name                string
-		none, self, client  Outcome
-		insistence          Insistence
-		wantSelf, wantTrial Outcome
-	}{
-		{"required and checked", RefusedByTLS, RefusedByTLS, Accepted, Required, RefusedByTLS, Accepted},
-		{"required, any passes", RefusedByTLS, Accepted, Accepted, Required, Accepted, Accepted},
-		{"required, silent application", RefusedByTLS, RefusedByTLS, StayedSilent, Required, RefusedByTLS, Accepted},
-		{"optional and checked", Accepted, RefusedByTLS, Accepted, Optional, RefusedByTLS, Accepted},
-		{"ignored", Accepted, Accepted, Accepted, IgnoredInsistence, Ignored, Ignored},
-		{"all silent", StayedSilent, StayedSilent, StayedSilent, UnknownInsistence, StayedSilent, StayedSilent},
-		{"403 for all", RefusedByApplication, RefusedByApplication, RefusedByApplication, UnknownInsistence, RefusedByApplication, RefusedByApplication},
-		{"403 without, 200 with", RefusedByApplication, RefusedByApplication, Accepted, Required, RefusedByApplication, Accepted},
-		{"closed without, passes with", Closed, Closed, Accepted, Required, Closed, Accepted},
-		{"closed for all", Closed, Closed, Closed, UnknownInsistence, Closed, Closed},
-		{"alerts for the controls, a wordless goodbye for the client", RefusedByTLS, RefusedByTLS, Closed, Required, RefusedByTLS, UnknownOutcome},
-		{"1045 for all", UnknownOutcome, RefusedByTLS, UnknownOutcome, UnknownInsistence, RefusedByTLS, UnknownOutcome},
-		{"1045 without, logged in with", UnknownOutcome, RefusedByTLS, Accepted, Required, RefusedByTLS, Accepted},
-		{"1045 for another", Accepted, UnknownOutcome, UnknownOutcome, Optional, RefusedByApplication, RefusedByApplication},
-		{"an alert without, a wordless goodbye for any", RefusedByTLS, Closed, Closed, Required, Closed, Closed},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			none, self, client := trial(tt.none), trial(tt.self), trial(tt.client)
-			if got := Conclude(none, self, []*Trial{client}); got != tt.insistence {
-				t.Errorf("insistence %s, want %s", got, tt.insistence)
-			}
-			if self.Outcome != tt.wantSelf || client.Outcome != tt.wantTrial {
-				t.Errorf("self-signed %s, trial %s; want %s, %s", self.Outcome, client.Outcome, tt.wantSelf, tt.wantTrial)
-			}
-		})
 	}
 }
 
@@ -376,7 +332,7 @@ func TestPlainWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	trial, err := Try(t.Context(), target, &tls.Certificate{Certificate: [][]byte{p.Cert("client").Raw}, PrivateKey: p.Key("client")}, &Options{Insecure: true, Timeout: 3 * time.Second})
-	if err != nil || trial.Outcome != Closed || !strings.Contains(trial.Detail, "500 OOPS: child died") {
+	if err != nil || trial.Outcome != reading.Closed || !strings.Contains(trial.Detail.String(), "500 OOPS: child died") {
 		t.Errorf("%+v, %v", trial, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"mtlsprobe/probe/probetest"
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/recording"
 	"mtlsprobe/probe/wire"
 )
@@ -55,11 +56,11 @@ func TestRecord(t *testing.T) {
 			flows = append(flows, wire.Flow{From: s.From, Data: s.Data})
 		}
 		tr := wire.Decode(flows, c.KeyLog)
-		if !tr.HandshakeDone() || len(tr.Demands()) != 1 || c.Server.String() != target.Address() || c.Client.Port() == 0 || c.Closed.Before(c.Opened) {
-			t.Errorf("recorded %s to %s: %d demands", c.Client, c.Server, len(tr.Demands()))
+		if !tr.HandshakeDone() || len(tr.Requests()) != 1 || c.Server.String() != target.Address() || c.Client.Port() == 0 || c.Closed.Before(c.Opened) {
+			t.Errorf("recorded %s to %s: %d demands", c.Client, c.Server, len(tr.Requests()))
 		}
 	}
-	if _, err := Sweep(t.Context(), target, obs, UnknownInsistence, nil, how); err != nil {
+	if _, err := Sweep(t.Context(), target, obs, reading.UnknownMode, nil, how); err != nil {
 		t.Fatal(err)
 	}
 	if len(*all) < 6 {

@@ -2,64 +2,62 @@ package probe
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 
+	"mtlsprobe/probe/reading"
+	"mtlsprobe/probe/tlspeer"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
-// A Served is what a server does when a client offers one protocol version alone.
-type Served struct {
+// A VersionResult is the server's behaviour for one protocol version.
+type VersionResult struct {
+	reading.Demand
 	Version   uint16
-	Supported Answer
-	Detail    string // why not, or why it is not known
-	Asked     Answer
-	When      wire.Moment
-	Request   *wire.CertificateRequest // nil unless asked and decoded
+	Supported say.Answer
+	Detail    say.Phrase // why not, or why it is not known
 	// None is the control that presented nothing; nil where the handshake was read
-	// up to ServerHelloDone only, for want of the means to complete it.
-	None *Trial
-	// SelfSigned is the control with a throw-away certificate; nil unless tried.
-	SelfSigned *Trial
-	Insistence Insistence
+	// up to ServerHelloDone only, because this program could not complete it.
+	None *reading.Trial
+	// SelfSigned is the control with a generated certificate; nil unless tried.
+	SelfSigned *reading.Trial
+	Mode       reading.Mode
 	options    *Options
 }
 
 // Sweep offers each version from SSL 3.0 to TLS 1.3 alone, on connections of
 // their own, and returns what the server does, the newest version first. seen is
-// an observation that need not be repeated, nor its controls: insistence is what
-// came of those; nil for none. What crypto/tls cannot
-// complete is read up to ServerHelloDone, in clear. Nothing is presented unless
-// control is set: a throw-away certificate, shown in every other version. The error is
-// the context's.
-func Sweep(ctx context.Context, t Target, seen *Observation, insistence Insistence, control *tls.Certificate, o *Options) ([]Served, error) {
+// an observation that need not be repeated, nor its controls: mode is what they mean;
+// nil for none. What crypto/tls cannot complete is read up to ServerHelloDone, in
+// clear. Nothing is presented unless control is set: a generated certificate, in every
+// other version. The error is the context's.
+func Sweep(ctx context.Context, t Target, seen *Observation, mode reading.Mode, control *tls.Certificate, o *Options) ([]VersionResult, error) {
 	o = o.withDefaults()
 	versions := []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10, wire.VersionSSL30}
-	served := make([]Served, len(versions))
+	results := make([]VersionResult, len(versions))
 	var wait sync.WaitGroup
 	for n, version := range versions {
 		wait.Go(func() {
-			s := &served[n]
-			*s = Served{Version: version, Supported: Unknown, Asked: Unknown, Insistence: UnknownInsistence}
+			s := &results[n]
+			*s = VersionResult{Version: version, Mode: reading.UnknownMode}
 			if seen != nil && seen.Version == version {
 				s.observed(seen, o)
-				s.Insistence = insistence
+				s.Mode = mode
 				return
 			}
 			s.ask(ctx, t, o)
-			s.insist(ctx, t, control)
+			s.controls(ctx, t, control)
 		})
 	}
 	wait.Wait()
-	return served, ctx.Err()
+	return results, ctx.Err()
 }
 
 // ask fills in what one connection shows, with crypto/tls if it can.
-func (s *Served) ask(ctx context.Context, t Target, o *Options) {
+func (s *VersionResult) ask(ctx context.Context, t Target, o *Options) {
 	if s.Version > wire.VersionSSL30 {
 		only := *o
 		only.MinVersion, only.MaxVersion, only.PostHandshake = s.Version, s.Version, false
@@ -69,7 +67,7 @@ func (s *Served) ask(ctx context.Context, t Target, o *Options) {
 			return
 		}
 		if s.Version == tls.VersionTLS13 && err == nil {
-			s.Supported, s.Detail = No, "the server answers with "+wire.VersionName(obs.Version)
+			s.Supported, s.Detail = say.No, say.Text("the server answers with ", wire.VersionName(obs.Version))
 			return
 		}
 		if s.Version == tls.VersionTLS13 {
@@ -77,74 +75,67 @@ func (s *Served) ask(ctx context.Context, t Target, o *Options) {
 			return
 		}
 	}
-	tr, err := listen(ctx, t, s.Version, o)
+	tr, err := readServerFlight(ctx, t, s.Version, o)
 	switch {
 	case err != nil:
 		s.refused(err)
 	case tr.Version == s.Version:
-		s.Supported, s.Detail = Yes, "read up to ServerHelloDone only: the handshake takes what this program does not have"
-		s.demand(tr)
+		s.Supported, s.Detail = say.Yes, say.Text("read up to ServerHelloDone only: this program could not complete the handshake")
+		s.Demand = reading.Asked(tr)
 	case tr.Version != 0:
-		s.Supported, s.Detail = No, "the server answers with "+wire.VersionName(tr.Version)
+		s.Supported, s.Detail = say.No, say.Text("the server answers with ", wire.VersionName(tr.Version))
 	default:
-		s.Supported = No
-		s.Detail = "the server closed the connection"
+		s.Supported = say.No
+		s.Detail = say.Text("the server closed the connection")
 		if a := tr.Refusal(wire.Server); a != nil {
-			s.Detail = fmt.Sprintf("the server's alert %d %s", a.Description, a.Name())
+			s.Detail = say.Text("alert ", a.Description, " ", a.Name())
 		}
 	}
 }
 
 // refused takes an error for the answer that it is: an end by the server means
 // no, silence and everything else is not known.
-func (s *Served) refused(err error) {
+func (s *VersionResult) refused(err error) {
 	var connect *ConnectError
 	if errors.As(err, &connect) {
-		s.Detail = string(connect.Kind)
+		s.Detail = say.Text(string(connect.Kind))
 		if connect.Detail != "" {
-			s.Detail = connect.Detail
+			s.Detail = say.Phrase{{Kind: say.UnknownKind, Value: connect.Detail}}
 		}
-		if connect.Kind == Alerted || connect.Kind == Hangup {
-			s.Supported = No
+		switch {
+		case connect.Version != 0 && connect.Version != s.Version:
+			s.Supported, s.Detail = say.No, say.Text("the server answers with ", wire.VersionName(connect.Version))
+		case connect.Kind == Alerted || connect.Kind == Hangup:
+			s.Supported = say.No
 		}
 	}
 }
 
-func (s *Served) observed(obs *Observation, how *Options) {
-	s.Supported, s.Asked, s.When, s.Request, s.None, s.options = Yes, obs.Asked, obs.When, obs.Request, obs.None, how
+func (s *VersionResult) observed(obs *Observation, how *Options) {
+	s.Supported, s.Demand, s.None, s.options = say.Yes, obs.Demand, obs.None, how
 }
 
-func (s *Served) demand(tr *wire.Transcript) {
-	if asked, known := tr.AskedInHandshake(); known {
-		s.Asked = No
-		if asked {
-			s.Asked = Yes
-		}
-	}
-	for _, d := range tr.Demands() {
-		s.When, s.Request = d.When, d.Request
-	}
-}
-
-// insist finds out how much the server insists in this version.
-func (s *Served) insist(ctx context.Context, t Target, control *tls.Certificate) {
-	if s.None == nil || s.Asked != Yes {
+// controls finds out what the server does about certificates in this version.
+func (s *VersionResult) controls(ctx context.Context, t Target, control *tls.Certificate) {
+	if s.None == nil || s.Asked != say.Yes {
 		return
 	}
-	none := *s.None // Conclude may change it
+	evidence := &reading.Evidence{None: []*reading.Trial{s.None}}
 	if control != nil {
 		only := *s.options
 		if !only.PostHandshake {
 			only.MinVersion, only.MaxVersion = s.Version, s.Version
 		}
-		s.SelfSigned, _ = Try(ctx, t, control, &only)
+		if s.SelfSigned, _ = Try(ctx, t, control, &only); s.SelfSigned != nil {
+			evidence.SelfSigned = []*reading.Trial{s.SelfSigned}
+		}
 	}
-	s.Insistence = Conclude(&none, s.SelfSigned, nil)
+	s.Mode = reading.Conclude(evidence).Mode
 }
 
-// listen sends a ClientHello alone and reads the server's flight in clear, up to
-// ServerHelloDone, an alert or the end.
-func listen(ctx context.Context, t Target, version uint16, o *Options) (*wire.Transcript, error) {
+// readServerFlight sends a ClientHello and reads until ServerHelloDone, an alert or
+// the end.
+func readServerFlight(ctx context.Context, t Target, version uint16, o *Options) (*wire.Transcript, error) {
 	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	x := &exchange{target: t, protocol: t.protocol(), options: o}
@@ -155,10 +146,13 @@ func listen(ctx context.Context, t Target, version uint16, o *Options) (*wire.Tr
 	}
 	defer conn.Close()
 	defer bound(limited, conn)()
-	random := make([]byte, 32)
-	_, _ = rand.Read(random) // never fails (crypto/rand)
-	if _, err := x.tap.Write(wire.HelloOnly(version, t.ServerName, x.offered(), random)); err != nil {
-		return nil, handshakeError(t, &wire.Transcript{}, err)
+	hello, err := wire.HelloOnly(version, t.ServerName, x.offered(), tlspeer.Random(32))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := x.tap.Write(hello); err != nil {
+		end, err := endOf(err)
+		return nil, handshakeError(t, &wire.Transcript{}, err, end)
 	}
 	buffer := make([]byte, 16<<10)
 	for total := 0; total < maxTap; {
@@ -170,10 +164,11 @@ func listen(ctx context.Context, t Target, version uint16, o *Options) (*wire.Tr
 		}
 		if err != nil {
 			if tr.Version == 0 && !errors.Is(err, io.EOF) || tr.Version == 0 && len(tr.Entries) > 1 {
-				return nil, handshakeError(t, tr, err)
+				end, err := endOf(err)
+				return nil, handshakeError(t, tr, err, end)
 			}
 			return tr, nil
 		}
 	}
-	return nil, handshakeError(t, &wire.Transcript{}, errors.New("more than any server says"))
+	return nil, handshakeError(t, &wire.Transcript{}, errTooMuch, reading.Stopped)
 }

@@ -11,7 +11,9 @@ import (
 
 	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/probe/probetest"
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 func serveFlight(t *testing.T, f *probetest.Flight) Target {
@@ -39,24 +41,24 @@ func TestSSL3(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if obs.Version != wire.VersionSSL30 || obs.Asked != Yes || obs.Request == nil || !bytes.Equal(obs.Request.NamedCAs[0], names[0]) || obs.None.Outcome != UnknownOutcome {
+	if obs.Version != wire.VersionSSL30 || obs.Asked != say.Yes || obs.Request == nil || !bytes.Equal(obs.Request.NamedCAs[0], names[0]) || obs.None.Outcome != reading.UnknownOutcome {
 		t.Errorf("observation %+v", obs)
 	}
-	served, err := Sweep(t.Context(), target, obs, UnknownInsistence, nil, o)
+	served, err := Sweep(t.Context(), target, obs, reading.UnknownMode, nil, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range served {
-		want := No
+		want := say.No
 		if s.Version == wire.VersionSSL30 {
-			want = Yes
+			want = say.Yes
 		}
-		if s.Supported != want || s.Detail == "" && s.Version != wire.VersionSSL30 {
+		if s.Supported != want || s.Detail == nil && s.Version != wire.VersionSSL30 {
 			t.Errorf("%s: supported %s (%s), want %s", wire.VersionName(s.Version), s.Supported, s.Detail, want)
 		}
 	}
 	// The same without having seen it before.
-	if served, err = Sweep(t.Context(), target, nil, "", nil, o); err != nil || served[4].Supported != Yes || served[4].Asked != Yes || served[4].Request == nil {
+	if served, err = Sweep(t.Context(), target, nil, "", nil, o); err != nil || served[4].Supported != say.Yes || served[4].Asked != say.Yes || served[4].Request == nil {
 		t.Errorf("SSL 3.0: %+v, %v", served[4], err)
 	}
 }
@@ -96,11 +98,11 @@ func TestSweep(t *testing.T) {
 	for _, s := range served {
 		switch s.Version {
 		case tls.VersionTLS13, tls.VersionTLS12:
-			if s.Supported != Yes || s.Asked != Yes || s.Insistence != Required || s.SelfSigned == nil || s.SelfSigned.Outcome != RefusedByTLS {
+			if s.Supported != say.Yes || s.Asked != say.Yes || s.Mode != reading.Required || s.SelfSigned == nil || s.SelfSigned.Outcome != reading.RefusedByTLS {
 				t.Errorf("%s: %+v", wire.VersionName(s.Version), s)
 			}
 		default:
-			if s.Supported != No || !strings.Contains(s.Detail, "protocol_version") {
+			if s.Supported != say.No || !strings.Contains(s.Detail.String(), "protocol_version") {
 				t.Errorf("%s: %+v", wire.VersionName(s.Version), s)
 			}
 		}

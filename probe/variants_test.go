@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mtlsprobe/probe/probetest"
+	"mtlsprobe/report/say"
 )
 
 // One name asks for a certificate, another does not; and every address is asked.
@@ -39,9 +40,9 @@ func TestVariants(t *testing.T) {
 	for n := range variants {
 		v := &variants[n]
 		labels = append(labels, v.Label())
-		want := No
+		want := say.No
 		if v.ServerName == "locked.example" {
-			want = Yes
+			want = say.Yes
 		}
 		if v.Label() == "::1" { // nobody listens there
 			if v.Err == nil {

@@ -6,26 +6,27 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe/stack"
+	"mtlsprobe/report/say"
 )
 
 // A Prediction is what one client stack would do with an identity.
 type Prediction struct {
-	Stack      string   `json:"stack"`
-	Name       string   `json:"name"`  // for people
-	Sends      string   `json:"sends"` // yes, no, unknown
-	Action     string   `json:"action"`
-	Alert      uint8    `json:"alert,omitempty"` // that the client sends
-	Chain      []string `json:"chain,omitempty"` // subjects, the leaf first; absent if not known
-	Reason     string   `json:"reason"`
-	ServerLog  string   `json:"server_log,omitempty"`
-	Remedy     string   `json:"remedy,omitempty"`
-	Confidence string   `json:"confidence"` // run, source, documented
-	Citation   string   `json:"citation"`
+	Stack      string     `json:"stack" redact:"keep"`
+	Name       string     `json:"name" redact:"keep"`  // for people
+	Sends      string     `json:"sends" redact:"keep"` // yes, no, unknown
+	Action     string     `json:"action" redact:"keep"`
+	Alert      uint8      `json:"alert,omitempty"`             // that the client sends
+	Chain      []string   `json:"chain,omitempty" redact:"CA"` // subjects, the leaf first; absent if not known
+	Reason     say.Phrase `json:"reason"`
+	ServerLog  string     `json:"server_log,omitempty" redact:"keep"`
+	Remedy     say.Phrase `json:"remedy,omitempty"`
+	Confidence string     `json:"confidence" redact:"keep"` // run, source, documented
+	Citation   string     `json:"citation" redact:"keep"`
 }
 
 func newPrediction(p *stack.Prediction) Prediction {
 	out := Prediction{
-		Stack: p.Profile.ID, Name: p.Profile.Name, Sends: string(p.Sends), Action: string(p.Action), Alert: p.Alert,
+		Stack: p.Profile.ID, Name: p.Profile.Name, Sends: p.Sends.String(), Action: string(p.Action), Alert: p.Alert,
 		Reason: p.Reason, ServerLog: p.ServerLog(), Remedy: p.Remedy,
 		Confidence: string(p.Profile.Confidence), Citation: p.Profile.Name + " " + p.Profile.Versions + ": " + p.Profile.Citation,
 	}
@@ -93,7 +94,7 @@ func (t *text) clients(r *Report) error {
 		columns := []column{{header: "Client"}, {header: "Sends"}, {header: "Why, and what the server's log shows"}, {header: "Remedy", spare: 1}}
 		rows := make(map[string]int)
 		for _, p := range i.Predictions {
-			why := p.Reason
+			why := p.Reason.String()
 			if len(p.Chain) > 1 {
 				why += "; sends " + strings.Join(p.Chain, " < ")
 			} else if len(p.Chain) == 1 {
@@ -109,13 +110,13 @@ func (t *text) clients(r *Report) error {
 					sends += fmt.Sprintf(" %d", p.Alert)
 				}
 			}
-			key := sends + "\x00" + why + "\x00" + p.Remedy
+			key := sends + "\x00" + why + "\x00" + p.Remedy.String()
 			if row, ok := rows[key]; ok {
 				columns[0].cells[row] += ", " + p.Name
 				continue
 			}
 			rows[key] = len(columns[0].cells)
-			for k, cell := range []string{p.Name, sends, plain(why), plain(p.Remedy)} {
+			for k, cell := range []string{p.Name, sends, plain(why), plain(p.Remedy.String())} {
 				columns[k].cells = append(columns[k].cells, cell)
 			}
 		}

@@ -79,8 +79,8 @@ func compareIdentities(a, b *Identity, note func(what, before, after string)) {
 			continue
 		}
 		text := f.Check + ": " + f.Result
-		if f.Detail != "" && (f.Result == "fail" || f.Result == "warn") {
-			text += ", " + f.Detail
+		if f.Detail != nil && (f.Result == "fail" || f.Result == "warn") {
+			text += ", " + f.Detail.String()
 		}
 		note(a.Label, f.Check+": "+was.Result, text)
 	}

@@ -10,7 +10,7 @@ import (
 	"maps"
 	"slices"
 
-	"mtlsprobe/probe"
+	"mtlsprobe/probe/reading"
 )
 
 // An Expectation is what a server and identities should be like: the file of
@@ -35,7 +35,7 @@ func ParseExpectation(data []byte) (*Expectation, error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(&e)
-	_, known := probe.ParseInsistence(cmp.Or(e.Insistence, string(probe.UnknownInsistence)))
+	_, known := reading.ParseMode(cmp.Or(e.Insistence, string(reading.UnknownMode)))
 	switch {
 	case err != nil:
 	case decoder.Decode(new(json.RawMessage)) != io.EOF:

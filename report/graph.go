@@ -31,7 +31,7 @@ func graph(r *Report) (nodes []graphNode, edges [][2]*graphNode) {
 			byHash[b.SHA256] = n
 			list = append(list, n)
 		}
-		for _, text := range b.Breaks { // it may break on another identity's way only
+		for _, text := range b.broken() { // it may break on another identity's path only
 			if !slices.Contains(n.breaks, text) {
 				n.breaks = append(n.breaks, text)
 			}
@@ -140,7 +140,7 @@ type placed struct {
 // issuers below each other. It returns the bottom of what it placed.
 func place(b *Branch, depth, top int, leaf bool) (*placed, int) {
 	p := &placed{Branch: b, leaf: leaf, x: drawingMargin + depth*(boxWidth+boxGap)}
-	for i, text := range append([]string{b.Subject, strings.Join(b.words(leaf), ", ")}, b.Breaks...) {
+	for i, text := range append([]string{b.Subject, strings.Join(b.words(leaf), ", ")}, b.broken()...) {
 		if i > 1 {
 			text = "✗ " + text
 		}
@@ -219,7 +219,7 @@ func (p *placed) draw(b *strings.Builder) {
 func describeTree(b *Branch) string {
 	text := b.Subject
 	if len(b.Breaks) > 0 {
-		text += " (" + strings.Join(b.Breaks, "; ") + ")"
+		text += " (" + strings.Join(b.broken(), "; ") + ")"
 	}
 	switch len(b.Issuers) {
 	case 0:

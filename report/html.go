@@ -73,7 +73,7 @@ type pageMigration struct {
 // style and script, by their hashes.
 func writeHTML(w io.Writer, r *Report) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"plain": plain, "sentence": func(f Finding) string { return f.text() }, "dash": func(s string) string { return strings.ReplaceAll(s, "-", " ") },
+		"plain": func(text any) string { return plain(fmt.Sprint(text)) }, "sentence": func(f Finding) string { return f.text() }, "dash": func(s string) string { return strings.ReplaceAll(s, "-", " ") },
 	}).Parse(page)
 	if err != nil {
 		return fmt.Errorf("reading the page's template: %w", err)
@@ -144,7 +144,7 @@ func (v *pageView) migration(m *Migration) {
 		v.MigrationRows = append(v.MigrationRows, cells)
 		failed, warned := row.gather(reasonsOf), row.gather(warningsOf)
 		if len(failed)+len(warned) > 0 {
-			v.MigrationReasons = append(v.MigrationReasons, pageMigration{row.Label, row.BreaksIn, row.Remedy, failed, warned})
+			v.MigrationReasons = append(v.MigrationReasons, pageMigration{row.Label, row.BreaksIn, row.Remedy.String(), failed, warned})
 		}
 	}
 }

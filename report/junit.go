@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"mtlsprobe/report/say"
 )
 
 // The elements of JUnit's XML that CI systems read.
@@ -80,7 +82,7 @@ func newSuite(r *Report, i *Identity) junitSuite {
 	case DoesNotFit:
 		var text []string
 		for _, f := range lines {
-			text = append(text, f.text(), plain("→ "+f.Remedy))
+			text = append(text, f.text(), plain("→ "+f.Remedy.String()))
 		}
 		if refusal != "" {
 			text = append(text, plain(refusal))
@@ -106,7 +108,7 @@ func newSuite(r *Report, i *Identity) junitSuite {
 		case any || n.Result == "name-only" || n.Result == "unknown":
 			c.Skipped = &junitMessage{Message: plain(n.Result)}
 		default:
-			c.Failure = &junitMessage{Message: plain(n.Result), Text: plain(advice(cmp.Or(n.Detail, "no path to it was found"), n.Remedy))}
+			c.Failure = &junitMessage{Message: plain(n.Result), Text: plain(advice(cmp.Or(n.Detail.String(), "no path to it was found"), n.Remedy))}
 		}
 		s.add(c)
 	}
@@ -114,11 +116,11 @@ func newSuite(r *Report, i *Identity) junitSuite {
 }
 
 // advice is what was found and, if there is one, the remedy.
-func advice(found, remedy string) string {
-	if remedy == "" {
+func advice(found string, remedy say.Phrase) string {
+	if remedy == nil {
 		return found
 	}
-	return found + " → " + remedy
+	return found + " → " + remedy.String()
 }
 
 func (row *MigrationRow) suite(r *Report) junitSuite {
@@ -128,7 +130,7 @@ func (row *MigrationRow) suite(r *Report) junitSuite {
 		switch cell.Verdict {
 		case Fits:
 		case DoesNotFit:
-			c.Failure = &junitMessage{Message: plain(cell.Verdict), Text: plain(advice(strings.Join(cell.Reasons, "; "), row.Remedy))}
+			c.Failure = &junitMessage{Message: plain(cell.Verdict), Text: plain(advice(say.Join("; ", cell.Reasons...).String(), row.Remedy))}
 		default:
 			c.Skipped = &junitMessage{Message: plain(cmp.Or(cell.Verdict, Unknown))}
 		}

@@ -1,12 +1,16 @@
 package report
 
-import "testing"
+import (
+	"testing"
+
+	"mtlsprobe/report/say"
+)
 
 // What is not known is skipped, not failed, and a failure says why.
 func TestMigrationJUnit(t *testing.T) {
-	row := &MigrationRow{Label: "a.p12", Remedy: "renew it", Cells: []MigrationCell{
+	row := &MigrationRow{Label: "a.p12", Remedy: say.Text("renew it"), Cells: []MigrationCell{
 		{Phase: "fits", Verdict: Fits},
-		{Phase: "does not", Verdict: DoesNotFit, Reasons: []string{"it is expired"}},
+		{Phase: "does not", Verdict: DoesNotFit, Reasons: []say.Phrase{say.Text("it is expired")}},
 		{Phase: "nobody knows", Verdict: Unknown},
 	}}
 	cases := row.suite(&Report{}).Cases
@@ -22,7 +26,7 @@ func TestMigrationJUnit(t *testing.T) {
 	if c := cases[2]; c.Failure != nil || c.Skipped == nil {
 		t.Errorf("what is unknown: %+v", c)
 	}
-	row.Remedy = ""
+	row.Remedy = nil
 	if got := row.suite(&Report{}).Cases[1].Failure.Text; got != "it is expired" {
 		t.Errorf("without a remedy: %q", got)
 	}

@@ -140,8 +140,8 @@ func markdownNotes(b *bytes.Buffer, r *Report) {
 func markdownFinding(b *bytes.Buffer, f *Finding) {
 	mark := map[string]string{"fail": "✗", "warn": "!"}[f.Result]
 	fmt.Fprintf(b, "- %s %s\n", mark, escapeMarkdown(f.text()))
-	if f.Remedy != "" {
-		fmt.Fprintf(b, "  - → %s\n", escapeMarkdown(f.Remedy))
+	if f.Remedy != nil {
+		fmt.Fprintf(b, "  - → %s\n", escapeMarkdown(f.Remedy.String()))
 	}
 }
 
@@ -164,8 +164,8 @@ func (m *Migration) markdown(b *bytes.Buffer) {
 		for _, text := range warned {
 			fmt.Fprintf(b, "- ! %s\n", escapeMarkdown(text))
 		}
-		if row.Remedy != "" {
-			fmt.Fprintf(b, "- → %s\n", escapeMarkdown(row.Remedy))
+		if row.Remedy != nil {
+			fmt.Fprintf(b, "- → %s\n", escapeMarkdown(row.Remedy.String()))
 		}
 	}
 }

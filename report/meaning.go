@@ -9,32 +9,35 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 // A meaning is what one part of a connection says, for people. Texts in it that a
 // peer wrote are not yet made safe to show.
 type meaning struct {
-	text     string
+	text     say.Phrase
 	names    []string // that stand in text
 	quote    string   // the peer's own first line
 	citation string
 }
 
 // explain says what an entry means in a connection of the protocol version, zero
-// if none was agreed on. What a CertificateRequest says is in explainDemand.
+// if none was agreed on. What a CertificateRequest says is in explainRequest.
 func explain(version uint16, e *wire.Entry) meaning {
 	var m meaning
 	switch {
+	case e.Injected:
+		m.text = say.Text("came in clear where it had to be encrypted: a third party can have sent it, and it proves nothing")
 	case e.Opaque:
-		m.text = "not decrypted"
+		m.text = say.Text("not decrypted")
 	case e.ContentType == wire.HandshakeRecord:
 		m = explainHandshake(version, e)
 	case e.ContentType == wire.AlertRecord:
-		m.text = alertMeaning(e.Alert, e.From)
+		m.text = say.Text(alertMeaning(e.Alert, e.From))
 	case e.ContentType == wire.ChangeCipherSpec && version >= tls.VersionTLS13:
-		m.text = "without meaning in TLS 1.3, sent for middleboxes"
+		m.text = say.Text("without meaning in TLS 1.3, sent for middleboxes")
 	case e.ContentType == wire.ChangeCipherSpec:
-		m.text = fmt.Sprintf("what the %s sends from here on is protected", e.From)
+		m.text = say.Text("what the ", e.From, " sends from here on is protected")
 	default:
 		m.text, m.quote = explainData(e)
 	}
@@ -42,23 +45,23 @@ func explain(version uint16, e *wire.Entry) meaning {
 	return m
 }
 
-func explainData(e *wire.Entry) (text, quote string) {
+func explainData(e *wire.Entry) (text say.Phrase, quote string) {
 	quote = firstLine(e.Body)
 	switch {
 	case e.ContentType == wire.NotTLS && quote != "":
-		return "no TLS, but plain text", quote
+		return say.Text("not TLS, but plain text"), quote
 	case e.ContentType == wire.NotTLS:
-		return "bytes that are no TLS", ""
+		return say.Text("bytes that are not TLS"), ""
 	case e.Length == 0:
-		return "empty", ""
+		return say.Text("empty"), ""
 	case quote != "":
-		return "begins", quote
+		return say.Text("begins"), quote
 	}
-	return "no text", ""
+	return say.Text("no text"), ""
 }
 
 func explainHandshake(version uint16, e *wire.Entry) meaning {
-	says := func(format string, args ...any) meaning { return meaning{text: fmt.Sprintf(format, args...)} }
+	says := func(parts ...any) meaning { return meaning{text: say.Text(parts...)} }
 	switch e.Handshake {
 	case wire.HelloRequest:
 		return says("asks for a new handshake, in which a certificate may be asked for")
@@ -72,7 +75,7 @@ func explainHandshake(version uint16, e *wire.Entry) meaning {
 		case err != nil:
 			return undecoded(err)
 		case len(alpn) > 0:
-			return says("chooses the application protocol %s", quotedList(alpn))
+			return says("chooses the application protocol ", quotedList(alpn))
 		}
 		return says("chooses no application protocol")
 	case wire.Certificate:
@@ -86,23 +89,23 @@ func explainHandshake(version uint16, e *wire.Entry) meaning {
 	case wire.ClientKeyExchange:
 		return says("the client's share of the keys")
 	case wire.ServerHelloDone:
-		return says("it is the client's turn")
+		return says("the client is to answer")
 	case wire.CertificateStatus:
-		return says("an OCSP answer about the server's certificate")
+		return says("an OCSP response about the server's certificate")
 	case wire.Finished:
-		return says("the %s's part of the handshake is complete", e.From)
+		return says("the ", e.From, "'s part of the handshake is complete")
 	case wire.NewSessionTicket:
 		if version < tls.VersionTLS13 {
 			return says("a ticket to resume the session")
 		}
-		return says("shows that the server has read the client's Finished; that is no acceptance")
+		return says("a ticket; if it comes after the client's Finished, the server has read that, which is not an acceptance")
 	case wire.KeyUpdate:
-		return says("the %s's next record has new keys", e.From)
+		return says("the ", e.From, "'s next record has new keys")
 	}
 	return meaning{}
 }
 
-func undecoded(err error) meaning { return meaning{text: "cannot be decoded: " + err.Error()} }
+func undecoded(err error) meaning { return meaning{text: say.Text("cannot be decoded: ", err.Error())} }
 
 func quotedList(names []string) string {
 	var out []string
@@ -129,18 +132,18 @@ func explainClientHello(body []byte) meaning {
 		}
 		versions = strings.Join(names, ", ")
 	}
-	m := meaning{text: "offers " + versions}
+	m := meaning{text: say.Text("offers ", versions)}
 	if offer.ServerName != "" {
 		name := clip(strings.ReplaceAll(offer.ServerName, `"`, "'"))
-		m.text += "; server name " + quoted(name)
+		m.text = say.Text(m.text, "; server name \"", say.Host(name), "\"")
 		m.names = []string{name}
 	} else {
-		m.text += "; no server name"
+		m.text = say.Text(m.text, "; no server name")
 	}
 	if len(offer.ALPN) > 0 {
-		m.text += "; application protocols " + quotedList(offer.ALPN)
+		m.text = say.Text(m.text, "; application protocols ", quotedList(offer.ALPN))
 	}
-	m.text += "; " + count(len(offer.Suites), "cipher suite")
+	m.text = say.Text(m.text, "; ", count(len(offer.Suites), "cipher suite"))
 	return m
 }
 
@@ -150,11 +153,11 @@ func explainServerHello(body []byte) meaning {
 	case err != nil:
 		return undecoded(err)
 	case choice.Retry:
-		return meaning{text: "HelloRetryRequest: asks for another ClientHello, with another key share"}
+		return meaning{text: say.Text("HelloRetryRequest: asks for another ClientHello, with another key share")}
 	}
-	m := meaning{text: fmt.Sprintf("chooses %s, %s", wire.VersionName(choice.Version), tls.CipherSuiteName(choice.CipherSuite))}
+	m := meaning{text: say.Text("chooses ", wire.VersionName(choice.Version), ", ", tls.CipherSuiteName(choice.CipherSuite))}
 	if len(choice.ALPN) > 0 {
-		m.text += "; application protocol " + quotedList(choice.ALPN)
+		m.text = say.Text(m.text, "; application protocol ", quotedList(choice.ALPN))
 	}
 	return m
 }
@@ -166,7 +169,7 @@ func explainCertificate(version uint16, e *wire.Entry) meaning {
 	case err != nil:
 		return undecoded(err)
 	case len(list) == 0:
-		return meaning{text: "empty: no certificate is sent"}
+		return meaning{text: say.Text("empty: no certificate is sent")}
 	}
 	var m meaning
 	for _, der := range list[:min(len(list), mostNames)] {
@@ -176,31 +179,31 @@ func explainCertificate(version uint16, e *wire.Entry) meaning {
 		}
 		m.names = append(m.names, clip(certstore.NameString(c.RawSubject)))
 	}
-	m.text = count(len(list), "certificate")
+	m.text = say.Text(count(len(list), "certificate"))
 	switch {
 	case len(m.names) == 0:
-		m.text += ", the first of which cannot be decoded"
+		m.text = say.Text(m.text, ", the first of which cannot be decoded")
 	case len(list) == 1:
-		m.text += ", " + m.names[0]
+		m.text = say.Text(m.text, ", ", say.DN(m.names[0]))
 	default:
-		m.text += ", the first " + m.names[0]
+		m.text = say.Text(m.text, ", the first ", say.DN(m.names[0]))
 	}
 	return m
 }
 
 func explainVerify(version uint16, e *wire.Entry) meaning {
-	scheme, err := wire.ParseCertificateVerify(version, e.Body)
+	scheme, _, err := wire.ParseCertificateVerify(version, e.Body)
 	switch {
 	case err != nil:
 		return undecoded(err)
 	case version < tls.VersionTLS12:
-		return meaning{text: fmt.Sprintf("signed: the %s has the certificate's key", e.From)}
+		return meaning{text: say.Text("a signature of the ", e.From, ", to prove that it has the certificate's key")}
 	}
-	return meaning{text: fmt.Sprintf("signed with %s: the %s has the certificate's key", wire.SchemeName(scheme), e.From)}
+	return meaning{text: say.Text("signed with ", wire.SchemeName(scheme), ", to prove that the ", e.From, " has the certificate's key")}
 }
 
-// explainDemand says what a CertificateRequest asks for.
-func explainDemand(version uint16, d *wire.Demand) meaning {
+// explainRequest says what a CertificateRequest asks for.
+func explainRequest(version uint16, d *wire.RequestSeen) meaning {
 	m := meaning{citation: "RFC 5246, Section 7.4.4"}
 	switch {
 	case d.When == wire.PostHandshake:
@@ -210,12 +213,12 @@ func explainDemand(version uint16, d *wire.Demand) meaning {
 	case version == wire.VersionSSL30:
 		m.citation = "RFC 6101, Section 5.6.4"
 	}
-	m.text = "asks for a certificate"
+	m.text = say.Text("asks for a certificate")
 	if d.When != wire.InHandshake {
-		m.text += map[wire.Moment]string{wire.InRenegotiation: " in a renegotiation", wire.PostHandshake: " after the handshake"}[d.When]
+		m.text = say.Text(m.text, map[wire.Stage]string{wire.InRenegotiation: " in a renegotiation", wire.PostHandshake: " after the handshake"}[d.When])
 	}
 	if d.Request == nil {
-		m.text += fmt.Sprintf(", and cannot be decoded: %v", d.Err)
+		m.text = say.Text(m.text, ", and cannot be decoded: ", d.Err)
 		return m
 	}
 	parts := []string{count(len(d.Request.NamedCAs), "CA name")}
@@ -228,7 +231,7 @@ func explainDemand(version uint16, d *wire.Demand) meaning {
 	for _, t := range d.Request.CertificateTypes {
 		parts = append(parts, t.String())
 	}
-	m.text += ": " + strings.Join(parts, ", ")
+	m.text = say.Text(m.text, ": ", strings.Join(parts, ", "))
 	return m
 }
 

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"mtlsprobe/certstore"
+	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/stack"
+	"mtlsprobe/report/say"
 )
 
 // A Migration says which identity works in which phase.
@@ -20,46 +22,46 @@ type Migration struct {
 
 // A Phase is what the server demands at one stage.
 type Phase struct {
-	Label    string   `json:"label"`
-	NamedCAs []string `json:"named_cas"` // distinguished names
+	Label    string   `json:"label" redact:"Phase"`
+	NamedCAs []string `json:"named_cas" redact:"CA"` // distinguished names
 }
 
 // A MigrationRow is one identity through all phases.
 type MigrationRow struct {
-	Label string `json:"label"`
+	Label string `json:"label" redact:"File"`
 	// Works says that it does in every phase.
 	Works bool            `json:"works"`
 	Cells []MigrationCell `json:"cells"`
 	// BreaksIn is the label of the first phase in which it no longer works; empty
 	// if there is none.
-	BreaksIn string `json:"breaks_in,omitempty"`
-	Remedy   string `json:"remedy,omitempty"` // the smallest one
+	BreaksIn string     `json:"breaks_in,omitempty" redact:"Phase"`
+	Remedy   say.Phrase `json:"remedy,omitempty"` // the smallest one
 }
 
 // A MigrationCell is one identity in one phase.
 type MigrationCell struct {
-	Phase   string     `json:"phase"`
-	Verdict string     `json:"verdict"`
-	NamedCA string     `json:"named_ca,omitempty"` // the best reached
-	Result  string     `json:"result,omitempty"`   // how far, as in named_cas
-	Via     string     `json:"via,omitempty"`
-	Path    []string   `json:"path,omitempty"`
-	Until   *time.Time `json:"until,omitempty"`
-	EndedBy string     `json:"ended_by,omitempty"` // whose end that is
-	Reasons []string   `json:"reasons,omitempty"`  // findings that failed, as "check: detail"
+	Phase   string       `json:"phase" redact:"Phase"`
+	Verdict string       `json:"verdict" redact:"keep"`
+	NamedCA string       `json:"named_ca,omitempty" redact:"CA"` // the best reached
+	Result  string       `json:"result,omitempty" redact:"keep"` // how far, as in named_cas
+	Via     string       `json:"via,omitempty" redact:"keep"`
+	Path    []string     `json:"path,omitempty" redact:"CA"`
+	Until   *time.Time   `json:"until,omitempty"`
+	EndedBy string       `json:"ended_by,omitempty" redact:"CA"` // whose end that is
+	Reasons []say.Phrase `json:"reasons,omitempty"`              // findings that failed, as "check: detail"
 	// Warnings are those about names and chains: what some servers or clients
 	// stumble on.
-	Warnings []string `json:"warnings,omitempty"`
+	Warnings []say.Phrase `json:"warnings,omitempty"`
 	// Withheld are the client stacks that would not send the identity in this
 	// phase, and Unsure those of which it is not known: IDs.
-	Withheld []string `json:"withheld,omitempty"`
-	Unsure   []string `json:"unsure,omitempty"`
+	Withheld []string `json:"withheld,omitempty" redact:"keep"`
+	Unsure   []string `json:"unsure,omitempty" redact:"keep"`
 	// Clients is the same in words.
-	Clients string `json:"clients,omitempty"`
+	Clients string `json:"clients,omitempty" redact:"keep"`
 }
 
-func newMigration(run *Run, identities []Identity) *Migration {
-	m := run.Migration
+func newMigration(d *diagnosis.Diagnosis, identities []Identity) *Migration {
+	m := d.Migration
 	out := &Migration{}
 	for _, p := range m.Phases {
 		phase := Phase{Label: p.Label, NamedCAs: []string{}}
@@ -76,8 +78,8 @@ func newMigration(run *Run, identities []Identity) *Migration {
 		}
 		for k := range row.Cells {
 			cell := newMigrationCell(m.Phases[k].Label, &row.Cells[k])
-			if k < len(run.PhasePredictions) && run.PhasePredictions[k] != nil {
-				cell.withheld(run.PhasePredictions[k][i])
+			if k < len(d.PhasePredictions) && d.PhasePredictions[k] != nil {
+				cell.withheld(d.PhasePredictions[k][i])
 			}
 			r.Cells = append(r.Cells, cell)
 		}
@@ -103,7 +105,7 @@ func (c *MigrationCell) withheld(predictions []stack.Prediction) {
 }
 
 func newMigrationCell(phase string, c *match.Cell) MigrationCell {
-	out := MigrationCell{Phase: phase, Verdict: verdict(&c.Verdict, nil, nil)}
+	out := MigrationCell{Phase: phase, Verdict: cellVerdict(c)}
 	if c.Named != nil {
 		out.NamedCA, out.Result, out.Via = c.DN, string(c.Named.Result), string(c.Named.Via)
 		if c.Named.Path != nil {
@@ -115,12 +117,14 @@ func newMigrationCell(phase string, c *match.Cell) MigrationCell {
 		out.Until, out.EndedBy = &until, certstore.NameString(c.Ends.RawSubject)
 	}
 	for _, f := range c.Verdict.Findings {
-		text := f.Check.ID + ": " + cmp.Or(f.Detail, f.Check.Title)
-		theme, _, _ := strings.Cut(f.Check.ID, ".")
+		text := say.Text(f.Check.ID, ": ", f.Detail)
+		if f.Detail == nil {
+			text = say.Text(f.Check.ID, ": ", f.Check.Title)
+		}
 		switch {
 		case f.Result == match.Fail:
 			out.Reasons = append(out.Reasons, text)
-		case f.Result == match.Warn && (theme == "chain" || theme == "path" || theme == "issuer"):
+		case f.Result == match.Warn && f.Check.ChainOnly:
 			out.Warnings = append(out.Warnings, text)
 		}
 	}
@@ -142,8 +146,13 @@ func (m *Migration) columns() []column {
 	return columns
 }
 
-func reasonsOf(c *MigrationCell) []string  { return c.Reasons }
-func warningsOf(c *MigrationCell) []string { return c.Warnings }
+func reasonsOf(c *MigrationCell) []say.Phrase  { return c.Reasons }
+func warningsOf(c *MigrationCell) []say.Phrase { return c.Warnings }
+
+// cellVerdict is the verdict of names and dates.
+func cellVerdict(c *match.Cell) string {
+	return map[match.Result]string{match.Pass: Fits, match.Fail: DoesNotFit, match.Unknown: Unknown}[c.Works()]
+}
 
 // migration writes the phases, a table of bundles by phases, and for each bundle
 // that does not work throughout where it breaks and what mends it.
@@ -177,8 +186,8 @@ func (t *text) migration(m *Migration) error {
 		for _, text := range warned {
 			t.item("!", text)
 		}
-		if row.Remedy != "" {
-			t.item("  "+t.glyphs.arrow, row.Remedy)
+		if row.Remedy != nil {
+			t.item("  "+t.glyphs.arrow, row.Remedy.String())
 		}
 	}
 	t.WriteByte('\n')
@@ -187,11 +196,12 @@ func (t *text) migration(m *Migration) error {
 }
 
 // gather joins what is the same in several phases, as "phase 1, 3: text".
-func (r *MigrationRow) gather(of func(*MigrationCell) []string) []string {
+func (r *MigrationRow) gather(of func(*MigrationCell) []say.Phrase) []string {
 	var texts []string
 	phases := make(map[string]string)
 	for i := range r.Cells {
-		for _, text := range of(&r.Cells[i]) {
+		for _, phrase := range of(&r.Cells[i]) {
+			text := phrase.String()
 			if phases[text] == "" {
 				texts = append(texts, text)
 				phases[text] = fmt.Sprint("phase ", i+1)

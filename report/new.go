@@ -8,117 +8,135 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
-	"slices"
 	"time"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
-	"mtlsprobe/probe"
+	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/match"
-	"mtlsprobe/probe/stack"
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
-// A Run is what there is to report. Every part but the times may be missing.
-type Run struct {
-	GeneratedAt, JudgedAt time.Time
-	Observation           *probe.Observation
-	Proxy                 string                   // that was gone through, without user and password
-	Request               *wire.CertificateRequest // judged against; from the observation or a file
-	Versions              []probe.Served           // nil unless they were tried one by one
-	Variants              []probe.Variant          // nil unless other addresses or names were asked
-	ServerFindings        []match.Finding          // nil when the server was not judged
-	Insistence            probe.Insistence         // seen, or from a file; empty is unknown
-	Holding               *certstore.Holding
-	Verdicts              []match.Verdict        // by identity; nil when nothing was judged
-	Predictions           [][]stack.Prediction   // by identity; nil when nothing was predicted
-	Migration             *match.Migration       // nil unless several phases were judged
-	PhasePredictions      [][][]stack.Prediction // by phase and identity; nil when nothing was predicted
-	Trials                []*probe.Trial         // by identity; nil when nothing was tried
-	SelfSigned            *probe.Trial
-	NTP                   *probe.NTPClock // nil unless a time server was asked and answered
-	Transcripts           bool            // report those of the trials, too
-}
-
-// New turns a run into a report.
-func New(r *Run) *Report {
-	p := &Report{Schema: Schema, GeneratedAt: r.GeneratedAt.UTC(), JudgedAt: r.JudgedAt.UTC(), Identities: []Identity{}}
-	if r.Observation != nil {
-		p.observation(r)
+// New turns a diagnosis into a report; transcripts adds those of the trials. It
+// decides nothing. Every part of the diagnosis but the times may be missing.
+func New(d *diagnosis.Diagnosis, transcripts bool) *Report {
+	n := newer{d: d, transcripts: transcripts}
+	p := &Report{
+		Schema: Schema, GeneratedAt: d.GeneratedAt.UTC(), JudgedAt: d.JudgedAt.UTC(), Interrupted: d.Interrupted, Identities: []Identity{},
+		Request: n.request(), Clock: n.clock(),
 	}
-	if p.Request == nil && r.Request != nil {
-		p.Request = &Request{Asked: string(probe.Unknown), Insistence: string(cmp.Or(r.Insistence, probe.UnknownInsistence)), NamedCAs: []Name{}}
-		if r.Request.Version != 0 { // it was seen on the wire, once
-			p.Request.Asked = string(probe.Yes)
-		}
+	if d.Server != nil {
+		n.server(p)
 	}
-	if r.Request != nil {
-		p.Request.fill(r.Request)
-		p.Request.Library = string(match.FamilyOf(r.Request))
+	for k := range d.Identities {
+		p.Identities = append(p.Identities, n.identity(&d.Identities[k]))
 	}
-	p.Versions, p.Variants = newVersions(r.Versions), newVariants(r.Variants)
-	for _, f := range r.ServerFindings {
-		p.ServerFindings = append(p.ServerFindings, newFinding(&f))
-	}
-	if r.Holding != nil {
-		for n, i := range r.Holding.Identities {
-			p.Identities = append(p.Identities, newIdentity(r, n, i))
-		}
-		for _, a := range r.Holding.Authorities {
+	if d.Holding != nil {
+		for _, a := range d.Holding.Authorities {
 			c := newCertificate(a.Certificate)
 			c.Source = a.Source
 			p.Authorities = append(p.Authorities, c)
 		}
-		for _, c := range r.Holding.Others {
+		for _, c := range d.Holding.Others {
 			p.Containers = append(p.Containers, Contained{c.Source, *newContainer(c.Container)})
 		}
-		for _, problem := range r.Holding.Problems {
-			p.Problems = append(p.Problems, problem.Error())
-		}
 	}
-	if r.NTP != nil {
-		if p.Clock == nil {
-			p.Clock = &Clock{Local: r.GeneratedAt.UTC()}
-		}
-		p.Clock.NTP = &NTP{Host: r.NTP.Host, SkewSeconds: r.NTP.Skew.Seconds(), UncertaintySeconds: r.NTP.Uncertainty.Seconds()}
+	for _, problem := range d.Problems {
+		p.Problems = append(p.Problems, problem.Error())
 	}
-	if r.Migration != nil {
-		p.Migration = newMigration(r, p.Identities)
+	if d.Migration != nil {
+		p.Migration = newMigration(d, p.Identities)
 	}
-	if r.SelfSigned != nil {
-		p.Controls = append(p.Controls, Control{Kind: "self-signed", Trial: *r.trial(r.SelfSigned)})
-	}
+	p.Values = values(p)
 	return p
 }
 
-func (p *Report) observation(r *Run) {
-	o := r.Observation
-	p.Target = &Target{Address: o.Target.Address(), ServerName: o.Target.ServerName, Protocol: o.Target.Protocol, Proxy: r.Proxy}
-	if o.Target.Protocol == "http" {
+// newer is the work on one report.
+type newer struct {
+	d           *diagnosis.Diagnosis
+	transcripts bool
+}
+
+// request is what the identities were judged against; nil where nothing was asked.
+func (n *newer) request() *Request {
+	d := n.d
+	if d.Server == nil && d.Request == nil {
+		return nil
+	}
+	q := &Request{Asked: say.Unknown.String(), Insistence: string(cmp.Or(d.Mode, reading.UnknownMode)), Verified: string(reading.VerifiedUnknown), NamedCAs: []Name{}}
+	if d.Server == nil && d.Request.Version != 0 { // it was seen on the wire, once
+		q.Asked = say.Yes.String()
+	}
+	if d.Server != nil {
+		o := d.Server.Observation
+		q.Asked, q.When = o.Asked.String(), string(o.When)
+		if o.RequestErr != nil {
+			q.Error = o.RequestErr.Error()
+		}
+		if c := d.Server.Conclusion; c != nil {
+			q.Verified = string(c.Verified)
+		}
+	}
+	if d.Request != nil {
+		q.fill(d.Request)
+		q.Library = string(match.LibraryOf(d.Request))
+	}
+	return q
+}
+
+func (n *newer) clock() *Clock {
+	d := n.d
+	if d.Server == nil && d.NTP == nil {
+		return nil
+	}
+	c := &Clock{Local: d.GeneratedAt.UTC()}
+	if d.Server != nil {
+		if skew, known := d.Server.Observation.Clock.Skew(); known {
+			clock := &d.Server.Observation.Clock
+			server, seconds := clock.Server.UTC(), int64(skew.Round(time.Second).Seconds())
+			c = &Clock{Local: clock.Local.UTC(), Server: &server, SkewSeconds: &seconds, Source: clock.Source}
+		}
+	}
+	if d.NTP != nil {
+		c.NTP = &NTP{Host: d.NTP.Host, SkewSeconds: d.NTP.Skew.Seconds(), UncertaintySeconds: d.NTP.Uncertainty.Seconds()}
+	}
+	return c
+}
+
+// server adds what was seen of the server.
+func (n *newer) server(p *Report) {
+	s, o := n.d.Server, n.d.Server.Observation
+	p.Target = &Target{Address: s.Target.Address(), ServerName: s.Target.ServerName, Protocol: s.Target.Protocol, Proxy: proxyName(s.Proxy)}
+	if s.Target.Protocol == "http" {
 		p.Target.Protocol = "https"
 	}
-	if o.Target.StartTLS {
-		p.Target.StartTLS = o.Target.Protocol
+	if s.Target.StartTLS {
+		p.Target.StartTLS = s.Target.Protocol
 	}
-	p.Server = &Server{Version: wire.VersionName(o.Version), CipherSuite: tls.CipherSuiteName(o.CipherSuite), Verified: string(o.Verification.Result)}
+	p.Server = &Server{Version: wire.VersionName(o.Version), CipherSuite: tls.CipherSuiteName(o.CipherSuite), Verified: o.Verification.Result.String()}
 	if o.Verification.Err != nil {
 		p.Server.VerifyError = o.Verification.Err.Error()
 	}
 	for _, c := range o.Certificates {
 		p.Server.Certificates = append(p.Server.Certificates, newCertificate(c))
 	}
-	p.Request = &Request{Asked: string(o.Asked), When: string(o.When), Insistence: string(r.Insistence), NamedCAs: []Name{}}
-	if o.RequestErr != nil {
-		p.Request.Error = o.RequestErr.Error()
+	p.Versions, p.Variants = newVersions(s.Versions), newVariants(s.Variants)
+	for k := range s.Findings {
+		p.ServerFindings = append(p.ServerFindings, newFinding(&s.Findings[k]))
 	}
-	p.Clock = &Clock{Local: r.GeneratedAt.UTC()}
-	if !o.ServerTime.IsZero() {
-		server, skew := o.ServerTime.UTC(), int64(o.ServerTime.Sub(o.LocalTime).Round(time.Second).Seconds())
-		p.Clock = &Clock{Local: o.LocalTime.UTC(), Server: &server, SkewSeconds: &skew, Source: o.TimeSource}
+	if c := s.Conclusion; c != nil {
+		if c.None != nil {
+			p.Controls = append(p.Controls, Control{Kind: "none", Trial: *n.trial(c.None)})
+		}
+		if c.SelfSigned != nil {
+			p.Controls = append(p.Controls, Control{Kind: "self-signed", Trial: *n.trial(c.SelfSigned)})
+		}
+		p.Differs = c.Differs
 	}
-	p.Controls = append(p.Controls, Control{Kind: "none", Trial: *r.trial(o.None)})
 	p.Transcript = rows(o.Transcript)
-	if o.Earlier != nil && r.Transcripts {
+	if o.Earlier != nil && n.transcripts {
 		p.EarlierTranscript = rows(o.Earlier.Transcript)
 	}
 }
@@ -145,7 +163,7 @@ func schemeNames(schemes []tls.SignatureScheme) []string {
 }
 
 func newFinding(f *match.Finding) Finding {
-	return Finding{Check: f.Check.ID, Title: f.Check.Title, Result: string(f.Result), Detail: f.Detail, Remedy: f.Remedy}
+	return Finding{Check: f.Check.ID, Title: f.Check.Headline(f.Result), Result: string(f.Result), Detail: f.Detail, Remedy: f.Remedy}
 }
 
 func newCertificate(c *x509.Certificate) Certificate {
@@ -162,21 +180,21 @@ func newContainer(c *certstore.Container) *Container {
 	return &Container{Format: c.Format, Integrity: c.Integrity, Parts: c.Parts, Readers: c.Readers}
 }
 
-func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
+func (n *newer) identity(i *diagnosis.Identity) Identity {
 	out := Identity{Label: i.Label, Source: i.Source, NamedBy: i.NamedBy, FriendlyName: i.FriendlyName,
 		Key: Key{State: string(i.Key.State), Detail: i.Key.Detail, Source: i.Key.Source, Protection: i.Key.Protection}}
 	if i.Container != nil {
 		out.Container = newContainer(i.Container)
 	}
-	if i.Ahead != nil {
-		out.BeginsWith = certstore.NameString(i.Ahead.RawSubject)
+	if i.Preceding != nil {
+		out.BeginsWith = certstore.NameString(i.Preceding.RawSubject)
 	}
 	if a := i.Access; a != nil {
-		out.Access = &Access{Account: a.Account, Result: string(a.Result), Detail: a.Detail, Remedy: a.Remedy}
+		out.Access = &Access{Account: a.Account, Result: a.Result.String(), Detail: a.Detail, Remedy: a.Remedy}
 	}
 	if e := i.Key.Exposure; e != nil {
 		for _, reader := range e.Readers {
-			out.Key.ExposedTo = append(out.Key.ExposedTo, "it may be read by "+reader)
+			out.Key.ExposedTo = append(out.Key.ExposedTo, "readable by "+reader.Text)
 		}
 		out.Key.ExposedTo = append(out.Key.ExposedTo, e.Refusals...)
 	}
@@ -190,69 +208,27 @@ func newIdentity(r *Run, n int, i *certstore.Identity) Identity {
 	for _, c := range i.Chain {
 		out.Chain = append(out.Chain, newCertificate(c))
 	}
-	var trial *probe.Trial
-	if r.Trials != nil {
-		trial = r.Trials[n]
+	if i.Trial != nil {
+		out.Trial = n.trial(i.Trial)
 	}
-	if trial != nil {
-		out.Trial = r.trial(trial)
-	}
-	if r.Verdicts == nil {
+	if i.Judgement == nil {
 		return out
 	}
-	v := &r.Verdicts[n]
-	out.Verdict = verdict(v, trial, r.Observation)
-	if out.Trial != nil {
-		if out.Trial.PastTLS = pastTLS(trial, r.SelfSigned); !out.Trial.PastTLS {
-			out.Trial.Causes, out.Trial.Mute = newCauses(r, trial, v)
-		}
+	out.Verdict, out.Basis = string(i.Verdict), string(i.Basis)
+	if r := i.Refusal; r != nil && out.Trial != nil {
+		out.Trial.PastTLS, out.Trial.Mute, out.Trial.Causes = r.Authorization, r.Uninformative, newCauses(r.Causes)
 	}
-	for _, f := range v.Findings {
-		out.Findings = append(out.Findings, newFinding(&f))
+	for k := range i.Judgement.Findings {
+		out.Findings = append(out.Findings, newFinding(&i.Judgement.Findings[k]))
 	}
-	if r.Request != nil {
-		out.NamedCAs = namedCAs(r.Request, v)
+	if n.d.Request != nil {
+		out.NamedCAs = namedCAs(n.d.Request, i.Judgement)
 	}
-	if r.Predictions != nil {
-		for p := range r.Predictions[n] {
-			out.Predictions = append(out.Predictions, newPrediction(&r.Predictions[n][p]))
-		}
+	for k := range i.Predictions {
+		out.Predictions = append(out.Predictions, newPrediction(&i.Predictions[k]))
 	}
-	out.Tree, out.TreeCut = newTree(r, v)
+	out.Tree, out.TreeCut = newTree(n.d, i.Judgement)
 	return out
-}
-
-// verdict puts the server's word above the local findings: a trial is the
-// evidence, findings predict. A server that ignores the certificate has said
-// nothing about it.
-func verdict(v *match.Verdict, trial *probe.Trial, observation *probe.Observation) string {
-	if observation != nil && observation.Asked == probe.No {
-		return Unknown // nobody looked at it
-	}
-	if trial != nil {
-		switch {
-		case trial.Outcome == probe.Accepted && !outOfReach(v):
-			return Fits
-		case trial.Refused():
-			return DoesNotFit
-		}
-	}
-	switch v.Fits() {
-	case match.Fail:
-		return DoesNotFit
-	case match.Pass:
-		return Fits
-	}
-	return Unknown
-}
-
-// outOfReach says that clients cannot use the identity as it lies there, however well
-// the trial went with the rights of the one who probed, and in an order of this
-// program's making.
-func outOfReach(v *match.Verdict) bool {
-	return slices.ContainsFunc(v.Findings, func(f match.Finding) bool {
-		return f.Result == match.Fail && (f.Check.ID == "key.account" || f.Check.ID == "chain.order")
-	})
 }
 
 // namedCAs has an entry for each name on the list, the unreachable among them.
@@ -262,7 +238,7 @@ func namedCAs(request *wire.CertificateRequest, v *match.Verdict) []NamedCA {
 		out[i] = NamedCA{DN: certstore.NameString(der), Result: string(v.Rest)}
 	}
 	for _, n := range v.NamedCAs {
-		out[n.Index].Result, out[n.Index].Via = string(n.Result), string(n.Via)
+		out[n.Index].Result, out[n.Index].Via, out[n.Index].Anchor = string(n.Result), string(n.Via), string(n.Anchor)
 		out[n.Index].Detail, out[n.Index].Remedy = n.Detail, n.Remedy
 		if n.Path != nil {
 			out[n.Index].Paths = [][]string{subjects(n.Path)}
@@ -282,7 +258,7 @@ func subjects(p *chain.Path) []string {
 	return names
 }
 
-func newTrial(t *probe.Trial) *Trial {
+func newTrial(t *reading.Trial) *Trial {
 	out := &Trial{Outcome: string(t.Outcome), Detail: t.Detail, Presented: t.Presented}
 	if a := t.Alert; a != nil {
 		when := "handshake"
@@ -297,9 +273,9 @@ func newTrial(t *probe.Trial) *Trial {
 	return out
 }
 
-// ProxyName is what a report may say of a proxy: no user, no password. It is
+// proxyName is what a report may say of a proxy: no user, no password. It is
 // empty without one.
-func ProxyName(u *url.URL) string {
+func proxyName(u *url.URL) string {
 	if u == nil {
 		return ""
 	}

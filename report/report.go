@@ -1,7 +1,7 @@
 // Package report is what the program has to say, as versioned plain data, and
 // one writer per format.
 //
-// Call [New] with the results of a run, then [Write]. The types are the
+// Call [New] with a diagnosis, then [Write]; [Parse] reads a saved report. The types are the
 // contract of the JSON output, schema "mtlsprobe/1": a field may be added, and
 // none changes its meaning. Times are RFC 3339 in UTC, names RFC 4514,
 // fingerprints SHA-256 in lower-case hex.
@@ -10,6 +10,8 @@ package report
 import (
 	"slices"
 	"time"
+
+	"mtlsprobe/report/say"
 )
 
 // Schema is the version of the report.
@@ -17,7 +19,7 @@ const Schema = "mtlsprobe/1"
 
 // A Report is everything that one run found.
 type Report struct {
-	Schema      string    `json:"schema"`
+	Schema      string    `json:"schema" redact:"keep"`
 	GeneratedAt time.Time `json:"generated_at"`
 	JudgedAt    time.Time `json:"judged_at"` // the time that certificates were judged by
 	Target      *Target   `json:"target,omitempty"`
@@ -38,56 +40,64 @@ type Report struct {
 	// EarlierTranscript is that of a connection before, on which the server did not
 	// ask where it asks late.
 	EarlierTranscript []TranscriptRow `json:"earlier_transcript,omitempty"`
-	Sightings         []Sighting      `json:"sightings,omitempty"` // of "mirror"
-	Problems          []string        `json:"problems,omitempty"`  // what could not be read
+	Sightings         []Sighting      `json:"sightings,omitempty"`              // of "mirror"
+	Problems          []string        `json:"problems,omitempty" redact:"drop"` // what could not be read
+	// Interrupted says that the run did not end: not everything was tried.
+	Interrupted bool `json:"interrupted,omitempty"`
+	// Differs says how the server's answers differed from connection to connection.
+	Differs say.Phrase `json:"differs,omitempty"`
+	// Values are the names, files and times in the report's sentences, so that they can
+	// be told from its own words when it is read again.
+	Values []Value `json:"values"`
 }
 
 // A Target is where the program connected.
 type Target struct {
-	Address    string `json:"address"`
-	ServerName string `json:"server_name"`
-	Protocol   string `json:"protocol"`
-	StartTLS   string `json:"starttls,omitempty"` // the protocol after whose preamble TLS began
-	Proxy      string `json:"proxy,omitempty"`    // without user and password
+	Address    string `json:"address" redact:"Host"`
+	ServerName string `json:"server_name" redact:"Host"`
+	Protocol   string `json:"protocol" redact:"keep"`
+	StartTLS   string `json:"starttls,omitempty" redact:"keep"` // the protocol after whose preamble TLS began
+	Proxy      string `json:"proxy,omitempty" redact:"URL"`     // without user and password
 }
 
 // A Server is what the server showed of itself.
 type Server struct {
-	Version      string        `json:"version,omitempty"`
-	CipherSuite  string        `json:"cipher_suite,omitempty"`
-	Verified     string        `json:"verified"` // yes, no, unknown
-	VerifyError  string        `json:"verify_error,omitempty"`
+	Version      string        `json:"version,omitempty" redact:"keep"`
+	CipherSuite  string        `json:"cipher_suite,omitempty" redact:"keep"`
+	Verified     string        `json:"verified" redact:"keep"` // yes, no, unknown
+	VerifyError  string        `json:"verify_error,omitempty" redact:"drop"`
 	Certificates []Certificate `json:"certificates,omitempty"`
 }
 
 // A Certificate is a certificate that is named, not judged.
 type Certificate struct {
-	Subject  string     `json:"subject"`
-	Issuer   string     `json:"issuer"`
+	Subject  string     `json:"subject" redact:"CA"`
+	Issuer   string     `json:"issuer" redact:"CA"`
 	NotAfter *time.Time `json:"not_after,omitempty"`
-	SHA256   string     `json:"sha256"`
-	Source   string     `json:"source,omitempty"`
+	SHA256   string     `json:"sha256" redact:"Fingerprint"`
+	Source   string     `json:"source,omitempty" redact:"File"`
 }
 
 // A Request is what the server demands. "check --request" reads it back.
 type Request struct {
-	Asked                string   `json:"asked"` // yes, no, unknown
-	When                 string   `json:"when,omitempty"`
-	Insistence           string   `json:"insistence"`
-	Version              string   `json:"version,omitempty"`
-	CertificateTypes     []string `json:"certificate_types,omitempty"`
-	SignatureSchemes     []string `json:"signature_schemes,omitempty"`
-	SignatureSchemesCert []string `json:"signature_schemes_cert,omitempty"`
+	Asked                string   `json:"asked" redact:"keep"` // yes, no, unknown
+	When                 string   `json:"when,omitempty" redact:"keep"`
+	Insistence           string   `json:"insistence" redact:"keep"`
+	Verified             string   `json:"verified,omitempty" redact:"keep"` // yes, partly, no, unknown: whether the server verifies certificates
+	Version              string   `json:"version,omitempty" redact:"keep"`
+	CertificateTypes     []string `json:"certificate_types,omitempty" redact:"keep"`
+	SignatureSchemes     []string `json:"signature_schemes,omitempty" redact:"keep"`
+	SignatureSchemesCert []string `json:"signature_schemes_cert,omitempty" redact:"keep"`
 	NamedCAs             []Name   `json:"named_cas"`
-	Library              string   `json:"library,omitempty"` // that such requests come from, by the order of what is listed
-	Raw                  []byte   `json:"raw,omitempty"`
-	Error                string   `json:"error,omitempty"` // why it could not be decoded
+	Library              string   `json:"library,omitempty" redact:"keep"` // that such requests come from, by the order of what is listed
+	Raw                  []byte   `json:"raw,omitempty" redact:"drop"`
+	Error                string   `json:"error,omitempty" redact:"drop"` // why it could not be decoded
 }
 
 // A Name is a distinguished name, readable and as sent.
 type Name struct {
-	DN  string `json:"dn"`
-	DER []byte `json:"der"`
+	DN  string `json:"dn" redact:"CA"`
+	DER []byte `json:"der" redact:"drop"`
 }
 
 // A Clock compares the local clock with the server's.
@@ -95,40 +105,41 @@ type Clock struct {
 	Local       time.Time  `json:"local"`
 	Server      *time.Time `json:"server,omitempty"`
 	SkewSeconds *int64     `json:"skew_seconds,omitempty"` // the server's minus the local
-	Source      string     `json:"source,omitempty"`
+	Source      string     `json:"source,omitempty" redact:"keep"`
 	NTP         *NTP       `json:"ntp,omitempty"` // when a time server was asked
 }
 
 // NTP is what a time server says of the local clock.
 type NTP struct {
-	Host               string  `json:"host"`
+	Host               string  `json:"host" redact:"Host"`
 	SkewSeconds        float64 `json:"skew_seconds"` // its clock minus the local
 	UncertaintySeconds float64 `json:"uncertainty_seconds"`
 }
 
 // An Identity is a candidate with everything found about it.
 type Identity struct {
-	Label  string `json:"label"`
-	Source string `json:"source"`
+	Label  string `json:"label" redact:"File"`
+	Source string `json:"source" redact:"File"`
 	// NamedBy is the client's configuration that names it.
-	NamedBy string `json:"named_by,omitempty"`
+	NamedBy string `json:"named_by,omitempty" redact:"File"`
 	// BeginsWith names the certificate that stands before the leaf in a PEM file.
-	BeginsWith string `json:"begins_with,omitempty"`
+	BeginsWith string `json:"begins_with,omitempty" redact:"CA"`
 	// FriendlyName is the one stored beside it.
-	FriendlyName string `json:"friendly_name,omitempty"`
+	FriendlyName string `json:"friendly_name,omitempty" redact:"Friendly"`
 	// Container says what the file is made of; absent where there is nothing to say.
 	Container *Container `json:"container,omitempty"`
-	Subject   string     `json:"subject,omitempty"`
-	Issuer    string     `json:"issuer,omitempty"`
-	Serial    string     `json:"serial,omitempty"`
+	Subject   string     `json:"subject,omitempty" redact:"Client"`
+	Issuer    string     `json:"issuer,omitempty" redact:"CA"`
+	Serial    string     `json:"serial,omitempty" redact:"drop"`
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	NotAfter  *time.Time `json:"not_after,omitempty"`
-	SHA256    string     `json:"sha256,omitempty"`
+	SHA256    string     `json:"sha256,omitempty" redact:"Fingerprint"`
 	Key       Key        `json:"key"`
 	// Access is absent unless an account was named.
 	Access   *Access       `json:"access,omitempty"`
 	Chain    []Certificate `json:"chain,omitempty"`
-	Verdict  string        `json:"verdict,omitempty"` // fits, does-not-fit, unknown
+	Verdict  string        `json:"verdict,omitempty" redact:"keep"` // fits, does-not-fit, unknown
+	Basis    string        `json:"basis,omitempty" redact:"keep"`   // of the verdict: tried, predicted, none
 	Findings []Finding     `json:"findings,omitempty"`
 	NamedCAs []NamedCA     `json:"named_cas,omitempty"`
 	Tree     *Branch       `json:"tree,omitempty"`     // the ways up from the leaf
@@ -140,64 +151,67 @@ type Identity struct {
 
 // A Container says what a file with identities is made of.
 type Container struct {
-	Format    string   `json:"format"`
-	Integrity string   `json:"integrity,omitempty"` // how it is protected against change
-	Parts     []string `json:"parts,omitempty"`     // each bag or entry, and its encryption
-	Readers   []string `json:"readers,omitempty"`   // which programs read it, and which do not
+	Format    string   `json:"format" redact:"keep"`
+	Integrity string   `json:"integrity,omitempty" redact:"keep"` // how it is protected against change
+	Parts     []string `json:"parts,omitempty" redact:"drop"`     // each bag or entry, and its encryption
+	Readers   []string `json:"readers,omitempty" redact:"keep"`   // which programs read it, and which do not
 }
 
 // A Contained is what a file without an identity is made of.
 type Contained struct {
-	Source string `json:"source"`
+	Source string `json:"source" redact:"File"`
 	Container
 }
 
 // A Key is an identity's private key, never its material.
 type Key struct {
-	Algorithm string `json:"algorithm,omitempty"`
-	State     string `json:"state"`
-	Detail    string `json:"detail,omitempty"`
+	Algorithm string `json:"algorithm,omitempty" redact:"keep"`
+	State     string `json:"state" redact:"keep"`
+	Detail    string `json:"detail,omitempty" redact:"drop"`
 	// Source is the file that holds the key; absent unless it is usable.
-	Source string `json:"source,omitempty"`
+	Source string `json:"source,omitempty" redact:"File"`
 	// Protection is what the key is encrypted with; absent for one in clear, and in a
 	// container, which says it.
-	Protection string `json:"protection,omitempty"`
+	Protection string `json:"protection,omitempty" redact:"keep"`
 	// ExposedTo are who else may read the file, and the clients that refuse it for
 	// that.
-	ExposedTo []string `json:"exposed_to,omitempty"`
+	ExposedTo []string `json:"exposed_to,omitempty" redact:"drop"`
 }
 
 // An Access says whether the account that is to use an identity could read it.
 type Access struct {
-	Account string `json:"account"`
-	Result  string `json:"result"` // yes, no, unknown
-	Detail  string `json:"detail,omitempty"`
-	Remedy  string `json:"remedy,omitempty"`
+	Account string `json:"account" redact:"Account"`
+	Result  string `json:"result" redact:"keep"` // yes, no, unknown
+	Detail  string `json:"detail,omitempty" redact:"drop"`
+	Remedy  string `json:"remedy,omitempty" redact:"drop"`
 }
 
 // A Finding is what one check says of one identity.
 type Finding struct {
-	Check  string `json:"check"`
-	Title  string `json:"title"`
-	Result string `json:"result"` // pass, warn, fail, not-applicable, unknown
-	Detail string `json:"detail,omitempty"`
-	Remedy string `json:"remedy,omitempty"`
+	Check  string     `json:"check" redact:"keep"`
+	Title  string     `json:"title" redact:"keep"`
+	Result string     `json:"result" redact:"keep"` // pass, warn, fail, not-applicable, unknown
+	Detail say.Phrase `json:"detail,omitempty"`
+	Remedy say.Phrase `json:"remedy,omitempty"`
 }
 
 // A NamedCA is how an identity stands to one name on the server's list.
 type NamedCA struct {
-	DN     string     `json:"dn"`
-	Result string     `json:"result"` // reached, name-only, near-miss, not-reached, unknown
-	Paths  [][]string `json:"paths,omitempty"`
-	Via    string     `json:"via,omitempty"` // presented, local, cross-signed
-	Detail string     `json:"detail,omitempty"`
-	Remedy string     `json:"remedy,omitempty"`
+	DN     string     `json:"dn" redact:"CA"`
+	Result string     `json:"result" redact:"keep"` // reached, name-only, near-miss, not-reached, unknown
+	Paths  [][]string `json:"paths,omitempty" redact:"CA"`
+	Via    string     `json:"via,omitempty" redact:"keep"` // presented, local, cross-signed
+	// Anchor says where the certificate of that name comes from: given, authorities,
+	// system, server, bundle. Only a bundle's own is no proof.
+	Anchor string     `json:"anchor,omitempty" redact:"keep"`
+	Detail say.Phrase `json:"detail,omitempty"`
+	Remedy say.Phrase `json:"remedy,omitempty"`
 }
 
 // A Trial is what came of presenting an identity.
 type Trial struct {
-	Outcome     string       `json:"outcome"`
-	Detail      string       `json:"detail,omitempty"`
+	Outcome     string       `json:"outcome" redact:"keep"`
+	Detail      say.Phrase   `json:"detail,omitempty"`
 	Alert       *Alert       `json:"alert,omitempty"`
 	Application *Application `json:"application,omitempty"`
 	Presented   bool         `json:"presented,omitempty"` // the certificate was shown to the server
@@ -215,21 +229,21 @@ type Trial struct {
 // An Alert is a TLS alert with its direction: who accuses whom.
 type Alert struct {
 	Number uint8  `json:"number"`
-	Name   string `json:"name"`
-	From   string `json:"from"` // server, client
-	When   string `json:"when"` // handshake, after-handshake
+	Name   string `json:"name" redact:"keep"`
+	From   string `json:"from" redact:"keep"` // server, client
+	When   string `json:"when" redact:"keep"` // handshake, after-handshake
 }
 
 // An Application is the answer to the question after the handshake.
 type Application struct {
-	Protocol string `json:"protocol,omitempty"`
+	Protocol string `json:"protocol,omitempty" redact:"keep"`
 	Status   int    `json:"status,omitempty"`
-	Detail   string `json:"detail,omitempty"`
+	Detail   string `json:"detail,omitempty" redact:"drop"`
 }
 
 // A Control is a trial that shows what an acceptance is worth.
 type Control struct {
-	Kind  string `json:"kind"` // none, self-signed
+	Kind  string `json:"kind" redact:"keep"` // none, self-signed
 	Trial Trial  `json:"trial"`
 }
 

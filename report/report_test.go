@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -14,10 +13,7 @@ import (
 	"time"
 	"unicode"
 
-	"mtlsprobe/certstore"
-	"mtlsprobe/probe"
-	"mtlsprobe/probe/match"
-	"mtlsprobe/probe/protocol"
+	"mtlsprobe/report/say"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -38,14 +34,14 @@ func sample(namedCAs int) *Report {
 		Controls: []Control{{Kind: "none", Trial: Trial{Outcome: "refused", Alert: &Alert{116, "certificate_required", "server", "after-handshake"}}},
 			{Kind: "self-signed", Trial: Trial{Outcome: "refused-by-application", Application: &Application{"http", 400, "The SSL certificate error"}}}},
 	}
-	finding := Finding{Check: "validity.expired", Title: "Expired", Result: "fail", Detail: "expired 2026-06-01T00:00:00Z, 14 days ago", Remedy: "have the certificate renewed, and replace it in the bundle"}
+	finding := Finding{Check: "validity.expired", Title: "Expired", Result: "fail", Detail: say.Text("expired 2026-06-01T00:00:00Z, 14 days ago"), Remedy: say.Text("have the certificate renewed, and replace it in the bundle")}
 	r.Identities = []Identity{
 		{Label: "good.p12", Source: "good.p12", Subject: "CN=good", NotAfter: &when, Key: Key{Algorithm: "ECDSA P-256", State: "usable"}, Verdict: Fits, Trial: &Trial{Outcome: "accepted", Application: &Application{"http", 200, "OK"}}},
 		{Label: "a-very-long-file-name-without-any-space-in-it-2026.pem", Source: "x", Subject: "CN=日本語の証明書", NotAfter: &when, Key: Key{Algorithm: "RSA 2048", State: "mismatched"}, Verdict: DoesNotFit,
-			Findings: []Finding{finding}, Trial: &Trial{Outcome: "not-tried", Detail: "its key is mismatched"}},
+			Findings: []Finding{finding}, Trial: &Trial{Outcome: "not-tried", Detail: say.Text("its key is mismatched")}},
 		{Label: "evil\x1b[31m\u202e.pem", Source: "evil", Key: Key{State: "locked"}, Verdict: Unknown, Trial: &Trial{Outcome: "refused", Alert: &Alert{48, "unknown_ca", "server", "handshake"}}},
 		{Label: "lucky.pem", Source: "lucky.pem", Subject: "CN=lucky", NotAfter: &when, Key: Key{Algorithm: "Ed25519", State: "usable"}, Verdict: Fits, Findings: []Finding{finding}, Trial: &Trial{Outcome: "accepted"}},
-		{Label: "puzzle.pem", Source: "puzzle.pem", Subject: "CN=puzzle", NotAfter: &when, Key: Key{Algorithm: "Ed25519", State: "usable"}, Verdict: DoesNotFit, Trial: &Trial{Outcome: "closed", Presented: true, Detail: "the server closed the connection during the handshake, without an alert"}},
+		{Label: "puzzle.pem", Source: "puzzle.pem", Subject: "CN=puzzle", NotAfter: &when, Key: Key{Algorithm: "Ed25519", State: "usable"}, Verdict: DoesNotFit, Trial: &Trial{Outcome: "closed", Presented: true, Detail: say.Text("the server closed the connection during the handshake, without an alert")}},
 	}
 	for k := range namedCAs {
 		name := Name{DN: fmt.Sprintf("CN=Root %d,O=Example", k), DER: []byte{0x30, 0}}
@@ -134,59 +130,17 @@ func TestWriteErrors(t *testing.T) {
 
 func TestJSONRoundTrip(t *testing.T) {
 	want := sample(3)
+	want.Values = values(want)
 	var b bytes.Buffer
 	if err := Write(&b, Format{Name: "json"}, want); err != nil {
 		t.Fatal(err)
 	}
-	var got Report
-	decoder := json.NewDecoder(&b)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&got); err != nil {
+	got, err := Parse(b.Bytes())
+	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, &got); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
-	}
-}
-
-// A trial is evidence where it says something of the certificate, and the
-// findings decide where it does not.
-func TestVerdict(t *testing.T) {
-	fitting := &match.Verdict{Identity: &certstore.Identity{Leaf: &x509.Certificate{}}}
-	failing := &match.Verdict{Identity: fitting.Identity, Findings: []match.Finding{{Check: &match.Check{ID: "usage.ca"}, Result: match.Fail}}}
-	sealed := &match.Verdict{Identity: &certstore.Identity{}}
-	tests := []struct {
-		verdict *match.Verdict
-		outcome probe.Outcome // empty: not tried at all
-		want    string
-	}{
-		{fitting, "", Fits},
-		{failing, "", DoesNotFit},
-		{sealed, "", Unknown},
-		{failing, probe.Accepted, Fits},
-		{fitting, probe.RefusedByTLS, DoesNotFit},
-		{fitting, probe.RefusedByApplication, DoesNotFit},
-		{fitting, probe.Closed, DoesNotFit},
-		{fitting, probe.Ignored, Fits},
-		{failing, probe.Ignored, DoesNotFit},
-		{failing, probe.StayedSilent, DoesNotFit},
-		{fitting, probe.NotTried, Fits},
-	}
-	for _, tt := range tests {
-		var trial *probe.Trial
-		if tt.outcome != "" {
-			trial = &probe.Trial{Outcome: tt.outcome}
-		}
-		if got := verdict(tt.verdict, trial, nil); got != tt.want {
-			t.Errorf("%s after %q: %s, want %s", tt.verdict.Fits(), tt.outcome, got, tt.want)
-		}
-	}
-	if got := verdict(fitting, &probe.Trial{Outcome: probe.NotTried}, &probe.Observation{Asked: probe.No}); got != Unknown {
-		t.Errorf("nobody asked: %s", got)
-	}
-	disorder := &match.Verdict{Identity: fitting.Identity, Findings: []match.Finding{{Check: &match.Check{ID: "chain.order"}, Result: match.Fail}}}
-	if got := verdict(disorder, &probe.Trial{Outcome: probe.Accepted}, &probe.Observation{Asked: probe.Yes}); got != DoesNotFit {
-		t.Errorf("accepted in an order of this program's making: %s", got)
 	}
 }
 
@@ -239,14 +193,14 @@ func TestHostileNames(t *testing.T) {
 		Schema: Schema, Target: &Target{Address: name, ServerName: name}, Server: &Server{Verified: "no", VerifyError: name},
 		Request:  &Request{Asked: "yes", Insistence: "required", Version: "TLS 1.3", NamedCAs: []Name{{DN: name}}},
 		Problems: []string{name},
-		Identities: []Identity{{Label: name, Source: name, Subject: name, Verdict: DoesNotFit, Findings: []Finding{{Check: "validity.expired", Title: "Expired", Result: "fail", Detail: name, Remedy: name}},
-			NamedCAs: []NamedCA{{DN: name, Result: "near-miss", Detail: name}}, Tree: &Branch{Subject: name, Breaks: []string{name}, Issuers: []*Branch{{Subject: name, Source: name, NotAfter: &until}}},
-			Predictions: []Prediction{{Name: "curl", Sends: "no", Reason: name, Remedy: name}}}},
+		Identities: []Identity{{Label: name, Source: name, Subject: name, Verdict: DoesNotFit, Findings: []Finding{{Check: "validity.expired", Title: "Expired", Result: "fail", Detail: say.Text(name), Remedy: say.Text(name)}},
+			NamedCAs: []NamedCA{{DN: name, Result: "near-miss", Detail: say.Text(name)}}, Tree: &Branch{Subject: name, Breaks: []say.Phrase{say.Text(name)}, Issuers: []*Branch{{Subject: name, Source: name, NotAfter: &until}}},
+			Predictions: []Prediction{{Name: "curl", Sends: "no", Reason: say.Text(name), Remedy: say.Text(name)}}}},
 		Transcript: []TranscriptRow{{Direction: "server", Detail: name}},
 		Sightings:  []Sighting{{Remote: name, Action: "sent", Chain: []Certificate{{Subject: name, Issuer: name}}, Compared: []string{name}}},
 		Migration:  nil,
 	}
-	for _, migration := range []*Migration{nil, {Phases: []Phase{{Label: name, NamedCAs: []string{name}}}, Rows: []MigrationRow{{Label: name, BreaksIn: name, Remedy: name, Cells: []MigrationCell{{Phase: name, NamedCA: name, Reasons: []string{name}}}}}}} {
+	for _, migration := range []*Migration{nil, {Phases: []Phase{{Label: name, NamedCAs: []string{name}}}, Rows: []MigrationRow{{Label: name, BreaksIn: name, Remedy: say.Text(name), Cells: []MigrationCell{{Phase: name, NamedCA: name, Reasons: []say.Phrase{say.Text(name)}}}}}}} {
 		r.Migration = migration
 		for _, format := range Formats() {
 			var b bytes.Buffer
@@ -346,29 +300,8 @@ func TestReasonsFailFirst(t *testing.T) {
 // Who is refused with 403, where a self-signed certificate is refused otherwise, is
 // known to the server.
 func TestPastTLS(t *testing.T) {
-	http := func(status int) *probe.Trial {
-		return &probe.Trial{Outcome: probe.RefusedByApplication, Application: &protocol.Answer{Status: status}}
-	}
-	for _, tt := range []struct {
-		name           string
-		trial, control *probe.Trial
-		want           bool
-	}{
-		{"403, and the control 400", http(403), http(400), true},
-		{"401, and the control an alert", http(401), &probe.Trial{Outcome: probe.RefusedByTLS}, true},
-		{"403 for everybody", http(403), http(403), false},
-		{"400", http(400), http(403), false},
-		{"the control is accepted", http(403), &probe.Trial{Outcome: probe.Accepted}, false},
-		{"no control", http(403), nil, false},
-		{"an alert", &probe.Trial{Outcome: probe.RefusedByTLS}, http(400), false},
-		{"not tried", nil, http(400), false},
-	} {
-		if got := pastTLS(tt.trial, tt.control); got != tt.want {
-			t.Errorf("%s: %t", tt.name, got)
-		}
-	}
 	i := &Identity{Verdict: DoesNotFit, Trial: &Trial{Outcome: "refused-by-application", PastTLS: true, Application: &Application{Status: 403}}}
-	if _, refusal := reasons(i); !strings.Contains(refusal, "HTTP 403 is most likely a refusal of this name or role") {
+	if _, refusal := reasons(i); !strings.Contains(refusal, "HTTP 403 is most likely an authorization decision") {
 		t.Errorf("%q", refusal)
 	}
 }

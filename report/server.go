@@ -3,30 +3,31 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
 	"mtlsprobe/probe"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 // A Version is what the server does in one protocol version.
 type Version struct {
-	Version   string `json:"version"`
-	Supported string `json:"supported"`        // yes, no, unknown
-	Detail    string `json:"detail,omitempty"` // why not, or how it is known
+	Version   string     `json:"version" redact:"keep"`
+	Supported string     `json:"supported" redact:"keep"` // yes, no, unknown
+	Detail    say.Phrase `json:"detail,omitempty"`        // why not, or how it is known
 	// Request is absent unless the version is supported.
 	Request *Request `json:"request,omitempty"`
 }
 
 // A Cause is one explanation of a refusal.
 type Cause struct {
-	Check    string `json:"check"`
-	Title    string `json:"title"`
-	Standing string `json:"standing"` // found, possible, ruled-out
-	Detail   string `json:"detail,omitempty"`
+	Check    string     `json:"check" redact:"keep"`
+	Title    string     `json:"title" redact:"keep"`
+	Standing string     `json:"standing" redact:"keep"` // found, possible, ruled-out
+	Detail   say.Phrase `json:"detail,omitempty"`
 }
 
 // The standings of a cause.
@@ -36,13 +37,13 @@ const (
 	CauseRuledOut = "ruled-out"
 )
 
-func newVersions(served []probe.Served) []Version {
+func newVersions(served []probe.VersionResult) []Version {
 	var versions []Version
 	for n := range served {
 		s := &served[n]
-		v := Version{Version: wire.VersionName(s.Version), Supported: string(s.Supported), Detail: s.Detail}
-		if s.Supported == probe.Yes {
-			v.Request = &Request{Asked: string(s.Asked), When: string(s.When), Insistence: string(s.Insistence), NamedCAs: []Name{}}
+		v := Version{Version: wire.VersionName(s.Version), Supported: s.Supported.String(), Detail: s.Detail}
+		if s.Supported == say.Yes {
+			v.Request = &Request{Asked: s.Asked.String(), When: string(s.When), Insistence: string(s.Mode), NamedCAs: []Name{}}
 			if s.Request != nil {
 				v.Request.fill(s.Request)
 			}
@@ -54,10 +55,10 @@ func newVersions(served []probe.Served) []Version {
 
 // A Variant is what the server does at one of its addresses or by another name.
 type Variant struct {
-	Address     string       `json:"address,omitempty"`
-	ServerName  string       `json:"server_name,omitempty"`
-	Version     string       `json:"version,omitempty"`
-	Error       string       `json:"error,omitempty"` // why there is no answer
+	Address     string       `json:"address,omitempty" redact:"Host"`
+	ServerName  string       `json:"server_name,omitempty" redact:"Host"`
+	Version     string       `json:"version,omitempty" redact:"keep"`
+	Error       string       `json:"error,omitempty" redact:"drop"` // why there is no answer
 	Request     *Request     `json:"request,omitempty"`
 	Certificate *Certificate `json:"certificate,omitempty"` // the server's own
 }
@@ -72,7 +73,7 @@ func newVariants(variants []probe.Variant) []Variant {
 		}
 		if o := v.Observation; o != nil {
 			w.Version = wire.VersionName(o.Version)
-			w.Request = &Request{Asked: string(o.Asked), When: string(o.When), Insistence: string(probe.UnknownInsistence), NamedCAs: []Name{}}
+			w.Request = &Request{Asked: o.Asked.String(), When: string(o.When), Insistence: string(reading.UnknownMode), NamedCAs: []Name{}}
 			if o.Request != nil {
 				w.Request.fill(o.Request)
 			}
@@ -105,92 +106,19 @@ func variantLines(r *Report) []string {
 	return lines
 }
 
-// MatchServer is what a run shows of the server, as judging takes it.
-func MatchServer(r *Run) *match.Server {
-	s := &match.Server{Request: r.Request}
-	if r.Holding != nil {
-		s.Identities = r.Holding.Identities
-	}
-	for n := range r.Versions {
-		v := &r.Versions[n]
-		s.Versions = append(s.Versions, match.Version{Number: v.Version, Supported: matchAnswer(v.Supported), Asked: matchAnswer(v.Asked), Request: v.Request, Insistence: string(v.Insistence)})
-	}
-	for n := range r.Variants {
-		v := &r.Variants[n]
-		w := match.Variant{Label: v.Label(), Failed: "does not answer"}
-		if o := v.Observation; o != nil {
-			w.Failed, w.Version = "", match.Version{Number: o.Version, Supported: match.Yes, Asked: matchAnswer(o.Asked), Request: o.Request}
-		}
-		s.Variants = append(s.Variants, w)
-	}
-	if t := r.SelfSigned; t != nil && r.Insistence == probe.Required {
-		switch {
-		case t.Outcome == probe.Accepted:
-			s.AnyPasses = match.Yes
-		case t.Refused():
-			s.AnyPasses = match.No
-		}
-	}
-	o := r.Observation
-	if o == nil {
-		return s
-	}
-	s.Asked, s.When, s.StartTLS, s.Injected = matchAnswer(o.Asked), o.When, o.Target.StartTLS, o.Injected
-	if o.Earlier != nil {
-		said := answer(newTrial(o.Earlier.None), true)
-		s.TurnedAway = fmt.Sprintf("under %s it turned the client away without having asked (%s), and it asks under %s", wire.VersionName(o.Earlier.Version), said, wire.VersionName(o.Version))
-		if o.When == wire.PostHandshake {
-			s.TurnedAway = fmt.Sprintf("it turned a client away that does not offer post-handshake authentication, without having asked (%s)", said)
-		}
-	}
-	return s
-}
-
-// matchAnswer is an answer as judging takes it.
-func matchAnswer(a probe.Answer) match.Answer {
-	switch a {
-	case probe.Yes:
-		return match.Yes
-	case probe.No:
-		return match.No
-	}
-	return ""
-}
-
-// newCauses ranks what can have made the server refuse the identity.
-// mute says that the alert tells nothing of them.
-func newCauses(r *Run, trial *probe.Trial, v *match.Verdict) (causes []Cause, mute bool) {
-	if trial == nil || !trial.Refused() {
-		return nil, false
-	}
-	refusal := &match.Refusal{Family: match.FamilyOf(r.Request)}
-	if a := trial.Alert; a != nil && a.From == wire.Server {
-		refusal.Alert, refusal.Alerted = a.Description, true
-	}
-	for _, c := range match.Causes(refusal, v.Findings) {
-		out := Cause{Check: c.Check.ID, Title: c.Check.Title, Standing: CausePossible, Detail: c.Detail}
-		switch c.Standing {
+func newCauses(causes []match.Cause) []Cause {
+	var out []Cause
+	for _, c := range causes {
+		cause := Cause{Check: c.Check.ID, Title: c.Check.Title, Standing: CausePossible, Detail: c.Detail}
+		switch c.Status {
 		case match.Fail:
-			out.Standing = CauseFound
+			cause.Standing = CauseFound
 		case match.Pass:
-			out.Standing = CauseRuledOut
+			cause.Standing = CauseRuledOut
 		}
-		causes = append(causes, out)
+		out = append(out, cause)
 	}
-	return causes, refusal.Mute()
-}
-
-// pastTLS reports whether a refusal is one of a name or role: HTTP says so, and the
-// self-signed control, which no server verifies, was refused in another way.
-func pastTLS(trial, control *probe.Trial) bool {
-	status := func(t *probe.Trial) int {
-		if t == nil || t.Application == nil || t.Outcome != probe.RefusedByApplication {
-			return 0
-		}
-		return t.Application.Status
-	}
-	own := status(trial)
-	return (own == http.StatusUnauthorized || own == http.StatusForbidden) && control != nil && control.Refused() && status(control) != own
+	return out
 }
 
 // versionsLine compares the versions in one sentence; empty if they were not
@@ -249,14 +177,15 @@ func demand(q *Request) string {
 	return words
 }
 
-// blame is what to say of a refusal beyond the findings: which causes are ruled
-// out, and what the alert is worth.
-func blame(i *Identity) string {
+// explainRefusal summarises possible and excluded causes of a refusal, beyond the
+// findings; empty where they say it all.
+func explainRefusal(i *Identity) string {
 	switch {
 	case i.Trial == nil:
 		return ""
 	case i.Trial.PastTLS:
-		return fmt.Sprintf("the server tells it from the self-signed control, which was refused in another way: HTTP %d is most likely a refusal of this name or role; ask who may come", i.Trial.Application.Status)
+		return fmt.Sprintf("TLS accepted the certificate (the self-signed control failed differently); HTTP %d is most likely an authorization decision: "+
+			"ask the server's operator which names or roles are allowed", i.Trial.Application.Status)
 	case len(i.Trial.Causes) == 0:
 		return ""
 	}
@@ -267,7 +196,7 @@ func blame(i *Identity) string {
 			found = append(found, lower(c.Title)+" ("+c.Check+")")
 		case CausePossible:
 			if !slices.ContainsFunc(i.Findings, func(f Finding) bool { return f.Check == c.Check && f.Result == "warn" }) { // which is told anyway
-				possible = append(possible, lower(c.Title))
+				possible = append(possible, c.text())
 			}
 		default:
 			ruledOut = append(ruledOut, lower(c.Title))
@@ -277,25 +206,36 @@ func blame(i *Identity) string {
 		return "" // the finding says it
 	}
 	var said []string
-	if a := i.Trial.Alert; a != nil {
-		said = append(said, fmt.Sprintf("the %s's alert %d %s accuses %s", a.From, a.Number, a.Name, map[string]string{"server": "what the client sent", "client": "the server"}[a.From]))
+	a := i.Trial.Alert
+	if a != nil {
+		about := map[string]string{"server": "what the client sent", "client": "the server"}[a.From]
+		said = append(said, fmt.Sprintf("alert %d %s, sent by the %s, is about %s", a.Number, a.Name, a.From, about))
 	}
 	if i.Trial.Mute {
-		said = append(said, "servers like this one say the same of everything they refuse")
+		said = append(said, "servers like this one send the same alert for everything they refuse")
 	}
 	if len(found) > 1 {
 		said = append(said, "servers stop at the first defect, so each of these counts: "+strings.Join(found, ", "))
 	}
-	if a := i.Trial.Alert; a != nil && a.From == "server" && a.Name == "certificate_expired" && len(found) == 0 {
-		said = append(said, "by this host's clock nothing of it has expired: the server's clock may be wrong (--ntp HOST tells what this host's is worth), or a certificate has that the server itself puts into the chain")
+	if a != nil && a.From == "server" && a.Name == "certificate_expired" && len(found) == 0 {
+		said = append(said, "no certificate has expired by this host's clock: the server's clock may be wrong (--ntp HOST checks this host's), "+
+			"or a certificate that the server adds to the chain has expired, or its revocation list")
 	}
 	if len(possible) > 0 {
-		said = append(said, "it may also be: "+strings.Join(possible, ", "))
+		said = append(said, "possible causes: "+strings.Join(possible, "; "))
 	}
 	if len(found) == 0 && len(ruledOut) > 0 {
-		said = append(said, "as far as can be seen from here it is not: "+strings.Join(ruledOut, ", "))
+		said = append(said, "ruled out: "+strings.Join(ruledOut, ", "))
 	}
 	return strings.Join(said, "; ")
+}
+
+// text is a possible cause with what is known about it.
+func (c *Cause) text() string {
+	if c.Detail == nil {
+		return lower(c.Title)
+	}
+	return lower(c.Title) + ": " + c.Detail.String()
 }
 
 // lower begins a title in lower case within a sentence.

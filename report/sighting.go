@@ -17,20 +17,20 @@ import (
 // A Sighting is what one real client did when it was asked.
 type Sighting struct {
 	At         time.Time     `json:"at"`
-	Remote     string        `json:"remote"`
-	Version    string        `json:"version,omitempty"`
-	ServerName string        `json:"server_name,omitempty"`
+	Remote     string        `json:"remote" redact:"Host"`
+	Version    string        `json:"version,omitempty" redact:"keep"`
+	ServerName string        `json:"server_name,omitempty" redact:"Host"`
 	Asked      bool          `json:"asked"`
-	Action     string        `json:"action"` // sent, empty-certificate, alert, closed, silent, not-tls, unsuited, distrusted, failed, cut
+	Action     string        `json:"action" redact:"keep"` // sent, empty-certificate, alert, closed, silent, not-tls, unsuited, distrusted, failed, cut
 	Chain      []Certificate `json:"chain,omitempty"`
-	Scheme     string        `json:"scheme,omitempty"`
-	Signature  string        `json:"signature,omitempty"` // verified, or why not
+	Scheme     string        `json:"scheme,omitempty" redact:"keep"`
+	Signature  string        `json:"signature,omitempty" redact:"keep"` // verified, or why not
 	Alert      *Alert        `json:"alert,omitempty"`
 	Finished   bool          `json:"finished"`
-	Detail     string        `json:"detail,omitempty"`
+	Detail     string        `json:"detail,omitempty" redact:"drop"`
 	// Compared says how it agrees with what the identities hold and with the
 	// prediction, sentence by sentence.
-	Compared []string `json:"compared,omitempty"`
+	Compared []string `json:"compared,omitempty" redact:"drop"`
 }
 
 // NewSighting turns what the mirror saw into plain data.

@@ -141,8 +141,8 @@ func (t *text) reasons(r *Report) {
 
 func (t *text) finding(f *Finding) {
 	t.item(map[string]string{"fail": t.glyphs.fail, "warn": "!"}[f.Result], f.text())
-	if f.Remedy != "" {
-		t.item("  "+t.glyphs.arrow, f.Remedy)
+	if f.Remedy != nil {
+		t.item("  "+t.glyphs.arrow, f.Remedy.String())
 	}
 }
 

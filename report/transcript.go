@@ -5,28 +5,29 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"mtlsprobe/probe"
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 // A TranscriptRow is one handshake message, alert, change_cipher_spec, record of
 // application data, run of bytes that is no TLS, or fault of a connection.
 type TranscriptRow struct {
-	Direction string `json:"direction"` // client, server: who sent it
-	Record    string `json:"record"`
-	Message   string `json:"message,omitempty"`
-	Detail    string `json:"detail,omitempty"`
+	Direction string `json:"direction" redact:"keep"` // client, server: who sent it
+	Record    string `json:"record" redact:"keep"`
+	Message   string `json:"message,omitempty" redact:"keep"`
+	Detail    string `json:"detail,omitempty" redact:"keep"`
 	Protected bool   `json:"protected"`
 	Bytes     int    `json:"bytes"` // of the message without its header, or of the record's content
 	// Meaning says what it says, in a sentence.
-	Meaning string `json:"meaning,omitempty"`
+	Meaning say.Phrase `json:"meaning,omitempty"`
 	// Names are those that stand in Meaning: subjects of certificates, or the
 	// server name of SNI.
-	Names []string `json:"names,omitempty"`
+	Names []string `json:"names,omitempty" redact:"Name"`
 	// Text is the first line of application data, or of what is no TLS, where it
 	// can be read; cut at some length.
-	Text     string `json:"text,omitempty"`
-	Citation string `json:"citation,omitempty"` // the section of an RFC that defines it
+	Text     string `json:"text,omitempty" redact:"drop"`
+	Citation string `json:"citation,omitempty" redact:"keep"` // the section of an RFC that defines it
 }
 
 // faultRecord is the record of a row that says where a stream could not be read.
@@ -38,20 +39,20 @@ func rows(t *wire.Transcript) []TranscriptRow {
 		return nil
 	}
 	var out []TranscriptRow
-	demands := t.Demands()
+	demands := t.Requests()
 	for n := range t.Entries {
 		e := &t.Entries[n]
 		row := newRow(e)
 		m := explain(t.Version, e)
 		if e.ContentType == wire.HandshakeRecord && !e.Opaque && e.Handshake == wire.CertRequest && e.From == wire.Server && len(demands) > 0 {
-			m = explainDemand(t.Version, &demands[0])
+			m = explainRequest(t.Version, &demands[0])
 			demands = demands[1:]
 		}
 		row.Meaning, row.Names, row.Text, row.Citation = m.text, m.names, m.quote, m.citation
 		out = append(out, row)
 	}
 	for _, f := range t.Faults {
-		out = append(out, TranscriptRow{Direction: f.From.String(), Record: faultRecord, Meaning: fmt.Sprintf("after %d bytes of the %s's: %v", f.Offset, f.From, f.Err)})
+		out = append(out, TranscriptRow{Direction: f.From.String(), Record: faultRecord, Meaning: say.Text("after ", f.Offset, " bytes from the ", f.From, ": ", f.Err)})
 	}
 	return out
 }
@@ -61,6 +62,8 @@ func newRow(e *wire.Entry) TranscriptRow {
 	switch {
 	case e.Opaque:
 		row.Detail += ", not decrypted"
+	case e.Injected:
+		row.Detail += ", in clear where it had to be encrypted"
 	case e.ContentType == wire.HandshakeRecord:
 		row.Message = e.Handshake.String()
 	case e.ContentType == wire.AlertRecord:
@@ -69,10 +72,10 @@ func newRow(e *wire.Entry) TranscriptRow {
 	return row
 }
 
-// trial reports a trial, with its transcript if the run wants that.
-func (r *Run) trial(t *probe.Trial) *Trial {
+// trial reports a trial, with its transcript if that is wanted.
+func (n *newer) trial(t *reading.Trial) *Trial {
 	out := newTrial(t)
-	if r.Transcripts {
+	if n.transcripts {
 		out.Transcript = rows(t.Transcript)
 	}
 	return out
@@ -149,7 +152,7 @@ func (row *TranscriptRow) Size() string {
 // Says is the meaning with the text that it quotes; in reports from before there
 // were meanings, the detail.
 func (row *TranscriptRow) Says() string {
-	text := row.Meaning
+	text := row.Meaning.String()
 	if row.Text != "" {
 		text += ": " + quoted(row.Text)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -53,7 +54,11 @@ const (
 
 func clientHello() wire.Entry {
 	const recordAndMessage = 9
-	return handshake(wire.Client, wire.ClientHello, string(wire.HelloOnly(version12, "api.example", []string{"h2", `"x`}, make([]byte, 32))[recordAndMessage:]))
+	record, err := wire.HelloOnly(version12, "api.example", []string{"h2", `"x`}, make([]byte, 32))
+	if err != nil {
+		panic(err)
+	}
+	return handshake(wire.Client, wire.ClientHello, string(record[recordAndMessage:]))
 }
 
 // Every message says what it means, by which section of which RFC.
@@ -76,14 +81,14 @@ func TestMeanings(t *testing.T) {
 		{version12, handshake(wire.Client, wire.Certificate, certificates(family.Certs("client", "Root")...)), "2 certificates, the first CN=client,O=Example", "RFC 5246, Section 7.4.6"},
 		{version12, handshake(wire.Server, wire.Certificate, certificates(family.Cert("Root"))), "1 certificate, CN=Root,O=Example", "RFC 5246, Section 7.4.2"},
 		{version12, handshake(wire.Server, wire.Certificate, "\x00\x00\x05\x00\x00\x02\x30\x00"), "1 certificate, the first of which cannot be decoded", "RFC 5246, Section 7.4.2"},
-		{version12, handshake(wire.Client, wire.CertificateVerify, "\x04\x03\x00\x01x"), "signed with ecdsa_secp256r1_sha256: the client has the certificate's key", "RFC 5246, Section 7.4.8"},
-		{tls.VersionTLS11, handshake(wire.Client, wire.CertificateVerify, "\x00\x01x"), "signed: the client has the certificate's key", "RFC 5246, Section 7.4.8"},
+		{version12, handshake(wire.Client, wire.CertificateVerify, "\x04\x03\x00\x01x"), "signed with ecdsa_secp256r1_sha256, to prove that the client has the certificate's key", "RFC 5246, Section 7.4.8"},
+		{tls.VersionTLS11, handshake(wire.Client, wire.CertificateVerify, "\x00\x01x"), "a signature of the client, to prove that it has the certificate's key", "RFC 5246, Section 7.4.8"},
 		{version12, handshake(wire.Server, wire.ServerKeyExchange, ""), "the server's share of the keys", "RFC 5246, Section 7.4.3"},
 		{wire.VersionSSL30, handshake(wire.Client, wire.ClientKeyExchange, ""), "the client's share of the keys", "RFC 6101, Section 5.6.7"},
-		{version12, handshake(wire.Server, wire.ServerHelloDone, ""), "it is the client's turn", "RFC 5246, Section 7.4.5"},
-		{version12, handshake(wire.Server, wire.CertificateStatus, "x"), "an OCSP answer about the server's certificate", "RFC 6066, Section 8"},
+		{version12, handshake(wire.Server, wire.ServerHelloDone, ""), "the client is to answer", "RFC 5246, Section 7.4.5"},
+		{version12, handshake(wire.Server, wire.CertificateStatus, "x"), "an OCSP response about the server's certificate", "RFC 6066, Section 8"},
 		{version13, handshake(wire.Client, wire.Finished, "x"), "the client's part of the handshake is complete", "RFC 8446, Section 4.4.4"},
-		{version13, handshake(wire.Server, wire.NewSessionTicket, "x"), "shows that the server has read the client's Finished; that is no acceptance", "RFC 8446, Section 4.6.1"},
+		{version13, handshake(wire.Server, wire.NewSessionTicket, "x"), "a ticket; if it comes after the client's Finished, the server has read that, which is not an acceptance", "RFC 8446, Section 4.6.1"},
 		{version12, handshake(wire.Server, wire.NewSessionTicket, "x"), "a ticket to resume the session", "RFC 5077, Section 3.3"},
 		{version13, handshake(wire.Server, wire.KeyUpdate, "\x00"), "the server's next record has new keys", "RFC 8446, Section 4.6.3"},
 		{version12, handshake(wire.Server, wire.HelloRequest, ""), "asks for a new handshake, in which a certificate may be asked for", "RFC 5246, Section 7.4.1.1"},
@@ -95,15 +100,15 @@ func TestMeanings(t *testing.T) {
 		{version12, data(wire.Server, wire.ApplicationData, "say \"no\" \x1b[31m\u202e\n"), `begins: "say 'no' .[31m."`, "RFC 5246, Section 10"},
 		{version12, data(wire.Server, wire.ApplicationData, "\x00\x01\xff"), "no text", "RFC 5246, Section 10"},
 		{version12, data(wire.Server, wire.ApplicationData, ""), "empty", "RFC 5246, Section 10"},
-		{0, data(wire.Server, wire.NotTLS, "HTTP/1.1 400 Bad Request\r\n"), `no TLS, but plain text: "HTTP/1.1 400 Bad Request"`, ""},
-		{0, data(wire.Server, wire.NotTLS, "\x00\x00"), "bytes that are no TLS", ""},
-		{version13, alert(wire.Server, 2, 48), "fatal 48 unknown_ca: the server found no CA that it trusts for the client's certificate: the CA is unknown there, or the chain incomplete", "RFC 8446, Section 6.2"},
-		{version12, alert(wire.Client, 2, 48), "fatal 48 unknown_ca: the client found no CA that it trusts for the server's certificate: the CA is unknown there, or the chain incomplete", "RFC 5246, Section 7.2.2"},
-		{version13, alert(wire.Server, 2, 116), "fatal 116 certificate_required: the server wants a certificate, and the client sent none", "RFC 8446, Section 6.2"},
-		{version13, alert(wire.Server, 1, 0), "warning 0 close_notify: the server closes; no refusal", "RFC 8446, Section 6.1"},
-		{version13, alert(wire.Server, 1, 90), "warning 90 user_canceled: the server cancels for a reason that is no failure of the protocol, and closes; no refusal", "RFC 8446, Section 6.1"},
-		{wire.VersionSSL30, alert(wire.Client, 1, 41), "warning 41 no_certificate: the client has no certificate that fits; in SSL 3.0 this stands in place of an empty Certificate, and the server decides whether to go on", "RFC 6101, Section 5.4.2"},
-		{version12, alert(wire.Server, 9, 200), "level 9 200 alert 200: the server names a reason that this program does not know", "RFC 5246, Section 7.2.2"},
+		{0, data(wire.Server, wire.NotTLS, "HTTP/1.1 400 Bad Request\r\n"), `not TLS, but plain text: "HTTP/1.1 400 Bad Request"`, ""},
+		{0, data(wire.Server, wire.NotTLS, "\x00\x00"), "bytes that are not TLS", ""},
+		{version13, alert(wire.Server, 2, 48), "fatal 48 unknown_ca: the server found no CA that it trusts for the client's certificate: the CA is unknown there, or the chain is incomplete", "RFC 8446, Section 6.2"},
+		{version12, alert(wire.Client, 2, 48), "fatal 48 unknown_ca: the client found no CA that it trusts for the server's certificate: the CA is unknown there, or the chain is incomplete", "RFC 5246, Section 7.2.2"},
+		{version13, alert(wire.Server, 2, 116), "fatal 116 certificate_required: the server requires a certificate, and the client sent none", "RFC 8446, Section 6.2"},
+		{version13, alert(wire.Server, 1, 0), "warning 0 close_notify: the server closes the connection; not a refusal", "RFC 8446, Section 6.1"},
+		{version13, alert(wire.Server, 1, 90), "warning 90 user_canceled: the server cancels for a reason that is not a protocol failure, and closes; not a refusal", "RFC 8446, Section 6.1"},
+		{wire.VersionSSL30, alert(wire.Client, 1, 41), "warning 41 no_certificate: the client has no suitable certificate; in SSL 3.0 this replaces an empty Certificate message, and the server decides whether to go on", "RFC 6101, Section 5.4.2"},
+		{version12, alert(wire.Server, 9, 200), "level 9 200 alert 200: the server ended the connection for a reason that is not in the IANA registry", "RFC 5246, Section 7.2.2"},
 	}
 	for _, tt := range tests {
 		got := rows(&wire.Transcript{Version: tt.version, Entries: []wire.Entry{tt.entry}})[0]
@@ -119,8 +124,8 @@ func TestAlertSenses(t *testing.T) {
 	for n := range 256 {
 		a := wire.Alert{Level: 2, Description: uint8(n)}
 		known := a.Name() != fmt.Sprintf("alert %d", n)
-		sense := alertSense(a.Description)
-		if unknown := strings.Contains(sense, "does not know") && !strings.Contains(sense, "key"); unknown == known && n != 52 {
+		sense := a.Meaning()
+		if unknown := strings.Contains(sense, "not in the IANA registry"); unknown == known {
 			t.Errorf("%s: %s", a.Name(), sense)
 		}
 		if known && seen[sense] {
@@ -133,7 +138,7 @@ func TestAlertSenses(t *testing.T) {
 	}
 }
 
-func TestDemands(t *testing.T) {
+func TestRequests(t *testing.T) {
 	finished := []wire.Entry{handshake(wire.Server, wire.Finished, ""), handshake(wire.Client, wire.Finished, "")}
 	request12, request13 := "\x02\x01\x40\x00\x02\x04\x03\x00\x04\x00\x02\x30\x00", "\x00\x00\x08\x00\x0d\x00\x04\x00\x02\x04\x03"
 	for _, tt := range []struct {
@@ -244,7 +249,7 @@ func TestTranscriptShown(t *testing.T) {
 func TestTranscriptOldAndLong(t *testing.T) {
 	r := &Report{Transcript: []TranscriptRow{{Direction: "server", Record: "handshake", Message: "ServerHello", Detail: "90 bytes"}}}
 	for range 1000 {
-		r.Transcript = append(r.Transcript, TranscriptRow{Direction: "server", Record: "application_data", Meaning: "empty", Citation: "x"})
+		r.Transcript = append(r.Transcript, TranscriptRow{Direction: "server", Record: "application_data", Meaning: say.Text("empty"), Citation: "x"})
 	}
 	out := newText(Format{Width: 100})
 	out.transcripts(r)
@@ -268,7 +273,7 @@ func TestTranscriptRedacted(t *testing.T) {
 			}
 		}
 	}
-	if row := redacted.Transcript[0]; row.Direction != "client" || names[row.Names[0]] != "api.example" || !strings.Contains(row.Meaning, row.Names[0]) {
+	if row := redacted.Transcript[0]; row.Direction != "client" || names[row.Names[0]] != "api.example" || !strings.Contains(row.Meaning.String(), row.Names[0]) {
 		t.Errorf("the server name: %+v", row)
 	}
 }

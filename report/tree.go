@@ -10,29 +10,31 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/report/say"
 )
 
 // A Branch is one certificate on the ways up from an identity's leaf, with those
 // that may have issued it. The same certificate stands on as many branches as
 // ways lead through it.
 type Branch struct {
-	Subject   string     `json:"subject"`
-	SHA256    string     `json:"sha256"`
+	Subject   string     `json:"subject" redact:"CA"`
+	SHA256    string     `json:"sha256" redact:"Fingerprint"`
 	NotBefore *time.Time `json:"not_before,omitempty"`
 	NotAfter  *time.Time `json:"not_after,omitempty"`
 	Held      bool       `json:"held"` // the identity's own source has it
-	Source    string     `json:"source,omitempty"`
+	Source    string     `json:"source,omitempty" redact:"File"`
 	Root      bool       `json:"root,omitempty"`     // it is self-signed
 	NamedCA   int        `json:"named_ca,omitempty"` // its number on the server's list, from 1
 	// Kin says how it is related to one that is easily taken for it: cross-signed,
 	// re-issued, re-keyed, renamed.
-	Kin string `json:"kin,omitempty"`
+	Kin string `json:"kin,omitempty" redact:"keep"`
 	// Breaks say why the way ends here, or should: what is wrong with this
 	// certificate as the issuer of those below.
-	Breaks  []string  `json:"breaks,omitempty"`
-	Notes   []string  `json:"notes,omitempty"` // what some programs stumble on
-	Issuers []*Branch `json:"issuers,omitempty"`
+	Breaks  []say.Phrase `json:"breaks,omitempty"`
+	Notes   []say.Phrase `json:"notes,omitempty"` // what some programs stumble on
+	Issuers []*Branch    `json:"issuers,omitempty"`
 }
 
 // maxBranches bounds a tree; more than that nobody reads.
@@ -40,8 +42,8 @@ const maxBranches = 200
 
 // newTree merges the paths of a verdict into a tree. cut says that more was
 // found, or that the search itself was cut.
-func newTree(r *Run, v *match.Verdict) (root *Branch, cut bool) {
-	t := &treeBuilder{run: r, verdict: v, byPath: make(map[string]*Branch)}
+func newTree(d *diagnosis.Diagnosis, v *match.Verdict) (root *Branch, cut bool) {
+	t := &treeBuilder{diagnosis: d, verdict: v, byPath: make(map[string]*Branch)}
 	for p := range v.Search.Paths {
 		t.add(&v.Search.Paths[p])
 	}
@@ -49,11 +51,11 @@ func newTree(r *Run, v *match.Verdict) (root *Branch, cut bool) {
 }
 
 type treeBuilder struct {
-	run     *Run
-	verdict *match.Verdict
-	byPath  map[string]*Branch // by the fingerprints from the leaf on
-	root    *Branch
-	cut     bool
+	diagnosis *diagnosis.Diagnosis
+	verdict   *match.Verdict
+	byPath    map[string]*Branch // by the fingerprints from the leaf on
+	root      *Branch
+	cut       bool
 }
 
 func (t *treeBuilder) add(p *chain.Path) {
@@ -77,7 +79,7 @@ func (t *treeBuilder) add(p *chain.Path) {
 			}
 		}
 		for _, text := range breaksAt(p, i) {
-			if !slices.Contains(b.Breaks, text) {
+			if !slices.ContainsFunc(b.Breaks, func(have say.Phrase) bool { return slices.Equal(have, text) }) {
 				b.Breaks = append(b.Breaks, text)
 			}
 		}
@@ -96,8 +98,8 @@ func (t *treeBuilder) branch(p *chain.Path, i int, c *chain.Certificate, sum str
 	}
 	b.NamedCA = t.namedCA(c)
 	if i == 0 {
-		if t.run.JudgedAt.After(c.NotAfter) {
-			b.Breaks = append(b.Breaks, "expired: since "+notAfter.Format(time.DateOnly))
+		if t.diagnosis.JudgedAt.After(c.NotAfter) {
+			b.Breaks = append(b.Breaks, say.Text("expired: since ", say.Date(notAfter)))
 		}
 		return b
 	}
@@ -110,33 +112,36 @@ func (t *treeBuilder) branch(p *chain.Path, i int, c *chain.Certificate, sum str
 	}
 	join := p.Joins[i-1]
 	if !join.Exact {
-		b.Notes = append(b.Notes, "its name is encoded differently in the certificate below")
+		b.Notes = append(b.Notes, say.Text("its name is encoded differently in the certificate below"))
 	}
 	if join.KeyIdentifier != "" {
-		b.Notes = append(b.Notes, join.KeyIdentifier)
+		b.Notes = append(b.Notes, unread(join.KeyIdentifier))
 	}
 	return b
 }
 
 func (t *treeBuilder) namedCA(c *chain.Certificate) int {
-	if t.run.Request == nil {
+	if t.diagnosis.Request == nil {
 		return 0
 	}
 	key := t.verdict.Graph.Key(c.RawSubject)
-	return 1 + slices.IndexFunc(t.run.Request.NamedCAs, func(name []byte) bool { return t.verdict.Graph.Key(name) == key })
+	return 1 + slices.IndexFunc(t.diagnosis.Request.NamedCAs, func(name []byte) bool { return t.verdict.Graph.Key(name) == key })
 }
 
 // breaksAt words what breaks the path at the certificate: its own defects, and
 // that it did not issue the one below.
-func breaksAt(p *chain.Path, index int) []string {
-	var texts []string
+func breaksAt(p *chain.Path, index int) []say.Phrase {
+	var texts []say.Phrase
 	for _, b := range p.Breaks {
 		if b.Reason.Between() && b.Index == index-1 || !b.Reason.Between() && b.Index == index {
-			texts = append(texts, fmt.Sprintf("%s: %s", b.Reason, b.Detail))
+			texts = append(texts, say.Text(b.Reason, ": ", unread(b.Detail)))
 		}
 	}
 	return texts
 }
+
+// unread is a text whose parts are not known here.
+func unread(text string) say.Phrase { return say.Phrase{{Kind: say.UnknownKind, Value: text}} }
 
 // words are what there is to say of a certificate beside its name.
 func (b *Branch) words(leaf bool) []string {
@@ -166,4 +171,13 @@ func (b *Branch) words(leaf bool) []string {
 		words = append(words, "not in the bundle")
 	}
 	return words
+}
+
+// broken is what breaks the path at the certificate, in words.
+func (b *Branch) broken() []string {
+	var texts []string
+	for _, phrase := range b.Breaks {
+		texts = append(texts, phrase.String())
+	}
+	return texts
 }

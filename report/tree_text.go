@@ -26,10 +26,10 @@ func (t *text) branch(b *Branch, first, rest string, leaf bool) {
 	t.line(first, rest+t.glyphs.rail(len(b.Issuers) > 0)+"   ", b.Subject+"  ("+strings.Join(b.words(leaf), ", ")+")")
 	under := rest + t.glyphs.rail(len(b.Issuers) > 0)
 	for _, text := range b.Breaks {
-		t.line(under+t.glyphs.fail+" ", under+"  ", text)
+		t.line(under+t.glyphs.fail+" ", under+"  ", text.String())
 	}
 	for _, text := range b.Notes {
-		t.line(under+"! ", under+"  ", text)
+		t.line(under+"! ", under+"  ", text.String())
 	}
 	for k, issuer := range b.Issuers {
 		if k == len(b.Issuers)-1 {

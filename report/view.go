@@ -202,11 +202,17 @@ func verdictCell(i *Identity) string {
 		switch {
 		case f.Result == "fail":
 			return "accepted, but"
-		case f.Result == "warn" && f.Check == "path.not-reached" && (i.Trial == nil || i.Trial.Outcome != "accepted"):
+		case f.Result == "warn" && !i.proven() && (i.Trial == nil || i.Trial.Outcome != "accepted"):
 			return "fits by name" // the CA's certificate is not at hand to prove it
 		}
 	}
 	return "fits"
+}
+
+// proven reports whether a named CA is reached by a certificate that is at hand from
+// elsewhere than the bundle; true without a list.
+func (i *Identity) proven() bool {
+	return len(i.NamedCAs) == 0 || slices.ContainsFunc(i.NamedCAs, func(n NamedCA) bool { return n.Result == "reached" && n.Anchor != "bundle" })
 }
 
 // namedColumns has a column for each named CA, or one count.
@@ -270,8 +276,8 @@ func answer(t *Trial, long bool) string {
 		}
 		parts = append(parts, fmt.Sprintf("%salert %d %s", whose, a.Number, a.Name))
 	}
-	if t.Detail != "" && (long || len(parts) == 0) && t.Outcome != "accepted" {
-		parts = append(parts, t.Detail)
+	if t.Detail != nil && (long || len(parts) == 0) && t.Outcome != "accepted" {
+		parts = append(parts, t.Detail.String())
 	}
 	text := strings.ReplaceAll(t.Outcome, "-", " ")
 	if len(parts) > 0 {
@@ -296,7 +302,7 @@ func protocolLabel(name string) string {
 }
 
 // unexplained is what is said of a refusal that no finding explains.
-const unexplained = "the server refused it, and nothing was found here that explains it; ask for the server's own log"
+const unexplained = "mtlsprobe found no cause; check the server's log"
 
 // reasons returns what was found of an identity that does not fit or has
 // something to mend, failures first, and what is to be said of the server's
@@ -308,7 +314,7 @@ func reasons(i *Identity) (lines []Finding, refusal string) {
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b Finding) int { return cmp.Compare(a.Result, b.Result) }) // "fail" before "warn"
-	refusal = blame(i)
+	refusal = explainRefusal(i)
 	if i.Trial != nil && i.Verdict == DoesNotFit && len(lines) == 0 && !i.Trial.PastTLS {
 		refusal = strings.TrimSuffix(unexplained+"; "+refusal, "; ")
 	}
@@ -319,7 +325,7 @@ func reasons(i *Identity) (lines []Finding, refusal string) {
 func heading(i *Identity) string {
 	line := plain(i.Label + "  " + cmp.Or(i.Subject, i.Source))
 	if lines, _ := reasons(i); slices.ContainsFunc(lines, func(f Finding) bool { return f.Result == "fail" }) && i.Verdict == Fits && i.Trial != nil && i.Trial.Outcome == "accepted" {
-		line += "  (the server accepts it all the same)"
+		line += "  (the server accepts it anyway)"
 	}
 	return line
 }
@@ -327,8 +333,8 @@ func heading(i *Identity) string {
 // text is a finding as one sentence.
 func (f *Finding) text() string {
 	body := f.Title
-	if f.Detail != "" {
-		body += ": " + f.Detail
+	if f.Detail != nil {
+		body += ": " + f.Detail.String()
 	}
 	return plain(body + " (" + f.Check + ")")
 }
@@ -366,7 +372,7 @@ func summary(r *Report) string {
 		return ""
 	}
 	if r.Request != nil && r.Request.Asked == "no" {
-		return "The server did not ask for a client certificate, so that nothing can be said of whether it would take one."
+		return "The server did not ask for a client certificate, so mtlsprobe cannot tell whether it would accept one."
 	}
 	line := fmt.Sprintf("%d of %d identities fit.", r.Fitting(""), judged)
 	if tried == 0 {

@@ -13,7 +13,11 @@
 // became of the account's groups since its processes were started.
 package account
 
-import "strconv"
+import (
+	"strconv"
+
+	"mtlsprobe/report/say"
+)
 
 // An Account is what the kernel compares with a file's owner, group and ACL.
 type Account struct {
@@ -31,19 +35,10 @@ func (a *Account) String() string {
 	return "UID " + strconv.FormatUint(uint64(a.UID), 10)
 }
 
-// An Answer is one to the question whether the account may.
-type Answer string
-
-// The answers.
-const (
-	Yes     Answer = "yes"
-	No      Answer = "no"
-	Unknown Answer = "unknown" // something on the way could not be inspected
-)
-
 // Access is the answer of [Account.Read].
 type Access struct {
-	Result Answer
+	// Result is unknown where something on the way could not be inspected.
+	Result say.Answer
 	// Detail says what decides, as in
 	//	directory "/etc/private" (root:root, 0700): "www-data" may not enter it
 	// With several obstacles on the way it names each.
@@ -55,10 +50,18 @@ type Access struct {
 
 // Exposure is the answer of [Exposed].
 type Exposure struct {
-	// Readers are who may read the file beside its owner and root: "every user of
-	// this host", or groups and users with their names.
-	Readers []string
+	// Readers are who may read the file beside its owner and root.
+	Readers []Reader
 	// Refusals are the clients that do not use a key file with such an owner and
 	// mode, and why.
 	Refusals []string
+}
+
+// A Reader is who may read a file beside its owner and root.
+type Reader struct {
+	// User is a user on the file's access control list; empty for groups and for
+	// everybody.
+	User string
+	// Text names the reader: "every user of this host", or a user or group.
+	Text string
 }

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"mtlsprobe/report/say"
 )
 
 // Exposed says who may read a key file beside its owner and root, directories on
@@ -33,8 +35,8 @@ func Exposed(path string) (*Exposure, error) {
 	// Each kind of reader is an account that is nobody else.
 	const nobody = math.MaxUint32 - 1
 	stranger := Account{UID: nobody, GID: nobody}
-	if stranger.Read(path).Result == Yes {
-		e.Readers = append(e.Readers, "every user of this host")
+	if stranger.Read(path).Result == say.Yes {
+		e.Readers = append(e.Readers, Reader{Text: "every user of this host"})
 		return e, nil
 	}
 	acl := append([]entry{{tag: owningGroup}}, n.acl...)
@@ -50,16 +52,17 @@ func Exposed(path string) (*Exposure, error) {
 		default:
 			continue
 		}
-		if reader.Read(path).Result != Yes {
+		if reader.Read(path).Result != say.Yes {
 			continue
 		}
 		if entry.tag != namedUser && reader.GID == 0 && len(strangers(0)) == 0 {
 			continue // nobody but root is in its group
 		}
 		if entry.tag == namedUser {
-			e.Readers = append(e.Readers, "user "+userName(entry.id))
+			name := userName(entry.id)
+			e.Readers = append(e.Readers, Reader{User: name, Text: "user " + name})
 		} else {
-			e.Readers = append(e.Readers, describe(reader.GID))
+			e.Readers = append(e.Readers, Reader{Text: describe(reader.GID)})
 		}
 	}
 	return e, nil

@@ -5,6 +5,8 @@ package account
 import (
 	"errors"
 	"fmt"
+
+	"mtlsprobe/report/say"
 )
 
 var errSystem = fmt.Errorf("what other accounts may read is not answered on this system: %w", errors.ErrUnsupported)
@@ -13,7 +15,7 @@ var errSystem = fmt.Errorf("what other accounts may read is not answered on this
 func Lookup(string) (*Account, error) { return nil, errSystem }
 
 // Read is not supported on this system, and answers Unknown.
-func (a *Account) Read(string) Access { return Access{Result: Unknown, Detail: errSystem.Error()} }
+func (a *Account) Read(string) Access { return Access{Result: say.Unknown, Detail: errSystem.Error()} }
 
 // Exposed is not supported on this system.
 func Exposed(string) (*Exposure, error) { return nil, errSystem }

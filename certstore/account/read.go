@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"mtlsprobe/report/say"
 )
 
 // maxLinks is how many symbolic links Linux follows in one path
@@ -28,7 +30,7 @@ func (a *Account) Read(path string) Access {
 	if !filepath.IsAbs(path) {
 		dir, err := os.Getwd()
 		if err != nil {
-			return Access{Result: Unknown, Detail: fmt.Sprintf("the working directory is unknown: %v", err)}
+			return Access{Result: say.Unknown, Detail: fmt.Sprintf("the working directory is unknown: %v", err)}
 		}
 		path = dir + "/" + path // not cleaned: ".." after a link leads elsewhere
 	}
@@ -38,11 +40,11 @@ func (a *Account) Read(path string) Access {
 	}
 	switch {
 	case len(w.obstacles) > 0:
-		return Access{No, strings.Join(w.obstacles, "; "), strings.Join(w.remedies, " && ")}
+		return Access{say.No, strings.Join(w.obstacles, "; "), strings.Join(w.remedies, " && ")}
 	case a.UID == 0:
-		return Access{Result: Yes, Detail: "root may read any file (CAP_DAC_OVERRIDE); without that capability the answer may differ"}
+		return Access{Result: say.Yes, Detail: "root may read any file (CAP_DAC_OVERRIDE); without that capability the answer may differ"}
 	}
-	return Access{Result: Yes, Detail: w.granted}
+	return Access{Result: say.Yes, Detail: w.granted}
 }
 
 // A walk follows one path as the kernel does, and goes on after an obstacle as far
@@ -58,10 +60,10 @@ type walk struct {
 func (w *walk) failed(path string, err error) Access {
 	var dead *deadEnd
 	if len(w.obstacles) == 0 && !errors.As(err, &dead) {
-		return Access{Result: Unknown, Detail: fmt.Sprintf("%q could not be inspected: %v", path, err)}
+		return Access{Result: say.Unknown, Detail: fmt.Sprintf("%q could not be inspected: %v", path, err)}
 	}
 	// What was found so far decides; a remedy for part of the way would not help.
-	return Access{Result: No, Detail: strings.Join(append(w.obstacles, err.Error()), "; ")}
+	return Access{Result: say.No, Detail: strings.Join(append(w.obstacles, err.Error()), "; ")}
 }
 
 // A deadEnd is an error that the account would meet as well.

@@ -44,6 +44,8 @@ type Certificate struct {
 	*x509.Certificate
 	// Source is the file or place it came from; empty for a leaf.
 	Source string
+	// Origin is the strongest of those who brought it.
+	Origin certstore.Origin
 	node   *node
 	issuer string  // as NameKey
 	limits *limits // of its name constraints; nil until asked for
@@ -67,11 +69,14 @@ func NewGraph(authorities ...certstore.Authority) *Graph {
 
 // Add puts one more certificate into the graph.
 func (g *Graph) Add(a certstore.Authority) {
-	if g.byRaw[string(a.Certificate.Raw)] != nil {
+	if known := g.byRaw[string(a.Certificate.Raw)]; known != nil {
+		if a.Origin.Rank() > known.Origin.Rank() {
+			known.Origin = a.Origin
+		}
 		return
 	}
 	c := &Certificate{
-		Certificate: a.Certificate, Source: a.Source,
+		Certificate: a.Certificate, Source: a.Source, Origin: a.Origin,
 		node:   g.node(g.Key(a.Certificate.RawSubject), string(a.Certificate.RawSubjectPublicKeyInfo)),
 		issuer: g.Key(a.Certificate.RawIssuer),
 	}

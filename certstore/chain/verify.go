@@ -22,6 +22,9 @@ func verifySignature(child, parent *x509.Certificate) error {
 	if TooLarge(parent) {
 		return fmt.Errorf("%w: an RSA key of more than %d bits", errUnsupported, maxRSA)
 	}
+	if tooShort(parent) { // crypto/rsa does not even try: that says nothing about the signature
+		return fmt.Errorf("%w: an RSA key of less than %d bits", errUnsupported, minRSA)
+	}
 	err := parent.CheckSignature(child.SignatureAlgorithm, child.RawTBSCertificate, child.Signature)
 	var insecure x509.InsecureAlgorithmError
 	switch {
@@ -52,6 +55,14 @@ func verifySignature(child, parent *x509.Certificate) error {
 		}
 	}
 	return errors.New("the signature does not verify")
+}
+
+// minRSA is the least that crypto/rsa verifies with, in bits.
+const minRSA = 1024
+
+func tooShort(c *x509.Certificate) bool {
+	key, ok := c.PublicKey.(*rsa.PublicKey)
+	return ok && key.N.BitLen() < minRSA
 }
 
 // maxRSA bounds the keys that signatures are verified with: one with a million

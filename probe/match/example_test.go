@@ -32,5 +32,5 @@ func ExampleEvaluate() {
 			fmt.Println(f.Check.ID, "-", f.Detail)
 		}
 	}
-	// Output: chain.incomplete - the chain up to CN=Root,O=Example lacks 1 certificate(s)
+	// Output: chain.incomplete - 1 certificate is missing between the leaf and CN=Root,O=Example
 }

@@ -14,6 +14,7 @@ import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 // A Question is everything that judging needs.
@@ -23,10 +24,13 @@ type Question struct {
 	// zero was not seen: somebody supposes its list of names.
 	Request *wire.CertificateRequest
 	// When is the moment at which the server asked; empty where that is not known.
-	When       wire.Moment
+	When       wire.Stage
 	Identities []*certstore.Identity
 	// Graph holds the authorities at hand, those in the identities among them.
 	Graph *chain.Graph
+	// Proofs are the signatures that the keys were asked to make; see
+	// [certstore.Identity.Prove]. A nil map means that none was asked.
+	Proofs map[*certstore.Identity][]certstore.Proof
 	// Store holds the CA certificates that clients on this host can look up: those
 	// in the bundles and those given. It matters to predictions only.
 	Store []*x509.Certificate
@@ -53,6 +57,8 @@ type Clock struct {
 	Server bool
 }
 
+type certificate = x509.Certificate
+
 // A Result is what a check says.
 type Result string
 
@@ -69,14 +75,28 @@ const (
 type Finding struct {
 	Check  *Check
 	Result Result
-	Detail string // the evidence: what was compared with what
-	Remedy string // what a person can do; empty if nothing needs doing
+	Detail say.Phrase // the evidence: what was compared with what
+	Remedy say.Phrase // what a person can do; nil if nothing needs doing
 }
+
+// What most checks say most of the time.
+var (
+	pass          = Finding{Result: Pass}
+	notApplicable = Finding{Result: NotApplicable}
+)
+
+func fail(detail, remedy say.Phrase) Finding {
+	return Finding{Result: Fail, Detail: detail, Remedy: remedy}
+}
+func warn(detail, remedy say.Phrase) Finding {
+	return Finding{Result: Warn, Detail: detail, Remedy: remedy}
+}
+func unknown(detail say.Phrase) Finding { return Finding{Result: Unknown, Detail: detail} }
 
 // A Verdict is everything that was found about one identity.
 type Verdict struct {
 	Identity *certstore.Identity
-	// Search has the ways up from the leaf, in Graph.
+	// Search has the paths from the leaf, in Graph.
 	Search chain.Search
 	Graph  *chain.Graph
 	// Findings are in order of weight, the catalogue's order.
@@ -101,11 +121,28 @@ func (v *Verdict) Fits() Result {
 		switch {
 		case f.Result == Fail:
 			return Fail
-		case f.Result == Unknown && f.Check.ID == "path.not-reached":
+		case f.Result == Unknown && f.Check == PathNotReached:
 			result = Unknown
 		}
 	}
 	return result
+}
+
+// result is what a check says; NotApplicable for one that was not asked.
+func (v *Verdict) result(c *Check) Result {
+	for _, f := range v.Findings {
+		if f.Check == c {
+			return f.Result
+		}
+	}
+	return NotApplicable
+}
+
+// Unusable reports whether the client cannot use the identity as it is stored,
+// even if this program could present it: the account cannot read it, or the file
+// has the certificates in an order that clients do not load.
+func (v *Verdict) Unusable() bool {
+	return slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Result == Fail && f.Check.LocalOnly })
 }
 
 // Evaluate judges every identity. The verdicts have the order of the identities.

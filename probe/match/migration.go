@@ -1,14 +1,13 @@
 package match
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 // A Phase is what a server demands at one stage of a migration.
@@ -31,7 +30,7 @@ type Row struct {
 	Breaks int
 	// Remedy is the smallest change that makes it work in every phase; empty if it
 	// does, or if nothing at hand would.
-	Remedy string
+	Remedy say.Phrase
 }
 
 // Works reports whether the identity works in every phase.
@@ -96,12 +95,13 @@ func newCell(q *Question, v Verdict) Cell {
 
 // remedy collects what the phases that do not work need. Certificates to add
 // help in one stroke; a root that is out of reach must stay named by the server.
-// Neither helps against a fault of the identity's own.
-func (m *Migration) remedy(row *Row) string {
+// Neither helps against a defect of the identity's own.
+func (m *Migration) remedy(row *Row) say.Phrase {
 	if row.Works() {
-		return ""
+		return nil
 	}
-	var add []string
+	var add []say.Phrase
+	told := make(map[string]bool)
 	for k := range row.Cells {
 		c := &row.Cells[k]
 		switch {
@@ -109,16 +109,18 @@ func (m *Migration) remedy(row *Row) string {
 		case !failsByChain(&c.Verdict):
 			return firstFailure(&c.Verdict)
 		case c.Named != nil && c.Named.Result == Reached && len(c.Named.Missing) > 0:
-			if !slices.Contains(add, c.Named.Remedy) {
+			if text := c.Named.Remedy.String(); !told[text] {
+				told[text] = true
 				add = append(add, c.Named.Remedy)
 			}
 		default:
 			return m.keepNaming(row, k)
 		}
 	}
-	text := strings.Join(add, "; and ")
-	if before := row.workedThrough(); before != "" && slices.ContainsFunc(row.Cells, func(c Cell) bool { return c.Named != nil && c.Named.Via == CrossSigned && c.Works() != Pass }) {
-		text += fmt.Sprintf("; do so while the server trusts both roots: a server that knows only %s may follow the new certificate and refuse it", before)
+	text := say.Join("; and ", add...)
+	crossed := func(c Cell) bool { return c.Named != nil && c.Named.Via == CrossSigned && c.Works() != Pass }
+	if before := row.workedThrough(); before != "" && slices.ContainsFunc(row.Cells, crossed) {
+		text = say.Text(text, "; do so while the server trusts both roots: a server that knows only ", say.DN(before), " may follow the new certificate and refuse it")
 	}
 	return text
 }
@@ -126,32 +128,27 @@ func (m *Migration) remedy(row *Row) string {
 // failsByChain reports whether everything that failed is a matter of names and
 // paths.
 func failsByChain(v *Verdict) bool {
-	for _, f := range v.Findings {
-		theme, _, _ := strings.Cut(f.Check.ID, ".")
-		if f.Result == Fail && theme != "path" && theme != "chain" && theme != "issuer" {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Result == Fail && !f.Check.ChainOnly })
 }
 
 // keepNaming is what remains when a phase's CAs are out of reach.
-func (m *Migration) keepNaming(row *Row, phase int) string {
+func (m *Migration) keepNaming(row *Row, phase int) say.Phrase {
 	for k := range row.Cells {
 		c := &row.Cells[k]
 		if c.Works() != Pass || c.Named == nil {
 			continue
 		}
-		text := fmt.Sprintf("let the server name and trust %s in phase %q, too, until this identity is replaced", c.DN, m.Phases[phase].Label)
+		text := say.Text("let the server name and trust ", say.DN(c.DN), " in phase ", say.File(m.Phases[phase].Label), ", too, until this identity is replaced")
 		if c.Ends != nil {
-			text += "; its path ends " + c.Until.UTC().Format(time.DateOnly)
+			text = say.Text(text, "; its path ends ", say.Date(c.Until))
 		}
 		return text
 	}
 	return firstFailure(&row.Cells[phase].Verdict)
 }
 
-// workedThrough names the CA by which the identity works in a phase as it is.
+// workedThrough names the CA by which the identity works in a phase as it is;
+// empty if there is none.
 func (r *Row) workedThrough() string {
 	for k := range r.Cells {
 		if c := &r.Cells[k]; c.Works() == Pass && c.Named != nil {
@@ -161,11 +158,11 @@ func (r *Row) workedThrough() string {
 	return ""
 }
 
-func firstFailure(v *Verdict) string {
+func firstFailure(v *Verdict) say.Phrase {
 	for _, f := range v.Findings {
-		if f.Result == Fail && f.Remedy != "" {
+		if f.Result == Fail && f.Remedy != nil {
 			return f.Remedy
 		}
 	}
-	return ""
+	return nil
 }

@@ -56,7 +56,7 @@ func TestMigrate(t *testing.T) {
 			if text := fmt.Sprintf("%s breaks %d", strings.Join(got, " "), row.Breaks); text != tt.want {
 				t.Errorf("got %s, want %s", text, tt.want)
 			}
-			if !strings.Contains(row.Remedy, tt.remedy) || tt.remedy == "" && row.Remedy != "" {
+			if !strings.Contains(row.Remedy.String(), tt.remedy) || tt.remedy == "" && row.Remedy != nil {
 				t.Errorf("remedy %q, want %q", row.Remedy, tt.remedy)
 			}
 			if row.Works() != (tt.remedy == "") {
@@ -83,7 +83,7 @@ func TestMigrationVariants(t *testing.T) {
 		{"name constraint excludes the leaf", func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{"example.com"} }, func(c *x509.Certificate) { c.DNSNames = []string{"client.example.com"} }, NearMiss, `name constraint, "client.example.com" lies in the excluded subtree "example.com"`},
 		{"path length exceeded", nil, nil, NearMiss, "path too long, pathLenConstraint is 0, 1 intermediates stand below"},
 		{"extended key usage", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, nil, NearMiss, "not for client authentication"},
-		{"SHA-1", func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }, nil, Reached, "is signed with ECDSA-SHA1"},
+		{"SHA-1", func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }, nil, NearMiss, "weak signature, signed with ECDSA-SHA1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestMigrationVariants(t *testing.T) {
 			}
 			i := &certstore.Identity{Leaf: p.Cert("client"), Chain: p.Certs("CA"), Key: certstore.Key{State: certstore.Usable}}
 			v := Evaluate(&Question{Request: phase(p, "", "New").Request, Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now})[0]
-			if len(v.NamedCAs) != 1 || v.NamedCAs[0].Result != tt.result || v.NamedCAs[0].Via != CrossSigned || !strings.Contains(v.NamedCAs[0].Detail, tt.detail) {
+			if len(v.NamedCAs) != 1 || v.NamedCAs[0].Result != tt.result || v.NamedCAs[0].Via != CrossSigned || !strings.Contains(v.NamedCAs[0].Detail.String(), tt.detail) {
 				t.Errorf("got %+v, want %s with %q", v.NamedCAs, tt.result, tt.detail)
 			}
 			if certs, reached := Bundle(&v); (reached == 1) != (tt.result == Reached) || reached == 1 && (len(certs) != 1 || !certs[0].Equal(p.Cert("cross"))) {
@@ -117,7 +117,7 @@ func TestMigrationOwnFault(t *testing.T) {
 	)
 	after := phase(p, "after")
 	after.Request.SignatureSchemes = []tls.SignatureScheme{tls.PSSWithSHA256}
-	for leaf, want := range map[string]string{"expired": "have the certificate renewed", "client": "use a certificate with a key that one of these schemes fits"} {
+	for leaf, want := range map[string]string{"expired": "have the certificate renewed", "client": "use a certificate with a key that fits one of these schemes"} {
 		g := chain.NewGraph()
 		for _, c := range p.Certs("Old", "CA") {
 			g.Add(certstore.Authority{Certificate: c})
@@ -127,7 +127,7 @@ func TestMigrationOwnFault(t *testing.T) {
 			i.Chain = p.Certs("CA")
 		}
 		m := Migrate(&Question{Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now}, []Phase{phase(p, "before", "Old"), after})
-		if got := m.Rows[0].Remedy; !strings.Contains(got, want) {
+		if got := m.Rows[0].Remedy.String(); !strings.Contains(got, want) {
 			t.Errorf("%s: remedy %q, want %q", leaf, got, want)
 		}
 	}

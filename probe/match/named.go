@@ -8,6 +8,7 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
+	"mtlsprobe/report/say"
 )
 
 // A NamedCA says how an identity stands to one name on the request's list.
@@ -15,6 +16,14 @@ type NamedCA struct {
 	Index  int // on the list
 	Result Reach
 	Via    Via
+	// Anchor says where the certificate of that name comes from that the path ends
+	// at; empty unless Reached.
+	Anchor Anchor
+	// Leaf says that the list names the identity's own certificate.
+	Leaf bool
+	// Rekeyed says that certificates of that name were given, with another key than
+	// the bundle's own that the path ends at.
+	Rekeyed bool
 	// Path leads from the leaf to the named CA, or as far as it goes. Nil for
 	// Unreachable.
 	Path *chain.Path
@@ -23,9 +32,15 @@ type NamedCA struct {
 	// Missing are the certificates of the path that the identity does not hold
 	// and a server that knows only the named CA needs.
 	Missing []*chain.Certificate
-	Detail  string
-	Remedy  string
+	Detail  say.Phrase
+	Remedy  say.Phrase
 }
+
+// An Anchor says where the certificate of a named CA comes from.
+type Anchor = certstore.Origin
+
+// AnchorBundle is the identity's own copy, which proves nothing.
+const AnchorBundle = certstore.FromBundle
 
 // A Reach is the result for one named CA.
 type Reach string
@@ -104,16 +119,21 @@ func (l *nameList) reach(j *judgement) []NamedCA {
 	}
 	for p := range j.search.Paths {
 		path := &j.search.Paths[p]
+		last := len(path.Certificates) - 1
 		for i, c := range path.Certificates {
-			if i > 0 || string(c.RawSubject) == string(c.RawIssuer) {
+			if i > 0 || path.Root && last == 0 {
 				offer(j.Graph.Key(c.RawSubject), j.at(path, i))
 			}
 		}
-		last := len(path.Certificates) - 1
 		top := path.Certificates[last]
-		if key := j.Graph.Key(top.RawIssuer); key != j.Graph.Key(top.RawSubject) {
+		if key := j.Graph.Key(top.RawIssuer); !path.Root && (last == 0 || key != j.Graph.Key(top.RawSubject)) {
 			offer(key, j.nameOnly(path, last))
 		}
+	}
+	if leaf := j.identity.Leaf; j.Graph.Key(leaf.RawSubject) != j.Graph.Key(leaf.RawIssuer) {
+		offer(j.Graph.Key(leaf.RawSubject), NamedCA{Result: NameOnly, Leaf: true, Path: &chain.Path{Certificates: []*chain.Certificate{{Certificate: leaf}}},
+			Detail: say.Text("the list names the certificate itself: only a server that pins client certificates accepts that"),
+			Remedy: say.Text("try it, or have the server name and trust the issuing CA")})
 	}
 	named := make([]NamedCA, 0, len(best))
 	for _, n := range best {
@@ -152,10 +172,12 @@ func (n *NamedCA) Until() (time.Time, *chain.Certificate) {
 // rank orders results: what needs least comes first.
 func (n *NamedCA) rank() int {
 	switch {
-	case n.Result == Reached && len(n.Path.Breaks) > 0: // a weak signature
+	case n.Result == Reached && n.Anchor == AnchorBundle:
 		return 50 + len(n.Missing)
 	case n.Result == Reached:
 		return len(n.Missing)
+	case n.Leaf:
+		return 150
 	case n.Result == NameOnly && len(n.Missing) == 0:
 		return 100
 	case n.Result == NameOnly:
@@ -167,63 +189,87 @@ func (n *NamedCA) rank() int {
 	}
 }
 
-// at judges the path up to the certificate of the named CA at the index. A weak
-// signature is a matter of its own: whether a server takes it is its choice.
+// at judges the path up to the certificate of the named CA at the index.
 func (j *judgement) at(path *chain.Path, index int) NamedCA {
 	part := path.UpTo(index)
 	n := NamedCA{Result: Reached, Path: &part}
 	j.sources(&n, index)
-	for _, b := range part.Breaks {
-		switch b.Reason {
-		case chain.Weak:
-			if n.Detail == "" {
-				n.Detail = fmt.Sprintf("%s is %s", subject(part.Certificates[b.Index]), b.Detail)
-			}
-			continue
-		case chain.Unverified:
-			n.Result = UnknownCA
-		default:
-			n.Result = NearMiss
-		}
-		n.Detail = fmt.Sprintf("the path breaks at %s: %s, %s", subject(part.Certificates[b.Index]), b.Reason, b.Detail)
-		n.Remedy = remedy(&part, b)
-		break
+	j.breaks(&n)
+	if n.Result != Reached {
+		return n
+	}
+	var other *chain.Certificate
+	if n.Anchor, other = j.anchor(part.Certificates[index].Certificate); n.Anchor == AnchorBundle && other != nil {
+		n.Result, n.Anchor, n.Rekeyed = NearMiss, "", true
+		n.Detail = say.Text("the bundle's own certificate of this name has another key than ", describe(other))
+		n.Remedy = say.Text("have the certificate issued again by the CA's present key, or let the server trust the other one as well")
 	}
 	return n
 }
 
-// remedy says what mends a break.
-func remedy(p *chain.Path, b chain.Break) string {
+// anchor says from where a certificate of the CA's name and key is at hand, and
+// returns one from elsewhere than a bundle with another key, if there is one.
+func (j *judgement) anchor(ca *certificate) (best Anchor, other *chain.Certificate) {
+	best = AnchorBundle
+	for _, c := range j.Graph.Named(ca.RawSubject) {
+		switch {
+		case string(c.RawSubjectPublicKeyInfo) != string(ca.RawSubjectPublicKeyInfo):
+			if c.Origin.Rank() > AnchorBundle.Rank() {
+				other = c
+			}
+		case c.Origin.Rank() > best.Rank():
+			best = c.Origin
+		}
+	}
+	return best, other
+}
+
+// breaks takes over what breaks the path: every reason, and every remedy once.
+func (j *judgement) breaks(n *NamedCA) {
+	if len(n.Path.Breaks) == 0 {
+		return
+	}
+	n.Result = NearMiss
+	if !slices.ContainsFunc(n.Path.Breaks, func(b chain.Break) bool { return b.Reason != chain.Unverified }) {
+		n.Result = UnknownCA
+	}
+	var details, remedies []say.Phrase
+	for _, b := range n.Path.Breaks {
+		details = append(details, say.Text("the path breaks at ", subject(n.Path.Certificates[b.Index]), ": ", b.Reason, ", ", foreignText(b.Detail)))
+		remedies = append(remedies, remedy(n.Path, b))
+	}
+	n.Detail, n.Remedy = say.Join("; ", details...), say.Join("; ", remedies...)
+}
+
+// remedy says what fixes a break.
+func remedy(p *chain.Path, b chain.Break) say.Phrase {
 	at := p.Certificates[b.Index]
 	switch b.Reason {
 	case chain.Signature:
-		return fmt.Sprintf("get %s issued by the present key of %s, or let the server trust the former one", subject(at), subject(p.Certificates[b.Index+1]))
+		return say.Text("get ", subject(at), " issued by the present key of ", subject(p.Certificates[b.Index+1]), ", or let the server trust the former one")
 	case chain.OtherName:
-		return fmt.Sprintf("get %s issued under the name %s, or let the server name and trust %s", subject(at), subject(p.Certificates[b.Index+1]), certstore.NameString(at.RawIssuer))
+		return say.Text("get ", subject(at), " issued under the name ", subject(p.Certificates[b.Index+1]), ", or let the server name and trust ", Name(at.RawIssuer))
 	case chain.Unverified:
-		return "verify it with a program that knows the algorithm"
+		return say.Text("verify it with a program that knows the algorithm")
 	case chain.Names:
-		return fmt.Sprintf("use names that %s allows, or have another CA issue the certificate", subject(at))
+		return say.Text("use names that ", subject(at), " allows, or have another CA issue the certificate")
 	case chain.Length:
-		return "have the certificate issued nearer to " + subject(at) + ", or that one issued with a larger pathLenConstraint"
+		return say.Text("have the certificate issued closer to ", subject(at), ", or have that one issued with a larger pathLenConstraint")
 	case chain.NotYetValid:
-		return "wait, or set the clock right"
+		return say.Text("wait until then, or correct the clock")
+	case chain.Weak:
+		return say.Text("have ", describe(at), " issued again with SHA-256")
 	}
-	return "have " + describe(at) + " issued again without this defect"
+	return say.Text("have ", describe(at), " issued again without this defect")
 }
 
 // nameOnly is the result for the issuer of a path's top, which is not at hand.
 func (j *judgement) nameOnly(path *chain.Path, last int) NamedCA {
-	n := NamedCA{Result: NameOnly, Path: path, Detail: "the issuer has this name, and its certificate is not at hand to verify the signature",
-		Remedy: "give the CA's certificate with --authorities to prove it"}
+	n := NamedCA{Result: NameOnly, Path: path, Detail: say.Text("the issuer has this name, and its certificate is not at hand to verify the signature"),
+		Remedy: say.Text("add the CA's certificate with --authorities to prove it")}
 	j.sources(&n, last+1)
-	for _, b := range path.Breaks {
-		if b.Reason != chain.Weak {
-			n.Result = NearMiss
-			n.Detail = fmt.Sprintf("the path breaks at %s: %s, %s", subject(path.Certificates[b.Index]), b.Reason, b.Detail)
-			n.Remedy = remedy(path, b)
-			break
-		}
+	if len(path.Breaks) > 0 {
+		j.breaks(&n)
 	}
 	return n
 }
@@ -256,25 +302,39 @@ func (j *judgement) sources(n *NamedCA, index int) {
 	switch {
 	case n.Via == CrossSigned:
 		// OpenSSL's servers follow the first twin that was sent.
-		n.Remedy = "put " + describe(n.Missing[0]) + ", into the bundle, before or in place of the certificate with the same subject and key"
+		n.Remedy = say.Text("put ", describe(n.Missing[0]), ", into the bundle, before or in place of the certificate with the same subject and key")
 	case replaced != nil:
-		n.Remedy = fmt.Sprintf("replace the one that ends %s by %s", replaced.NotAfter.UTC().Format(time.DateOnly), describe(n.Missing[0]))
+		n.Remedy = say.Text("replace the one that ends ", say.Date(replaced.NotAfter), " by ", describe(n.Missing[0]))
 	default:
-		n.Remedy = "append " + describe(n.Missing[0])
+		n.Remedy = say.Text("append ", describe(n.Missing[0]))
 	}
 	for _, c := range n.Missing[1:] {
-		n.Remedy += ", then " + describe(c)
+		n.Remedy = say.Text(n.Remedy, ", then ", describe(c))
 	}
 }
 
-func subject(c *chain.Certificate) string { return certstore.NameString(c.RawSubject) }
+func subject(c *chain.Certificate) say.Part { return Name(c.RawSubject) }
+
+// name is the subject of the certificate that the path ends at.
+func (n *NamedCA) name() string {
+	return certstore.NameString(n.Path.Certificates[len(n.Path.Certificates)-1].RawSubject)
+}
 
 // describe names a certificate so that a person finds it: subject, fingerprint,
 // and file.
-func describe(c *chain.Certificate) string {
-	text := fmt.Sprintf("%s (sha256 %x)", subject(c), sha256.Sum256(c.Raw))
+func describe(c *chain.Certificate) say.Phrase {
+	sum := sha256.Sum256(c.Raw)
+	text := say.Text(subject(c), " (sha256 ", say.Digest(sum[:]), ")")
 	if c.Source != "" {
-		text += fmt.Sprintf(", found in %q", c.Source)
+		text = say.Text(text, ", found in ", say.File(c.Source))
 	}
 	return text
+}
+
+// count writes a number with its noun, as in "1 CA" and "2 CAs".
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }

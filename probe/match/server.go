@@ -3,6 +3,7 @@ package match
 import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 // A Server is what is known of a server apart from any identity. The zero Server
@@ -11,8 +12,8 @@ type Server struct {
 	// Request is what the server demands; nil if it did not ask or that is not
 	// known. One of version zero was not seen: somebody supposes its names.
 	Request *wire.CertificateRequest
-	Asked   Answer
-	When    wire.Moment // of the request; empty unless seen
+	Asked   say.Answer
+	When    wire.Stage // of the request; empty unless seen
 	// Versions are what the server does in each protocol version; nil when the
 	// versions were not tried one by one.
 	Versions []Version
@@ -23,39 +24,30 @@ type Server struct {
 	// clear between its go-ahead and the handshake.
 	StartTLS bool
 	Injected []byte
-	// TurnedAway is how the server refused before it asked late; empty unless it did.
-	TurnedAway string
+	// EarlierRefusal is how the server refused before it asked late; nil unless it did.
+	EarlierRefusal say.Phrase
 	// AnyPasses says whether a throw-away certificate is let in where none is not.
-	AnyPasses Answer
+	AnyPasses say.Answer
 	// Identities are the candidates, whose own names have no place on the list.
 	Identities []*certstore.Identity
 	// Limits are what clients take; see probe/stack.
 	Limits []Limit
 }
 
-// An Answer is yes, no, or, as the zero Answer, not known.
-type Answer string
-
-// The answers that are known.
-const (
-	Yes Answer = "yes"
-	No  Answer = "no"
-)
-
 // A Version is what a server does in one protocol version.
 type Version struct {
-	Number     uint16
-	Supported  Answer
-	Asked      Answer
-	Request    *wire.CertificateRequest // nil unless asked and decoded
-	Insistence string                   // as in the report; empty where not known
+	Number    uint16
+	Supported say.Answer
+	Asked     say.Answer
+	Request   *wire.CertificateRequest // nil unless asked and decoded
+	Mode      string                   // of client authentication, as in the report; empty where not known
 }
 
 // A Variant is what the server does at one address or by one name.
 type Variant struct {
 	Label string
 	Version
-	Failed string // why there is no answer; empty if there is
+	Failed say.Phrase // why there is no answer; nil if there is
 }
 
 // A Limit is the largest CertificateRequest that a client takes, in bytes.

@@ -19,7 +19,7 @@ import (
 	"net"
 	"time"
 
-	"mtlsprobe/probe/handshake"
+	"mtlsprobe/probe/tlspeer"
 	"mtlsprobe/probe/wire"
 )
 
@@ -70,7 +70,7 @@ type Sighting struct {
 	SignatureErr error
 	// Alert is the client's; nil without one.
 	Alert *wire.Alert
-	// Finished says that the client completed the handshake.
+	// Finished says that the client completed the tlspeer.
 	Finished bool
 	Detail   string
 }
@@ -89,7 +89,7 @@ func (s *Sighting) Leaf() *x509.Certificate {
 
 // Serve speaks with one client and closes the connection. The answer to a client
 // that speaks HTTP is 200 with the words of answer; with a nil answer the
-// connection ends with the handshake.
+// connection ends with the tlspeer.
 func Serve(ctx context.Context, conn net.Conn, o *Options, answer func(*Sighting) string) *Sighting {
 	defer conn.Close()
 	timeout := o.Timeout
@@ -100,7 +100,7 @@ func Serve(ctx context.Context, conn net.Conn, o *Options, answer func(*Sighting
 	_ = conn.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	s := &server{ctx: ctx, Layer: handshake.Layer{Conn: conn}, options: o, seen: &Sighting{Remote: conn.RemoteAddr().String()}}
+	s := &server{ctx: ctx, Layer: tlspeer.Layer{Conn: conn}, options: o, seen: &Sighting{Remote: conn.RemoteAddr().String()}}
 	err := s.run()
 	s.conclude(err)
 	switch {
@@ -115,12 +115,12 @@ func Serve(ctx context.Context, conn net.Conn, o *Options, answer func(*Sighting
 
 // A server is the work on one connection.
 type server struct {
-	handshake.Layer
+	tlspeer.Layer
 	ctx     context.Context //nolint:containedctx // the work's own
 	local   bool            // what went wrong is this server's
 	options *Options
 	seen    *Sighting
-	hello   *clientHello
+	hello   *wire.Offer
 	request *wire.CertificateRequest
 }
 
@@ -131,12 +131,12 @@ func (s *server) run() error {
 	if err != nil {
 		return err
 	}
-	if s.hello, err = parseClientHello(body); err != nil {
+	if s.hello, err = wire.ParseClientHello(body); err != nil {
 		return err
 	}
-	s.seen.ServerName, s.seen.ALPN = s.hello.serverName, s.hello.alpn
+	s.seen.ServerName, s.seen.ALPN = s.hello.ServerName, s.hello.ALPN
 	for _, r := range s.options.Requests {
-		if s.hello.offers(r.Version) && (s.request == nil || r.Version > s.request.Version) {
+		if s.hello.Supports(r.Version) && (s.request == nil || r.Version > s.request.Version) {
 			s.request = r
 		}
 	}
@@ -153,7 +153,7 @@ func (s *server) run() error {
 
 // conclude says what the client did, by how the handshake ended.
 func (s *server) conclude(err error) {
-	var alert *handshake.AlertError
+	var alert *tlspeer.AlertError
 	var netErr net.Error
 	switch {
 	case s.seen.Action != "":
@@ -165,7 +165,7 @@ func (s *server) conclude(err error) {
 		s.seen.Action = Alerted
 	case errors.Is(err, errUnsuited):
 		s.seen.Action = Unsuited
-	case errors.Is(err, handshake.ErrNotTLS):
+	case errors.Is(err, tlspeer.ErrNotTLS):
 		s.seen.Action = NotTLS
 	case errors.As(err, &netErr) && netErr.Timeout():
 		s.seen.Action = Silent
@@ -202,7 +202,7 @@ func (s *server) converse(answer func(*Sighting) string) {
 	var asked []byte
 	for !bytes.Contains(asked, []byte("\r\n\r\n")) && len(asked) < 64<<10 {
 		kind, data, err := s.Read()
-		var alert *handshake.AlertError
+		var alert *tlspeer.AlertError
 		if errors.As(err, &alert) {
 			if alert.Refuses(s.request.Version) {
 				s.seen.Alert = &alert.Alert

@@ -183,7 +183,7 @@ func FuzzServe(f *testing.F) {
 	f.Add(hello.Bytes())
 	o := &Options{Requests: Suppose([][]byte{p.Cert("Root").RawSubject}), Certificate: certificate(p, "localhost"), Timeout: 200 * time.Millisecond}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if _, err := parseClientHello(data); err == nil && len(data) < 35 {
+		if _, err := wire.ParseClientHello(data); err == nil && len(data) < 35 {
 			t.Errorf("%x was taken for a ClientHello", data)
 		}
 		client, server := net.Pipe()

@@ -3,7 +3,6 @@ package mirror
 import (
 	"crypto/tls"
 
-	"mtlsprobe/probe/handshake"
 	"mtlsprobe/probe/wire"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -44,9 +43,9 @@ func requestBody(r *wire.CertificateRequest) ([]byte, error) {
 	}
 	b.AddUint8(0)
 	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
-		handshake.AddExtension(b, 13, schemes)
+		wire.AddExtension(b, 13, schemes)
 		if len(r.NamedCAs) > 0 {
-			handshake.AddExtension(b, 47, func(b *cryptobyte.Builder) { b.AddUint16LengthPrefixed(names) })
+			wire.AddExtension(b, 47, func(b *cryptobyte.Builder) { b.AddUint16LengthPrefixed(names) })
 		}
 	})
 	return b.Bytes()

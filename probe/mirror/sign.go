@@ -3,56 +3,50 @@ package mirror
 import (
 	"crypto"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
 
-	"mtlsprobe/probe/handshake"
 	"mtlsprobe/probe/wire"
-
-	"golang.org/x/crypto/cryptobyte"
 )
 
-// sign signs with the server's key, by a scheme that the client offers.
-func sign(key crypto.PrivateKey, offered []tls.SignatureScheme, version uint16, message []byte) (tls.SignatureScheme, []byte, error) {
-	signer, ok := key.(crypto.Signer)
+// sign signs with the server's key, by the first scheme of its own that the client
+// offers, and returns scheme and signature as messages have them.
+func (s *server) sign(version uint16, message []byte) ([]byte, error) {
+	key, ok := s.options.Certificate.PrivateKey.(crypto.Signer)
 	if !ok {
-		return 0, nil, fmt.Errorf("the server's key of type %T cannot sign", key)
+		return nil, fmt.Errorf("the server's key of type %T cannot sign", s.options.Certificate.PrivateKey)
 	}
-	scheme := tls.ECDSAWithP256AndSHA256
-	var options crypto.SignerOpts = crypto.SHA256
-	if _, isRSA := signer.Public().(*rsa.PublicKey); isRSA {
-		scheme, options = tls.PSSWithSHA256, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
-		if version < tls.VersionTLS13 && !slices.Contains(offered, scheme) {
-			scheme, options = tls.PKCS1WithSHA256, crypto.SHA256
+	for _, id := range []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256, tls.PSSWithSHA256, tls.PKCS1WithSHA256} {
+		scheme, _ := wire.LookupScheme(id)
+		if scheme.Suits(key.Public(), version) && (len(s.hello.Schemes) == 0 || slices.Contains(s.hello.Schemes, id)) {
+			signature, err := scheme.Sign(rand.Reader, key, message)
+			if err != nil {
+				return nil, err
+			}
+			return wire.MarshalSignature(id, signature)
 		}
 	}
-	if len(offered) > 0 && !slices.Contains(offered, scheme) {
-		return 0, nil, fmt.Errorf("%w: the client does not take signatures by %s", errUnsuited, wire.SchemeName(scheme))
-	}
-	h := crypto.SHA256.New()
-	h.Write(message)
-	signature, err := signer.Sign(rand.Reader, h.Sum(nil), options)
-	return scheme, signature, err
+	s.Alert(wire.AlertHandshakeFailure)
+	s.local = true
+	return nil, fmt.Errorf("%w: the client does not accept signatures by the server's key", errUnsuited)
 }
 
 // verify notes the scheme of the client's CertificateVerify, and whether it
 // verifies.
 func (s *server) verify(body, covered []byte) {
-	b := cryptobyte.String(body)
-	var scheme uint16
-	var signature cryptobyte.String
-	if !b.ReadUint16(&scheme) || !b.ReadUint16LengthPrefixed(&signature) {
-		s.seen.SignatureErr = errors.New("CertificateVerify cannot be decoded")
+	id, signature, err := wire.ParseCertificateVerify(s.request.Version, body)
+	if err != nil {
+		s.seen.SignatureErr = err
 		return
 	}
-	s.seen.Scheme = tls.SignatureScheme(scheme)
+	s.seen.Scheme = id
 	leaf := s.seen.Leaf()
 	if leaf == nil {
-		s.seen.SignatureErr = errors.New("the certificate's key is of a kind that this program cannot use")
+		s.seen.SignatureErr = errors.New("this program cannot use the certificate's type of key")
 		return
 	}
-	s.seen.SignatureErr = handshake.VerifySignature(leaf, s.seen.Scheme, covered, signature)
+	scheme, _ := wire.LookupScheme(id)
+	s.seen.SignatureErr = scheme.Verify(leaf.PublicKey, covered, signature)
 }

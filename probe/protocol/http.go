@@ -131,7 +131,8 @@ func httpVerdict(status int, text string) Verdict {
 		return CertificateRefused
 	case status == 401, status == 403:
 		return AccessRefused
-	case status == 400, status == 407, status == 421, status >= 500, status < 200:
+	case status == 400, status == 407, status == 421, status >= 500, status < 200,
+		status == 408, status == 425, status == 429, status == 431: // not about this request at all
 		return Undecided
 	}
 	return Welcome

@@ -71,13 +71,14 @@ func askMySQL(c *Conversation, q *Question) *Answer {
 		a.Status, a.Detail = int(binary.LittleEndian.Uint16(body[1:])), mysqlText(body)
 		a.Verdict = refused(a.Detail)
 		if a.Status == 1045 { // access denied: no certificate, no such user, or a wrong password
-			a.Verdict = Undecided
+			a.Verdict, a.UserOrCertificate = Undecided, true
 			a.Detail += "; the same is said of a missing certificate, an unknown user and a wrong password"
 		}
 	case body[0] == 0:
 		a.Verdict, a.Detail = Welcome, "logged in without a password"
 	default:
-		a.Verdict, a.Detail = Undecided, "the server asks for a password, and judges the certificate together with it"
+		a.Verdict, a.UserOrCertificate = Undecided, true
+		a.Detail = "the server asks for a password, and judges the certificate together with it"
 	}
 	return a
 }

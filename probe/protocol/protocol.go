@@ -73,12 +73,24 @@ type Answer struct {
 	Verdict  Verdict
 	// Detail is a short text for people, without control characters.
 	Detail string
+	// At is when the answer came, by the local clock.
+	At time.Time
 	// Date is the server's clock as it told it, and DateFrom where; zero if it
 	// did not.
 	Date     time.Time
 	DateFrom string
 	// Complete says that nothing more is expected.
 	Complete bool
+	// UserOrCertificate says that the answer is about the user or about the
+	// certificate: if the same user is welcome with another certificate, it was this
+	// one.
+	UserOrCertificate bool
+}
+
+// RateLimit reports whether the server turned the connection away for the number of
+// connections, or because it is not ready: that says nothing about a certificate.
+func (a *Answer) RateLimit() bool {
+	return (a.Protocol == "http" || a.Protocol == "h2") && (a.Status == 429 || a.Status == 503)
 }
 
 // A Refusal says that a server would not start TLS, in its own words.

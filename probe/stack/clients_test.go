@@ -26,6 +26,7 @@ import (
 	"mtlsprobe/probe/mirror"
 	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 
 	"k8s.io/client-go/transport"
 )
@@ -455,7 +456,7 @@ func runClients(t *testing.T, list []client) {
 
 func (w *world) compare(t *testing.T, id string, s scenario, version string, p *stack.Prediction, seen *mirror.Sighting, out []byte, score *score) {
 	t.Helper()
-	if p.Sends == stack.Unknown {
+	if p.Sends == say.Unknown {
 		score.unknown++
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"slices"
 	"time"
 
@@ -14,15 +13,16 @@ import (
 	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
-func tooLarge(size, limit int) string {
-	return fmt.Sprintf("the request has %d bytes, and this client takes %d", size, limit)
+func tooLarge(size, limit int) say.Phrase {
+	return say.Text("the request has ", size, " bytes, and this client accepts ", limit)
 }
 
 // leading is the gate of a PEM file that begins with another certificate.
 func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction {
-	if i.Ahead == nil {
+	if i.Preceding == nil {
 		return nil
 	}
 	f := profile.Load.Leading13
@@ -32,10 +32,10 @@ func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction
 	if f == (Failure{}) {
 		return nil
 	}
-	out := &Prediction{Sends: No, Action: f.Action, Alert: f.Alert, Fault: true, Remedy: "write the file again, the leaf first",
-		Reason: "the file begins with " + certstore.NameString(i.Ahead.RawSubject) + ", which this client takes for the certificate of the key"}
+	out := &Prediction{Sends: say.No, Action: f.Action, Alert: f.Alert, Fault: true, Remedy: say.Text("write the file again, the leaf first"),
+		Reason: say.Text("the file begins with ", match.Name(i.Preceding.RawSubject), ", which this client takes for the certificate of the key")}
 	if f.Action == NotKnown {
-		out.Sends, out.Reason = Unknown, "the file begins with "+certstore.NameString(i.Ahead.RawSubject)+"; what this client makes of that was not seen"
+		out.Sends, out.Reason = say.Unknown, say.Text("the file begins with ", match.Name(i.Preceding.RawSubject), "; what this client makes of that was not observed")
 	}
 	return out
 }
@@ -46,16 +46,16 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 		return out
 	}
 	if profile.Load.NoLegacy && i.Container != nil && i.Container.Legacy {
-		return &Prediction{Sends: No, Action: Fails, Fault: true, Reason: "OpenSSL 3 opens a PKCS#12 file with RC2, RC4 or DES only with its legacy provider, which this client does not load",
-			Remedy: "write the file again with AES: mtlsprobe fix, or openssl pkcs12 -legacy and then -export"}
+		return &Prediction{Sends: say.No, Action: Fails, Fault: true, Reason: say.Text("OpenSSL 3 opens a PKCS#12 file with RC2, RC4 or DES only with its legacy provider, which this client does not load"),
+			Remedy: say.Text("write the file again with AES: mtlsprobe fix, or openssl pkcs12 -legacy and then -export")}
 	}
 	if key, ok := i.Leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < profile.Load.MinRSA {
-		return &Prediction{Sends: No, Action: Fails, Fault: true, Reason: fmt.Sprintf("an RSA key of %d bits is refused when it is loaded; %d are the least", key.N.BitLen(), profile.Load.MinRSA),
-			Remedy: "use a longer key"}
+		return &Prediction{Sends: say.No, Action: Fails, Fault: true, Reason: say.Text("an RSA key of ", key.N.BitLen(), " bits is refused when it is loaded; ", profile.Load.MinRSA, " are required"),
+			Remedy: say.Text("use a longer key")}
 	}
 	if profile.Load.WeakLeaf && chain.IsWeak(i.Leaf.SignatureAlgorithm) && !selfIssued(i.Leaf) {
-		return &Prediction{Sends: No, Action: Fails, Fault: true, Reason: fmt.Sprintf("a certificate signed with %v is refused when it is loaded", i.Leaf.SignatureAlgorithm),
-			Remedy: "have the certificate issued with SHA-256"}
+		return &Prediction{Sends: say.No, Action: Fails, Fault: true, Reason: say.Text("a certificate signed with ", i.Leaf.SignatureAlgorithm, " is refused when it is loaded"),
+			Remedy: say.Text("have the certificate issued with SHA-256")}
 	}
 	return nil
 }
@@ -63,20 +63,20 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 // usage is the gate of dates and usages.
 func (p *Predictor) usage(profile *Profile, i *certstore.Identity) *Prediction {
 	g, now := profile.Gate, p.question.Now
-	withheld := func(reason, remedy string) *Prediction {
-		return &Prediction{Sends: No, Action: Declines, Reason: reason, Remedy: remedy, Fault: true}
+	withheld := func(reason, remedy say.Phrase) *Prediction {
+		return &Prediction{Sends: say.No, Action: Declines, Reason: reason, Remedy: remedy, Fault: true}
 	}
 	switch {
 	case g.Expired && now.After(i.Leaf.NotAfter):
-		return withheld("it has expired, and this client does not offer it", "have the certificate renewed")
+		return withheld(say.Text("it has expired, and this client does not offer it"), say.Text("have the certificate renewed"))
 	case g.NotYetValid && now.Before(i.Leaf.NotBefore):
-		return withheld("it is not yet valid, and this client does not offer it", "wait, or set the clock right")
+		return withheld(say.Text("it is not yet valid, and this client does not offer it"), say.Text("wait until then, or correct the clock"))
 	case g.ExtKeyUsage && !clientAuth(i.Leaf):
-		return withheld("its extendedKeyUsage lacks clientAuth, and this client does not offer it", "have a certificate issued with extendedKeyUsage clientAuth")
+		return withheld(say.Text("its extendedKeyUsage lacks clientAuth, and this client does not offer it"), say.Text("have a certificate issued with extendedKeyUsage clientAuth"))
 	case g.KeyUsage && i.Leaf.KeyUsage != 0 && i.Leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
-		out := withheld("its keyUsage lacks digitalSignature, and this client does not offer it", "have a certificate issued with keyUsage digitalSignature")
+		out := withheld(say.Text("its keyUsage lacks digitalSignature, and this client does not offer it"), say.Text("have a certificate issued with keyUsage digitalSignature"))
 		if g.KeyUsageFails || g.KeyUsageFails13 && p.question.Request.Version >= tls.VersionTLS13 {
-			out.Action, out.Reason = Fails, "its keyUsage lacks digitalSignature, and this client gives up"
+			out.Action, out.Reason = Fails, say.Text("its keyUsage lacks digitalSignature, and this client gives up")
 		}
 		return out
 	}
@@ -92,23 +92,23 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 	if old {
 		none = s.None12
 	}
-	cannot := func(reason string, f Failure) *Prediction {
-		out := &Prediction{Sends: No, Action: f.Action, Alert: f.Alert, Reason: reason, Remedy: "use a certificate with a kind of key that the server allows", Fault: true}
+	cannot := func(reason say.Phrase, f Failure) *Prediction {
+		out := &Prediction{Sends: say.No, Action: f.Action, Alert: f.Alert, Reason: reason, Remedy: say.Text("use a certificate with a kind of key that the server allows"), Fault: true}
 		switch f.Action {
 		case SendsAlerts, BadSigns:
-			out.Sends = Yes
+			out.Sends = say.Yes
 		case NotKnown:
-			out.Sends = Unknown
+			out.Sends = say.Unknown
 		}
 		return out
 	}
 	switch {
 	case isEd25519 && s.NoEd25519:
-		return cannot("it has no support for Ed25519", declines)
+		return cannot(say.Text("it has no support for Ed25519"), declines)
 	case isEd25519 && s.TypedEd25519 && old && len(p.named) > 0:
-		return cannot("up to TLS 1.2 no certificate type stands for an Ed25519 key, so that none of the names fits", declines)
+		return cannot(say.Text("up to TLS 1.2 no certificate type stands for an Ed25519 key, so that none of the names fits"), declines)
 	case s.Types && old && len(r.CertificateTypes) > 0 && !slices.Contains(r.CertificateTypes, certificateType(i.Leaf)):
-		return cannot(fmt.Sprintf("the server's certificate types %v have none for this key", r.CertificateTypes), Failure{Action: cmp.Or(s.NoType.Action, Declines), Alert: s.NoType.Alert})
+		return cannot(say.Text("the server's certificate types ", r.CertificateTypes, " have none for this key"), Failure{Action: cmp.Or(s.NoType.Action, Declines), Alert: s.NoType.Alert})
 	case len(r.SignatureSchemes) == 0 || r.Version == 0:
 		return nil // nothing is known of them
 	case len(p.fitting(s, i.Leaf, true)) == 0 && !s.KeyTypeOnly:
@@ -117,13 +117,13 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 			if !old && s.Short13.Action != "" {
 				short = s.Short13
 			}
-			return cannot("the key is too short for the schemes that the server allows", short)
+			return cannot(say.Text("the key is too short for the schemes that the server allows"), short)
 		}
-		return cannot("no signature scheme that the server allows fits the key", none)
+		return cannot(say.Text("no signature scheme that the server allows fits the key"), none)
 	case s.KeyTypeOnly && !p.anyOfKind(i.Leaf):
-		return cannot("no signature scheme that the server allows fits the kind of key", declines)
+		return cannot(say.Text("no signature scheme that the server allows fits the kind of key"), declines)
 	case s.KeyTypeOnly && len(p.fitting(s, i.Leaf, true)) == 0:
-		return cannot("the kind of key fits, and its curve or length does not", none)
+		return cannot(say.Text("the kind of key fits, and its curve or length does not"), none)
 	}
 	return p.chainSchemes(s, i)
 }
@@ -139,10 +139,10 @@ func (p *Predictor) chainSchemes(s SchemeRules, i *certstore.Identity) *Predicti
 		allowed = p.question.Request.SignatureSchemes
 	}
 	for _, c := range append([]*x509.Certificate{i.Leaf}, i.Chain...) {
-		scheme, known := match.SignedWith(c)
-		if known && !selfIssued(c) && !slices.Contains(allowed, scheme) {
-			return &Prediction{Sends: No, Action: Declines, Fault: true, Reason: fmt.Sprintf("%s is signed with %s, which the server does not list", certstore.NameString(c.RawSubject), wire.SchemeName(scheme)),
-				Remedy: "have the certificate issued with a signature that the server lists"}
+		scheme, known := wire.SchemeOf(c.SignatureAlgorithm)
+		if known && !selfIssued(c) && !slices.Contains(allowed, scheme.ID) {
+			return &Prediction{Sends: say.No, Action: Declines, Fault: true, Reason: say.Text(match.Name(c.RawSubject), " is signed with ", scheme.Name, ", which the server does not list"),
+				Remedy: say.Text("have the certificate issued with a signature that the server lists")}
 		}
 	}
 	return nil
@@ -173,15 +173,9 @@ func (p *Predictor) fitting(s SchemeRules, leaf *x509.Certificate, size bool) []
 	return fitting
 }
 
-// longEnough holds an RSA key against what RSASSA-PSS needs: twice the hash and
-// two bytes (RFC 8017, Section 9.1.1).
-func longEnough(leaf *x509.Certificate, scheme tls.SignatureScheme) bool {
-	key, ok := leaf.PublicKey.(*rsa.PublicKey)
-	if !ok {
-		return true
-	}
-	hash := map[tls.SignatureScheme]int{tls.PSSWithSHA256: 32, tls.PSSWithSHA384: 48, tls.PSSWithSHA512: 64}[scheme]
-	return hash == 0 || key.Size() >= 2*hash+2
+func longEnough(leaf *x509.Certificate, id tls.SignatureScheme) bool {
+	scheme, _ := wire.LookupScheme(id)
+	return scheme.LongEnough(leaf.PublicKey)
 }
 
 func (p *Predictor) anyOfKind(leaf *x509.Certificate) bool {

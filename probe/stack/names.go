@@ -4,11 +4,12 @@ import (
 	"crypto/ed25519"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"slices"
 	"time"
 
 	"mtlsprobe/certstore"
+	"mtlsprobe/probe/match"
+	"mtlsprobe/report/say"
 )
 
 // maxClimb bounds the paths that a client is thought to build.
@@ -17,12 +18,12 @@ const maxClimb = 20
 // names compares the server's list as the stack does.
 func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 	if _, free := i.Leaf.PublicKey.(ed25519.PublicKey); profile.Names == FoldedStoredTo12 && p.question.Request.Version >= tls.VersionTLS13 && !free {
-		return &Prediction{Sends: No, Action: Declines, Reason: "in TLS 1.3 the strict check also wants a certificate type, which no request has there", Remedy: "turn the strict flag off"}
+		return &Prediction{Sends: say.No, Action: Declines, Reason: say.Text("in TLS 1.3 the strict check also wants a certificate type, which no request has there"), Remedy: say.Text("turn the strict flag off")}
 	}
 	if len(p.named) == 0 || profile.Names == Ignored {
 		return nil
 	}
-	withheld := &Prediction{Sends: No, Action: Declines}
+	withheld := &Prediction{Sends: say.No, Action: Declines}
 	sent := i.Chain
 	if profile.Chain == Sorted {
 		sent = sorted(i)
@@ -32,12 +33,12 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 		if p.stored(i.Leaf, sent, p.raw, rawKey) {
 			return nil
 		}
-		withheld.Reason, withheld.Remedy = "no issuer in the stored chain is on the list, byte for byte", p.storedRemedy(i)
+		withheld.Reason, withheld.Remedy = say.Text("no issuer in the stored chain is on the list, byte for byte"), p.storedRemedy(i)
 	case FoldedStored, FoldedStoredTo12:
 		if p.stored(i.Leaf, sent, p.folded, p.question.Graph.Key) {
 			return nil
 		}
-		withheld.Reason, withheld.Remedy = "no issuer in the stored chain is on the list", p.storedRemedy(i)
+		withheld.Reason, withheld.Remedy = say.Text("no issuer in the stored chain is on the list"), p.storedRemedy(i)
 	case TextBuilt, RawBuilt:
 		accepted, key := p.raw, rawKey
 		if profile.Names == TextBuilt {
@@ -46,27 +47,27 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 		walked := p.walk(i, accepted, key)
 		switch {
 		case walked.tied && p.anyPath(i.Leaf, i, key, accepted, false):
-			return &Prediction{Sends: Unknown, Action: NotKnown, Reason: "several issuers of one name are equally new, and not all ways need lead to a CA on the list: which one this client prefers is not known here",
-				Remedy: "leave only the path to the named CA in the client's store"}
+			return &Prediction{Sends: say.Unknown, Action: NotKnown, Reason: say.Text("several issuers of one name are equally new, and not all ways need lead to a CA on the list: which one this client prefers is not known here"),
+				Remedy: say.Text("leave only the path to the named CA in the client's store")}
 		case walked.found:
 			return nil
 		}
-		withheld.Reason = "no issuer on the path that this client builds is on the list"
-		withheld.Remedy = "import the intermediates up to a named CA into the client's store"
+		withheld.Reason = say.Text("no issuer on the path that this client builds is on the list")
+		withheld.Remedy = say.Text("import the intermediates up to a named CA into the client's store")
 		if walked.twin != nil {
-			withheld.Reason = fmt.Sprintf("it builds its path through the newest %s, signed by %s, and that way leads to no CA on the list", certstore.NameString(walked.twin.RawSubject), certstore.NameString(walked.twin.RawIssuer))
-			withheld.Remedy = "remove that certificate from the client's store, or have the other one issued again with a later notBefore"
+			withheld.Reason = say.Text("it builds its path through the newest ", match.Name(walked.twin.RawSubject), ", signed by ", match.Name(walked.twin.RawIssuer), ", and that path leads to no CA on the list")
+			withheld.Remedy = say.Text("remove that certificate from the client's store, or have the other one issued again with a later notBefore")
 		}
 	case RawAll:
 		if p.anyPath(i.Leaf, i, rawKey, p.raw, profile.Gate.PathDates) {
 			return nil
 		}
-		withheld.Reason, withheld.Remedy = "no path that can be built has a name that is on the list, byte for byte", "import the intermediates up to a named CA into the client's store"
+		withheld.Reason, withheld.Remedy = say.Text("no path that can be built has a name that is on the list, byte for byte"), say.Text("import the intermediates up to a named CA into the client's store")
 	case FoldedAll:
 		if p.anyPath(i.Leaf, i, p.question.Graph.Key, p.folded, false) {
 			return nil
 		}
-		withheld.Reason, withheld.Remedy = "no path that can be built has a name on the list", "import the intermediates up to a named CA into the client's store"
+		withheld.Reason, withheld.Remedy = say.Text("no path that can be built has a name on the list"), say.Text("import the intermediates up to a named CA into the client's store")
 	case EngineBest:
 		return p.engine(i)
 	}
@@ -100,14 +101,14 @@ func (p *Predictor) stored(leaf *x509.Certificate, chain []*x509.Certificate, ac
 }
 
 // storedRemedy is what helps a client that compares the stored chain.
-func (p *Predictor) storedRemedy(i *certstore.Identity) string {
+func (p *Predictor) storedRemedy(i *certstore.Identity) say.Phrase {
 	if p.stored(i.Leaf, i.Chain, p.folded, p.question.Graph.Key) {
-		return "have the server's CA certificate and the issuer use one encoding of the name"
+		return say.Text("have the server's CA certificate and the issuer use one encoding of the name")
 	}
 	if p.anyPath(i.Leaf, i, p.question.Graph.Key, p.folded, false) {
-		return "add the intermediates up to a named CA to the bundle: \"mtlsprobe fix\" writes it"
+		return say.Text("add the intermediates up to a named CA to the bundle: \"mtlsprobe fix\" writes it")
 	}
-	return "use a certificate issued below a named CA, or have the server name this issuer"
+	return say.Text("use a certificate issued under a named CA, or have the server name this issuer")
 }
 
 // A walked is the path that a client builds one issuer at a time.
@@ -185,10 +186,10 @@ func (p *Predictor) engine(i *certstore.Identity) *Prediction {
 	case all:
 		return nil
 	case any:
-		return &Prediction{Sends: Unknown, Action: NotKnown, Reason: "several paths can be built, and not all lead to a CA on the list: which one the system prefers is not known here",
-			Remedy: "leave only the path to the named CA in the client's store"}
+		return &Prediction{Sends: say.Unknown, Action: NotKnown, Reason: say.Text("several paths can be built, and not all lead to a CA on the list: which one the system prefers is not known here"),
+			Remedy: say.Text("leave only the path to the named CA in the client's store")}
 	}
-	return &Prediction{Sends: No, Action: Declines, Reason: "no path that can be built has an issuer on the list", Remedy: "import the intermediates up to a named CA into the client's store"}
+	return &Prediction{Sends: say.No, Action: Declines, Reason: say.Text("no path that can be built has an issuer on the list"), Remedy: say.Text("import the intermediates up to a named CA into the client's store")}
 }
 
 // ways asks of every way up whether it leads to a CA on the list; each

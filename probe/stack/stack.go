@@ -19,16 +19,7 @@ import (
 	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/wire"
-)
-
-// An Answer is yes, no, or not known.
-type Answer string
-
-// The answers.
-const (
-	Yes     Answer = "yes"
-	No      Answer = "no"
-	Unknown Answer = "unknown"
+	"mtlsprobe/report/say"
 )
 
 // An Action is what the client does on the wire.
@@ -49,14 +40,14 @@ const (
 type Prediction struct {
 	Profile *Profile
 	// Sends says whether the server gets to see the certificate.
-	Sends  Answer
+	Sends  say.Answer
 	Action Action
 	// Alert is the number of the fatal alert that the client sends; 0 without one.
 	Alert uint8
 	// Chain is what is sent, the leaf first; nil if nothing is, or it is not known.
 	Chain  []*x509.Certificate
-	Reason string
-	Remedy string // what to change; empty where nothing needs to be
+	Reason say.Phrase
+	Remedy say.Phrase // what to change; nil where nothing needs to be
 	// Fault says that something is wrong with the identity for this client: the
 	// prediction is not only about the list.
 	Fault bool
@@ -112,11 +103,11 @@ func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction 
 	if r := p.question.Request; r != nil && r.Version == 0 && i.Leaf != nil {
 		out = p.inAnyVersion(profile, i)
 	}
-	if when := p.question.When; out.Sends == Yes && (when == wire.InRenegotiation || when == wire.PostHandshake) {
+	if when := p.question.When; out.Sends == say.Yes && (when == wire.InRenegotiation || when == wire.PostHandshake) {
 		out = answersLate(profile, when)
 	}
 	out.Profile = profile
-	if out.Sends == Yes && out.Chain == nil {
+	if out.Sends == say.Yes && out.Chain == nil {
 		out.Chain = p.chain(profile, i)
 	}
 	return out
@@ -127,12 +118,12 @@ func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction 
 // authentication (go #40521) and forbids renegotiation unless told; JSSE has no
 // post-handshake authentication. Of the others it depends on how they are built and
 // called.
-func answersLate(profile *Profile, when wire.Moment) Prediction {
+func answersLate(profile *Profile, when wire.Stage) Prediction {
 	switch id := profile.ID; {
 	case id == "go", id == "client-go", when == wire.PostHandshake && strings.HasPrefix(id, "java-"):
-		return Prediction{Sends: No, Action: Declines, Reason: "the server asks late (" + string(when) + "), which this client does not take part in", Remedy: "let the server ask in the handshake"}
+		return Prediction{Sends: say.No, Action: Declines, Reason: say.Text("the server asks late (", when, "), which this client does not support"), Remedy: say.Text("let the server ask in the handshake")}
 	}
-	return Prediction{Sends: Unknown, Action: NotKnown, Reason: "the server asks late (" + string(when) + "): whether this client takes part in that is not known here", Remedy: "let the server ask in the handshake"}
+	return Prediction{Sends: say.Unknown, Action: NotKnown, Reason: say.Text("the server asks late (", when, "): it is not known whether this client supports that"), Remedy: say.Text("let the server ask in the handshake")}
 }
 
 // inAnyVersion answers for a request that nobody has seen: the same in TLS 1.2
@@ -148,30 +139,30 @@ func (p *Predictor) inAnyVersion(profile *Profile, i *certstore.Identity) Predic
 	if old.Sends == now.Sends {
 		return now
 	}
-	return Prediction{Sends: Unknown, Action: NotKnown, Reason: "it depends on the version: in TLS 1.2 " + string(old.Sends) + ", in TLS 1.3 " + string(now.Sends)}
+	return Prediction{Sends: say.Unknown, Action: NotKnown, Reason: say.Text("it depends on the version: in TLS 1.2 ", old.Sends, ", in TLS 1.3 ", now.Sends)}
 }
 
 // decide asks one gate after the other, in the order in which clients do.
 func (p *Predictor) decide(profile *Profile, i *certstore.Identity) Prediction {
 	if i.Leaf == nil {
-		return Prediction{Sends: Unknown, Action: NotKnown, Reason: "nothing could be read of it"}
+		return Prediction{Sends: say.Unknown, Action: NotKnown, Reason: say.Text("nothing could be read of it")}
 	}
 	if p.question.Request == nil {
-		return Prediction{Sends: No, Action: Declines, Reason: "the server did not ask in the handshake"}
+		return Prediction{Sends: say.No, Action: Declines, Reason: say.Text("the server did not ask in the handshake")}
 	}
 	for _, gate := range []func(*Profile, *certstore.Identity) *Prediction{p.key, p.load, p.size, p.usage, p.names, p.schemes} {
 		if verdict := gate(profile, i); verdict != nil {
 			return *verdict
 		}
 	}
-	reason := "the list of CA names is not looked at"
+	reason := say.Text("the list of CA names is not looked at")
 	switch {
 	case len(p.named) == 0:
-		reason = "no CA names: any certificate will do"
+		reason = say.Text("no CA names: any certificate will do")
 	case profile.Names != Ignored:
-		reason = "a name on the list fits"
+		reason = say.Text("a name on the list matches")
 	}
-	return Prediction{Sends: Yes, Action: Sends, Reason: reason}
+	return Prediction{Sends: say.Yes, Action: Sends, Reason: reason}
 }
 
 // key asks whether there is a key to load.
@@ -180,11 +171,11 @@ func (p *Predictor) key(_ *Profile, i *certstore.Identity) *Prediction {
 	case certstore.Usable:
 		return nil
 	case certstore.Locked, certstore.Unknown:
-		return &Prediction{Sends: Unknown, Action: NotKnown, Reason: "the key is locked: it depends on whether the client has the password", Fault: true}
+		return &Prediction{Sends: say.Unknown, Action: NotKnown, Reason: say.Text("the key is locked: it depends on whether the client has the password"), Fault: true}
 	case certstore.Missing:
-		return &Prediction{Sends: No, Action: Declines, Reason: "there is no key", Remedy: "give the client the key", Fault: true}
+		return &Prediction{Sends: say.No, Action: Declines, Reason: say.Text("there is no key"), Remedy: say.Text("give the client the key"), Fault: true}
 	}
-	return &Prediction{Sends: No, Action: Fails, Reason: "the key is " + string(i.Key.State), Remedy: "give the client the certificate's own key", Fault: true}
+	return &Prediction{Sends: say.No, Action: Fails, Reason: say.Text("the key is ", i.Key.State), Remedy: say.Text("give the client the certificate's own key"), Fault: true}
 }
 
 // size holds the request's size against what the client takes.
@@ -194,7 +185,7 @@ func (p *Predictor) size(profile *Profile, _ *certstore.Identity) *Prediction {
 	if profile.MaxRequest == 0 || size <= profile.MaxRequest {
 		return nil
 	}
-	return &Prediction{Sends: No, Action: Alerts, Reason: tooLarge(size, profile.MaxRequest), Remedy: "let the server name fewer CAs"}
+	return &Prediction{Sends: say.No, Action: Alerts, Reason: tooLarge(size, profile.MaxRequest), Remedy: say.Text("let the server name fewer CAs")}
 }
 
 // Select returns which of the question's identities the stack would choose if it
@@ -202,7 +193,7 @@ func (p *Predictor) size(profile *Profile, _ *certstore.Identity) *Prediction {
 func (p *Predictor) Select(profile *Profile) *certstore.Identity {
 	var best *certstore.Identity
 	for _, i := range p.question.Identities {
-		if prediction := p.Predict(profile, i); prediction.Sends != Yes {
+		if prediction := p.Predict(profile, i); prediction.Sends != say.Yes {
 			continue
 		}
 		switch {

@@ -14,6 +14,7 @@ import (
 	"mtlsprobe/probe/mirror"
 	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 // A prediction without a source or a confidence cannot be built.
@@ -50,19 +51,19 @@ func TestCrossSigned(t *testing.T) {
 	q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("Old").RawSubject})[0], Identities: []*certstore.Identity{i}, Graph: chain.NewGraph(), Now: certtest.Now, Store: i.Chain}
 	predictor := stack.New(q)
 	want := map[string]struct {
-		sends  stack.Answer
+		sends  say.Answer
 		second string // in the chain that is sent
 		reason string
 	}{
-		"curl":             {stack.Yes, "CA", "not looked at"},
-		"go":               {stack.Yes, "CA", "a name on the list fits"},
-		"java-sunx509":     {stack.Yes, "CA", "a name on the list fits"},
-		"gnutls":           {stack.Yes, "CA", "a name on the list fits"},
-		"nss":              {stack.No, "", "through the newest CN=CA,O=Example, signed by CN=New,O=Example"},
-		"chromium-linux":   {stack.No, "", "through the newest"},
-		"firefox":          {stack.Yes, "cross", "a name on the list fits"}, // offered by the old way, sent with the new one
-		"chromium-windows": {stack.Unknown, "", "which one the system prefers is not known"},
-		"apple-keychain":   {stack.Yes, "", "a name on the list fits"},
+		"curl":             {say.Yes, "CA", "not looked at"},
+		"go":               {say.Yes, "CA", "a name on the list fits"},
+		"java-sunx509":     {say.Yes, "CA", "a name on the list fits"},
+		"gnutls":           {say.Yes, "CA", "a name on the list fits"},
+		"nss":              {say.No, "", "through the newest CN=CA,O=Example, signed by CN=New,O=Example"},
+		"chromium-linux":   {say.No, "", "through the newest"},
+		"firefox":          {say.Yes, "cross", "a name on the list fits"}, // offered by the old way, sent with the new one
+		"chromium-windows": {say.Unknown, "", "which one the system prefers is not known"},
+		"apple-keychain":   {say.Yes, "", "a name on the list fits"},
 	}
 	for _, profile := range stack.Profiles() {
 		w, ok := want[profile.ID]
@@ -70,13 +71,13 @@ func TestCrossSigned(t *testing.T) {
 			continue
 		}
 		got := predictor.Predict(profile, i)
-		if got.Sends != w.sends || !strings.Contains(got.Reason, w.reason) {
+		if got.Sends != w.sends || !strings.Contains(got.Reason.String(), w.reason) {
 			t.Errorf("%s: %s (%s), want %s (%s)", profile.ID, got.Sends, got.Reason, w.sends, w.reason)
 		}
 		if w.second != "" && (len(got.Chain) < 2 || !got.Chain[1].Equal(p.Cert(w.second))) {
 			t.Errorf("%s sends %d certificates, want %s second", profile.ID, len(got.Chain), w.second)
 		}
-		if got.Sends == stack.No && (got.Remedy == "" || got.ServerLog() == "") {
+		if got.Sends == say.No && (got.Remedy == nil || got.ServerLog() == "") {
 			t.Errorf("%s: no remedy, or no word on the server's log", profile.ID)
 		}
 	}
@@ -90,43 +91,43 @@ func TestPredictLimits(t *testing.T) {
 		return predictor.Predict(profile(id), i)
 	}
 	q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("CA").RawSubject})[1], Graph: chain.NewGraph(), Now: certtest.Now}
-	for when, want := range map[wire.Moment]map[string]stack.Answer{
-		wire.InHandshake:     {"go": stack.Yes, "java-pkix": stack.Yes, "curl": stack.Yes},
-		wire.InRenegotiation: {"go": stack.No, "java-pkix": stack.Unknown, "curl": stack.Unknown},
-		wire.PostHandshake:   {"go": stack.No, "java-pkix": stack.No, "curl": stack.Unknown},
+	for when, want := range map[wire.Stage]map[string]say.Answer{
+		wire.InHandshake:     {"go": say.Yes, "java-pkix": say.Yes, "curl": say.Yes},
+		wire.InRenegotiation: {"go": say.No, "java-pkix": say.Unknown, "curl": say.Unknown},
+		wire.PostHandshake:   {"go": say.No, "java-pkix": say.No, "curl": say.Unknown},
 	} {
 		late := *q
 		late.When = when
 		for id, answer := range want {
-			if got := ask(&late, id, i); got.Sends != answer || answer != stack.Yes && !strings.Contains(got.Reason, "asks late") {
+			if got := ask(&late, id, i); got.Sends != answer || answer != say.Yes && !strings.Contains(got.Reason.String(), "asks late") {
 				t.Errorf("%s, asked by %s: %+v, want %s", id, when, got, answer)
 			}
 		}
 	}
 	q.Request.Raw = make([]byte, 40_000)
-	if got := ask(q, "java-pkix", i); got.Sends != stack.No || !strings.Contains(got.Reason, "40004 bytes, and this client takes 32768") {
+	if got := ask(q, "java-pkix", i); got.Sends != say.No || !strings.Contains(got.Reason.String(), "40004 bytes, and this client accepts 32768") {
 		t.Errorf("Java and a large request: %+v", got)
 	}
-	if got := ask(q, "openssl", i); got.Sends != stack.Yes {
+	if got := ask(q, "openssl", i); got.Sends != say.Yes {
 		t.Errorf("OpenSSL and a large request: %+v", got)
 	}
 	q.Request.Raw = nil
-	for state, want := range map[certstore.KeyState]stack.Answer{certstore.Missing: stack.No, certstore.Mismatched: stack.No, certstore.Locked: stack.Unknown} {
+	for state, want := range map[certstore.KeyState]say.Answer{certstore.Missing: say.No, certstore.Mismatched: say.No, certstore.Locked: say.Unknown} {
 		if got := ask(q, "curl", &certstore.Identity{Leaf: i.Leaf, Key: certstore.Key{State: state}}); got.Sends != want {
 			t.Errorf("key %s: %+v", state, got)
 		}
 	}
-	for id, want := range map[string]stack.Answer{"curl": stack.No, "node": stack.No, "openssl": stack.Yes, "go": stack.Yes} {
+	for id, want := range map[string]say.Answer{"curl": say.No, "node": say.No, "openssl": say.Yes, "go": say.Yes} {
 		old := *i
 		old.Container = &certstore.Container{Format: "PKCS#12", Legacy: true}
 		if got := ask(q, id, &old); got.Sends != want {
 			t.Errorf("%s with an old PKCS#12: %+v", id, got)
 		}
 	}
-	if got := ask(q, "curl", &certstore.Identity{}); got.Sends != stack.Unknown {
+	if got := ask(q, "curl", &certstore.Identity{}); got.Sends != say.Unknown {
 		t.Errorf("nothing read: %+v", got)
 	}
-	if got := ask(&match.Question{Graph: chain.NewGraph(), Now: certtest.Now}, "curl", i); got.Sends != stack.No || !strings.Contains(got.Reason, "did not ask") {
+	if got := ask(&match.Question{Graph: chain.NewGraph(), Now: certtest.Now}, "curl", i); got.Sends != say.No || !strings.Contains(got.Reason.String(), "did not ask") {
 		t.Errorf("not asked: %+v", got)
 	}
 }
@@ -169,7 +170,7 @@ func TestMutualCrossCertificates(t *testing.T) {
 	predictor := stack.New(q)
 	for _, profile := range stack.Profiles() {
 		got := predictor.Predict(profile, i)
-		if profile.Names != stack.Ignored && got.Sends != stack.No {
+		if profile.Names != stack.Ignored && got.Sends != say.No {
 			t.Errorf("%s: %s (%s), though no way leads to the named CA", profile.ID, got.Sends, got.Reason)
 		}
 	}
@@ -181,7 +182,7 @@ func TestSupposedRequest(t *testing.T) {
 	i := &certstore.Identity{Leaf: p.Cert("client"), Key: certstore.Key{State: certstore.Usable, Signer: p.Key("client")}}
 	q := &match.Question{Request: &wire.CertificateRequest{NamedCAs: [][]byte{p.Cert("CA").RawSubject}}, Graph: chain.NewGraph(), Now: certtest.Now}
 	predictor := stack.New(q)
-	for id, want := range map[string]stack.Answer{"openssl-strict": stack.Unknown, "go": stack.Yes, "curl": stack.Yes} {
+	for id, want := range map[string]say.Answer{"openssl-strict": say.Unknown, "go": say.Yes, "curl": say.Yes} {
 		if got := predictor.Predict(profile(id), i); got.Sends != want {
 			t.Errorf("%s: %s (%s), want %s", id, got.Sends, got.Reason, want)
 		}

@@ -213,7 +213,7 @@ func (w *world) files(t *testing.T, s scenario) *files {
 	f.chain = put("chain.pem", chain.Bytes())
 	f.bundle = put("bundle.pem", slices.Concat(certs.Bytes(), chain.Bytes()))
 	if s.behind {
-		i.Ahead = i.Chain[0]
+		i.Preceding = i.Chain[0]
 		f.bundle = put("behind.pem", slices.Concat(chain.Bytes(), certs.Bytes()))
 		f.certOnly = f.bundle
 	}

@@ -1,79 +1,24 @@
 package wire
 
-import (
-	"crypto/tls"
-	"net/netip"
-
-	"golang.org/x/crypto/cryptobyte"
-)
+import "crypto/tls"
 
 // HelloOnly returns the record of a ClientHello for one version up to TLS 1.2 that
-// offers every suite and group that is or was in use: to hear what a server says
+// offers every suite and group that is or was in use: to read what a server sends
 // up to ServerHelloDone, which goes in clear, not to go on. Random has 32 bytes.
-// See RFC 5246, Section 7.4.1.2; RFC 6101, Section 5.6.1.2, for SSL 3.0.
-func HelloOnly(version uint16, serverName string, alpn []string, random []byte) []byte {
-	var b cryptobyte.Builder
-	b.AddUint8(uint8(HandshakeRecord))
-	b.AddUint16(min(version, tls.VersionTLS10)) // old servers refuse a higher one here
-	b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
-		b.AddUint8(uint8(ClientHello))
-		b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
-			b.AddUint16(version)
-			b.AddBytes(random)
-			b.AddUint8(0) // no session
-			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
-				for _, suite := range oldSuites() {
-					b.AddUint16(suite)
-				}
-			})
-			b.AddBytes([]byte{1, 0}) // no compression
-			if version > VersionSSL30 {
-				b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { helloExtensions(b, version, serverName, alpn) })
-			}
-		})
-	})
-	return b.BytesOrPanic()
-}
-
-func helloExtensions(b *cryptobyte.Builder, version uint16, serverName string, alpn []string) {
-	add := func(kind uint16, data func(*cryptobyte.Builder)) {
-		b.AddUint16(kind)
-		b.AddUint16LengthPrefixed(data)
-	}
-	uint16s := func(values ...uint16) func(*cryptobyte.Builder) {
-		return func(b *cryptobyte.Builder) {
-			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
-				for _, v := range values {
-					b.AddUint16(v)
-				}
-			})
-		}
-	}
-	if _, err := netip.ParseAddr(serverName); err != nil && serverName != "" {
-		add(extServerName, func(b *cryptobyte.Builder) { // RFC 6066
-			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
-				b.AddUint8(0)
-				b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(serverName)) })
-			})
-		})
-	}
-	add(10, uint16s(29, 23, 24, 25, 30, 26, 27, 28, 22, 21, 19, 256, 257)) // supported_groups: X25519, NIST, X448, brainpool, older, ffdhe
-	add(11, func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 0}) })      // ec_point_formats
+func HelloOnly(version uint16, serverName string, alpn []string, random []byte) ([]byte, error) {
+	h := ClientHelloSpec{Version: version, Random: random, Suites: oldSuites(), ServerName: serverName, ALPN: alpn,
+		Groups: []uint16{29, 23, 24, 25, 30, 26, 27, 28, 22, 21, 19, 256, 257}} // X25519, NIST, X448, brainpool, older, ffdhe
 	if version >= tls.VersionTLS12 {
-		add(extSignatureAlgorithms, uint16s(0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080a, 0x080b,
-			0x0401, 0x0501, 0x0601, 0x0303, 0x0301, 0x0203, 0x0201, 0x0402, 0x0302, 0x0202))
+		h.Schemes = []tls.SignatureScheme{0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080a, 0x080b,
+			0x0401, 0x0501, 0x0601, 0x0303, 0x0301, 0x0203, 0x0201, 0x0402, 0x0302, 0x0202}
 	}
-	if len(alpn) > 0 {
-		add(extALPN, func(b *cryptobyte.Builder) {
-			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
-				for _, name := range alpn {
-					b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(name)) })
-				}
-			})
-		})
+	body, err := h.Marshal()
+	if err != nil {
+		return nil, err
 	}
-	add(23, func(*cryptobyte.Builder) {})                      // extended_master_secret
-	add(0xff01, func(b *cryptobyte.Builder) { b.AddUint8(0) }) // renegotiation_info
+	message := MarshalMessage(ClientHello, body)
+	record := min(version, tls.VersionTLS10) // old servers refuse a higher one here
+	return append([]byte{byte(HandshakeRecord), byte(record >> 8), byte(record), byte(len(message) >> 8), byte(len(message))}, message...), nil
 }
 
 // oldSuites are the cipher suites up to TLS 1.2 of the IANA registry that servers
@@ -91,6 +36,6 @@ func oldSuites() []uint16 {
 		0x009c, 0x009d, 0x003c, 0x003d, 0x002f, 0x0035, 0xc07a, 0xc07b, 0x00ba, 0x00c0, 0x0041, 0x0084, // RSA
 		0x0096, 0x009a, 0x0007, // SEED, IDEA
 		0xc008, 0xc012, 0x0016, 0x0013, 0x000a, 0xc007, 0xc011, 0x0005, 0x0004, // 3DES, RC4
-		0x00ff, // signalling of secure renegotiation, RFC 5746
+		emptyRenegotiationInfo,
 	}
 }

@@ -79,7 +79,7 @@ func TestCorpusStreams(t *testing.T) {
 			continue
 		}
 		counted++
-		if got := len(tr.Demands()); strconv.Itoa(got) != row["n_CertificateRequest"] && tr.Version < tls.VersionTLS13 {
+		if got := len(tr.Requests()); strconv.Itoa(got) != row["n_CertificateRequest"] && tr.Version < tls.VersionTLS13 {
 			t.Errorf("%s: %d requests, want %s", row["file"], got, row["n_CertificateRequest"])
 		}
 	}

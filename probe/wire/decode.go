@@ -52,8 +52,9 @@ type half struct {
 	consumed  int    // bytes of the stream before pending
 	handshake []byte // bytes that are no whole handshake message yet
 	encrypted bool
-	keys      *protection
+	keys      *Protection
 	secret    []byte // TLS 1.3: the application traffic secret in use
+	opened    bool   // a record of TLS 1.3 was decrypted
 	broken    bool   // what follows is no TLS, or lies beyond the bounds
 }
 
@@ -82,8 +83,8 @@ func (c *connection) records(h *half) {
 			break
 		}
 		if len(c.transcript.Entries) >= maxEntries {
-			c.fault(h, fmt.Errorf("more than %d messages, the rest was not read", maxEntries))
-			break
+			c.bound(h)
+			return
 		}
 		if len(h.pending) < recordHeader+length {
 			return
@@ -100,6 +101,13 @@ func (c *connection) records(h *half) {
 func (c *connection) fault(h *half, err error) {
 	c.transcript.Faults = append(c.transcript.Faults, Fault{From: h.from, Offset: h.consumed, Err: err})
 	h.broken = true
+}
+
+// bound ends the transcript where this program stops reading.
+func (c *connection) bound(h *half) {
+	c.transcript.Cut = true
+	c.fault(h, fmt.Errorf("more than %d messages, the rest was not read", maxEntries))
+	h.pending = nil
 }
 
 // foreign keeps the start of what is no TLS, in one entry per direction.
@@ -125,6 +133,7 @@ func (c *connection) add(e Entry) { c.transcript.Entries = append(c.transcript.E
 // record handles one record: opens it, and hands its content on.
 func (c *connection) record(h *half, contentType ContentType, header, payload []byte) {
 	content, protected := payload, h.encrypted
+	injected := false
 	if h.encrypted {
 		var err error
 		if c.transcript.Version < tls.VersionTLS13 {
@@ -135,14 +144,31 @@ func (c *connection) record(h *half, contentType ContentType, header, payload []
 			var inner ContentType
 			if inner, content, err = h.keys.open13(header, payload); err == nil {
 				contentType = inner
+				h.opened = true
 			}
+		} else {
+			// A client that has not derived keys complains in clear; a server has them
+			// as soon as it has sent its hello.
+			injected = contentType != ChangeCipherSpec && (h.from == Server || h.opened)
 		}
 		if err != nil {
 			c.add(Entry{From: h.from, ContentType: contentType, Protected: true, Opaque: true, Length: len(payload)})
 			return
 		}
 	}
+	if injected {
+		c.add(Entry{From: h.from, ContentType: contentType, Injected: true, Alert: alertOf(contentType, content), Length: len(content)})
+		return
+	}
 	c.content(h, contentType, protected, content)
+}
+
+// alertOf is the alert of a record; zero for any other record.
+func alertOf(contentType ContentType, content []byte) Alert {
+	if contentType != AlertRecord || len(content) != 2 {
+		return Alert{}
+	}
+	return Alert{Level: content[0], Description: content[1]}
 }
 
 func (c *connection) content(h *half, contentType ContentType, protected bool, content []byte) {
@@ -185,7 +211,7 @@ func (c *connection) messages(h *half, protected bool) {
 			return
 		}
 		if len(c.transcript.Entries) >= maxEntries {
-			c.fault(h, fmt.Errorf("more than %d messages, the rest was not read", maxEntries))
+			c.bound(h)
 			return
 		}
 		e := Entry{
@@ -220,7 +246,7 @@ func (c *connection) follow(h *half, e *Entry) error {
 		h.secret = c.keys.secret(label, c.clientRandom)
 		h.keys = newProtection13(c.suite, h.secret)
 	case e.Handshake == KeyUpdate && len(h.secret) > 0:
-		next, err := expandLabel(c.suite.prf, h.secret, "traffic upd", len(h.secret))
+		next, err := ExpandLabel(c.suite.prf, h.secret, "traffic upd", nil, len(h.secret))
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -17,6 +18,37 @@ type Offer struct {
 	Versions   []uint16 // supported_versions, in the client's order; nil before TLS 1.3
 	ServerName string   // of SNI; empty without it
 	ALPN       []string // nil without it
+	Session    []byte   // legacy_session_id
+	Groups     []uint16 // supported_groups; nil without it
+	Schemes    []tls.SignatureScheme
+	Shares     []KeyShare
+	// Renegotiation says that it asks for secure renegotiation (RFC 5746), without
+	// whose answer OpenSSL 3 ends the handshake.
+	Renegotiation bool
+}
+
+// A KeyShare is a public key for a group. See RFC 8446, Section 4.2.8.
+type KeyShare struct {
+	Group uint16
+	Data  []byte
+}
+
+// Supports reports whether the client offers the version.
+func (o *Offer) Supports(version uint16) bool {
+	if o.Versions != nil {
+		return slices.Contains(o.Versions, version)
+	}
+	return version < tls.VersionTLS13 && o.Version >= version
+}
+
+// Share returns the client's key for a group; nil without one.
+func (o *Offer) Share(group uint16) []byte {
+	for _, s := range o.Shares {
+		if s.Group == group {
+			return s.Data
+		}
+	}
+	return nil
 }
 
 // ParseClientHello decodes the body of a ClientHello. An error is a
@@ -26,10 +58,12 @@ func ParseClientHello(body []byte) (*Offer, error) {
 	d := newDecoder("ClientHello", body)
 	o := &Offer{Version: d.uint16("legacy_version", &d.s)}
 	o.Random = d.bytes("random", &d.s, 32)
-	d.vector8("legacy_session_id", &d.s)
+	o.Session = d.vector8("legacy_session_id", &d.s)
 	suites := d.vector16("cipher_suites", &d.s)
 	for len(suites) > 0 && d.err == nil {
-		o.Suites = append(o.Suites, d.uint16("cipher_suites", &suites))
+		suite := d.uint16("cipher_suites", &suites)
+		o.Suites = append(o.Suites, suite)
+		o.Renegotiation = o.Renegotiation || suite == emptyRenegotiationInfo
 	}
 	d.vector8("legacy_compression_methods", &d.s)
 	var extensions []Extension
@@ -60,7 +94,28 @@ func (o *Offer) extension(d *decoder, kind uint16, data cryptobyte.String) {
 		for len(list) > 0 && d.err == nil {
 			o.Versions = append(o.Versions, d.uint16("supported_versions", &list))
 		}
+	case extSupportedGroups:
+		list := d.vector16("named_group_list", &data)
+		for len(list) > 0 && d.err == nil {
+			o.Groups = append(o.Groups, d.uint16("named_group_list", &list))
+		}
+	case extSignatureAlgorithms:
+		list := d.vector16("supported_signature_algorithms", &data)
+		for len(list) > 0 && d.err == nil {
+			o.Schemes = append(o.Schemes, tls.SignatureScheme(d.uint16("supported_signature_algorithms", &list)))
+		}
+	case extKeyShare:
+		list := d.vector16("client_shares", &data)
+		for len(list) > 0 && d.err == nil {
+			o.Shares = append(o.Shares, d.keyShare(&list))
+		}
+	case extRenegotiationInfo:
+		o.Renegotiation = true
 	}
+}
+
+func (d *decoder) keyShare(s *cryptobyte.String) KeyShare {
+	return KeyShare{Group: d.uint16("group", s), Data: d.vector16("key_exchange", s)}
 }
 
 // protocols reads the list of application_layer_protocol_negotiation.
@@ -81,6 +136,7 @@ type Choice struct {
 	Retry          bool     // it is a HelloRetryRequest (RFC 8446, Section 4.1.4)
 	EncryptThenMAC bool     // RFC 7366
 	ALPN           []string // one name up to TLS 1.2, or nil
+	Share          KeyShare // of TLS 1.3; zero without one
 }
 
 // ParseServerHello decodes the body of a ServerHello. An error is a
@@ -97,6 +153,7 @@ func ParseServerHello(body []byte) (*Choice, error) {
 		extensions = d.extensions(&d.s)
 	}
 	d.end(d.s)
+	var share cryptobyte.String
 	for _, e := range extensions {
 		switch e.Type {
 		case extSupportedVersions:
@@ -106,13 +163,18 @@ func ParseServerHello(body []byte) (*Choice, error) {
 			h.EncryptThenMAC = true
 		case extALPN:
 			h.ALPN = d.protocols(e.Data)
+		case extKeyShare:
+			share = e.Data
 		}
+	}
+	retry := sha256.Sum256([]byte("HelloRetryRequest"))
+	h.Retry = bytes.Equal(h.Random, retry[:])
+	if share != nil && !h.Retry { // a retry names a group alone
+		h.Share = d.keyShare(&share)
 	}
 	if d.err != nil {
 		return nil, d.err
 	}
-	retry := sha256.Sum256([]byte("HelloRetryRequest"))
-	h.Retry = bytes.Equal(h.Random, retry[:])
 	return h, nil
 }
 
@@ -132,18 +194,17 @@ func ParseEncryptedExtensions(body []byte) (alpn []string, err error) {
 }
 
 // ParseCertificateVerify decodes the body of a CertificateVerify of the given
-// protocol version and returns the signature scheme: zero before TLS 1.2, which
-// does not tell it. An error is a [*DecodeError]. See RFC 8446, Section 4.4.3, and
+// protocol version and returns the signature, and its scheme: zero before TLS 1.2,
+// which does not tell it. An error is a [*DecodeError]. See RFC 8446, Section 4.4.3, and
 // RFC 5246, Section 7.4.8.
-func ParseCertificateVerify(version uint16, body []byte) (tls.SignatureScheme, error) {
+func ParseCertificateVerify(version uint16, body []byte) (scheme tls.SignatureScheme, signature []byte, err error) {
 	d := newDecoder("CertificateVerify", body)
-	var scheme uint16
 	if version >= tls.VersionTLS12 {
-		scheme = d.uint16("algorithm", &d.s)
+		scheme = tls.SignatureScheme(d.uint16("algorithm", &d.s))
 	}
-	d.vector16("signature", &d.s)
+	signature = d.vector16("signature", &d.s)
 	d.end(d.s)
-	return tls.SignatureScheme(scheme), d.err
+	return scheme, signature, d.err
 }
 
 // parseClientRandom reads the start of a ClientHello. See RFC 8446, Section 4.1.2.

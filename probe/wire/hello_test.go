@@ -11,7 +11,7 @@ import (
 
 // What this package writes it reads again, and what crypto/tls writes.
 func TestParseHellos(t *testing.T) {
-	own := HelloOnly(tls.VersionTLS12, "x.example", []string{"h2", "http/1.1"}, make([]byte, 32))
+	own := helloOnly(tls.VersionTLS12, "x.example", "h2", "http/1.1")
 	offer, err := ParseClientHello(own[recordHeader+4:])
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestParseHellos(t *testing.T) {
 				t.Errorf("alpn = %q, %v", alpn, err)
 			}
 		case e.isHandshake(CertificateVerify):
-			if scheme, err := ParseCertificateVerify(tls.VersionTLS13, e.Body); err != nil || scheme != tls.ECDSAWithP256AndSHA256 {
+			if scheme, _, err := ParseCertificateVerify(tls.VersionTLS13, e.Body); err != nil || scheme != tls.ECDSAWithP256AndSHA256 {
 				t.Errorf("scheme = %v, %v", scheme, err)
 			}
 		}
@@ -48,14 +48,14 @@ func TestParseHellos(t *testing.T) {
 	if alpn, err := ParseEncryptedExtensions([]byte("\x00\x09\x00\x10\x00\x05\x00\x03\x02h2")); err != nil || !slices.Equal(alpn, []string{"h2"}) {
 		t.Errorf("alpn = %q, %v", alpn, err)
 	}
-	if scheme, err := ParseCertificateVerify(tls.VersionTLS11, []byte{0, 1, 7}); err != nil || scheme != 0 {
+	if scheme, _, err := ParseCertificateVerify(tls.VersionTLS11, []byte{0, 1, 7}); err != nil || scheme != 0 {
 		t.Errorf("scheme = %v, %v", scheme, err)
 	}
 }
 
 // An error names the field, wherever a message is cut.
 func TestParseHellosCut(t *testing.T) {
-	hello := HelloOnly(tls.VersionTLS12, "x.example", []string{"h2"}, make([]byte, 32))[recordHeader+4:]
+	hello := helloOnly(tls.VersionTLS12, "x.example", "h2")[recordHeader+4:]
 	parsers := map[string]func([]byte) error{
 		"ClientHello": func(b []byte) error { _, err := ParseClientHello(b); return err },
 		"ServerHello": func(b []byte) error { _, err := ParseServerHello(b); return err },
@@ -63,7 +63,7 @@ func TestParseHellosCut(t *testing.T) {
 			_, err := ParseEncryptedExtensions(b)
 			return err
 		},
-		"CertificateVerify": func(b []byte) error { _, err := ParseCertificateVerify(tls.VersionTLS13, b); return err },
+		"CertificateVerify": func(b []byte) error { _, _, err := ParseCertificateVerify(tls.VersionTLS13, b); return err },
 	}
 	for name, parse := range parsers {
 		for n := range len(hello) {
@@ -80,7 +80,7 @@ func TestParseHellosCut(t *testing.T) {
 }
 
 func FuzzParseHellos(f *testing.F) {
-	seed := HelloOnly(tls.VersionTLS12, "x.example", []string{"h2"}, make([]byte, 32))[recordHeader+4:]
+	seed := helloOnly(tls.VersionTLS12, "x.example", "h2")[recordHeader+4:]
 	if _, err := ParseClientHello(seed); err != nil {
 		f.Fatal(err)
 	}
@@ -92,6 +92,43 @@ func FuzzParseHellos(f *testing.F) {
 		}
 		_, _ = ParseServerHello(body)
 		_, _ = ParseEncryptedExtensions(body)
-		_, _ = ParseCertificateVerify(tls.VersionTLS12, body)
+		_, _, _ = ParseCertificateVerify(tls.VersionTLS12, body)
 	})
+}
+
+func helloOnly(version uint16, name string, alpn ...string) []byte {
+	record, err := HelloOnly(version, name, alpn, make([]byte, 32))
+	if err != nil {
+		panic(err)
+	}
+	return record
+}
+
+// TestSeal holds that what is sealed can be opened, and only in order.
+func TestSeal(t *testing.T) {
+	random := make([]byte, 32)
+	for _, suite := range []uint16{tls.TLS_AES_128_GCM_SHA256, tls.TLS_CHACHA20_POLY1305_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256} {
+		keys := func() *Protection {
+			if suite < 0x1400 {
+				return NewProtection13(suite, make([]byte, 32))
+			}
+			return NewProtection12(tls.VersionTLS12, suite, Client, make([]byte, 48), random, random)
+		}
+		out, in := keys(), keys()
+		for _, content := range []string{"first", "", "third"} {
+			record := out.Seal(AlertRecord, []byte(content))
+			kind, got, err := in.Open(record[:recordHeader], record[recordHeader:])
+			if err != nil || kind != AlertRecord || string(got) != content {
+				t.Errorf("%04x: %v %q, %v; want %q", suite, kind, got, err, content)
+			}
+		}
+		record := out.Seal(AlertRecord, []byte("changed"))
+		record[len(record)-1] ^= 1
+		if _, _, err := in.Open(record[:recordHeader], record[recordHeader:]); err == nil {
+			t.Errorf("%04x: a changed record was opened", suite)
+		}
+	}
+	if NewProtection13(0x00ff, random) != nil || NewProtection12(tls.VersionTLS12, 0x00ff, Client, random, random, random) != nil {
+		t.Error("an unknown suite has keys")
+	}
 }

@@ -14,10 +14,10 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// A protection opens the records of one direction under one set of keys. It is
-// stateful: records must be given in order. A nil protection stands for keys
-// that the log does not have: it opens nothing.
-type protection struct {
+// A Protection opens and seals the records of one direction under one set of keys.
+// It is stateful: records must be given in order. A nil Protection stands for keys
+// that are not known: it opens nothing.
+type Protection struct {
 	version uint16
 	suite   suite
 	aead    cipher.AEAD
@@ -29,11 +29,89 @@ type protection struct {
 	seq     uint64
 }
 
+// errNotOpened says that a record could not be decrypted.
 var errNotOpened = errors.New("record could not be decrypted")
+
+// NewProtection13 derives the record keys of TLS 1.3 from a traffic secret
+// (RFC 8446, Section 7.3). It returns nil for a suite that this package does not
+// know, or without a secret.
+func NewProtection13(suite uint16, secret []byte) *Protection {
+	s, ok := suiteByID(suite)
+	if !ok {
+		return nil
+	}
+	return newProtection13(s, secret)
+}
+
+// NewProtection12 derives one peer's record keys up to TLS 1.2 from a master secret
+// (RFC 5246, Section 6.3). It returns nil for a suite that this package does not
+// know, without a secret, and for SSL 3.0.
+func NewProtection12(version, suite uint16, from Peer, master, clientRandom, serverRandom []byte) *Protection {
+	s, ok := suiteByID(suite)
+	if !ok {
+		return nil
+	}
+	return newProtection12(version, s, from, master, clientRandom, serverRandom)
+}
+
+// PRF12 is the pseudorandom function of TLS 1.2 with the suite's hash (RFC 5246,
+// Section 5), and SuiteHash that hash; nil for a suite that this package does not
+// know.
+func PRF12(suite uint16, secret []byte, label string, seed []byte, length int) []byte {
+	s, ok := suiteByID(suite)
+	if !ok {
+		return nil
+	}
+	return pHash(s.prf, secret, append([]byte(label), seed...), length)
+}
+
+// SuiteHash returns the hash of a suite's PRF or key schedule, or nil; see [PRF12].
+func SuiteHash(suite uint16) func() hash.Hash {
+	s, ok := suiteByID(suite)
+	if !ok {
+		return nil
+	}
+	return s.prf
+}
+
+// Open returns the content type and content of a record with the given header.
+func (p *Protection) Open(header, payload []byte) (ContentType, []byte, error) {
+	if p != nil && p.version >= tls.VersionTLS13 {
+		return p.open13(header, payload)
+	}
+	content, err := p.open12(header, payload)
+	return ContentType(header[0]), content, err
+}
+
+// Seal returns the record that protects the content. It is for AEAD suites alone.
+func (p *Protection) Seal(kind ContentType, content []byte) []byte {
+	var explicit, inner []byte
+	if p.version >= tls.VersionTLS13 {
+		inner = append(append(inner, content...), byte(kind)) // RFC 8446, Section 5.2
+		kind = ApplicationData
+	} else {
+		inner = content
+		if p.suite.explicitNonce > 0 {
+			explicit = binary.BigEndian.AppendUint64(nil, p.seq)
+		}
+	}
+	header := []byte{byte(kind), 3, 3, 0, 0}
+	binary.BigEndian.PutUint16(header[3:], uint16(len(explicit)+len(inner)+p.aead.Overhead()))
+	associated := header
+	if p.version < tls.VersionTLS13 {
+		associated = p.associated(header, len(inner))
+	}
+	nonce := append(append([]byte(nil), p.nonce...), explicit...)
+	if explicit == nil {
+		xorSequence(nonce, p.seq)
+	}
+	p.seq++
+	return p.aead.Seal(append(header, explicit...), nonce, inner, associated)
+}
 
 // open13 returns the inner content type and content of a record.
 // See RFC 8446, Section 5.2.
-func (p *protection) open13(header, payload []byte) (ContentType, []byte, error) {
+func (p *Protection) open13(header, payload []byte) (ContentType, []byte, error) {
 	if p == nil {
 		return 0, nil, errNotOpened
 	}
@@ -55,7 +133,7 @@ func (p *protection) open13(header, payload []byte) (ContentType, []byte, error)
 
 // open12 returns the content of a record up to TLS 1.2.
 // See RFC 5246, Section 6.2.3.
-func (p *protection) open12(header, payload []byte) ([]byte, error) {
+func (p *Protection) open12(header, payload []byte) ([]byte, error) {
 	if p == nil {
 		return nil, errNotOpened
 	}
@@ -77,7 +155,7 @@ func (p *protection) open12(header, payload []byte) ([]byte, error) {
 	return plain, err
 }
 
-func (p *protection) openAEAD(header, payload []byte) ([]byte, error) {
+func (p *Protection) openAEAD(header, payload []byte) ([]byte, error) {
 	explicit := p.suite.explicitNonce
 	if len(payload) < explicit+p.aead.Overhead() {
 		return nil, errNotOpened
@@ -96,7 +174,7 @@ func (p *protection) openAEAD(header, payload []byte) ([]byte, error) {
 	return plain, nil
 }
 
-func (p *protection) openCBC(payload []byte) ([]byte, error) {
+func (p *Protection) openCBC(payload []byte) ([]byte, error) {
 	size := p.block.BlockSize()
 	iv := p.iv
 	if p.version >= tls.VersionTLS11 {
@@ -118,7 +196,7 @@ func (p *protection) openCBC(payload []byte) ([]byte, error) {
 	return plain[:len(plain)-padding], nil
 }
 
-func (p *protection) checkMAC(header, plain []byte) ([]byte, error) {
+func (p *Protection) checkMAC(header, plain []byte) ([]byte, error) {
 	n := len(plain) - p.suite.macLen
 	if n < 0 {
 		return nil, errNotOpened
@@ -133,7 +211,7 @@ func (p *protection) checkMAC(header, plain []byte) ([]byte, error) {
 }
 
 // associated is the data that the MAC or AEAD of TLS ≤ 1.2 covers beside the content.
-func (p *protection) associated(header []byte, length int) []byte {
+func (p *Protection) associated(header []byte, length int) []byte {
 	data := binary.BigEndian.AppendUint64(nil, p.seq)
 	data = append(data, header[:3]...)
 	return binary.BigEndian.AppendUint16(data, uint16(length))
@@ -150,15 +228,15 @@ func xorSequence(nonce []byte, seq uint64) {
 
 // newProtection13 derives record keys from a traffic secret.
 // See RFC 8446, Section 7.3. It returns nil without a secret.
-func newProtection13(s suite, secret []byte) *protection {
+func newProtection13(s suite, secret []byte) *Protection {
 	if len(secret) == 0 || s.aead == nil {
 		return nil
 	}
-	key, err := expandLabel(s.prf, secret, "key", s.keyLen)
+	key, err := ExpandLabel(s.prf, secret, "key", nil, s.keyLen)
 	if err != nil {
 		return nil
 	}
-	iv, err := expandLabel(s.prf, secret, "iv", 12)
+	iv, err := ExpandLabel(s.prf, secret, "iv", nil, 12)
 	if err != nil {
 		return nil
 	}
@@ -166,14 +244,15 @@ func newProtection13(s suite, secret []byte) *protection {
 	if err != nil {
 		return nil
 	}
-	return &protection{version: tls.VersionTLS13, suite: s, aead: aead, nonce: iv}
+	return &Protection{version: tls.VersionTLS13, suite: s, aead: aead, nonce: iv}
 }
 
-func expandLabel(h func() hash.Hash, secret []byte, label string, length int) ([]byte, error) {
+// ExpandLabel is HKDF-Expand-Label of RFC 8446, Section 7.1.
+func ExpandLabel(h func() hash.Hash, secret []byte, label string, context []byte, length int) ([]byte, error) {
 	var b cryptobyte.Builder
 	b.AddUint16(uint16(length))
 	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte("tls13 " + label)) })
-	b.AddUint8LengthPrefixed(func(*cryptobyte.Builder) {})
+	b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(context) })
 	info, err := b.Bytes()
 	if err != nil {
 		return nil, err
@@ -183,7 +262,7 @@ func expandLabel(h func() hash.Hash, secret []byte, label string, length int) ([
 
 // newProtection12 derives one peer's record keys from a master secret.
 // See RFC 5246, Section 6.3. It returns nil without a secret and for SSL 3.0.
-func newProtection12(version uint16, s suite, from Peer, master, clientRandom, serverRandom []byte) *protection {
+func newProtection12(version uint16, s suite, from Peer, master, clientRandom, serverRandom []byte) *Protection {
 	if len(master) == 0 || version < tls.VersionTLS10 || version > tls.VersionTLS12 {
 		return nil
 	}
@@ -201,7 +280,7 @@ func newProtection12(version uint16, s suite, from Peer, master, clientRandom, s
 		keys = keys[2*n:]
 		return mine
 	}
-	p := &protection{version: version, suite: s, macKey: take(s.macLen)}
+	p := &Protection{version: version, suite: s, macKey: take(s.macLen)}
 	key, iv := take(s.keyLen), take(ivLen)
 	var err error
 	switch {

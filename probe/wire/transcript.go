@@ -1,6 +1,12 @@
 package wire
 
-import "crypto/tls"
+import (
+	"crypto/tls"
+
+	"mtlsprobe/report/say"
+
+	"golang.org/x/crypto/cryptobyte"
+)
 
 // A Transcript is what went over one connection, in order.
 type Transcript struct {
@@ -8,6 +14,9 @@ type Transcript struct {
 	Version     uint16
 	CipherSuite uint16
 	Entries     []Entry
+	// Cut says that there was more than this program reads: what is not in the
+	// transcript may still have been sent.
+	Cut bool
 	// Faults are the places where a stream could not be read further or a
 	// message not be decoded. They do not end the transcript.
 	Faults []Fault
@@ -18,10 +27,13 @@ type Transcript struct {
 type Entry struct {
 	From        Peer
 	ContentType ContentType
-	Protected   bool          // it came under encryption
-	Opaque      bool          // it could not be decrypted: type and body are unknown
-	Handshake   HandshakeType // for HandshakeRecord that is not Opaque
-	Alert       Alert         // for AlertRecord that is not Opaque
+	Protected   bool // it came under encryption
+	// Injected says that it came in clear after its sender had to encrypt (RFC 8446,
+	// Section 5): a third party can have sent it, so it proves nothing.
+	Injected  bool
+	Opaque    bool          // it could not be decrypted: type and body are unknown
+	Handshake HandshakeType // for HandshakeRecord that is not Opaque
+	Alert     Alert         // for AlertRecord that is not Opaque
 	// Body is the handshake message without its header, the application data,
 	// or the bytes that are no TLS, cut at 4,096 bytes. Nil when Opaque.
 	Body []byte
@@ -36,27 +48,27 @@ type Fault struct {
 	Err    error
 }
 
-// A Moment says when in a connection something happened.
-type Moment string
+// A Stage says when in a connection something happened.
+type Stage string
 
 // The moments at which a server can ask for a certificate.
 const (
-	InHandshake     Moment = "handshake"
-	InRenegotiation Moment = "renegotiation"
-	PostHandshake   Moment = "post-handshake"
+	InHandshake     Stage = "handshake"
+	InRenegotiation Stage = "renegotiation"
+	PostHandshake   Stage = "post-handshake"
 )
 
-// A Demand is a CertificateRequest with the moment at which it came.
-type Demand struct {
-	When Moment
+// A RequestSeen is a CertificateRequest with the moment at which it came.
+type RequestSeen struct {
+	When Stage
 	// Request is nil when the message could not be decoded.
 	Request *CertificateRequest
 	Err     error // a [*DecodeError]
 }
 
-// Demands returns every CertificateRequest of the connection in order.
-func (t *Transcript) Demands() []Demand {
-	var demands []Demand
+// Requests returns every CertificateRequest of the connection in order.
+func (t *Transcript) Requests() []RequestSeen {
+	var demands []RequestSeen
 	when := InHandshake
 	finished := finishCounter{}
 	for i := range t.Entries {
@@ -69,7 +81,7 @@ func (t *Transcript) Demands() []Demand {
 			}
 		}
 		if e.isHandshake(CertRequest) && e.From == Server {
-			d := Demand{When: when}
+			d := RequestSeen{When: when}
 			d.Request, d.Err = ParseCertificateRequest(t.Version, e.Body)
 			demands = append(demands, d)
 		}
@@ -105,14 +117,14 @@ type AlertSeen struct {
 	AfterHandshake bool // both Finished messages had been sent
 }
 
-// Alerts returns every alert that could be read, in order.
+// Alerts returns every alert that could be read and was not injected, in order.
 func (t *Transcript) Alerts() []AlertSeen {
 	var alerts []AlertSeen
 	finished := finishCounter{}
 	for i := range t.Entries {
 		e := &t.Entries[i]
 		finished.note(e)
-		if e.ContentType == AlertRecord && !e.Opaque {
+		if e.ContentType == AlertRecord && !e.Opaque && !e.Injected {
 			alerts = append(alerts, AlertSeen{Alert: e.Alert, From: e.From, AfterHandshake: finished.both()})
 		}
 	}
@@ -130,13 +142,57 @@ func (t *Transcript) Refusal(from Peer) *AlertSeen {
 	return nil
 }
 
-// HandshakeDone reports whether both peers sent their Finished.
+// HandshakeDone reports whether Finished messages of both peers could be read.
+// Nothing is verified here: whether a handshake was completed is for the TLS end to
+// say that made it.
 func (t *Transcript) HandshakeDone() bool {
 	finished := finishCounter{}
 	for i := range t.Entries {
 		finished.note(&t.Entries[i])
 	}
 	return finished.both()
+}
+
+// ClientCertificate says whether the client sent a certificate: Yes for a
+// Certificate message with one, No for an empty one or none, and Unknown where part
+// of what the client sent could not be read.
+func (t *Transcript) ClientCertificate() say.Answer {
+	sent := say.No
+	for i := range t.Entries {
+		e := &t.Entries[i]
+		switch {
+		case e.From != Client:
+		case e.isHandshake(Certificate) && !emptyCertificate(t.Version, e.Body):
+			return say.Yes
+		case e.Opaque && (e.ContentType == HandshakeRecord || t.Version >= tls.VersionTLS13):
+			sent = say.Unknown
+		}
+	}
+	return sent
+}
+
+// emptyCertificate reports whether a Certificate message has no certificate.
+func emptyCertificate(version uint16, body []byte) bool {
+	s := cryptobyte.String(body)
+	var context, list cryptobyte.String
+	if version >= tls.VersionTLS13 && !s.ReadUint8LengthPrefixed(&context) {
+		return false
+	}
+	return s.ReadUint24LengthPrefixed(&list) && list.Empty()
+}
+
+// Before reports whether the peer's first message of the given type came before the
+// other peer's first message of another type; false if either is missing.
+func (t *Transcript) Before(peer Peer, message HandshakeType, other Peer, later HandshakeType) bool {
+	for i := range t.Entries {
+		switch e := &t.Entries[i]; {
+		case e.From == peer && e.isHandshake(message):
+			return t.Sent(other, later)
+		case e.From == other && e.isHandshake(later):
+			return false
+		}
+	}
+	return false
 }
 
 // Sent reports whether the peer sent a message of the given type.
@@ -153,13 +209,11 @@ func (e *Entry) isHandshake(message HandshakeType) bool {
 	return e.ContentType == HandshakeRecord && !e.Opaque && e.Handshake == message
 }
 
-// A finishCounter knows which peers have sent Finished. A handshake record under
-// keys that the log lacks counts, for up to TLS 1.2 nothing else is sent there
-// in a first handshake.
+// A finishCounter knows whose Finished could be read.
 type finishCounter struct{ client, server bool }
 
 func (f *finishCounter) note(e *Entry) {
-	if e.isHandshake(Finished) || e.ContentType == HandshakeRecord && e.Opaque {
+	if e.isHandshake(Finished) {
 		f.client = f.client || e.From == Client
 		f.server = f.server || e.From == Server
 	}

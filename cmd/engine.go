@@ -1,0 +1,128 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe/diagnosis"
+	"mtlsprobe/report"
+
+	"github.com/spf13/pflag"
+)
+
+// chainFlags say what else to look at when chains are judged.
+type chainFlags struct {
+	crls               []string
+	aia, ocsp, private bool
+}
+
+func (f *chainFlags) register(flags *pflag.FlagSet) {
+	flags.StringArrayVar(&f.crls, "crl", nil, "check the certificates against the revocation lists in this `FILE` (repeatable)")
+	flags.BoolVar(&f.aia, "aia", false, "fetch missing issuers from the addresses in the certificates (http)")
+	flags.BoolVar(&f.ocsp, "ocsp", false, "ask the OCSP responders named in the certificates (http)")
+	flags.BoolVar(&f.private, "fetch-private", false, "let --aia and --ocsp connect to private addresses, too")
+}
+
+// settings are those of an engine that judges what is held.
+func (f *chainFlags) settings(ctx context.Context, s *Streams, at time.Time, holding *certstore.Holding) (diagnosis.Settings, error) {
+	crls, err := certstore.LoadCRLs(ctx, f.crls...)
+	return diagnosis.Settings{
+		Now: s.Now, At: at, Holding: holding, CRLs: crls,
+		Fetch: diagnosis.Fetch{Issuers: f.aia, Revocation: f.ocsp, Private: f.private},
+		System: func(ctx context.Context) ([]certstore.Authority, error) {
+			return certstore.SystemAuthorities(ctx, s.Getenv)
+		},
+	}, err
+}
+
+// hold loads the candidates and says what could not be read.
+func hold(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, error) {
+	options, err := f.options(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	for _, source := range slices.Concat(f.certs, f.keys) {
+		if strings.Contains(source, "pin-value=") || strings.Contains(source, "Password=") {
+			warn(s.Err, "a PIN or password on the command line is visible to other users of this host: prefer --pass SOURCE=env:VAR")
+		}
+	}
+	holding, err := certstore.Load(ctx, options, f.sources()...)
+	if err != nil {
+		return nil, err
+	}
+	for _, problem := range holding.Problems {
+		warn(s.Err, problem.Error())
+	}
+	if f.asUser != "" {
+		if err := holding.Access(f.asUser); err != nil {
+			return nil, usage(fmt.Errorf("--as-user: %w", err))
+		}
+	} else if s.Root && s.ErrTerminal && len(holding.Identities) > 0 {
+		tell(s.Err, "hint", "running as root: the key may be unreadable for the client's account; check with --as-user NAME")
+	}
+	if len(holding.Identities) <= maxExposed {
+		holding.Expose()
+	}
+	return holding, nil
+}
+
+// maxExposed bounds for how many identities it is looked up who may read the key.
+const maxExposed = 1_000
+
+// holdIdentities is hold where there is nothing to do without an identity.
+func holdIdentities(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, error) {
+	holding, err := hold(ctx, s, f)
+	if err != nil {
+		return nil, err
+	}
+	return holding, holding.RequireIdentity()
+}
+
+// answer writes the report, and returns errNoneFits if no identity fits.
+func answer(s *Streams, f *outputFlags, d *diagnosis.Diagnosis) error {
+	if d.Holding != nil {
+		for _, problem := range d.Problems[len(d.Holding.Problems):] { // those were told when it was loaded
+			warn(s.Err, problem.Error())
+		}
+	}
+	r := report.New(d, f.transcript)
+	if err := f.checkRequired(r); err != nil {
+		return err
+	}
+	if err := f.write(s, r); err != nil {
+		return err
+	}
+	if err := f.hold(s, r); err != nil {
+		return err
+	}
+	return f.conclude(r)
+}
+
+func (f *outputFlags) checkRequired(r *report.Report) error {
+	if !slices.Contains([]string{"", "any", "all"}, f.require) && !slices.Contains(r.Labels(), f.require) {
+		return usage(fmt.Errorf("--require %q is neither any nor all nor one of the identities: %s", f.require, strings.Join(r.Labels(), ", ")))
+	}
+	return nil
+}
+
+// conclude says whether the identities fit that must.
+func (f *outputFlags) conclude(r *report.Report) error {
+	required := 1
+	switch f.require {
+	case "", "any":
+	case "all":
+		required = r.Judged()
+	default:
+		if !r.Fits(f.require, f.client) {
+			return errNoneFits
+		}
+	}
+	if r.Fitting(f.client) < required {
+		return errNoneFits
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package diagnosis
+
+import (
+	"net/http"
+
+	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/reading"
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
+)
+
+// conclude sums up the evidence for each identity.
+func (d *Diagnosis) conclude() {
+	for n := range d.Identities {
+		i := &d.Identities[n]
+		if i.Judgement == nil {
+			continue
+		}
+		i.Verdict, i.Basis = d.verdict(i)
+		i.Refusal = d.refusal(i)
+	}
+}
+
+// verdict puts the server's behaviour above the local findings: a trial is evidence,
+// findings predict. Where the server did not look at certificates nothing is said.
+func (d *Diagnosis) verdict(i *Identity) (Verdict, Basis) {
+	if d.Server != nil && d.Server.Observation.Asked != say.Yes {
+		return Unknown, None
+	}
+	if t := i.Trial; t != nil && t.Withheld == "" {
+		switch {
+		case t.Outcome == reading.Accepted && !i.Judgement.Unusable():
+			return Fits, Tried
+		case t.Refused():
+			return DoesNotFit, Tried
+		case t.Outcome == reading.Ignored && !i.Judgement.Unusable(), t.Presented && i.Judgement.Fits() != match.Fail:
+			return Unknown, Tried // it could not tell
+		}
+	}
+	switch fits := i.Judgement.Fits(); {
+	case fits == match.Fail:
+		return DoesNotFit, Predicted
+	case d.Request == nil, i.Trial != nil && i.Trial.Withheld == "" && i.Certificate() != nil: // it was to be tried, and was not
+		return Unknown, None
+	case fits == match.Pass:
+		return Fits, Predicted
+	}
+	return Unknown, Predicted
+}
+
+// refusal explains a trial that was refused; nil for any other.
+func (d *Diagnosis) refusal(i *Identity) *Refusal {
+	t := i.Trial
+	if t == nil || !t.Refused() || d.Server == nil {
+		return nil
+	}
+	var control *reading.Trial
+	others := false
+	if c := d.Server.Conclusion; c != nil {
+		control = c.SelfSigned
+		others = control != nil && differently(t, control)
+		for _, other := range c.Trials {
+			others = others || other != nil && other.Outcome == reading.Accepted
+		}
+	}
+	if authorization(t, control) {
+		return &Refusal{Authorization: true}
+	}
+	r := &match.Refusal{Library: match.LibraryOf(d.Request), Others: others}
+	if a := t.Alert; a != nil && a.From == wire.Server {
+		r.Alert, r.Alerted = a.Description, true
+	}
+	return &Refusal{Uninformative: r.Uninformative(), Causes: match.Causes(r, i.Judgement)}
+}
+
+// differently reports whether two trials were refused in different ways.
+func differently(t, control *reading.Trial) bool {
+	switch {
+	case !control.Refused():
+		return false
+	case t.Alert != nil && control.Alert != nil:
+		return t.Alert.Description != control.Alert.Description
+	}
+	return t.Outcome != control.Outcome
+}
+
+// authorization reports whether a refusal is one of a name or role: HTTP says so, and
+// the self-signed control was refused in another way.
+func authorization(t, control *reading.Trial) bool {
+	status := func(t *reading.Trial) int {
+		if t == nil || t.Application == nil || t.Outcome != reading.RefusedByApplication {
+			return 0
+		}
+		return t.Application.Status
+	}
+	own := status(t)
+	return (own == http.StatusUnauthorized || own == http.StatusForbidden) && control != nil && control.Refused() && status(control) != own
+}

@@ -1,0 +1,246 @@
+package diagnosis
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/probe"
+	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/probetest"
+	"mtlsprobe/probe/protocol"
+	"mtlsprobe/probe/reading"
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
+)
+
+// A trial is evidence where it says something about the certificate, and the findings
+// decide where it does not.
+func TestVerdict(t *testing.T) {
+	leaf := &certstore.Identity{Leaf: &x509.Certificate{}, Key: certstore.Key{State: certstore.Usable}}
+	fitting := &match.Verdict{Identity: leaf}
+	with := func(c *match.Check) *match.Verdict {
+		return &match.Verdict{Identity: leaf, Findings: []match.Finding{{Check: c, Result: match.Fail}}}
+	}
+	failing := with(match.UsageCA)
+	trial := func(o reading.Outcome) *reading.Trial {
+		return &reading.Trial{Outcome: o, Presented: o != reading.NotTried && o != reading.Ignored}
+	}
+	withheld := &reading.Trial{Outcome: reading.NotTried, Withheld: reading.Unverified}
+	for _, tt := range []struct {
+		name      string
+		asked     say.Answer
+		request   bool
+		judgement *match.Verdict
+		trial     *reading.Trial
+		want      Verdict
+		basis     Basis
+	}{
+		{"accepted", say.Yes, true, fitting, trial(reading.Accepted), Fits, Tried},
+		{"accepted against the findings", say.Yes, true, failing, trial(reading.Accepted), Fits, Tried},
+		{"accepted in an order that clients do not load", say.Yes, true, with(match.ChainOrder), trial(reading.Accepted), DoesNotFit, Predicted},
+		{"refused", say.Yes, true, fitting, trial(reading.RefusedByTLS), DoesNotFit, Tried},
+		{"refused by the application", say.Yes, true, fitting, trial(reading.RefusedByApplication), DoesNotFit, Tried},
+		{"closed", say.Yes, true, fitting, trial(reading.Closed), DoesNotFit, Tried},
+		{"ignored", say.Yes, true, fitting, trial(reading.Ignored), Unknown, Tried},
+		{"silent", say.Yes, true, fitting, trial(reading.StayedSilent), Unknown, Tried},
+		{"silent, with a failing check", say.Yes, true, failing, trial(reading.StayedSilent), DoesNotFit, Predicted},
+		{"unknown", say.Yes, true, fitting, trial(reading.UnknownOutcome), Unknown, Tried},
+		{"withheld", say.Yes, true, fitting, withheld, Fits, Predicted},
+		{"not tried at all", say.Yes, true, fitting, nil, Fits, Predicted},
+		{"not tried, with a failing check", say.Yes, true, failing, nil, DoesNotFit, Predicted},
+		{"no request that could be read", say.Yes, false, fitting, nil, Unknown, None},
+		{"not asked", say.No, false, failing, trial(reading.NotTried), Unknown, None},
+		{"not known to ask", say.Unknown, false, fitting, nil, Unknown, None},
+	} {
+		d := &Diagnosis{Server: &Server{Observation: &probe.Observation{Observation: &reading.Observation{Demand: reading.Demand{Asked: tt.asked}}}}}
+		if tt.request {
+			d.Request = &wire.CertificateRequest{}
+		}
+		d.Identities = []Identity{{Identity: leaf, Judgement: tt.judgement, Trial: tt.trial}}
+		d.conclude()
+		if i := d.Identities[0]; i.Verdict != tt.want || i.Basis != tt.basis {
+			t.Errorf("%s: %s, %s; want %s, %s", tt.name, i.Verdict, i.Basis, tt.want, tt.basis)
+		}
+	}
+}
+
+// A refusal of a name or role is told from one of the certificate by the control.
+func TestAuthorization(t *testing.T) {
+	http := func(status int) *reading.Trial {
+		return &reading.Trial{Outcome: reading.RefusedByApplication, Application: &protocol.Answer{Protocol: "http", Status: status, Verdict: protocol.AccessRefused}}
+	}
+	alert := &reading.Trial{Outcome: reading.RefusedByTLS, Alert: &wire.AlertSeen{From: wire.Server}}
+	for _, tt := range []struct {
+		name           string
+		trial, control *reading.Trial
+		want           bool
+	}{
+		{"403, the control by TLS", http(403), alert, true},
+		{"403, the control 400", http(403), http(400), true},
+		{"403, the control 403", http(403), http(403), false},
+		{"400, the control by TLS", http(400), alert, false},
+		{"by TLS", alert, http(403), false},
+		{"no control", http(403), nil, false},
+	} {
+		if got := authorization(tt.trial, tt.control); got != tt.want {
+			t.Errorf("%s: %t", tt.name, got)
+		}
+	}
+}
+
+func testPKI() *certtest.PKI {
+	return certtest.NewAt("diagnosis", time.Now(),
+		certtest.Edge{Subject: "Root", Issuer: "Root"},
+		certtest.Edge{Subject: "Other", Issuer: "Other"},
+		certtest.Edge{Subject: "localhost", Issuer: "Root", Mutate: func(c *x509.Certificate) {
+			c.DNSNames, c.ExtKeyUsage = []string{"localhost"}, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+		}},
+		certtest.Edge{Subject: "client", Issuer: "Root"},
+		certtest.Edge{Subject: "stranger", Issuer: "Other"},
+	)
+}
+
+func identity(p *certtest.PKI, name string) *certstore.Identity {
+	return &certstore.Identity{Label: name, Source: name, Leaf: p.Cert(name), Key: certstore.Key{State: certstore.Usable, Signer: p.Key(name)}}
+}
+
+// serve starts a server that verifies clients as told, and returns how to reach it.
+func serve(t *testing.T, p *certtest.PKI, auth tls.ClientAuthType) (probe.Target, *probe.Options) {
+	t.Helper()
+	pool := x509.NewCertPool()
+	pool.AddCert(p.Cert("Root"))
+	server, err := probetest.ServeHTTPS(&tls.Config{ClientAuth: auth, ClientCAs: pool,
+		Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("localhost").Raw}, PrivateKey: p.Key("localhost")}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	target, err := probe.ParseTarget(server.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.ServerName = "localhost"
+	return target, &probe.Options{Roots: pool, Timeout: 20 * time.Second}
+}
+
+func settings(p *certtest.PKI) Settings {
+	return Settings{Now: time.Now, Plan: Plan{NoSweep: true}, Holding: &certstore.Holding{
+		Identities:  []*certstore.Identity{identity(p, "client"), identity(p, "stranger")},
+		Authorities: []certstore.Authority{{Certificate: p.Cert("Root"), Source: "root.pem"}},
+	}}
+}
+
+// TestParallel diagnoses 50 targets at once with the same identities; the race
+// detector looks on.
+func TestParallel(t *testing.T) {
+	p := testPKI()
+	engine := New(settings(p))
+	target, o := serve(t, p, tls.RequireAndVerifyClientCert)
+	const targets = 50
+	errs := make([]error, targets)
+	var wait sync.WaitGroup
+	for n := range targets {
+		wait.Go(func() {
+			d, err := engine.Probe(t.Context(), target, o)
+			if err != nil {
+				errs[n] = err
+				return
+			}
+			if got := fmt.Sprint(d.Mode, d.Identities[0].Verdict, d.Identities[1].Verdict, d.Identities[0].Basis); got != fmt.Sprint(reading.Required, Fits, DoesNotFit, Tried) {
+				errs[n] = errors.New(got)
+			}
+		})
+	}
+	wait.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNotAsked holds that nobody is tried where the server does not ask, and that
+// nothing is said about the certificates.
+func TestNotAsked(t *testing.T) {
+	p := testPKI()
+	s := settings(p)
+	var connections int
+	var mu sync.Mutex
+	s.Label = func(o *probe.Options, _ string) *probe.Options {
+		mu.Lock()
+		defer mu.Unlock()
+		connections++
+		return o
+	}
+	target, o := serve(t, p, tls.NoClientCert)
+	d, err := New(s).Probe(t.Context(), target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := d.Identities[0]; i.Verdict != Unknown || i.Basis != None || i.Trial != nil || connections != 1 {
+		t.Errorf("%s, %s, %+v after %d connections", i.Verdict, i.Basis, i.Trial, connections)
+	}
+}
+
+// TestInterrupted holds that what was not tried is not counted as fitting.
+func TestInterrupted(t *testing.T) {
+	p := testPKI()
+	ctx, cancel := context.WithCancel(t.Context())
+	s := settings(p)
+	s.Progress = func(int, int) { cancel() } // before the first identity
+	target, o := serve(t, p, tls.RequireAndVerifyClientCert)
+	d, err := New(s).Probe(ctx, target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := d.Identities[0]; !d.Interrupted || i.Verdict != Unknown || i.Trial.Outcome != reading.NotTried || i.Trial.Detail.String() != "interrupted" {
+		t.Errorf("interrupted %t: %s, %+v", d.Interrupted, i.Verdict, i.Trial)
+	}
+}
+
+// TestUnverified holds that nothing goes to a server that is not verified, and that
+// the prediction stands.
+func TestUnverified(t *testing.T) {
+	p := testPKI()
+	target, o := serve(t, p, tls.RequireAndVerifyClientCert)
+	o.Roots = x509.NewCertPool()
+	d, err := New(settings(p)).Probe(t.Context(), target, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range d.Identities {
+		if i.Trial.Presented || i.Trial.Withheld != reading.Unverified || i.Basis != Predicted {
+			t.Errorf("%s: %+v, %s", i.Label, i.Trial, i.Basis)
+		}
+	}
+	if d.Identities[0].Verdict != Fits || d.Identities[1].Verdict != DoesNotFit {
+		t.Errorf("%s, %s", d.Identities[0].Verdict, d.Identities[1].Verdict)
+	}
+}
+
+func ExampleEngine_Check() {
+	p := certtest.New(certtest.Edge{Subject: "Root", Issuer: "Root"}, certtest.Edge{Subject: "client", Issuer: "Root"})
+	engine := New(Settings{
+		Now: func() time.Time { return certtest.Now },
+		Holding: &certstore.Holding{
+			Identities:  []*certstore.Identity{{Label: "client.p12", Leaf: p.Cert("client"), Key: certstore.Key{State: certstore.Usable, Signer: p.Key("client")}}},
+			Authorities: []certstore.Authority{{Certificate: p.Cert("Root"), Source: "root.pem", Origin: certstore.Given}},
+		},
+	})
+	named := &wire.CertificateRequest{NamedCAs: [][]byte{p.Cert("Root").RawSubject}}
+	d, err := engine.Check(context.Background(), "", match.Phase{Request: named})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, i := range d.Identities {
+		fmt.Println(i.Label, i.Verdict, i.Basis)
+	}
+	// Output: client.p12 fits predicted
+}

@@ -1,0 +1,109 @@
+package match
+
+import (
+	"slices"
+
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
+)
+
+// What only the server knows. These checks judge nothing: they are offered as
+// possible causes of a refusal, with the setting that decides.
+var (
+	// HiddenTrust is a server that does not trust the issuer.
+	HiddenTrust = &Check{
+		ID: "server.trust", Title: "The server does not trust the issuer", Since: v3,
+		Doc: "The list of CA names that a server sends is not its trust store: it may trust other CAs than it names. " +
+			"Only the server's operator can see which CA certificates it loads.",
+		Citation:   "RFC 8446, Section 4.2.4",
+		Objections: objections(trustAlerts),
+		Directives: []Directive{
+			{"nginx", OpenSSL, "ssl_client_certificate, ssl_trusted_certificate"}, {"Apache", OpenSSL, "SSLCACertificateFile"},
+			{"HAProxy", OpenSSL, "ca-file"}, {"Go", Go, "tls.Config.ClientCAs"}, {"Java", JSSE, "javax.net.ssl.trustStore"},
+			{"GnuTLS", GnuTLS, "the trust file of the server program"}, {"Envoy", BoringSSL, "validation_context.trusted_ca"},
+			{"Erlang", Erlang, "cacertfile"},
+		},
+	}
+	// HiddenRoot is a trust file that holds an intermediate and lacks its root.
+	HiddenRoot = &Check{
+		ID: "server.root-missing", Title: "The server's CA file lacks the root above a named intermediate", Since: v3,
+		Doc: "OpenSSL accepts a path only up to a self-signed certificate unless the server allows partial chains. " +
+			"A server that is given an intermediate alone names it, and then refuses every certificate below it.",
+		Citation:   "OpenSSL, X509_VERIFY_PARAM_set_flags(3), X509_V_FLAG_PARTIAL_CHAIN",
+		Objections: objections([]uint8{wire.AlertUnknownCA, wire.AlertBadCertificate}),
+		Directives: []Directive{{"nginx", OpenSSL, "ssl_trusted_certificate with the root as well"}, {"Apache", OpenSSL, "SSLCACertificateFile with the root as well"}, {"HAProxy", OpenSSL, "ca-verify-file with the root as well"}},
+	}
+	// HiddenDepth is a limit on the length of the path.
+	HiddenDepth = &Check{
+		ID: "server.depth", Title: "The server's limit on the length of the chain", Since: v3,
+		Doc:        "Server programs bound how many certificates may lie between the client's and the root. nginx allows one by default, and so do others.",
+		Citation:   "nginx, ngx_http_ssl_module, ssl_verify_depth; Apache, mod_ssl, SSLVerifyDepth; Erlang, ssl, depth",
+		Objections: objections(trustAlerts),
+		Directives: []Directive{{"nginx", OpenSSL, "ssl_verify_depth (1 unless set)"}, {"Apache", OpenSSL, "SSLVerifyDepth (1 unless set)"}, {"Erlang", Erlang, "depth (10 since OTP 24, 1 before)"}},
+	}
+	// HiddenRevocation is a revocation list at the server.
+	HiddenRevocation = &Check{
+		ID: "server.revocation", Title: "A revocation list at the server", Since: v3,
+		Doc: "A server that is given revocation lists refuses a good certificate where the list of its issuer is missing or out of date, " +
+			"with certificate_expired or unknown_ca.",
+		Citation:   "OpenSSL, X509_V_ERR_UNABLE_TO_GET_CRL, X509_V_ERR_CRL_HAS_EXPIRED",
+		Objections: objections([]uint8{wire.AlertCertificateExpired, wire.AlertUnknownCA, wire.AlertCertificateRevoked, wire.AlertBadCertificate}, unspecific),
+		Directives: []Directive{{"nginx", OpenSSL, "ssl_crl"}, {"Apache", OpenSSL, "SSLCARevocationFile, SSLCARevocationCheck"}, {"HAProxy", OpenSSL, "crl-file"}, {"mosquitto", OpenSSL, "crlfile"}},
+	}
+	// HiddenRules are rules on names or accounts after the certificate was verified.
+	HiddenRules = &Check{
+		ID: "server.rules", Title: "A rule of the application on names, roles or accounts", Since: v3,
+		Doc: "TLS accepted the certificate, and the program behind it refused: the name in the certificate is not registered, " +
+			"lacks a role, or does not match the user.",
+		Citation:   "RFC 9110, Section 15.5.4",
+		Objections: []Objection{},
+	}
+)
+
+// hiddenCauses offers what only the server knows and would word as this refusal.
+func hiddenCauses(r *Refusal, v *Verdict) []Cause {
+	var causes []Cause
+	offer := func(c *Check, why say.Phrase) {
+		if c.saidAs(r) && r.Alerted {
+			causes = append(causes, Cause{Check: c, Status: Unknown, Detail: say.Text(why, c.settings(r.Library))})
+		}
+	}
+	const unseen = "not visible from here"
+	if v.Identity.Leaf == nil {
+		return nil
+	}
+	if above := v.namedIntermediate(); above != nil && (r.Library == OpenSSL || r.Library == OtherLibrary) {
+		offer(HiddenRoot, say.Text(unseen, ": the list names ", say.DN(above.name()), ", which is not a root"))
+	}
+	offer(HiddenTrust, say.Text(unseen, ": whether the server trusts ", Name(v.Identity.Leaf.RawIssuer)))
+	if len(v.Identity.Chain) > 0 {
+		offer(HiddenDepth, say.Text(unseen))
+	}
+	offer(HiddenRevocation, say.Text(unseen))
+	return causes
+}
+
+// settings names the directives of the servers that use the library; all where it
+// is not known.
+func (c *Check) settings(library TLSLibrary) say.Phrase {
+	var said []say.Phrase
+	for _, d := range c.Directives {
+		if library == OtherLibrary || d.Library == library {
+			said = append(said, say.Text(d.Server, ": ", d.Setting))
+		}
+	}
+	if said == nil {
+		return nil
+	}
+	return say.Text(" (", say.Join("; ", said...), ")")
+}
+
+// namedIntermediate is the named CA that is reached and is not self-signed; nil if
+// a root is reached or nothing is.
+func (v *Verdict) namedIntermediate() *NamedCA {
+	at := slices.IndexFunc(v.NamedCAs, func(n NamedCA) bool { return n.Result == Reached })
+	if at < 0 || slices.ContainsFunc(v.NamedCAs, func(n NamedCA) bool { return n.Result == Reached && n.Path.Root }) {
+		return nil
+	}
+	return &v.NamedCAs[at]
+}

@@ -1,0 +1,375 @@
+package reading
+
+import (
+	"slices"
+
+	"mtlsprobe/probe/protocol"
+	"mtlsprobe/report/say"
+)
+
+// Evidence is every trial of one run against one server, in the order in which they
+// were made.
+type Evidence struct {
+	// None presented nothing, SelfSigned a generated certificate; empty if not tried.
+	None, SelfSigned []*Trial
+	// Identities are the trials of each identity; empty for one that was not tried.
+	Identities [][]*Trial
+}
+
+// A Mode is what a server does about client certificates.
+type Mode string
+
+// The modes of client authentication.
+const (
+	Required    Mode = "required"
+	Optional    Mode = "optional" // it may be missing
+	IgnoredMode Mode = "ignored"  // it may be missing, and everything that was tried passed
+	UnknownMode Mode = "unknown"
+)
+
+// ParseMode reads what a report calls a mode.
+func ParseMode(s string) (Mode, bool) {
+	m := Mode(s)
+	return m, slices.Contains([]Mode{Required, Optional, IgnoredMode, UnknownMode}, m)
+}
+
+// Verified says whether the server verifies the certificates that it gets.
+type Verified string
+
+// What a server verifies.
+const (
+	VerifiedYes     Verified = "yes"
+	VerifiedPartly  Verified = "partly" // it accepted the self-signed control, and refused others
+	VerifiedNo      Verified = "no"
+	VerifiedUnknown Verified = "unknown"
+)
+
+// A Conclusion is what the evidence means as a whole.
+type Conclusion struct {
+	Mode     Mode
+	Verified Verified
+	// None and SelfSigned are the controls, and Trials those of the identities, each as
+	// compared with the others; nil where nothing was tried. The trials of the evidence
+	// are not changed.
+	None, SelfSigned *Trial
+	Trials           []*Trial
+	// Differs says how answers differed from connection to connection; nil if they
+	// did not.
+	Differs say.Phrase
+	// RateLimited says that the server turned connections away for their number.
+	RateLimited bool
+}
+
+// Conclude compares the trials with their controls. An acceptance counts only if it
+// was proved after the handshake and depended on the certificate; answers that
+// contradict one another are unknown. It is a pure function of the evidence.
+func Conclude(e *Evidence) *Conclusion {
+	c := newControls(e)
+	for _, r := range contrasts() {
+		c.apply(r)
+	}
+	out := &Conclusion{Differs: c.differences()}
+	out.None, out.SelfSigned = merge(c.none), merge(c.selfSigned)
+	for _, trials := range c.identities {
+		out.Trials = append(out.Trials, merge(trials))
+	}
+	out.RateLimited = slices.ContainsFunc(c.all(), func(t *Trial) bool { return t.Application != nil && t.Application.RateLimit() })
+	out.Mode, out.Verified = c.mode(), c.verified()
+	for _, t := range append(slices.Clone(out.Trials), out.SelfSigned, out.None) {
+		if t != nil {
+			depend(t, out)
+		}
+	}
+	return out
+}
+
+// controls are copies of all trials, so that rules can settle them.
+type controls struct {
+	none, selfSigned []*Trial
+	identities       [][]*Trial
+}
+
+func newControls(e *Evidence) *controls {
+	copies := func(trials []*Trial) []*Trial {
+		var out []*Trial
+		for _, t := range trials {
+			if t != nil {
+				one := *t
+				one.ended = t.Outcome == Closed
+				out = append(out, &one)
+			}
+		}
+		return out
+	}
+	c := &controls{none: copies(e.None), selfSigned: copies(e.SelfSigned)}
+	for _, trials := range e.Identities {
+		c.identities = append(c.identities, copies(trials))
+	}
+	return c
+}
+
+// all returns every trial, the controls first.
+func (c *controls) all() []*Trial { return slices.Concat(c.none, c.selfSigned, c.tried()) }
+
+// tried returns the trials of the identities.
+func (c *controls) tried() []*Trial { return slices.Concat(c.identities...) }
+
+func every(trials []*Trial, is func(*Trial) bool) bool {
+	return len(trials) > 0 && !slices.ContainsFunc(trials, func(t *Trial) bool { return !is(t) })
+}
+
+// A contrast settles what a trial alone leaves open, by comparing it with the
+// controls: it applies if the controls are so, and the trial is so.
+type contrast struct {
+	name     string
+	controls func(*controls) bool
+	trial    func(*controls, *Trial) bool
+	// Control says that the self-signed control is settled, too, and None that the one
+	// without a certificate is.
+	selfSigned, none bool
+	outcome          Outcome
+	detail           string
+}
+
+func (c *controls) apply(r contrast) {
+	if !r.controls(c) {
+		return
+	}
+	trials := c.tried()
+	if r.selfSigned {
+		trials = append(trials, c.selfSigned...)
+	}
+	if r.none {
+		trials = append(trials, c.none...)
+	}
+	var settled []*Trial
+	for _, t := range trials {
+		if r.trial(c, t) {
+			settled = append(settled, t)
+		}
+	}
+	for _, t := range settled {
+		t.Outcome, t.Detail = r.outcome, say.Text(r.detail)
+	}
+}
+
+// contrasts returns the rules in the order in which they apply. Each changes an
+// outcome only away from unknown, silent or closed.
+func contrasts() []contrast {
+	return []contrast{
+		{
+			name:     "silence is acceptance where no certificate is refused",
+			controls: func(c *controls) bool { return every(c.none, (*Trial).Refused) },
+			trial: func(_ *controls, t *Trial) bool {
+				return t.Outcome == StayedSilent && t.Processed && t.Asked && t.Presented
+			},
+			selfSigned: true, outcome: Accepted, detail: "accepted by TLS; the application said nothing",
+		},
+		{
+			name: "staying open is acceptance where both controls are ended",
+			controls: func(c *controls) bool {
+				return every(c.none, (*Trial).Refused) && every(c.selfSigned, (*Trial).Refused)
+			},
+			trial: func(_ *controls, t *Trial) bool {
+				return t.Outcome == StayedSilent && t.Asked && t.Presented && t.established()
+			},
+			outcome: Accepted, detail: "the connection stays open, where both controls were ended by the server",
+		},
+		{
+			// It may speak another protocol.
+			name:     "a silent end is not a refusal where refusals come by alerts",
+			controls: func(c *controls) bool { return every(c.none, byAlert) && every(c.selfSigned, byAlert) },
+			trial:    func(_ *controls, t *Trial) bool { return t.Outcome == Closed && t.Processed && t.Asked },
+			outcome:  UnknownOutcome,
+			detail:   "the server closed the connection after the handshake without an answer, although it refuses others with alerts: perhaps it speaks another protocol",
+		},
+		{
+			name:     "nothing can be told where everything is closed in the same way",
+			controls: (*controls).closesEverything,
+			trial:    func(_ *controls, t *Trial) bool { return t.Outcome == Closed && t.Asked },
+			outcome:  UnknownOutcome,
+			detail:   "the server closes every connection without an answer, whatever is presented: perhaps it speaks another protocol; name it in the target, as in ldaps://",
+		},
+		{
+			name:     "a certificate that TLS accepted is accepted, whatever the application is up to",
+			controls: func(c *controls) bool { return every(c.none, byAlert) && every(c.selfSigned, byAlert) },
+			trial: func(_ *controls, t *Trial) bool {
+				return t.Outcome == UnknownOutcome && t.Asked && t.Presented && t.Processed && t.Application != nil && t.Application.Protocol != ""
+			},
+			outcome: Accepted, detail: "accepted by TLS, which refused both controls; the application's answer does not show whether it accepts the certificate",
+		},
+		{
+			name:     "the same user got in with another certificate",
+			controls: func(c *controls) bool { return slices.ContainsFunc(c.all(), accepted) },
+			trial: func(_ *controls, t *Trial) bool {
+				return t.Outcome == UnknownOutcome && t.Application != nil && t.Application.UserOrCertificate
+			},
+			selfSigned: true, none: true, outcome: RefusedByApplication, detail: "the application accepts the same user with another certificate",
+		},
+		{
+			name:     "an application that answers otherwise than to both controls has accepted",
+			controls: func(c *controls) bool { return every(c.none, byApplication) && every(c.selfSigned, byApplication) },
+			trial:    answersOtherwise,
+			outcome:  Accepted, detail: "the application answers differently than without a certificate and with a self-signed one",
+		},
+	}
+}
+
+// established reports whether the handshake ended before the trial was classified:
+// silence after it, and not within it.
+func (t *Trial) established() bool { return t.Transcript != nil && t.Transcript.HandshakeDone() }
+
+func accepted(t *Trial) bool      { return t.Outcome == Accepted && t.Asked }
+func byAlert(t *Trial) bool       { return t.Outcome == RefusedByTLS }
+func byApplication(t *Trial) bool { return t.Outcome == RefusedByApplication && t.Application != nil }
+
+// closesEverything reports whether every connection ended in the same silent way,
+// in a protocol that nobody named.
+func (c *controls) closesEverything() bool {
+	closed := func(t *Trial) bool { return t.Outcome == Closed || t.Outcome == NotTried }
+	same := func(t *Trial) bool { return t.Guessed && t.Outcome == Closed && t.Processed }
+	return every(c.none, same) && every(c.selfSigned, closed) && !slices.ContainsFunc(c.tried(), func(t *Trial) bool { return !closed(t) })
+}
+
+func answersOtherwise(c *controls, t *Trial) bool {
+	a := t.Application
+	if t.Outcome != UnknownOutcome || !t.Asked || !t.Presented || a == nil || a.Status == 0 || a.RateLimit() {
+		return false
+	}
+	return !slices.ContainsFunc(slices.Concat(c.none, c.selfSigned), func(o *Trial) bool { return o.Application.Status == a.Status })
+}
+
+// merge is one trial for all of one certificate: the first that says something.
+// Where they contradict one another nothing is known.
+func merge(trials []*Trial) *Trial {
+	if len(trials) == 0 {
+		return nil
+	}
+	first := trials[0]
+	for _, t := range trials {
+		if t.Outcome == Accepted || t.Refused() {
+			first = t
+			break
+		}
+	}
+	out := *first
+	if passed, refused := tally(trials); passed > 0 && refused > 0 {
+		out.Outcome = UnknownOutcome
+		out.Detail = say.Text("answers differ from connection to connection: accepted on ", passed, " of ", passed+refused)
+	}
+	return &out
+}
+
+func tally(trials []*Trial) (passed, refused int) {
+	for _, t := range trials {
+		switch {
+		case t.Outcome == Accepted:
+			passed++
+		case t.Refused(), t.ended:
+			refused++
+		}
+	}
+	return passed, refused
+}
+
+// differences says how the same was answered differently; nil if it was not.
+func (c *controls) differences() say.Phrase {
+	var said []say.Phrase
+	tell := func(what string, trials []*Trial) {
+		if passed, refused := tally(trials); passed > 0 && refused > 0 {
+			said = append(said, say.Text(what, " was accepted on ", passed, " of ", passed+refused, " connections"))
+		}
+	}
+	tell("no certificate", c.none)
+	tell("the self-signed control", c.selfSigned)
+	differ := 0
+	for _, trials := range c.identities {
+		if passed, refused := tally(trials); passed > 0 && refused > 0 {
+			differ++
+		}
+	}
+	if differ > 0 {
+		said = append(said, say.Text(differ, " of ", len(c.identities), " certificates were accepted on one connection and refused on another"))
+	}
+	asked, not := 0, 0
+	for _, t := range c.all() {
+		switch {
+		case t.Asked:
+			asked++
+		case t.established():
+			not++
+		}
+	}
+	if asked > 0 && not > 0 {
+		said = append(said, say.Text("a certificate was requested on ", asked, " of ", asked+not, " connections"))
+	}
+	return say.Join("; ", said...)
+}
+
+// mode is what the server does with clients that present nothing.
+func (c *controls) mode() Mode {
+	certs := append(c.tried(), c.selfSigned...)
+	anyPassed := slices.ContainsFunc(certs, func(t *Trial) bool { return t.Outcome == Accepted })
+	anyRefused := slices.ContainsFunc(certs, (*Trial).Refused)
+	refusedForIt := func(t *Trial) bool {
+		return t.Outcome == RefusedByTLS || t.Outcome == RefusedByApplication && t.Application.Verdict == protocol.CertificateRefused
+	}
+	switch {
+	case len(c.none) == 0 || c.differences() != nil || !every(c.none, func(t *Trial) bool { return t.Asked }):
+		return UnknownMode
+	case every(c.none, refusedForIt), every(c.none, (*Trial).Refused) && anyPassed:
+		return Required
+	case every(c.none, accepted) && every(c.selfSigned, accepted) && !anyRefused && every(certs, accepted):
+		return IgnoredMode
+	case every(c.none, accepted) && (anyRefused || len(c.selfSigned) == 0),
+		every(c.none, func(t *Trial) bool { return t.Outcome == StayedSilent && t.Processed }) && anyRefused:
+		return Optional // without the control it is not known whether it is checked
+	}
+	return UnknownMode
+}
+
+// verified is whether the server looks at what it gets.
+func (c *controls) verified() Verified {
+	passed, refused := tally(c.tried())
+	switch {
+	case c.differences() != nil, len(c.selfSigned) == 0:
+	case every(c.selfSigned, (*Trial).Refused) && (passed > 0 || every(c.none, accepted)):
+		return VerifiedYes
+	case every(c.selfSigned, accepted) && refused > 0:
+		return VerifiedPartly
+	case every(c.selfSigned, accepted):
+		return VerifiedNo
+	case every(c.selfSigned, byAlert) && !slices.ContainsFunc(c.none, func(t *Trial) bool { return sameAlert(t, c.selfSigned[0]) }):
+		return VerifiedYes // it tells a certificate that it does not trust from none
+	}
+	return VerifiedUnknown
+}
+
+// sameAlert reports whether two connections were refused in the same way.
+func sameAlert(a, b *Trial) bool {
+	if a.Alert == nil || b.Alert == nil {
+		return a.Outcome == b.Outcome
+	}
+	return a.Alert.Description == b.Alert.Description
+}
+
+// depend says of an acceptance whether it depended on the certificate.
+func depend(t *Trial, c *Conclusion) {
+	if t.Outcome != Accepted {
+		return
+	}
+	switch {
+	case !t.Asked:
+		t.Outcome, t.Detail = Ignored, say.Text("the server did not ask for a certificate")
+	case c.Differs != nil:
+		t.Outcome, t.Detail = UnknownOutcome, say.Text("answers differ from connection to connection: ", c.Differs)
+	case c.Mode == IgnoredMode:
+		t.Outcome, t.Detail = Ignored, say.Text("no certificate and any certificate are accepted as well")
+	case c.Mode == UnknownMode:
+		t.Outcome, t.Detail = UnknownOutcome, say.Text("it was accepted, and it is not known whether that depended on the certificate")
+	case t != c.SelfSigned && t != c.None && c.Verified == VerifiedNo:
+		t.Detail = say.Text("any certificate is accepted here, a self-signed one too")
+	case t != c.SelfSigned && t != c.None && c.Verified == VerifiedPartly:
+		t.Detail = say.Text("a self-signed certificate is accepted here, too; others were refused")
+	}
+}
