@@ -1,50 +1,60 @@
 package mtlsprobe
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// rooms lists, for each package, the packages of this project that it may
-// import. The direction is one way: what a server sends and what files hold flow
-// towards the report.
-var rooms = map[string][]string{
-	"probe/wire":                {},
+// packages lists, for each package, the packages of this project that it may
+// import. Data flows one way: what a server sends and what files hold flow towards
+// the report.
+//
+//	target ───────> probe ────────> wire ─> reading ─> observation, trials ─┐
+//	sources ──────> certstore ────────────────────────> identities ─────────┤
+//	authorities ──> certstore/chain ──────────────────> paths ──────────────┤
+//	                                                                        v
+//	                            match, stack ─> diagnosis ─> report ─> cmd
+var packages = map[string][]string{
+	"report/say":                {}, // a leaf: whoever has something to tell imports it
+	"probe/wire":                {"report/say"},
 	"probe/protocol":            {},
 	"probe/probetest":           {},
-	"probe/handshake":           {"probe/wire"},
-	"probe/late":                {"probe/wire", "probe/handshake"},
+	"probe/reading":             {"report/say", "probe/wire", "probe/protocol"},
+	"probe/tlspeer":             {"probe/wire"},
 	"probe/recording":           {"probe/wire"},
-	"probe":                     {"probe/wire", "probe/protocol", "probe/late", "probe/recording"},
+	"probe":                     {"report/say", "probe/wire", "probe/protocol", "probe/reading", "probe/tlspeer", "probe/recording"},
 	"certstore/pbe":             {},
 	"certstore/pfx":             {"certstore/pbe"},
 	"certstore/nss":             {"certstore/pbe"},
 	"certstore/config":          {},
-	"certstore":                 {"certstore/pbe", "certstore/pfx", "certstore/nss", "certstore/config", "certstore/token", "certstore/account", "certstore/platform"},
+	"certstore":                 {"report/say", "probe/wire", "certstore/pbe", "certstore/pfx", "certstore/nss", "certstore/config", "certstore/token", "certstore/account", "certstore/platform"},
 	"certstore/certtest":        {},
 	"certstore/certtest/debian": {},
 	"certstore/token":           {},
-	"certstore/account":         {},
+	"certstore/account":         {"report/say"},
 	"certstore/platform":        {},
 	"certstore/chain":           {"certstore"},
-	"probe/match":               {"probe/wire", "certstore", "certstore/account", "certstore/chain"},
-	"probe/mirror":              {"probe/wire", "probe/handshake"},
-	"probe/stack":               {"probe/wire", "probe/match", "certstore", "certstore/chain"},
-	"report":                    {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "certstore", "certstore/chain"},
-	"cmd":                       {"probe", "probe/wire", "probe/match", "probe/mirror", "probe/stack", "probe/probetest", "probe/recording", "certstore", "certstore/account", "certstore/config", "certstore/chain", "certstore/certtest", "report"},
+	"probe/match":               {"report/say", "probe/wire", "certstore", "certstore/account", "certstore/chain"},
+	"probe/mirror":              {"probe/wire", "probe/tlspeer"},
+	"probe/stack":               {"report/say", "probe/wire", "probe/match", "certstore", "certstore/chain"},
+	"probe/diagnosis":           {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/stack", "certstore", "certstore/chain"},
+	"report":                    {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "certstore", "certstore/chain"},
+	"cmd":                       {"report", "report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "probe/probetest", "probe/recording", "certstore", "certstore/account", "certstore/config", "certstore/certtest"},
 	"cmd/docs":                  {"cmd"},
 	"cmd/mtlsprobe":             {"cmd"},
 }
 
 // modules lists who may import what from elsewhere, by file or by package.
 var modules = map[string][]string{
-	"golang.org/x/crypto":                {"probe/wire", "probe/handshake", "probe/late", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx", "certstore/platform", "certstore/token", "certstore/nss"},
+	"golang.org/x/crypto":                {"probe/wire", "probe/tlspeer", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx", "certstore/platform", "certstore/token", "certstore/nss"},
 	"golang.org/x/sys":                   {"certstore/account/acl_linux.go", "certstore/platform"},
 	"go.yaml.in/yaml":                    {"certstore/config"},
 	"golang.org/x/text":                  {"certstore"},
@@ -60,59 +70,166 @@ var modules = map[string][]string{
 	"github.com/schollz/progressbar":     {"cmd"},
 }
 
-// pure packages get bytes, values and a time, and never fetch them.
-var pure = []string{"probe/wire", "probe/recording", "probe/match", "probe/stack", "certstore/chain", "certstore/nss", "certstore/config", "report"}
+// pure packages get bytes, values and a time: they open no file, connect to nothing
+// and have no clock.
+var pure = []string{"report/say", "probe/wire", "probe/reading", "probe/recording", "probe/match", "probe/stack", "certstore/chain", "certstore/nss", "certstore/config", "report"}
 
-func TestImports(t *testing.T) {
-	seen := make(map[string]bool)
+// A sourceFile is one Go file without tests.
+type sourceFile struct {
+	path, dir string
+	*ast.File
+	set *token.FileSet
+}
+
+// sourceFiles parses every Go file of the project that is not a test.
+func sourceFiles(t *testing.T) []sourceFile {
+	t.Helper()
+	var files []sourceFile
 	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return err
 		}
 		path = filepath.ToSlash(path)
-		room := filepath.ToSlash(filepath.Dir(path))
-		seen[room] = true
-		allowed, known := rooms[room]
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
+		files = append(files, sourceFile{path, filepath.ToSlash(filepath.Dir(path)), file, set})
+		return err
+	})
+	if err != nil || len(files) < 100 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	return files
+}
+
+func TestImports(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, f := range sourceFiles(t) {
+		seen[f.dir] = true
+		allowed, known := packages[f.dir]
 		if !known {
-			t.Errorf("%s: package %s is not in the plan", path, room)
+			t.Errorf("%s: package %s is not in the plan", f.path, f.dir)
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
-		if err != nil {
-			return err
-		}
-		for _, spec := range file.Imports {
+		for _, spec := range f.Imports {
 			name, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
-				return err
+				t.Fatal(err)
 			}
 			if inner, ok := strings.CutPrefix(name, "mtlsprobe/"); ok {
 				if !slices.Contains(allowed, inner) {
-					t.Errorf("%s imports %s", path, inner)
+					t.Errorf("%s imports %s", f.path, inner)
 				}
-			} else if strings.Contains(name, ".") && !mayImport(path, room, name) {
-				t.Errorf("%s imports %s", path, name)
+			} else if strings.Contains(name, ".") && !mayImport(f.path, f.dir, name) {
+				t.Errorf("%s imports %s", f.path, name)
 			}
-			if slices.Contains(pure, room) && (name == "os" || name == "net") {
-				t.Errorf("%s imports %s and is to be pure", path, name)
+			if slices.Contains(pure, f.dir) && (name == "os" || name == "net") && f.path != "report/redact.go" {
+				t.Errorf("%s imports %s and is to be pure", f.path, name)
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	for room := range rooms {
-		if !seen[room] {
-			t.Errorf("package %s is in the plan and does not exist", room)
+	for name := range packages {
+		if !seen[name] {
+			t.Errorf("package %s is in the plan and does not exist", name)
 		}
 	}
 }
 
-func mayImport(path, room, name string) bool {
+func mayImport(path, dir, name string) bool {
 	for module, users := range modules {
 		if strings.HasPrefix(name, module) {
-			return slices.Contains(users, room) || slices.Contains(users, path)
+			return slices.Contains(users, dir) || slices.Contains(users, path)
 		}
 	}
 	return false
+}
+
+// TestPurity holds that packages that are to be pure do not read the clock.
+func TestPurity(t *testing.T) {
+	for _, f := range sourceFiles(t) {
+		if !slices.Contains(pure, f.dir) {
+			continue
+		}
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			call, ok := n.(*ast.SelectorExpr)
+			if ok && (call.Sel.Name == "Now" || call.Sel.Name == "Since") {
+				if x, ok := call.X.(*ast.Ident); ok && x.Name == "time" {
+					t.Errorf("%s: %s reads the clock", f.path, f.set.Position(n.Pos()))
+				}
+			}
+			return true
+		})
+	}
+}
+
+// TestCheckIDs holds that the ID of a check is written once, where the check is
+// defined: everything else uses the check itself, so that a slip does not build.
+func TestCheckIDs(t *testing.T) {
+	ids := make(map[string]bool)
+	files := sourceFiles(t)
+	defined := regexp.MustCompile(`^"[a-z0-9]+\.[a-z0-9-]+"$`)
+	for _, f := range files {
+		if f.dir != "probe/match" {
+			continue
+		}
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			pair, ok := n.(*ast.KeyValueExpr)
+			if !ok {
+				return true
+			}
+			key, isName := pair.Key.(*ast.Ident)
+			value, isText := pair.Value.(*ast.BasicLit)
+			if isName && isText && key.Name == "ID" && defined.MatchString(value.Value) {
+				if ids[value.Value] {
+					t.Errorf("%s is defined twice", value.Value)
+				}
+				ids[value.Value] = true
+			}
+			return true
+		})
+	}
+	if len(ids) < 40 {
+		t.Fatalf("only %d checks were found", len(ids))
+	}
+	count := make(map[string]int)
+	for _, f := range files {
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			if text, ok := n.(*ast.BasicLit); ok && text.Kind == token.STRING && ids[text.Value] {
+				if count[text.Value]++; count[text.Value] > 1 {
+					t.Errorf("%s: %s is the ID of a check", f.set.Position(n.Pos()), text.Value)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// TestTextIsWritten holds that no code decides by reading a phrase: comparing or
+// searching what String returned is not allowed where findings are made and judged.
+func TestTextIsWritten(t *testing.T) {
+	decides := []string{"probe/match", "probe/stack", "probe/reading", "probe/diagnosis"}
+	for _, f := range sourceFiles(t) {
+		if !slices.Contains(decides, f.dir) {
+			continue
+		}
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			fun, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			pkg, _ := fun.X.(*ast.Ident)
+			for _, arg := range call.Args {
+				inner, isCall := arg.(*ast.CallExpr)
+				if !isCall || pkg == nil || pkg.Name != "strings" {
+					continue
+				}
+				if s, ok := inner.Fun.(*ast.SelectorExpr); ok && (s.Sel.Name == "String" || s.Sel.Name == "Error") {
+					t.Errorf("%s decides by reading text", f.set.Position(n.Pos()))
+				}
+			}
+			return true
+		})
+	}
 }

@@ -118,7 +118,7 @@ func TestRender(t *testing.T) {
 			}
 		}
 	}
-	for args, want := range map[string]string{"render none.json": "no such file", "render ca.pem": "is no report", "render": "give REPORT.json, or --schema"} {
+	for args, want := range map[string]string{"render none.json": "no such file", "render ca.pem": "is not a mtlsprobe report", "render": "give REPORT.json, or --schema"} {
 		if code, _, stderr := run(t, strings.Fields(args)...); code == 0 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, %s", args, code, stderr)
 		}

@@ -76,7 +76,7 @@ func TestMirror(t *testing.T) {
 		{"curl, named", "ca.pem", "curl", "sent", []string{curl, "-sS", "--cacert", ca, "--cert", "good.pem"}, "sends yes (the list of CA names is not looked at)"},
 		{"curl, not named", "server.pem", "curl", "sent", []string{curl, "-sS", "--cacert", ca, "--cert", "good.pem"}, "sends yes (the list of CA names is not looked at)"},
 		{"curl without", "ca.pem", "curl", "empty-certificate", []string{curl, "-sS", "--cacert", ca}, ""},
-		{"wget, named", "ca.pem", "gnutls", "sent", []string{wget, "-qO-", "--ca-certificate=" + ca, "--certificate=good.pem", "--private-key=good.pem"}, "sends yes (a name on the list fits)"},
+		{"wget, named", "ca.pem", "gnutls", "sent", []string{wget, "-qO-", "--ca-certificate=" + ca, "--certificate=good.pem", "--private-key=good.pem"}, "sends yes (a name on the list matches)"},
 		{"wget, not named", "server.pem", "gnutls", "empty-certificate", []string{wget, "-qO-", "--ca-certificate=" + ca, "--certificate=good.pem", "--private-key=good.pem"}, "sends no (no issuer in the stored chain is on the list"},
 		{"curl that does not trust the mirror", "ca.pem", "curl", "distrusted", []string{curl, "-sS", "--cacert", "ca.pem"}, ""},
 	} {

@@ -27,7 +27,7 @@ func webServers() []setup {
 		// Fact 8: an unknown CA is ignored, and other defects are not.
 		{name: "nginx http, verify optional_no_ca", program: "nginx", pkg: "nginx-light", version: []string{"-v"}, args: nginxArgs,
 			files:   map[string]string{"nginx.conf": https + "optional_no_ca;\n  }\n}\n"},
-			targets: []target{same("https://127.0.0.1:$port/", expect{"ignored", "accepted", "ignored", "ignored", "ignored", bad, bad, "ignored"})}},
+			targets: []target{same("https://127.0.0.1:$port/", expect{"optional", "accepted", "accepted", "accepted", "accepted", bad, bad, "accepted"})}},
 		// Facts 3, 4 and 10: GnuTLS says access_denied of everything, and does not
 		// look at the usage.
 		{name: "gnutls-serv, verify", program: "gnutls-serv", pkg: "gnutls-bin", version: []string{"--version"},

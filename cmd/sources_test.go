@@ -236,7 +236,7 @@ func TestFalseClock(t *testing.T) {
 		says                       string
 	}{
 		{3*time.Hour + 12*time.Minute, "ends-soon.pem", "refused", "fail", "pass", "valid only because this host's clock is 3 h 12 min behind the server's clock"},
-		{-3*time.Hour - 12*time.Minute, "just-ended.pem", "accepted", "fail", "warn", "out of its validity only because this host's clock is 3 h 12 min ahead of the server's clock"},
+		{-3*time.Hour - 12*time.Minute, "just-ended.pem", "accepted", "fail", "warn", "outside its validity only because this host's clock is 3 h 12 min ahead of the server's clock"},
 		{0, "just-ended.pem", "refused", "pass", "fail", "agrees"},
 	} {
 		clock := func() time.Time { return time.Now().Add(tt.skew) }
@@ -257,7 +257,7 @@ func TestFalseClock(t *testing.T) {
 		}
 		for _, f := range i.Findings {
 			switch {
-			case f.Check == "clock.skew" && (f.Result != tt.skewed || !strings.Contains(strings.ReplaceAll(f.Detail, "11 min", "12 min"), tt.says)):
+			case f.Check == "clock.skew" && (f.Result != tt.skewed || !strings.Contains(strings.ReplaceAll(f.Detail.String(), "11 min", "12 min"), tt.says)):
 				t.Errorf("%v: %+v, want %s with %q", tt.skew, f, tt.skewed, tt.says)
 			case f.Check == "validity.expired" && f.Result != tt.end:
 				t.Errorf("%v: %+v, want %s", tt.skew, f, tt.end)
@@ -282,7 +282,7 @@ func TestAsUser(t *testing.T) {
 		t.Fatalf("no finding %s", check)
 		return report.Finding{}
 	}
-	if f := finding("key.account", "--as-user", "nobody"); f.Result != "fail" || !strings.Contains(f.Detail, `the account "nobody" cannot read it`) || f.Remedy == "" {
+	if f := finding("key.account", "--as-user", "nobody"); f.Result != "fail" || !strings.Contains(f.Detail.String(), `the account "nobody" cannot read it`) || f.Remedy == nil {
 		t.Errorf("%+v", f)
 	}
 	r, _ := runEnv(t, nil, "inspect", "good.p12", "--as-user", "nobody")

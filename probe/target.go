@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"mtlsprobe/probe/protocol"
 )
@@ -67,7 +68,7 @@ func ParseTarget(s string) (Target, error) {
 			if errors.As(err, &reason) {
 				err = reason.Err // the rest quotes what may be a password
 			}
-			return Target{}, fmt.Errorf("target %q is no URL: %w", shown(s), err)
+			return Target{}, fmt.Errorf("target %q is not a URL: %w", shown(s), err)
 		}
 		p, scheme := protocol.ByScheme(strings.ToLower(name))
 		if p == nil {
@@ -140,8 +141,11 @@ func splitHostPort(s, standard string) (host, port string, err error) {
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
 		return "", "", fmt.Errorf("port %q is not a number from 1 to 65535", port)
 	}
-	if host == "" || strings.ContainsAny(host, " \t\r\n/\\\"'<>&") {
-		return "", "", fmt.Errorf("%q is no host name", host)
+	switch {
+	case host == "":
+		return "", "", errors.New("the host name is missing")
+	case strings.ContainsAny(host, " /\\\"'<>&") || strings.ContainsFunc(host, unicode.IsControl):
+		return "", "", fmt.Errorf("%q is not a host name", host)
 	}
 	return host, port, nil
 }

@@ -17,6 +17,9 @@ func (d *Diagnosis) conclude() {
 			continue
 		}
 		i.Verdict, i.Basis = d.verdict(i)
+		if i.Verdict == Fits && i.Basis == Tried {
+			i.Judgement.Prove()
+		}
 		i.Refusal = d.refusal(i)
 	}
 }

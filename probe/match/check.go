@@ -26,6 +26,9 @@ type Check struct {
 	// ChainOnly says that a certificate added to the bundle, or another bundle, can
 	// fix it: names and paths, not the certificate itself.
 	ChainOnly bool
+	// ProofOnly says that a warning is no more than a missing proof, which an accepted
+	// trial makes irrelevant.
+	ProofOnly bool
 	// LocalOnly says that the finding decides even where a trial was accepted: the
 	// client cannot use the identity as it is stored.
 	LocalOnly bool

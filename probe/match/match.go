@@ -138,6 +138,15 @@ func (v *Verdict) result(c *Check) Result {
 	return NotApplicable
 }
 
+// Prove drops warnings that are no more than a missing proof: a trial has proved it.
+func (v *Verdict) Prove() {
+	for n := range v.Findings {
+		if f := &v.Findings[n]; f.Check.ProofOnly && f.Result == Warn {
+			*f = Finding{Check: f.Check, Result: NotApplicable, Detail: f.Detail}
+		}
+	}
+}
+
 // Unusable reports whether the client cannot use the identity as it is stored,
 // even if this program could present it: the account cannot read it, or the file
 // has the certificates in an order that clients do not load.

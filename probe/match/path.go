@@ -10,7 +10,7 @@ import (
 // Checks of the paths to the named CAs.
 var (
 	PathNotReached = &Check{
-		ID: "path.not-reached", Title: "No proven path to a named CA", Good: "A named CA is reached", Since: v1, ChainOnly: true, HowTo: bundleHowTo,
+		ID: "path.not-reached", Title: "No proven path to a named CA", Good: "A named CA is reached", Since: v1, ChainOnly: true, ProofOnly: true, HowTo: bundleHowTo,
 		Doc: "The server named the CAs whose certificates it accepts, and no path leads from this certificate to any of them. " +
 			"It may be only the issuing CA's own certificate that is missing: from the bundle, or from what this program was given.",
 		Citation: "RFC 8446, Section 4.2.4; RFC 5246, Section 7.4.4", Objections: objections(trustAlerts), Doubt: silent, judge: pathNotReached,

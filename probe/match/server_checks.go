@@ -163,7 +163,7 @@ func serverListSize(s *Server) Finding {
 	remedy := say.Text("let the server name fewer CAs: only the ones that issue its clients' certificates, or none")
 	switch {
 	case s.Request.Overlong:
-		return fail(say.Text("the list of CA names has ", list, " bytes, and its length field can express ", listLimit, ": the message is malformed for every client that follows the protocol"), remedy)
+		return fail(say.Text("the list of CA names has ", list, " bytes, and its length field can express ", listLimit, ": the message is malformed for every client that follows the protocol", among(broken)), remedy)
 	case len(broken) > 0:
 		return warn(say.Text("the request has ", size, " bytes, too many for ", say.Join(", ", broken...), ": they end the handshake before they choose a certificate"), remedy)
 	case list >= schannelNear && list <= schannelLimit:
@@ -171,6 +171,14 @@ func serverListSize(s *Server) Finding {
 			say.Text("look for that event in the server's log, and remove roots that no client needs from its store"))
 	}
 	return pass
+}
+
+// among names clients; nil without any.
+func among(clients []say.Phrase) say.Phrase {
+	if clients == nil {
+		return nil
+	}
+	return say.Text(", among them ", say.Join(", ", clients...))
 }
 
 func serverLate(s *Server) Finding {

@@ -75,7 +75,7 @@ func Conclude(e *Evidence) *Conclusion {
 	}
 	out.RateLimited = slices.ContainsFunc(c.all(), func(t *Trial) bool { return t.Application != nil && t.Application.RateLimit() })
 	out.Mode, out.Verified = c.mode(), c.verified()
-	for _, t := range append(slices.Clone(out.Trials), out.SelfSigned, out.None) {
+	for _, t := range append(slices.Clone(out.Trials), out.SelfSigned) {
 		if t != nil {
 			depend(t, out)
 		}
@@ -367,9 +367,9 @@ func depend(t *Trial, c *Conclusion) {
 		t.Outcome, t.Detail = Ignored, say.Text("no certificate and any certificate are accepted as well")
 	case c.Mode == UnknownMode:
 		t.Outcome, t.Detail = UnknownOutcome, say.Text("it was accepted, and it is not known whether that depended on the certificate")
-	case t != c.SelfSigned && t != c.None && c.Verified == VerifiedNo:
+	case t != c.SelfSigned && c.Verified == VerifiedNo:
 		t.Detail = say.Text("any certificate is accepted here, a self-signed one too")
-	case t != c.SelfSigned && t != c.None && c.Verified == VerifiedPartly:
+	case t != c.SelfSigned && c.Verified == VerifiedPartly:
 		t.Detail = say.Text("a self-signed certificate is accepted here, too; others were refused")
 	}
 }

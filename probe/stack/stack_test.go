@@ -56,14 +56,14 @@ func TestCrossSigned(t *testing.T) {
 		reason string
 	}{
 		"curl":             {say.Yes, "CA", "not looked at"},
-		"go":               {say.Yes, "CA", "a name on the list fits"},
-		"java-sunx509":     {say.Yes, "CA", "a name on the list fits"},
-		"gnutls":           {say.Yes, "CA", "a name on the list fits"},
+		"go":               {say.Yes, "CA", "a name on the list matches"},
+		"java-sunx509":     {say.Yes, "CA", "a name on the list matches"},
+		"gnutls":           {say.Yes, "CA", "a name on the list matches"},
 		"nss":              {say.No, "", "through the newest CN=CA,O=Example, signed by CN=New,O=Example"},
 		"chromium-linux":   {say.No, "", "through the newest"},
-		"firefox":          {say.Yes, "cross", "a name on the list fits"}, // offered by the old way, sent with the new one
+		"firefox":          {say.Yes, "cross", "a name on the list matches"}, // offered by the old way, sent with the new one
 		"chromium-windows": {say.Unknown, "", "which one the system prefers is not known"},
-		"apple-keychain":   {say.Yes, "", "a name on the list fits"},
+		"apple-keychain":   {say.Yes, "", "a name on the list matches"},
 	}
 	for _, profile := range stack.Profiles() {
 		w, ok := want[profile.ID]

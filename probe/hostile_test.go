@@ -1,0 +1,155 @@
+package probe
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"mtlsprobe/probe/probetest"
+	"mtlsprobe/probe/reading"
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
+)
+
+// hostile returns how to reach a server under the name that its certificate has.
+func hostile(t *testing.T, address string, roots *x509.CertPool) (Target, *Options) {
+	t.Helper()
+	target, err := ParseTarget(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.ServerName = "localhost"
+	return target, &Options{Roots: roots, Timeout: 5 * time.Second}
+}
+
+func rootsOf(certs ...*x509.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	for _, c := range certs {
+		pool.AddCert(c)
+	}
+	return pool
+}
+
+// A third party that has the server's certificate and not its key gets no certificate,
+// is not called verified, and its pretended acceptance is none.
+func TestKeyless(t *testing.T) {
+	p := testPKI(time.Now())
+	var mu sync.Mutex
+	received := 0
+	server, err := probetest.ServeKeyless(&probetest.Flight{
+		Version: tls.VersionTLS12, Suite: tls.TLS_RSA_WITH_AES_128_GCM_SHA256, Certificate: p.Cert("server").Raw,
+		Types: []byte{1, 64}, Schemes: []uint16{0x0403, 0x0804, 0x0401}, Names: [][]byte{p.Cert("Root").RawSubject},
+	}, func(said []byte) {
+		tr := wire.Decode([]wire.Flow{{From: wire.Client, Data: said}}, nil)
+		for _, e := range tr.Entries {
+			if e.ContentType == wire.HandshakeRecord && e.Handshake == wire.Certificate && e.Length > 3 {
+				mu.Lock()
+				received++
+				mu.Unlock()
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	target, o := hostile(t, server.Address, rootsOf(p.Cert("Root")))
+	obs, how, err := Ask(t.Context(), target, o)
+	if err == nil {
+		if obs.Verification.Result == say.Yes || obs.None.Outcome == reading.Accepted {
+			t.Errorf("verified %s, %s", obs.Verification.Result, obs.None.Outcome)
+		}
+		o = how
+	}
+	trial, err := Try(t.Context(), target, certificate(p, "client"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if trial.Presented || trial.Outcome == reading.Accepted || received > 0 {
+		t.Errorf("%s, presented %t, %d certificates received", trial.Outcome, trial.Presented, received)
+	}
+	// Told to, it presents, and still believes nothing.
+	insecure := *o
+	insecure.Insecure, insecure.staticRSA = true, true
+	if trial, err = Try(t.Context(), target, certificate(p, "client"), &insecure); err != nil || trial.Outcome != reading.UnknownOutcome || trial.Refused() {
+		t.Errorf("with -k: %+v, %v", trial, err)
+	}
+}
+
+// A server whose signature is wrong is no server that asks: its list proves nothing.
+func TestForgedSignature(t *testing.T) {
+	p := testPKI(time.Now())
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		key := probetest.ForgingKey{Signer: p.Key("server"), Other: p.Key("client")}
+		server, err := probetest.ServeHTTPS(&tls.Config{
+			Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("server").Raw}, PrivateKey: key}},
+			ClientAuth:   tls.RequireAnyClientCert, MinVersion: version, MaxVersion: version,
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		target, o := hostile(t, server.Address, rootsOf(p.Cert("Root")))
+		obs, err := Capture(t.Context(), target, o)
+		var connect *ConnectError
+		if !errors.As(err, &connect) || connect.Kind != Malformed {
+			t.Errorf("%s: %+v, %v; want that the handshake could not be completed", wire.VersionName(version), obs, err)
+		}
+		trial, err := Try(t.Context(), target, certificate(p, "client"), o)
+		if err != nil || trial.Presented || trial.Outcome == reading.Accepted || trial.Refused() {
+			t.Errorf("%s: %+v, %v", wire.VersionName(version), trial, err)
+		}
+	}
+}
+
+// Seven bytes that a third party puts into a connection are no refusal.
+func TestInjectedAlert(t *testing.T) {
+	p := testPKI(time.Now())
+	alert := []byte{21, 3, 3, 0, 2, 2, wire.AlertUnknownCA}
+	for _, tt := range []struct {
+		version uint16
+		after   int // records of the server
+	}{
+		{tls.VersionTLS13, 1}, {tls.VersionTLS13, 2}, {tls.VersionTLS13, 5}, {tls.VersionTLS13, 7}, {tls.VersionTLS12, 9}, {tls.VersionTLS12, 10},
+	} {
+		t.Run(fmt.Sprintf("%s after %d", wire.VersionName(tt.version), tt.after), func(t *testing.T) {
+			target, o := startTLS(t, p, tls.RequireAndVerifyClientCert, tt.version, nil)
+			injector := &probetest.Injector{Server: target.Address(), Bytes: alert, After: tt.after}
+			between, err := injector.Inject()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer between.Close()
+			name := target.ServerName
+			if target, err = ParseTarget(between.Address); err != nil {
+				t.Fatal(err)
+			}
+			target.ServerName = name
+			trial, err := Try(t.Context(), target, certificate(p, "client"), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if trial.Refused() || trial.Alert != nil && trial.Alert.From == wire.Server {
+				t.Errorf("%s: %s, alert %+v", trial.Outcome, trial.Detail, trial.Alert)
+			}
+		})
+	}
+}
+
+// An empty name never switches the verification of the name off.
+func TestEmptyName(t *testing.T) {
+	p := testPKI(time.Now())
+	o := &Options{Roots: rootsOf(p.Cert("Root"))}
+	if v := o.verify("", []*x509.Certificate{p.Cert("server")}); v.Result != say.No || v.Err == nil {
+		t.Errorf("%+v", v)
+	}
+	for _, bad := range []string{"", "https://", ":443", "a\x00b", "[::1", "host:0"} {
+		if target, err := ParseTarget(bad); err == nil {
+			t.Errorf("%q: %+v", bad, target)
+		}
+	}
+}
