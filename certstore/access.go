@@ -67,7 +67,8 @@ func (h *Holding) Expose() {
 		}
 		own := *seen[f]
 		if i.Access != nil {
-			own.Readers = slices.DeleteFunc(slices.Clone(own.Readers), func(r account.Reader) bool { return r.User == i.Access.Account })
+			own.Readers = slices.DeleteFunc(slices.Clone(own.Readers),
+				func(r account.Reader) bool { return r.User == i.Access.Account })
 		}
 		if i.Key.inStore {
 			own.Refusals = nil

@@ -70,7 +70,8 @@ func (c *climb) from(leaf *x509.Certificate, certs []*x509.Certificate) []*x509.
 			}
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(certs), func(cert *x509.Certificate) bool { return !above[NameKey(cert.RawSubject)] })
+	return slices.DeleteFunc(slices.Clone(certs),
+		func(cert *x509.Certificate) bool { return !above[NameKey(cert.RawSubject)] })
 }
 
 func without(certs []*x509.Certificate, c *x509.Certificate) []*x509.Certificate {

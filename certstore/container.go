@@ -34,7 +34,8 @@ type Container struct {
 // describePFX words the structure of a file; certs are those in it that could be
 // parsed.
 func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
-	c := &Container{Format: "PKCS#12", Keys: true, Integrity: file.Integrity, Readers: append(openSSLReads(file), javaReads(file)...)}
+	c := &Container{Format: "PKCS#12", Keys: true, Integrity: file.Integrity,
+		Readers: append(openSSLReads(file), javaReads(file)...)}
 	c.Legacy = slices.ContainsFunc(file.Bags, func(b pfx.Bag) bool { return b.Legacy })
 	if file.BER {
 		c.Format += " in BER"
@@ -142,7 +143,8 @@ func javaReads(file *pfx.File) []string {
 	case len(obstacles) > 0:
 		return []string{"Java (17) does not read it: " + strings.Join(slices.Compact(obstacles), "; ")}
 	case aes:
-		return []string{"Java before 8u301, and Windows before 10 1709 and Server 2019, do not read it (AES); older macOS may not"}
+		return []string{"Java before 8u301, and Windows before 10 1709 and Server 2019, do not read it (AES); older " +
+			"macOS may not"}
 	case classic:
 		return []string{"old Java and Windows read it, too"}
 	}

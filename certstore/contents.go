@@ -32,7 +32,8 @@ type contents struct {
 }
 
 func (c *contents) empty() bool {
-	return len(c.certs) == 0 && len(c.keys) == 0 && len(c.locked) == 0 && len(c.foreign)+len(c.unread) == 0 && c.sealed == ""
+	return len(c.certs) == 0 && len(c.keys) == 0 && len(c.locked) == 0 && len(c.foreign)+len(c.unread) == 0 &&
+		c.sealed == ""
 }
 
 func (c *contents) addCert(der []byte, place string) {

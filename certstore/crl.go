@@ -66,7 +66,8 @@ func parseCRLs(data []byte) ([]*CRL, error) {
 		if err != nil {
 			return nil, fmt.Errorf("is no revocation list that this program can read: %w", err)
 		}
-		crl := &CRL{RevocationList: list, Revoked: make(map[string]x509.RevocationListEntry, len(list.RevokedCertificateEntries))}
+		crl := &CRL{RevocationList: list, Revoked: make(map[string]x509.RevocationListEntry,
+			len(list.RevokedCertificateEntries))}
 		for _, entry := range list.RevokedCertificateEntries {
 			crl.Revoked[string(entry.SerialNumber.Bytes())] = entry
 		}

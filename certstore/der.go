@@ -104,9 +104,11 @@ func unknownFormat(data []byte) error {
 	case starts("SQLite format 3"):
 		return errors.New("is an SQLite database, and not one of NSS")
 	case bytes.HasPrefix(data, []byte{0, 6, 0x15, 0x61}), bytes.HasPrefix(data, []byte{0x61, 0x15, 6, 0}):
-		return errors.New("is a database of NSS in the format before 2010 (cert8.db, key3.db): certutil --upgrade-merge makes a new one of it")
+		return errors.New("is a database of NSS in the format before 2010 (cert8.db, key3.db): certutil --upgrade-merge " +
+			"makes a new one of it")
 	case isTPM2(data):
-		return errors.New("is a key that lives in a TPM: this program cannot use it; reach it as a token, by a pkcs11: URI (tpm2-pkcs11)")
+		return errors.New("is a key that lives in a TPM: this program cannot use it; reach it as a token, by a pkcs11: " +
+			"URI (tpm2-pkcs11)")
 	case starts("\x30"):
 		return errors.New("is DER, but neither a certificate nor a private key nor PKCS#12, or it is cut off")
 	case starts("\x1f\x8b"), starts("PK\x03\x04"), starts("BZh"), starts("\xfd7zXZ"), starts("\x28\xb5\x2f\xfd"):

@@ -48,7 +48,8 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 		}
 	}
 	if e != nil && !e.elsewhere {
-		return Key{State: Missing, Detail: fmt.Sprintf("%s names no key, and %s holds none", quote(e.configuration), quote(own.file.path))}
+		return Key{State: Missing, Detail: fmt.Sprintf("%s names no key, and %s holds none", quote(e.configuration),
+			quote(own.file.path))}
 	}
 	for _, c := range p.keysAlone {
 		if !c.file.named() && !p.stray(c.file, i) {
@@ -87,7 +88,8 @@ func (c *contents) takeForeign(leaf *x509.Certificate) *Key {
 			continue
 		}
 		c.problems = slices.DeleteFunc(c.problems, func(problem error) bool { return problem == err })
-		return &Key{State: Unknown, Detail: fmt.Sprintf("%v: whether it is the certificate's, and signs, only another program can say", err)}
+		return &Key{State: Unknown,
+			Detail: fmt.Sprintf("%v: whether it is the certificate's, and signs, only another program can say", err)}
 	}
 	return nil
 }
@@ -100,7 +102,8 @@ func mismatched(which string) Key {
 func (p *pairing) explainEntry(e *entry, leaf *x509.Certificate) Key {
 	for _, f := range p.unreadable {
 		if f.entry == e && f.path == e.key {
-			return Key{State: Unreadable, Detail: fmt.Sprintf("%s, which %s names: %v", quote(f.path), quote(e.configuration), reason(f.err))}
+			return Key{State: Unreadable, Detail: fmt.Sprintf("%s, which %s names: %v", quote(f.path), quote(e.configuration),
+				reason(f.err))}
 		}
 	}
 	for _, c := range p.keyed[place{entry: e}] {
@@ -117,7 +120,8 @@ func (p *pairing) explainEntry(e *entry, leaf *x509.Certificate) Key {
 			return Key{State: Locked, Detail: c.locked[0]}
 		}
 	}
-	return Key{State: Missing, Detail: fmt.Sprintf("%s names %s, which holds no key that can be used", quote(e.configuration), quote(e.key))}
+	return Key{State: Missing, Detail: fmt.Sprintf("%s names %s, which holds no key that can be used",
+		quote(e.configuration), quote(e.key))}
 }
 
 // anyUnpaired reports whether a container has a key that belongs to no certificate.

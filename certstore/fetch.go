@@ -163,7 +163,8 @@ func (f *Fetcher) Status(ctx context.Context, c, issuer *x509.Certificate) *Stat
 		if data, err = f.do(ctx, http.MethodPost, s.Source, "application/ocsp-request", request); err == nil {
 			var answer *ocsp.Response
 			answer, err = ocsp.ParseResponseForCert(data, c, issuer)
-			if err == nil && answer.Certificate != nil && !answer.Certificate.Equal(issuer) && !slices.Contains(answer.Certificate.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning) {
+			if err == nil && answer.Certificate != nil && !answer.Certificate.Equal(issuer) &&
+				!slices.Contains(answer.Certificate.ExtKeyUsage, x509.ExtKeyUsageOCSPSigning) {
 				err = errors.New("the answer is signed by a certificate that is not for OCSP (RFC 6960, Section 4.2.2.2)")
 			}
 			if err == nil {

@@ -54,7 +54,8 @@ func foreignKey(der []byte) (kind, algorithm string) {
 		return "", ""
 	}
 	var oid encoding.ObjectIdentifier
-	if !key.ReadASN1(&parameters, asn1.SEQUENCE) || !parameters.ReadASN1ObjectIdentifier(&oid) || !key.PeekASN1Tag(asn1.OCTET_STRING) {
+	if !key.ReadASN1(&parameters, asn1.SEQUENCE) || !parameters.ReadASN1ObjectIdentifier(&oid) ||
+		!key.PeekASN1Tag(asn1.OCTET_STRING) {
 		return "", ""
 	}
 	switch name := oid.String(); name {

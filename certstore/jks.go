@@ -41,7 +41,9 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 	if !s.ReadUint32(&magic) || !s.ReadUint32(&version) || !s.ReadUint32(&count) || version < 1 || version > 2 {
 		return errors.New("is a Java key store of an unknown version, or cut off")
 	}
-	c.container = &Container{Format: "JKS", Keys: true, Integrity: "SHA-1 with the password", Readers: []string{"Java reads it; nearly nothing else does: convert it with keytool -importkeystore -deststoretype pkcs12"}}
+	c.container = &Container{Format: "JKS", Keys: true, Integrity: "SHA-1 with the password",
+		Readers: []string{"Java reads it; nearly nothing else does: convert it with keytool -importkeystore " +
+			"-deststoretype pkcs12"}}
 	if magic == magicJCEKS {
 		c.container.Format = "JCEKS"
 	}
@@ -79,18 +81,24 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 // store whose digest does not fit.
 func (o *opener) jksIntegrity(c *contents, data []byte, r *jksReader) {
 	passwords, _ := o.passwords(c.file)
-	passwords = slices.Concat(passwords[:len(passwords)-1], o.typed) // the last is the empty one, which keytool does not take
+	// the last is the empty one, which keytool does not take
+	passwords = slices.Concat(passwords[:len(passwords)-1], o.typed)
 	end := len(data) - sha1.Size
 	switch {
 	case len(r.s) != sha1.Size:
 		c.problem("", errors.New("the store does not end with its digest: Java does not open it"))
-		c.container.Integrity, c.container.Readers = "SHA-1 with the password, which cannot fit", []string{"Java does not read it: it is cut off, or has bytes too many"}
+		c.container.Integrity, c.container.Readers = "SHA-1 with the password, which cannot fit",
+			[]string{"Java does not read it: it is cut off, or has bytes too many"}
 	case len(passwords) == 0:
 		c.container.Integrity += ", which was not given"
-	case slices.ContainsFunc(passwords, func(password string) bool { return jksDigest(password, data[:end]) == [sha1.Size]byte(data[end:]) }):
+	case slices.ContainsFunc(passwords, func(password string) bool {
+		return jksDigest(password,
+			data[:end]) == [sha1.Size]byte(data[end:])
+	}):
 		c.container.Integrity += ", which fits"
 	default:
-		c.problem("", errors.New("no password that was given fits the store's digest: it is another, or the file was changed; Java does not open it then"))
+		c.problem("", errors.New("no password that was given fits the store's digest: it is another, or the file was "+
+			"changed; Java does not open it then"))
 		c.container.Integrity += ", and none that was given fits"
 	}
 }
@@ -121,7 +129,8 @@ func (o *opener) jksEntry(ctx context.Context, c *contents, e *jksEntry) error {
 		c.keepApart(e.certs)
 	}
 	before := len(c.locked)
-	err := o.lockedKey(ctx, c, "the key "+quote(e.alias), "", func(password string) ([]byte, error) { return decryptJKS(e.key, password) })
+	err := o.lockedKey(ctx, c, "the key "+quote(e.alias), "",
+		func(password string) ([]byte, error) { return decryptJKS(e.key, password) })
 	if len(c.locked) > before && len(e.certs) > 0 {
 		if c.lockedOf == nil {
 			c.lockedOf = make(map[string]string)
@@ -231,7 +240,8 @@ func decryptJKS(info []byte, password string) ([]byte, error) {
 	var seq, algorithm, inner, params cryptobyte.String
 	var encrypted []byte
 	var oid asn1.ObjectIdentifier
-	if !s.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Element(&algorithm, casn1.SEQUENCE) || !seq.ReadASN1Bytes(&encrypted, casn1.OCTET_STRING) {
+	if !s.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Element(&algorithm, casn1.SEQUENCE) ||
+		!seq.ReadASN1Bytes(&encrypted, casn1.OCTET_STRING) {
 		return nil, errors.New("its structure is damaged")
 	}
 	identifier := algorithm
@@ -244,7 +254,8 @@ func decryptJKS(info []byte, password string) ([]byte, error) {
 	case "1.3.6.1.4.1.42.2.19.1":
 		var salt []byte
 		var iterations int
-		if !inner.ReadASN1(&params, casn1.SEQUENCE) || !params.ReadASN1Bytes(&salt, casn1.OCTET_STRING) || !params.ReadASN1Integer(&iterations) ||
+		if !inner.ReadASN1(&params, casn1.SEQUENCE) || !params.ReadASN1Bytes(&salt, casn1.OCTET_STRING) ||
+			!params.ReadASN1Integer(&iterations) ||
 			len(salt) != 8 || iterations < 1 || iterations > pbe.MaxIterations {
 			return nil, errors.New("its encryption parameters are damaged, or demand too much")
 		}

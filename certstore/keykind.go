@@ -92,7 +92,8 @@ func publicKeyOID(cert *x509.Certificate) string {
 	s := cryptobyte.String(cert.RawSubjectPublicKeyInfo)
 	var info, algorithm cryptobyte.String
 	var oid asn1.ObjectIdentifier
-	if !s.ReadASN1(&info, casn1.SEQUENCE) || !info.ReadASN1(&algorithm, casn1.SEQUENCE) || !algorithm.ReadASN1ObjectIdentifier(&oid) {
+	if !s.ReadASN1(&info, casn1.SEQUENCE) || !info.ReadASN1(&algorithm, casn1.SEQUENCE) ||
+		!algorithm.ReadASN1ObjectIdentifier(&oid) {
 		return "unknown"
 	}
 	return oid.String()

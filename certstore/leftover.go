@@ -13,7 +13,8 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 	for _, cert := range c.certs {
 		if c.file.is(Candidate) && !c.file.named() && p.key(c, cert) != nil {
 			h.Problems = append(h.Problems, &SourceError{Source: c.file.path, Kind: CAOnly,
-				Err: fmt.Errorf("holds a CA with its key, %s: it was not taken for a client; name the file itself to try it", NameString(cert.RawSubject))})
+				Err: fmt.Errorf("holds a CA with its key, %s: it was not taken for a client; name the file itself to try it",
+					NameString(cert.RawSubject))})
 		}
 	}
 	if !c.file.is(Candidate) {
@@ -28,12 +29,14 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 		h.complain(c.file, WrongPassword, errors.New("is locked: "+c.sealed))
 	case len(c.closed) > 0 && len(c.certs) == 0:
 		h.Identities = append(h.Identities, &Identity{
-			Label: c.file.name(), Source: c.file.path, Container: c.container, Key: Key{State: Unknown, Detail: quote(c.file.path) + ": " + c.closed[0].Error()},
+			Label: c.file.name(), Source: c.file.path, Container: c.container,
+			Key: Key{State: Unknown, Detail: quote(c.file.path) + ": " + c.closed[0].Error()},
 		})
 		h.complain(c.file, WrongPassword, fmt.Errorf("is open in part only: %w", c.closed[0]))
 	case len(c.unread) > 0:
 		h.Identities = append(h.Identities, &Identity{
-			Label: c.file.name(), Source: c.file.path, Container: c.container, Key: Key{State: Unknown, Detail: c.unread[0].Error()},
+			Label: c.file.name(), Source: c.file.path, Container: c.container,
+			Key: Key{State: Unknown, Detail: c.unread[0].Error()},
 		})
 		c.problems = slices.DeleteFunc(c.problems, func(problem error) bool { return problem == c.unread[0] })
 		h.complain(c.file, NotUnderstood, fmt.Errorf("holds nothing that can be tried: %w", errors.Unwrap(c.unread[0])))

@@ -130,7 +130,8 @@ func hold(files []*file, opened []*contents, errs []error, failures []*SourceErr
 		case err != nil && f.named():
 			failures = append(failures, &SourceError{Source: f.path, Kind: kindOf(f), Err: err})
 		case err != nil && f.entry != nil && f.label != "":
-			h.Problems = append(h.Problems, &SourceError{Source: f.path, Kind: kindOf(f), Err: fmt.Errorf("(for %s) %w", f.label, err)})
+			h.Problems = append(h.Problems, &SourceError{Source: f.path, Kind: kindOf(f),
+				Err: fmt.Errorf("(for %s) %w", f.label, err)})
 		case err != nil:
 			h.Problems = append(h.Problems, &SourceError{Source: f.path, Kind: kindOf(f), Err: err})
 		default:

@@ -27,7 +27,8 @@ func (o *opener) nss(ctx context.Context, c *contents, data []byte) error {
 	if err != nil && !locked {
 		return err
 	}
-	c.container = &Container{Format: "NSS database", Keys: true, Folder: true, Readers: []string{"Firefox, Chromium on Linux and what is built on NSS read it; for others: pk12util -o"}}
+	c.container = &Container{Format: "NSS database", Keys: true, Folder: true,
+		Readers: []string{"Firefox, Chromium on Linux and what is built on NSS read it; for others: pk12util -o"}}
 	c.certIDs, c.keyIDs, c.friendly = make(map[string]string), make(map[string]bool), make(map[string]string)
 	for _, cert := range db.Certificates {
 		c.addCert(cert.DER, quote(cert.Nickname))
@@ -38,7 +39,8 @@ func (o *opener) nss(ctx context.Context, c *contents, data []byte) error {
 		}
 	}
 	for _, key := range db.Keys {
-		c.container.Parts = append(c.container.Parts, fmt.Sprintf("private key %s: encrypted with %s", key.Algorithm, db.Encryption))
+		c.container.Parts = append(c.container.Parts,
+			fmt.Sprintf("private key %s: encrypted with %s", key.Algorithm, db.Encryption))
 		c.keyIDs[string(key.ID)] = true
 		switch {
 		case locked:

@@ -36,7 +36,9 @@ type heldKey struct {
 }
 
 func newPairing() *pairing {
-	return &pairing{keys: make(map[place]*heldKey), paired: make(map[string]bool), keyIDs: make(map[string]map[string]bool), stems: make(map[string]bool), stemOf: make(map[*file]string), keyed: make(map[place][]*contents), ids: make(map[*x509.Certificate]string)}
+	return &pairing{keys: make(map[place]*heldKey), paired: make(map[string]bool),
+		keyIDs: make(map[string]map[string]bool), stems: make(map[string]bool), stemOf: make(map[*file]string),
+		keyed: make(map[place][]*contents), ids: make(map[*x509.Certificate]string)}
 }
 
 func (p *pairing) add(c *contents) {
@@ -114,10 +116,12 @@ func (p *pairing) key(c *contents, cert *x509.Certificate) *heldKey {
 		return nil
 	}
 	f := c.file
-	if f.entry != nil && (f.entry.key != "" || !f.entry.elsewhere) { // what a client is told to use counts, and nothing else
+	// what a client is told to use counts, and nothing else
+	if f.entry != nil && (f.entry.key != "" || !f.entry.elsewhere) {
 		return p.keys[place{id: id, entry: f.entry}]
 	}
-	for _, at := range []place{{id: id, file: f}, {id: id, entry: f.entry}, {id: id, database: databaseOf(f, nssCertificates)}, {id: id}, {id: id, ofAnother: true}} {
+	for _, at := range []place{{id: id, file: f}, {id: id, entry: f.entry},
+		{id: id, database: databaseOf(f, nssCertificates)}, {id: id}, {id: id, ofAnother: true}} {
 		if k := p.keys[at]; k != nil {
 			return k
 		}
@@ -216,7 +220,8 @@ func (c *contents) identity(label string, leaf *x509.Certificate, chain []*x509.
 
 // usable is the key of a leaf in c.
 func (k *heldKey) usable(c *contents, leaf *x509.Certificate) Key {
-	key := Key{State: Usable, Signer: k.signer, Source: k.file.path, Detail: "in " + quote(k.file.path), Protection: k.protection, inStore: k.inStore}
+	key := Key{State: Usable, Signer: k.signer, Source: k.file.path, Detail: "in " + quote(k.file.path),
+		Protection: k.protection, inStore: k.inStore}
 	if why, locked := c.lockedOf[string(leaf.Raw)]; locked {
 		key.OwnLocked = why
 	} else if len(c.locked) > 0 && k.file != c.file {
@@ -232,7 +237,8 @@ func (p *pairing) leaves(c *contents) []*x509.Certificate {
 		return nil
 	}
 	var paired, endEntities []*x509.Certificate
-	if ids := p.keyIDs[filepath.Dir(c.file.path)]; c.certIDs != nil && len(ids) > 0 { // a database that tells whose key is there
+	// a database that tells whose key is there
+	if ids := p.keyIDs[filepath.Dir(c.file.path)]; c.certIDs != nil && len(ids) > 0 {
 		for _, cert := range c.certs {
 			id, ok := c.certIDs[string(cert.Raw)]
 			if ok && ids[id] || !isAuthority(cert) && p.key(c, cert) != nil {

@@ -106,10 +106,12 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 		c.addCert(cert, place)
 	case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY":
 		if x509.IsEncryptedPEMBlock(block) { //nolint:staticcheck // still what OpenSSL writes with -traditional
-			protection := "PEM, " + strings.TrimSpace(strings.SplitN(block.Headers["DEK-Info"], ",", 2)[0]) + " with one round of MD5"
-			return o.lockedKey(ctx, c, "an encrypted private key ("+protection+")", protection, func(password string) ([]byte, error) {
-				return x509.DecryptPEMBlock(block, []byte(password)) //nolint:staticcheck
-			})
+			protection := "PEM, " + strings.TrimSpace(strings.SplitN(block.Headers["DEK-Info"], ",", 2)[0]) +
+				" with one round of MD5"
+			return o.lockedKey(ctx, c, "an encrypted private key ("+protection+")", protection,
+				func(password string) ([]byte, error) {
+					return x509.DecryptPEMBlock(block, []byte(password)) //nolint:staticcheck
+				})
 		}
 		key, err := parseKey(block.Bytes)
 		if err != nil {
@@ -123,9 +125,12 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 	case "DSA PRIVATE KEY":
 		c.noKey(place, &foreignError{kind: dsaKey, algorithm: oidDSA})
 	case "OPENSSH PRIVATE KEY":
-		c.problem(place, errors.New("an OpenSSH key, which TLS clients do not read: convert a copy with ssh-keygen -p -m PEM"))
+		c.problem(place, errors.New("an OpenSSH key, which TLS clients do not read: convert a copy with ssh-keygen -p -m "+
+			"PEM"))
 	case "TSS2 PRIVATE KEY", "TSS PRIVATE KEY BLOB", "TSS KEY BLOB":
-		c.locked = append(c.locked, "a key that lives in a TPM (PEM, "+block.Type+"): this program cannot use it; reach it as a token, by a pkcs11: URI (tpm2-pkcs11)")
+		c.locked = append(c.locked,
+			"a key that lives in a TPM (PEM, "+block.Type+"): this program cannot use it; reach it as a token, by a pkcs11: "+
+				"URI (tpm2-pkcs11)")
 	case "PKCS7", "CMS":
 		if err := c.pkcs7(block.Bytes); err != nil {
 			c.problem(place, err)
@@ -138,7 +143,8 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 
 // lockedKey decrypts a key and adds it, or notes that it is locked.
 // The protection is what it is encrypted with; empty where the container says it.
-func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection string, decrypt func(password string) ([]byte, error)) error {
+func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection string,
+	decrypt func(password string) ([]byte, error)) error {
 	lock := ""
 	if protection == "" {
 		lock = strings.ReplaceAll(what, `"`, "")
@@ -168,7 +174,8 @@ func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection st
 		return nil
 	}
 	if err != nil && ctx.Err() == nil {
-		c.noKey("", &foreignError{kind: fmt.Sprintf("%s (%v: write it again with openssl pkey -aes256)", what, err), sealed: true})
+		c.noKey("", &foreignError{kind: fmt.Sprintf("%s (%v: write it again with openssl pkey -aes256)", what, err),
+			sealed: true})
 		return nil
 	}
 	return err

@@ -55,10 +55,14 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 		return err
 	}
 	if !locked {
-		file = o.pkcs12Parts(ctx, c.file, file, func(more string) (*pfx.File, error) { return pfx.Open(data, password, append(all, more)...) })
+		file = o.pkcs12Parts(ctx, c.file, file, func(more string) (*pfx.File,
+			error) {
+			return pfx.Open(data, password, append(all, more)...)
+		})
 	}
 	if file.Trailing > 0 {
-		c.problem("", fmt.Errorf("%d bytes after the end of the file were not read; some programs refuse it for them", file.Trailing))
+		c.problem("", fmt.Errorf("%d bytes after the end of the file were not read; some programs refuse it for them",
+			file.Trailing))
 	}
 	c.bags(file, o.whyLocked(c.file))
 	c.names(file)
@@ -70,7 +74,8 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 		c.container.Readers = append(c.container.Readers, readByGo(data, password))
 	}
 	if !locked && strings.ContainsFunc(password, func(r rune) bool { return r >= utf8.RuneSelf }) {
-		c.container.Readers = append(c.container.Readers, "Java (17) does not open it with this password, which is not in ASCII")
+		c.container.Readers = append(c.container.Readers,
+			"Java (17) does not open it with this password, which is not in ASCII")
 	}
 	if c.empty() && len(c.problems) > 0 {
 		return fmt.Errorf("is a PKCS#12 file that holds nothing usable: %w", errors.Unwrap(c.problems[0]))
@@ -79,7 +84,8 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 }
 
 // pkcs12Parts asks for the passwords of parts that have one of their own.
-func (o *opener) pkcs12Parts(ctx context.Context, f *file, opened *pfx.File, open func(more string) (*pfx.File, error)) *pfx.File {
+func (o *opener) pkcs12Parts(ctx context.Context, f *file, opened *pfx.File,
+	open func(more string) (*pfx.File, error)) *pfx.File {
 	sealed := func(file *pfx.File) int {
 		count := 0
 		for _, b := range file.Bags {
@@ -146,7 +152,8 @@ func (c *contents) bags(file *pfx.File, why string) {
 func (c *contents) lockKey(file *pfx.File, key pfx.Bag, why string) {
 	c.locked = append(c.locked, why)
 	for _, b := range file.Bags {
-		if b.Kind == pfx.CertBag && b.DER != nil && len(key.LocalKeyID) > 0 && string(b.LocalKeyID) == string(key.LocalKeyID) {
+		if b.Kind == pfx.CertBag && b.DER != nil && len(key.LocalKeyID) > 0 &&
+			string(b.LocalKeyID) == string(key.LocalKeyID) {
 			if c.lockedOf == nil {
 				c.lockedOf = make(map[string]string)
 			}

@@ -14,7 +14,8 @@ import (
 
 // isPKCS7 sees a ContentInfo: SEQUENCE { OBJECT IDENTIFIER of PKCS #7, [0] … }.
 func isPKCS7(data []byte) bool {
-	return len(data) > 24 && data[0] == 0x30 && indexOf(data[:24], []byte{0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7}) > 0
+	return len(data) > 24 && data[0] == 0x30 && indexOf(data[:24],
+		[]byte{0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7}) > 0
 }
 
 // pkcs7 reads the certificates of a SignedData (RFC 2315, Section 9; RFC 5652,
@@ -35,7 +36,8 @@ func (c *contents) pkcs7(data []byte) error {
 	if kind.String() != "1.2.840.113549.1.7.2" {
 		return fmt.Errorf("is a PKCS#7 file with the content type %v, which holds no certificates", kind)
 	}
-	if !info.ReadASN1(&content, casn1.Tag(0).ContextSpecific().Constructed()) || !content.ReadASN1(&signed, casn1.SEQUENCE) ||
+	if !info.ReadASN1(&content, casn1.Tag(0).ContextSpecific().Constructed()) ||
+		!content.ReadASN1(&signed, casn1.SEQUENCE) ||
 		!signed.SkipASN1(casn1.INTEGER) || !signed.SkipASN1(casn1.SET) || !signed.SkipASN1(casn1.SEQUENCE) ||
 		!signed.ReadOptionalASN1(&certs, &has, casn1.Tag(0).ContextSpecific().Constructed()) {
 		return errors.New("is a PKCS#7 file whose SignedData cannot be decoded")

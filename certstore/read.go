@@ -33,8 +33,10 @@ const (
 // readSources reads every file of the sources, each once; they stay in order, and
 // what a configuration names stands in its place. A source that does not exist, or
 // cannot be read, is among the failures: most likely it is misspelt.
-func readSources(ctx context.Context, o *Options, sources []Source) (files []*file, failures []*SourceError, err error) {
-	r := reader{seen: make(map[string]*file), contents: make(map[string]func() ([]byte, error)), folders: make(map[string]string), options: o}
+func readSources(ctx context.Context, o *Options, sources []Source) (files []*file, failures []*SourceError,
+	err error) {
+	r := reader{seen: make(map[string]*file), contents: make(map[string]func() ([]byte, error)),
+		folders: make(map[string]string), options: o}
 	var found []*file
 	for _, s := range sources {
 		files, err := r.find(ctx, s)
@@ -98,7 +100,8 @@ func (r *reader) read(ctx context.Context, files []*file) ([]*file, error) {
 		more, configuration := r.references(ctx, f)
 		switch {
 		case !configuration && f.property:
-			r.failures = append(r.failures, &SourceError{Source: f.path, Kind: NotUnderstood, Err: errors.New("is no Java system property that names a key store: javax.net.ssl.keyStore=FILE")})
+			r.failures = append(r.failures, &SourceError{Source: f.path, Kind: NotUnderstood,
+				Err: errors.New("is no Java system property that names a key store: javax.net.ssl.keyStore=FILE")})
 		case !configuration:
 			all = append(all, f)
 			more = r.besideDatabase(ctx, f)
@@ -173,7 +176,8 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 			files = append(files, &file{path: path, source: s, err: err})
 			return fs.SkipDir
 		case len(r.seen) > maxFiles:
-			return &SourceError{Source: s.Path, Kind: NotUnderstood, Err: fmt.Errorf("more than %d files: name the ones that matter", maxFiles)}
+			return &SourceError{Source: s.Path, Kind: NotUnderstood,
+				Err: fmt.Errorf("more than %d files: name the ones that matter", maxFiles)}
 		case entry.IsDir():
 			return ctx.Err()
 		}
@@ -189,7 +193,8 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 			files = append(files, one(r.file(ctx, path, s))...)
 			return ctx.Err()
 		}
-		files = append(files, one(r.once(r.below(path), &file{path: path, source: s}, func() ([]byte, error) { return readBounded(path) }))...)
+		files = append(files, one(r.once(r.below(path), &file{path: path, source: s},
+			func() ([]byte, error) { return readBounded(path) }))...)
 		return ctx.Err()
 	})
 	return files, err

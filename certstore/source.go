@@ -46,7 +46,8 @@ func (r *reader) special(s *Source) (*file, error) {
 		}
 		if !strings.Contains(value, "-----BEGIN ") {
 			if _, err := os.Stat(value); err == nil {
-				return fail(NothingFound, fmt.Errorf("names a variable that holds the path of a file: give that, %s", quote(value)))
+				return fail(NothingFound, fmt.Errorf("names a variable that holds the path of a file: give that, %s",
+					quote(value)))
 			}
 		}
 		return &file{path: s.Path, source: *s, data: []byte(strings.ReplaceAll(value, `\n`, "\n"))}, nil
@@ -55,14 +56,16 @@ func (r *reader) special(s *Source) (*file, error) {
 	case name == "credential":
 		dir := r.getenv("CREDENTIALS_DIRECTORY")
 		if dir == "" {
-			return fail(NothingFound, errors.New("names a systemd credential, and CREDENTIALS_DIRECTORY is not set: run within the unit"))
+			return fail(NothingFound,
+				errors.New("names a systemd credential, and CREDENTIALS_DIRECTORY is not set: run within the unit"))
 		}
 		s.Path = filepath.Join(dir, filepath.Base(strings.TrimPrefix(s.Path, "credential:")))
 	case name == "sql":
 		s.Path = strings.TrimPrefix(s.Path, "sql:")
 	case javaProperty().MatchString(s.Path):
 		f := &file{path: masked(s.Path), source: *s, dir: ".", property: true,
-			data: []byte(strings.NewReplacer(",javax.net.ssl.", "\njavax.net.ssl.", `\`, `\\`).Replace(s.Path))} // a shell is no file of properties
+			// a shell is no file of properties
+			data: []byte(strings.NewReplacer(",javax.net.ssl.", "\njavax.net.ssl.", `\`, `\\`).Replace(s.Path))}
 		f.source.Path = f.path
 		return f, nil
 	}
@@ -97,7 +100,9 @@ func (r *reader) references(ctx context.Context, f *file) (files []*file, ok boo
 	for n := range c.References {
 		ref := &c.References[n]
 		id := newIdentityKey(ref)
-		if of := seen[id]; id != (identityKey{}) && of != nil && agree(of.Password, ref.Password) && agree(of.KeyPassword, ref.KeyPassword) { // another context of the same user
+		// another context of the same user
+		if of := seen[id]; id != (identityKey{}) && of != nil && agree(of.Password, ref.Password) &&
+			agree(of.KeyPassword, ref.KeyPassword) {
 			of.Password, of.KeyPassword = cmp.Or(of.Password, ref.Password), cmp.Or(of.KeyPassword, ref.KeyPassword)
 			continue
 		}
@@ -106,7 +111,8 @@ func (r *reader) references(ctx context.Context, f *file) (files []*file, ok boo
 	}
 	for _, ref := range distinct {
 		if ref.Note != "" && ref.Note != "the current context" {
-			notes.notes = append(notes.notes, fmt.Errorf("%s: %s", c.Format, strings.TrimPrefix(nameOf(ref)+": "+ref.Note, ": ")))
+			notes.notes = append(notes.notes, fmt.Errorf("%s: %s", c.Format,
+				strings.TrimPrefix(nameOf(ref)+": "+ref.Note, ": ")))
 		}
 		files = append(files, r.reference(ctx, f, notes, ref)...)
 	}
@@ -161,10 +167,12 @@ func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Refe
 	of := &entry{configuration: f.path, elsewhere: f.config.KeyElsewhere}
 	if data := slices.Concat(ref.CertificateData, []byte("\n"), ref.KeyData); len(data) > 1 {
 		if !bytes.Contains(ref.CertificateData, pemBegin) && len(ref.KeyData) > 0 { // DER cannot be joined
-			files = append(files, &file{path: f.path, source: Source{Path: f.source.Path, Found: true}, label: label, entry: of, data: ref.KeyData, passwords: passwords})
+			files = append(files, &file{path: f.path, source: Source{Path: f.source.Path, Found: true}, label: label, entry: of,
+				data: ref.KeyData, passwords: passwords})
 			data = ref.CertificateData
 		}
-		files = append(files, &file{path: f.path, source: Source{Path: f.source.Path, Found: true}, label: label, entry: of, data: data, passwords: passwords})
+		files = append(files, &file{path: f.path, source: Source{Path: f.source.Path, Found: true}, label: label, entry: of,
+			data: data, passwords: passwords})
 	}
 	for n, path := range []string{ref.Certificate, ref.Key} {
 		if path == "" || n > 0 && path == ref.Certificate {

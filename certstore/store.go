@@ -14,7 +14,9 @@ func (c *contents) store(name string) error {
 	if err != nil {
 		return err
 	}
-	c.container = &Container{Format: "store of the operating system", Keys: true, Readers: []string{"the programs that use the system's own TLS: browsers, PowerShell, Safari; curl only where it is built on that"}}
+	c.container = &Container{Format: "store of the operating system", Keys: true,
+		Readers: []string{"the programs that use the system's own TLS: browsers, PowerShell, Safari; curl only where it " +
+			"is built on that"}}
 	c.friendly, c.certIDs, c.keyIDs = make(map[string]string), make(map[string]string), make(map[string]bool)
 	for n, i := range found {
 		c.addCert(i.DER, quote(i.Label))

@@ -17,7 +17,9 @@ func (o *opener) token(ctx context.Context, c *contents) error {
 		return err
 	}
 	o.closers = append(o.closers, found.Close) // tokens are opened one by one
-	c.container = &Container{Format: "PKCS#11 token", Keys: true, Readers: []string{"clients that take pkcs11: URIs or the token's module: curl and wget with an engine or provider, Firefox, Chromium, Java (SunPKCS11), stunnel, OpenVPN"}}
+	c.container = &Container{Format: "PKCS#11 token", Keys: true,
+		Readers: []string{"clients that take pkcs11: URIs or the token's module: curl and wget with an engine or " +
+			"provider, Firefox, Chromium, Java (SunPKCS11), stunnel, OpenVPN"}}
 	c.friendly = make(map[string]string)
 	c.problems = append(c.problems, found.Problems...)
 	for _, t := range found.Tokens {
@@ -30,7 +32,8 @@ func (o *opener) token(ctx context.Context, c *contents) error {
 		}
 		for _, key := range t.Keys {
 			c.keys = append(c.keys, key.Signer)
-			c.container.Parts = append(c.container.Parts, fmt.Sprintf("private key %q, ID %x, which stays in the token", key.Label, key.ID))
+			c.container.Parts = append(c.container.Parts,
+				fmt.Sprintf("private key %q, ID %x, which stays in the token", key.Label, key.ID))
 		}
 		if t.Locked != "" {
 			c.locked = append(c.locked, fmt.Sprintf("%s: %s", t, t.Locked))

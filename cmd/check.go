@@ -26,7 +26,8 @@ func newCheck(s *Streams, run func(context.Context, *Streams, *checkOptions) err
 			"Several --request or --named-ca files are the phases of a migration, in the order given:\n" +
 			"the answer is a table of what works when.",
 		Example: "  mtlsprobe check --cert new.p12 --request saved.json\n" +
-			"  mtlsprobe check --cert old.p12 --cert new.p12 --named-ca old-root.pem --named-ca new-root.pem --authorities ./cas",
+			"  mtlsprobe check --cert old.p12 --cert new.p12 --named-ca old-root.pem --named-ca new-root.pem --authorities " +
+			"./cas",
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), s, o) },
 	}

@@ -30,7 +30,8 @@ func newCompare(s *Streams, run func(context.Context, *Streams, *compareOptions)
 		},
 	}
 	addFlags(c, flagGroup{reportGroup, func(flags *pflag.FlagSet) {
-		flags.StringVarP(&o.format, "output", "o", "table", "write the differences in this `FORMAT`: table (like a diff) or json")
+		flags.StringVarP(&o.format, "output", "o", "table",
+			"write the differences in this `FORMAT`: table (like a diff) or json")
 	}})
 	return c
 }

@@ -37,7 +37,8 @@ func newDemo(s *Streams) *cobra.Command {
 	}
 	addFlags(c, flagGroup{demoGroup, func(flags *pflag.FlagSet) {
 		flags.StringVar(&o.keep, "keep", "", "leave the files in this `FOLDER`, for playing")
-		flags.StringVar(&o.serve, "serve", "", "let the server listen on this `ADDRESS`, and go on until an interrupt: with --keep, for playing")
+		flags.StringVar(&o.serve, "serve", "",
+			"let the server listen on this `ADDRESS`, and go on until an interrupt: with --keep, for playing")
 	}}, flagGroup{reportGroup, o.output.registerTranscript}, flagGroup{reportGroup, o.output.register})
 	return c
 }
@@ -64,7 +65,8 @@ func runDemo(ctx context.Context, s *Streams, o *demoOptions) error {
 	defer server.Close()
 
 	p := &probeOptions{target: server.Address, output: o.output}
-	p.connect = connectFlags{serverNames: []string{"localhost"}, cacert: filepath.Join(dir, "server-ca.pem"), timeout: 10 * time.Second}
+	p.connect = connectFlags{serverNames: []string{"localhost"}, cacert: filepath.Join(dir, "server-ca.pem"),
+		timeout: 10 * time.Second}
 	p.hold = holdFlags{certs: candidates, authorities: []string{filepath.Join(dir, "authorities")}}
 	quiet := *s
 	quiet.ReadPassword = nil // the locked key shall stay locked
@@ -74,7 +76,8 @@ func runDemo(ctx context.Context, s *Streams, o *demoOptions) error {
 	}
 	fmt.Fprintf(shown, "$ %s\n\n", demoCommand(server.Address, dir, candidates))
 	if o.keep == "" {
-		fmt.Fprintln(shown, "# Server and files are gone when this ends; demo --keep DIR --serve 127.0.0.1:8443 leaves them for playing.")
+		fmt.Fprintln(shown, "# Server and files are gone when this ends; demo --keep DIR --serve 127.0.0.1:8443 leaves "+
+			"them for playing.")
 		fmt.Fprintln(shown)
 	}
 	err = runProbe(ctx, &quiet, p)
@@ -92,8 +95,9 @@ func serveDemo(pki *certtest.PKI, address string, now func() time.Time) (*probet
 		pool.AddCert(root)
 	}
 	return probetest.ServeHTTPSAt(address, &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{pki.Cert("localhost").Raw}, PrivateKey: pki.Key("localhost")}},
-		ClientAuth:   tls.RequireAndVerifyClientCert, ClientCAs: pool,
+		Certificates: []tls.Certificate{{Certificate: [][]byte{pki.Cert("localhost").Raw},
+			PrivateKey: pki.Key("localhost")}},
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
 		Time: now,
 	}, now)
 }
@@ -111,7 +115,8 @@ func (o *demoOptions) folder() (string, error) {
 // demoCommand is what a user would type, with the files' folder once.
 func demoCommand(address, dir string, candidates []string) string {
 	_, port, _ := net.SplitHostPort(address)
-	parts := []string{"cd " + account.ShellQuote(dir) + " && mtlsprobe probe 127.0.0.1:" + port + " --servername localhost --cacert server-ca.pem --authorities authorities"}
+	parts := []string{"cd " + account.ShellQuote(dir) + " && mtlsprobe probe 127.0.0.1:" + port +
+		" --servername localhost --cacert server-ca.pem --authorities authorities"}
 	for _, c := range candidates {
 		parts = append(parts, "--cert "+filepath.Base(c))
 	}

@@ -20,8 +20,10 @@ func demoPKI(seed string, now time.Time) *certtest.PKI {
 		certtest.Edge{Subject: "Demo Root", Issuer: "Demo Root"},
 		certtest.Edge{Subject: "Demo Issuing CA", Issuer: "Demo Root"},
 		certtest.Edge{Subject: "good", Issuer: "Demo Issuing CA"},
-		certtest.Edge{Subject: "expired", Issuer: "Demo Issuing CA", Mutate: func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, -3) }},
-		certtest.Edge{Subject: "not-yet-valid", Issuer: "Demo Issuing CA", Mutate: func(c *x509.Certificate) { c.NotBefore = now.Add(6 * time.Hour) }},
+		certtest.Edge{Subject: "expired", Issuer: "Demo Issuing CA",
+			Mutate: func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, -3) }},
+		certtest.Edge{Subject: "not-yet-valid", Issuer: "Demo Issuing CA",
+			Mutate: func(c *x509.Certificate) { c.NotBefore = now.Add(6 * time.Hour) }},
 		certtest.Edge{Subject: "server-auth", Issuer: "Demo Issuing CA", Mutate: serverAuth},
 		certtest.Edge{Subject: "leaf-only", Issuer: "Demo Issuing CA"},
 		certtest.Edge{Subject: "no-key", Issuer: "Demo Issuing CA"},
@@ -29,7 +31,8 @@ func demoPKI(seed string, now time.Time) *certtest.PKI {
 		certtest.Edge{Subject: "locked", Issuer: "Demo Issuing CA"},
 		certtest.Edge{Subject: "Another Root", Issuer: "Another Root"},
 		certtest.Edge{Subject: "unrelated", Issuer: "Another Root"},
-		certtest.Edge{Subject: "Demo Latin Root", Issuer: "Demo Latin Root", Name: "utf8 root", Mutate: certtest.UTF8Subject},
+		certtest.Edge{Subject: "Demo Latin Root", Issuer: "Demo Latin Root", Name: "utf8 root",
+			Mutate: certtest.UTF8Subject},
 		certtest.Edge{Subject: "Demo Latin Root", Issuer: "Demo Latin Root", Name: "Demo Latin Root"},
 		certtest.Edge{Subject: "encoding", Issuer: "Demo Latin Root"}, // takes its issuer's name from the first one
 		certtest.Edge{Subject: "Demo Old Root", Issuer: "Demo Old Root"},
@@ -38,7 +41,8 @@ func demoPKI(seed string, now time.Time) *certtest.PKI {
 		certtest.Edge{Subject: "Demo Migrating CA", Issuer: "Demo New Root", Name: "cross"},
 		certtest.Edge{Subject: "migrating", Issuer: "Demo Migrating CA"},
 		certtest.Edge{Subject: "Demo Server Root", Issuer: "Demo Server Root"},
-		certtest.Edge{Subject: "localhost", Issuer: "Demo Server Root", Mutate: func(c *x509.Certificate) { serverAuth(c); c.DNSNames = []string{"localhost"} }},
+		certtest.Edge{Subject: "localhost", Issuer: "Demo Server Root",
+			Mutate: func(c *x509.Certificate) { serverAuth(c); c.DNSNames = []string{"localhost"} }},
 	)
 }
 
@@ -76,7 +80,8 @@ func writeDemo(dir string, p *certtest.PKI) ([]string, error) {
 		{"authorities/roots.pem", p.CertPEM("Demo Root", "Demo New Root", "Demo Old Root", "Demo Latin Root")},
 		{"authorities/intermediates.pem", p.CertPEM("Demo Issuing CA", "cross")},
 	}
-	good := &certstore.Identity{Leaf: p.Cert("good"), Chain: p.Certs("Demo Issuing CA", "Demo Root"), Key: certstore.Key{Signer: p.Key("good")}}
+	good := &certstore.Identity{Leaf: p.Cert("good"), Chain: p.Certs("Demo Issuing CA", "Demo Root"),
+		Key: certstore.Key{Signer: p.Key("good")}}
 	if files[0].data, err = certstore.Encode(good, certstore.PKCS12, ""); err != nil {
 		return nil, err
 	}
@@ -102,7 +107,8 @@ func lockedKey(p *certtest.PKI, node string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", der, []byte(rand.Text()), x509.PEMCipherAES256) //nolint:staticcheck // a form that is met in the field
+	//nolint:staticcheck // a form that is met in the field
+	block, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", der, []byte(rand.Text()), x509.PEMCipherAES256)
 	if err != nil {
 		return nil, err
 	}

@@ -21,14 +21,16 @@ type chainFlags struct {
 }
 
 func (f *chainFlags) register(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.crls, "crl", nil, "check the certificates against the revocation lists in this `FILE` (repeatable)")
+	flags.StringArrayVar(&f.crls, "crl", nil,
+		"check the certificates against the revocation lists in this `FILE` (repeatable)")
 	flags.BoolVar(&f.aia, "aia", false, "fetch missing issuers from the addresses in the certificates (http)")
 	flags.BoolVar(&f.ocsp, "ocsp", false, "ask the OCSP responders named in the certificates (http)")
 	flags.BoolVar(&f.private, "fetch-private", false, "let --aia and --ocsp connect to private addresses, too")
 }
 
 // settings are those of an engine that judges what is held.
-func (f *chainFlags) settings(ctx context.Context, s *Streams, at time.Time, holding *certstore.Holding) (diagnosis.Settings, error) {
+func (f *chainFlags) settings(ctx context.Context, s *Streams, at time.Time,
+	holding *certstore.Holding) (diagnosis.Settings, error) {
 	crls, err := certstore.LoadCRLs(ctx, f.crls...)
 	return diagnosis.Settings{
 		Now: s.Now, At: at, Holding: holding, CRLs: crls,
@@ -47,7 +49,8 @@ func hold(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, er
 	}
 	for _, source := range slices.Concat(f.certs, f.keys) {
 		if strings.Contains(source, "pin-value=") || strings.Contains(source, "Password=") {
-			warn(s.Err, "a PIN or password on the command line is visible to other users of this host: prefer --pass SOURCE=env:VAR")
+			warn(s.Err, "a PIN or password on the command line is visible to other users of this host: prefer --pass "+
+				"SOURCE=env:VAR")
 		}
 	}
 	holding, err := certstore.Load(ctx, options, f.sources()...)
@@ -104,7 +107,8 @@ func answer(s *Streams, f *outputFlags, d *diagnosis.Diagnosis) error {
 
 func (f *outputFlags) checkRequired(r *report.Report) error {
 	if !slices.Contains([]string{"", "any", "all"}, f.require) && !slices.Contains(r.Labels(), f.require) {
-		return usage(fmt.Errorf("--require %q is neither any nor all nor one of the identities: %s", f.require, strings.Join(r.Labels(), ", ")))
+		return usage(fmt.Errorf("--require %q is neither any nor all nor one of the identities: %s", f.require,
+			strings.Join(r.Labels(), ", ")))
 	}
 	return nil
 }

@@ -53,9 +53,12 @@ func newFix(s *Streams, run func(context.Context, *Streams, *fixOptions) error) 
 
 func (o *fixOptions) registerBundle(flags *pflag.FlagSet) {
 	flags.StringVarP(&o.out, "out", "o", "", "write the bundle to this `FILE`")
-	flags.StringArrayVar(&o.passOut, "pass-out", nil, "password of the new bundle, `FROM` as for --pass (default: the first --pass)")
-	flags.StringVar(&o.encoding, "encoding", "", "write this `KIND`: pkcs12, pkcs12-legacy or pem (default: pem for a file .pem, else pkcs12)")
-	flags.StringVar(&o.label, "label", "", "which identity, where the sources hold several: its `LABEL` as \"inspect\" shows it")
+	flags.StringArrayVar(&o.passOut, "pass-out", nil,
+		"password of the new bundle, `FROM` as for --pass (default: the first --pass)")
+	flags.StringVar(&o.encoding, "encoding", "",
+		"write this `KIND`: pkcs12, pkcs12-legacy or pem (default: pem for a file .pem, else pkcs12)")
+	flags.StringVar(&o.label, "label", "",
+		"which identity, where the sources hold several: its `LABEL` as \"inspect\" shows it")
 	flags.BoolVar(&o.force, "force", false, "overwrite the file")
 }
 
@@ -213,14 +216,17 @@ func (o *fixOptions) choose(identities []*certstore.Identity) ([]*certstore.Iden
 	case len(usable) > 1:
 		return nil, usage(fmt.Errorf("the sources hold %d identities: choose one with --label, of %q", len(usable), labels))
 	case usable[0].Certificate() == nil:
-		return nil, fmt.Errorf("%q cannot be written again: its key is %s: %s", usable[0].Label, usable[0].Key.State, usable[0].Key.Detail)
+		return nil, fmt.Errorf("%q cannot be written again: its key is %s: %s", usable[0].Label, usable[0].Key.State,
+			usable[0].Key.Detail)
 	}
 	return usable, nil
 }
 
 // verdict loads what was written as anybody would, and judges it in each phase.
-func (o *fixOptions) verdict(ctx context.Context, s *Streams, before diagnosis.Settings, password string, phases []match.Phase) error {
-	holding, err := certstore.Load(ctx, &certstore.Options{Passwords: []string{password}}, certstore.Source{Path: o.out, Role: certstore.Candidate})
+func (o *fixOptions) verdict(ctx context.Context, s *Streams, before diagnosis.Settings, password string,
+	phases []match.Phase) error {
+	holding, err := certstore.Load(ctx, &certstore.Options{Passwords: []string{password}},
+		certstore.Source{Path: o.out, Role: certstore.Candidate})
 	if err != nil {
 		return fmt.Errorf("reading again what was written: %w", err)
 	}
@@ -230,7 +236,8 @@ func (o *fixOptions) verdict(ctx context.Context, s *Streams, before diagnosis.S
 	holding.Authorities = append(holding.Authorities, before.Holding.Authorities...)
 	for _, i := range before.Holding.Identities {
 		for _, c := range i.Chain {
-			holding.Authorities = append(holding.Authorities, certstore.Authority{Certificate: c, Source: i.Source, Origin: certstore.FromBundle})
+			holding.Authorities = append(holding.Authorities,
+				certstore.Authority{Certificate: c, Source: i.Source, Origin: certstore.FromBundle})
 		}
 	}
 	before.Holding = holding

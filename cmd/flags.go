@@ -38,17 +38,23 @@ type connectFlags struct {
 }
 
 func (f *connectFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.cacert, "cacert", "", "verify the server with the CA certificates in this `FILE`, in place of the system's")
+	flags.StringVar(&f.cacert, "cacert", "",
+		"verify the server with the CA certificates in this `FILE`, in place of the system's")
 	flags.BoolVarP(&f.insecure, "insecure", "k", false, "present certificates although the server is not verified")
-	flags.StringSliceVar(&f.serverNames, "servername", nil, "send this `NAME` as SNI and verify the server by it, if it is not the target's; more of them, with commas, are compared with the first")
-	flags.StringVar(&f.path, "path", "", "ask for this HTTP `PATH` after the handshake (default that of the target, or /)")
+	flags.StringSliceVar(&f.serverNames, "servername", nil,
+		"send this `NAME` as SNI and verify the server by it, if it is not the target's; more of them, with commas, are "+
+			"compared with the first")
+	flags.StringVar(&f.path, "path", "",
+		"ask for this HTTP `PATH` after the handshake (default that of the target, or /)")
 	f.way.register(flags)
 	flags.StringSliceVar(&f.alpn, "alpn", nil, "offer these application `PROTOCOLS`, with commas between")
 	flags.StringVar(&f.tlsMin, "tls-min", "", "lowest `VERSION`: 1.0, 1.1, 1.2 or 1.3")
 	flags.StringVar(&f.tlsMax, "tls-max", "", "highest `VERSION`: 1.0, 1.1, 1.2 or 1.3")
-	flags.BoolVar(&f.noSweep, "no-sweep", false, "ask in the version that is agreed on, and do not try the others from SSL 3.0 to TLS 1.3")
+	flags.BoolVar(&f.noSweep, "no-sweep", false,
+		"ask in the version that is agreed on, and do not try the others from SSL 3.0 to TLS 1.3")
 	flags.BoolVar(&f.allAddresses, "all-addresses", false, "ask at every address of the host, and compare")
-	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "limit for each connection, all waits included: a `DURATION` as in 10s or 1m")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Second,
+		"limit for each connection, all waits included: a `DURATION` as in 10s or 1m")
 }
 
 // parse returns where and how to connect.
@@ -89,7 +95,8 @@ func (f *connectFlags) target(s string) (t probe.Target, err error) {
 
 // plan says how else to look at the server.
 func (f *connectFlags) plan() diagnosis.Plan {
-	return diagnosis.Plan{NoSweep: f.noSweep, AllAddresses: f.allAddresses, ServerNames: f.serverNames[min(1, len(f.serverNames)):]}
+	return diagnosis.Plan{NoSweep: f.noSweep, AllAddresses: f.allAddresses,
+		ServerNames: f.serverNames[min(1, len(f.serverNames)):]}
 }
 
 func (f *connectFlags) options(ctx context.Context) (*probe.Options, error) {
@@ -138,16 +145,24 @@ type holdFlags struct {
 }
 
 func (f *holdFlags) register(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.certs, "cert", nil, "client certificates: `SOURCE` is a file or directory in any format, or what else \"mtlsprobe inspect --help\" lists (repeatable)")
-	flags.StringArrayVar(&f.keys, "key", nil, "a key that is kept apart in this `FILE`; it is paired by its public key (repeatable)")
-	flags.StringArrayVar(&f.authorities, "authorities", nil, "CA certificates to build paths from: `SOURCE` is a file or directory (repeatable)")
+	flags.StringArrayVar(&f.certs, "cert", nil,
+		"client certificates: `SOURCE` is a file or directory in any format, or what else \"mtlsprobe inspect --help\" "+
+			"lists (repeatable)")
+	flags.StringArrayVar(&f.keys, "key", nil,
+		"a key that is kept apart in this `FILE`; it is paired by its public key (repeatable)")
+	flags.StringArrayVar(&f.authorities, "authorities", nil,
+		"CA certificates to build paths from: `SOURCE` is a file or directory (repeatable)")
 	f.registerOpen(flags)
 }
 
 // registerOpen registers how to open what is locked, and for whom.
 func (f *holdFlags) registerOpen(flags *pflag.FlagSet) {
-	flags.StringArrayVar(&f.pass, "pass", nil, "passwords: `FROM` is env:VAR, file:PATH, fd:N, stdin or pass:WORD; SOURCE=FROM is for one source alone, as in client.p12=env:VAR (repeatable)")
-	flags.StringVar(&f.asUser, "as-user", "", "say whether this `ACCOUNT` could read the files: NAME or UID, with :GROUP for another group than its own; an UID without an account needs it")
+	flags.StringArrayVar(&f.pass, "pass", nil,
+		"passwords: `FROM` is env:VAR, file:PATH, fd:N, stdin or pass:WORD; SOURCE=FROM is for one source alone, as in "+
+			"client.p12=env:VAR (repeatable)")
+	flags.StringVar(&f.asUser, "as-user", "",
+		"say whether this `ACCOUNT` could read the files: NAME or UID, with :GROUP for another group than its own; an "+
+			"UID without an account needs it")
 }
 
 func (f *holdFlags) sources() []certstore.Source {
@@ -155,7 +170,8 @@ func (f *holdFlags) sources() []certstore.Source {
 	for _, group := range []struct {
 		paths []string
 		role  certstore.Role
-	}{{f.certs, certstore.Candidate}, {f.keys, certstore.KeyFile}, {f.authorities, certstore.Authorities}, {f.namedCAs, certstore.NamedCAs}} {
+	}{{f.certs, certstore.Candidate}, {f.keys, certstore.KeyFile}, {f.authorities, certstore.Authorities}, {f.namedCAs,
+		certstore.NamedCAs}} {
 		for _, path := range group.paths {
 			sources = append(sources, certstore.Source{Path: path, Role: group.role})
 		}
@@ -168,7 +184,8 @@ func (f *holdFlags) options(ctx context.Context, s *Streams) (*certstore.Options
 	if err != nil {
 		return nil, err
 	}
-	o := &certstore.Options{Passwords: given.all, PasswordsFor: given.of, Getenv: s.Getenv, Home: cmp.Or(f.home, s.Getenv("HOME")), Readers: f.looking, Partial: f.looking}
+	o := &certstore.Options{Passwords: given.all, PasswordsFor: given.of, Getenv: s.Getenv,
+		Home: cmp.Or(f.home, s.Getenv("HOME")), Readers: f.looking, Partial: f.looking}
 	if len(given.all) == 0 {
 		o.Prompt = prompt(s)
 	}
@@ -192,7 +209,8 @@ type judgeFlags struct{ at, ntp string }
 
 func (f *judgeFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.ntp, "ntp", "", "ask the time server on this `HOST` what this host's clock is worth")
-	flags.StringVar(&f.at, "at", "", "judge as of this `TIME`: 2026-12-31, which begins at 0:00 UTC, or 2026-12-31T23:59:59Z")
+	flags.StringVar(&f.at, "at", "",
+		"judge as of this `TIME`: 2026-12-31, which begins at 0:00 UTC, or 2026-12-31T23:59:59Z")
 }
 
 // time is the time to judge by; zero for that at which the report is made.
@@ -236,11 +254,14 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) register(flags *pflag.FlagSet) {
-	flags.StringVarP(&f.format, "output", "o", "table", "write the report in this `FORMAT`: "+strings.Join(report.Formats(), ", "))
+	flags.StringVarP(&f.format, "output", "o", "table",
+		"write the report in this `FORMAT`: "+strings.Join(report.Formats(), ", "))
 	flags.StringVar(&f.file, "output-file", "", "write the report to this `FILE`")
 	flags.StringVar(&f.color, "color", "auto", "use colours: `WHEN` is auto, always or never")
-	flags.BoolVar(&f.redact, "redact", false, "replace names, addresses, files and fingerprints by pseudonyms, and move all dates")
-	flags.StringVar(&f.redactMap, "redact-map", "", "with --redact: save what the pseudonyms stand for to this `FILE`, for yourself")
+	flags.BoolVar(&f.redact, "redact", false,
+		"replace names, addresses, files and fingerprints by pseudonyms, and move all dates")
+	flags.StringVar(&f.redactMap, "redact-map", "",
+		"with --redact: save what the pseudonyms stand for to this `FILE`, for yourself")
 }
 
 // complete offers the values of flags that take one of a few words. They are put
@@ -257,11 +278,14 @@ func complete(c *cobra.Command, values map[string]func() []string) {
 }
 
 func (f *outputFlags) registerExpect(flags *pflag.FlagSet) {
-	flags.StringVar(&f.expect, "expect", "", "hold the result against what should be, in a JSON `FILE` such as {\"insistence\": \"required\", \"verdicts\": {\"client.p12\": \"fits\"}}; a difference is exit code 3")
+	flags.StringVar(&f.expect, "expect", "",
+		"hold the result against what should be, in a JSON `FILE` such as {\"insistence\": \"required\", \"verdicts\": "+
+			"{\"client.p12\": \"fits\"}}; a difference is exit code 3")
 }
 
 func (f *outputFlags) registerTranscript(flags *pflag.FlagSet) {
-	flags.BoolVar(&f.transcript, "transcript", false, "show the connections, message by message, and what each message means")
+	flags.BoolVar(&f.transcript, "transcript", false,
+		"show the connections, message by message, and what each message means")
 }
 
 func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
@@ -269,7 +293,8 @@ func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.paths, "paths", false, "draw the ways from each certificate up to the roots")
 	flags.BoolVar(&f.timeline, "timeline", false, "show from when to when each certificate works, and what ends it")
 	flags.StringVar(&f.require, "require", "any", "exit with 0 if these identities fit: `WHICH` is any, all, or a label")
-	flags.StringVar(&f.client, "client", "", "let the exit code answer for this client `STACK`, such as curl, go, java-pkix, firefox")
+	flags.StringVar(&f.client, "client", "",
+		"let the exit code answer for this client `STACK`, such as curl, go, java-pkix, firefox")
 	f.registerExpect(flags)
 }
 
@@ -300,11 +325,13 @@ const pipedWidth = 100
 
 // forText returns the format for the streams: width and colours.
 func (f *outputFlags) forText(s *Streams) report.Format {
-	format := report.Format{Name: f.format, Width: cmp.Or(s.Width, pipedWidth), ASCII: s.Getenv("TERM") == "dumb", Paths: f.paths, Clients: f.clients, Timeline: f.timeline, Transcript: f.transcript}
+	format := report.Format{Name: f.format, Width: cmp.Or(s.Width, pipedWidth), ASCII: s.Getenv("TERM") == "dumb",
+		Paths: f.paths, Clients: f.clients, Timeline: f.timeline, Transcript: f.transcript}
 	if columns, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && columns >= 20 && s.Width == 0 {
 		format.Width = columns
 	}
-	format.Color = f.color == "always" || f.color == "auto" && s.Width > 0 && s.Getenv("NO_COLOR") == "" && s.Getenv("TERM") != "dumb"
+	format.Color = f.color == "always" || f.color == "auto" && s.Width > 0 && s.Getenv("NO_COLOR") == "" &&
+		s.Getenv("TERM") != "dumb"
 	return format
 }
 

@@ -105,8 +105,9 @@ func Root(s *Streams) *cobra.Command {
 	root.SetUsageFunc(func(c *cobra.Command) error { return writeUsage(c.OutOrStderr(), c, helpWidth(s)) })
 	root.AddGroup(commandGroups()...)
 	for group, commands := range map[string][]*cobra.Command{
-		askingGroup:   {newProbe(s, runProbe), newRequest(s, runRequest), newMirror(s, runMirror)},
-		offlineGroup:  {newCheck(s, runCheck), newInspect(s, runInspect), newFix(s, runFix), newRender(s, runRender), newCompare(s, runCompare)},
+		askingGroup: {newProbe(s, runProbe), newRequest(s, runRequest), newMirror(s, runMirror)},
+		offlineGroup: {newCheck(s, runCheck), newInspect(s, runInspect), newFix(s, runFix), newRender(s, runRender),
+			newCompare(s, runCompare)},
 		learningGroup: {newExplain(s), newDemo(s)},
 	} {
 		for _, c := range commands {
@@ -117,8 +118,10 @@ func Root(s *Streams) *cobra.Command {
 	root.SetHelpCommandGroupID(learningGroup)
 	root.SetCompletionCommandGroupID(learningGroup)
 	fixed := func(words ...string) func() []string { return func() []string { return words } }
-	words := map[string]func() []string{"color": fixed("auto", "always", "never"), "client": stackIDs, "require": fixed("any", "all"),
-		"tls-min": fixed("1.0", "1.1", "1.2", "1.3"), "tls-max": fixed("1.0", "1.1", "1.2", "1.3"), "encoding": fixed("pkcs12", "pkcs12-legacy", "pem"),
+	words := map[string]func() []string{"color": fixed("auto", "always", "never"), "client": stackIDs,
+		"require": fixed("any", "all"),
+		"tls-min": fixed("1.0", "1.1", "1.2", "1.3"), "tls-max": fixed("1.0", "1.1", "1.2", "1.3"),
+		"encoding": fixed("pkcs12", "pkcs12-legacy", "pem"),
 		"starttls": probe.StartTLSNames, "output": report.Formats}
 	for _, c := range root.Commands() {
 		complete(c, words)

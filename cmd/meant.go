@@ -41,7 +41,8 @@ func flagError(c *cobra.Command, err error) error {
 	case len(near) > 0:
 		e.better = "did you mean --" + strings.Join(near, " or --") + "?"
 	case len(having) > 0:
-		e.better = fmt.Sprintf("--%s is a flag of %s; %s is used as %q", name, strings.Join(having, ", "), c.Name(), c.UseLine())
+		e.better = fmt.Sprintf("--%s is a flag of %s; %s is used as %q", name, strings.Join(having, ", "), c.Name(),
+			c.UseLine())
 	}
 	return e
 }

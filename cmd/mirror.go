@@ -65,10 +65,14 @@ func newMirror(s *Streams, run func(context.Context, *Streams, *mirrorOptions) e
 
 func (o *mirrorOptions) registerListen(flags *pflag.FlagSet) {
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:0", "listen on this `ADDRESS` and port; port 0 takes a free one")
-	flags.StringVar(&o.serverCert, "server-cert", "", "the server's certificate and chain, a PEM `FILE` (default: made on the spot for localhost)")
+	flags.StringVar(&o.serverCert, "server-cert", "",
+		"the server's certificate and chain, a PEM `FILE` (default: made on the spot for localhost)")
 	flags.StringVar(&o.serverKey, "server-key", "", "the server's key, a PEM `FILE`")
-	flags.StringVar(&o.saveCA, "save-ca", "", "save the CA of the certificate made on the spot to this `FILE`, for the client to trust")
-	flags.IntVar(&o.count, "count", 1, "end after this `NUMBER` of answers, connections that are just closed not counted; 0 means the time limit or an interrupt")
+	flags.StringVar(&o.saveCA, "save-ca", "",
+		"save the CA of the certificate made on the spot to this `FILE`, for the client to trust")
+	flags.IntVar(&o.count, "count", 1,
+		"end after this `NUMBER` of answers, connections that are just closed not counted; 0 means the time limit or an "+
+			"interrupt")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "limit for all of it: a `DURATION` as in 30s or 5m")
 }
 
@@ -109,7 +113,8 @@ func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
 	if o.saveCA != "" {
 		hint = fmt.Sprintf(", and let it trust %s", account.ShellQuote(o.saveCA))
 	}
-	tell(s.Err, "hint", fmt.Sprintf("listening on %s: point the client at https://localhost:%s/%s", listener.Addr(), port, hint))
+	tell(s.Err, "hint", fmt.Sprintf("listening on %s: point the client at https://localhost:%s/%s", listener.Addr(), port,
+		hint))
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
 	m := &mirroring{streams: s, options: o, mirror: options, request: phases[0].Request, holding: holding,
@@ -140,7 +145,8 @@ func (o *mirrorOptions) ask(request *wire.CertificateRequest, now time.Time) (*m
 	case request.Version == 0:
 		options.Requests = mirror.Suppose(request.NamedCAs)
 	case request.Version < tls.VersionTLS12:
-		return nil, fmt.Errorf("the request was seen in %s; the mirror asks in TLS 1.2 and 1.3", wire.VersionName(request.Version))
+		return nil, fmt.Errorf("the request was seen in %s; the mirror asks in TLS 1.2 and 1.3",
+			wire.VersionName(request.Version))
 	}
 	if o.serverCert != "" {
 		pair, err := tls.LoadX509KeyPair(o.serverCert, o.serverKey)
@@ -188,13 +194,16 @@ func makeServer(now time.Time) (own tls.Certificate, ca []byte, err error) {
 		}
 	}
 	root := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "mtlsprobe mirror CA", SerialNumber: rand.Text()[:8]},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 0, 7), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "mtlsprobe mirror CA",
+			SerialNumber: rand.Text()[:8]},
+		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 0, 7), IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign,
 	}
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano() + 1), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 0, 7), KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, DNSNames: []string{"localhost"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
 	if ca, err = x509.CreateCertificate(rand.Reader, root, root, &keys[0].PublicKey, keys[0]); err != nil {
 		return own, nil, err
@@ -305,7 +314,8 @@ func (m *mirroring) predicted(ctx context.Context, seen *mirror.Sighting) []stri
 	}
 	var sentences []string
 	for n, p := range predictions {
-		sentences = append(sentences, fmt.Sprintf("predicted for %s with %s: sends %s (%s)", p.Profile.Name, m.holding.Identities[n].Label, p.Sends, p.Reason))
+		sentences = append(sentences, fmt.Sprintf("predicted for %s with %s: sends %s (%s)", p.Profile.Name,
+			m.holding.Identities[n].Label, p.Sends, p.Reason))
 	}
 	return sentences
 }

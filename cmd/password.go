@@ -97,7 +97,8 @@ func password(ctx context.Context, s *Streams, form string) (string, error) {
 		}
 		return nextLine(ctx, s.lines("stdin", s.In))
 	case "pass":
-		warn(s.Err, "a password on the command line is visible to other users of this host: prefer --pass env:VAR or --pass file:PATH")
+		warn(s.Err, "a password on the command line is visible to other users of this host: prefer --pass env:VAR or "+
+			"--pass file:PATH")
 		return value, nil
 	}
 	return "", errors.New("--pass takes env:VAR, file:PATH, fd:N, stdin or pass:WORD, or SOURCE= and one of these")

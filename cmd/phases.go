@@ -30,11 +30,15 @@ type phaseFile struct {
 
 func (f *phaseFlags) register(flags *pflag.FlagSet) {
 	f.registerNamedCA(flags)
-	flags.Var(&phaseValue{f, false}, "request", "judge by what a server demanded: `FILE` is what \"mtlsprobe request --save\" wrote, or a JSON report of \"mtlsprobe probe\"; several are the phases of a migration")
+	flags.Var(&phaseValue{f, false}, "request",
+		"judge by what a server demanded: `FILE` is what \"mtlsprobe request --save\" wrote, or a JSON report of "+
+			"\"mtlsprobe probe\"; several are the phases of a migration")
 }
 
 func (f *phaseFlags) registerNamedCA(flags *pflag.FlagSet) {
-	flags.Var(&phaseValue{f, true}, "named-ca", "judge by the CA certificates that a server will name: `SOURCE` is a file or directory; several are the phases of a migration")
+	flags.Var(&phaseValue{f, true}, "named-ca",
+		"judge by the CA certificates that a server will name: `SOURCE` is a file or directory; several are the phases "+
+			"of a migration")
 }
 
 // mode is what the saved report of a single phase says; unknown for others.

@@ -47,19 +47,22 @@ func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) err
 			flags.IntVar(&o.repeat, "repeat", 1, "confirm what was accepted, and the controls, this `NUMBER` of times")
 		}},
 		flagGroup{judgementGroup, o.judge.register}, flagGroup{judgementGroup, o.chain.register},
-		flagGroup{reportGroup, o.output.registerViews}, flagGroup{reportGroup, o.output.registerTranscript}, flagGroup{reportGroup, o.output.register},
+		flagGroup{reportGroup, o.output.registerViews}, flagGroup{reportGroup, o.output.registerTranscript},
+		flagGroup{reportGroup, o.output.register},
 		flagGroup{recordGroup, o.record.register})
 	return c
 }
 
 // targetText says what a TARGET is.
-const targetText = "A TARGET is HOST or HOST:PORT, where the protocol is that of a well-known port, else HTTP; [IPv6]:PORT;\n" +
+const targetText = "A TARGET is HOST or HOST:PORT, where the protocol is that of a well-known port, else HTTP; " +
+	"[IPv6]:PORT;\n" +
 	"or a URL whose scheme names the protocol, such as https://HOST/PATH, smtp://HOST, imaps://HOST,\n" +
 	"ldap://HOST or postgres://USER@HOST. Without a port it is the scheme's, else 443."
 
 func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if len(o.hold.certs) == 0 {
-		return usage(errors.New("no client certificate given: use --cert FILE, or \"mtlsprobe request\" to see only what the server asks for"))
+		return usage(errors.New("no client certificate given: use --cert FILE, or \"mtlsprobe request\" to see only what " +
+			"the server asks for"))
 	}
 	if err := cmp.Or(o.output.check(), o.record.check()); err != nil {
 		return err
@@ -110,8 +113,10 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 // warnUnverified says that nothing was presented to a server that is not verified.
 func warnUnverified(s *Streams, o *probe.Observation) {
 	if o.Verification.Result == say.No {
-		warn(s.Err, "no certificate was presented because the server's own certificate could not be verified: "+o.Verification.Err.Error())
-		tell(s.Err, "hint", "give its CA with --cacert FILE, the right name with --servername NAME, or present it anyway with -k")
+		why := o.Verification.Err.Error()
+		warn(s.Err, "no certificate was presented because the server's own certificate could not be verified: "+why)
+		tell(s.Err, "hint", "give its CA with --cacert FILE, the right name with --servername NAME, or present it anyway "+
+			"with -k")
 	}
 }
 
@@ -120,5 +125,6 @@ func newProgress(s *Streams, steps int) *progressbar.ProgressBar {
 	const few = 4 // that are over before anybody wonders
 	visible := s.ErrTerminal && steps > few
 	return progressbar.NewOptions(steps, progressbar.OptionSetWriter(s.Err), progressbar.OptionSetVisibility(visible),
-		progressbar.OptionSetDescription("trying"), progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(20))
+		progressbar.OptionSetDescription("trying"), progressbar.OptionShowCount(),
+		progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(20))
 }

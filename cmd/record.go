@@ -18,8 +18,10 @@ import (
 type recordFlags struct{ keyLog, pcapng string }
 
 func (f *recordFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.keyLog, "keylog", "", "write the TLS secrets of every connection to this `FILE` (SSLKEYLOGFILE format); keep it like a key")
-	flags.StringVar(&f.pcapng, "pcapng", "", "write every connection, secrets included, to this `FILE`, which Wireshark decrypts by itself; keep it like a key")
+	flags.StringVar(&f.keyLog, "keylog", "",
+		"write the TLS secrets of every connection to this `FILE` (SSLKEYLOGFILE format); keep it like a key")
+	flags.StringVar(&f.pcapng, "pcapng", "",
+		"write every connection, secrets included, to this `FILE`, which Wireshark decrypts by itself; keep it like a key")
 }
 
 func (f *recordFlags) check() error {
@@ -71,12 +73,15 @@ func (r *recorder) write(s *Streams, err error) error {
 		warn(s.Err, fmt.Sprintf("%d connections are not recorded: more than %d MiB", r.dropped, maxRecorded>>20))
 	}
 	failure := errors.Join(
-		r.file(s, "--keylog", r.flags.keyLog, "the TLS secrets of this run: who has a capture of its connections can read them", func(b *bytes.Buffer) error {
-			return recording.WriteKeyLog(b, r.connections)
-		}),
-		r.file(s, "--pcapng", r.flags.pcapng, "the connections of this run with their TLS secrets, client certificates and what was said", func(b *bytes.Buffer) error {
-			return recording.WritePCAPNG(b, "mtlsprobe "+version(), r.connections)
-		}))
+		r.file(s, "--keylog", r.flags.keyLog,
+			"the TLS secrets of this run: who has a capture of its connections can read them", func(b *bytes.Buffer) error {
+				return recording.WriteKeyLog(b, r.connections)
+			}),
+		r.file(s, "--pcapng", r.flags.pcapng,
+			"the connections of this run with their TLS secrets, client certificates and what was said",
+			func(b *bytes.Buffer) error {
+				return recording.WritePCAPNG(b, "mtlsprobe "+version(), r.connections)
+			}))
 	switch {
 	case failure == nil:
 		return err

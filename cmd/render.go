@@ -36,7 +36,8 @@ func newRender(s *Streams, run func(context.Context, *Streams, *renderOptions) e
 			return run(c.Context(), s, o)
 		},
 	}
-	addFlags(c, flagGroup{reportGroup, o.output.registerViews}, flagGroup{reportGroup, o.output.registerTranscript}, flagGroup{reportGroup, o.output.register},
+	addFlags(c, flagGroup{reportGroup, o.output.registerViews}, flagGroup{reportGroup, o.output.registerTranscript},
+		flagGroup{reportGroup, o.output.register},
 		flagGroup{reportGroup, func(flags *pflag.FlagSet) {
 			flags.BoolVar(&o.schema, "schema", false, "print the JSON schema of reports instead")
 		}})

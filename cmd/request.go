@@ -38,7 +38,8 @@ func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions)
 		flagGroup{reportGroup, func(flags *pflag.FlagSet) {
 			flags.StringVar(&o.save, "save", "", "also save it to this `FILE`, for \"mtlsprobe check --request FILE\"")
 		}},
-		flagGroup{reportGroup, o.output.registerTranscript}, flagGroup{reportGroup, o.output.registerExpect}, flagGroup{reportGroup, o.output.register},
+		flagGroup{reportGroup, o.output.registerTranscript}, flagGroup{reportGroup, o.output.registerExpect},
+		flagGroup{reportGroup, o.output.register},
 		flagGroup{recordGroup, o.record.register})
 	return c
 }

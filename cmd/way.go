@@ -22,8 +22,11 @@ type wayFlags struct {
 }
 
 func (f *wayFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.starttls, "starttls", "", "begin TLS after the preamble of a `PROTOCOL`: "+strings.Join(probe.StartTLSNames(), ", "))
-	flags.StringVar(&f.proxy, "proxy", "", "go through a proxy: `URL` is http://, https:// or socks5://[user:password@]host:port, or none to go without; an https proxy is verified with the system's roots (default that of HTTPS_PROXY or ALL_PROXY)")
+	flags.StringVar(&f.starttls, "starttls", "",
+		"begin TLS after the preamble of a `PROTOCOL`: "+strings.Join(probe.StartTLSNames(), ", "))
+	flags.StringVar(&f.proxy, "proxy", "",
+		"go through a proxy: `URL` is http://, https:// or socks5://[user:password@]host:port, or none to go without; an "+
+			"https proxy is verified with the system's roots (default that of HTTPS_PROXY or ALL_PROXY)")
 	flags.StringArrayVar(&f.resolve, "resolve", nil, "connect to this address for a host name: `HOST:IP` (repeatable)")
 	flags.StringVar(&f.unix, "unix-socket", "", "connect through the unix socket at this `PATH`")
 }
@@ -103,7 +106,8 @@ func (f *wayFlags) proxyFor(s *Streams, t probe.Target) (*url.URL, error) {
 		}
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
-			return nil, usage(fmt.Errorf("--proxy is not http://, https:// or socks5:// with host and port")) // the text may hold a password
+			// the text may hold a password
+			return nil, usage(fmt.Errorf("--proxy is not http://, https:// or socks5:// with host and port"))
 		}
 		return u, nil
 	}
@@ -115,7 +119,8 @@ func (f *wayFlags) proxyFor(s *Streams, t probe.Target) (*url.URL, error) {
 		}
 		return ""
 	}
-	config := httpproxy.Config{HTTPSProxy: env("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"), NoProxy: env("no_proxy", "NO_PROXY")}
+	config := httpproxy.Config{HTTPSProxy: env("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
+		NoProxy: env("no_proxy", "NO_PROXY")}
 	u, err := config.ProxyFunc()(&url.URL{Scheme: "https", Host: t.Address()})
 	if err != nil {
 		return nil, usage(fmt.Errorf("the environment's proxy is no URL: give --proxy URL, or --proxy none"))

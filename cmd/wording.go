@@ -73,7 +73,8 @@ func connectHints(e *probe.ConnectError) []string {
 	case probe.Silent:
 		return []string{"the port may speak another protocol that waits for the client; try a longer --timeout"}
 	case probe.NotTLS:
-		return []string{"use the port on which the server speaks TLS, or let it begin after a preamble: --starttls NAME, or a target such as smtp://HOST"}
+		return []string{"use the port on which the server speaks TLS, or let it begin after a preamble: --starttls NAME, " +
+			"or a target such as smtp://HOST"}
 	case probe.Hangup, probe.Alerted:
 		return []string{"the server may want another name: try --servername NAME"}
 	}
@@ -83,7 +84,8 @@ func connectHints(e *probe.ConnectError) []string {
 func sourceHints(e *certstore.SourceError) []string {
 	switch e.Kind {
 	case certstore.WrongPassword:
-		return []string{"give the password that opens it: --pass env:VAR or --pass file:PATH; without --pass it is asked for at a terminal"}
+		return []string{"give the password that opens it: --pass env:VAR or --pass file:PATH; without --pass it is asked " +
+			"for at a terminal"}
 	case certstore.CAOnly:
 		return []string{"give CA certificates with --authorities, and the client's certificate with --cert"}
 	case certstore.KeyOnly:

@@ -55,7 +55,8 @@ func Ask(ctx context.Context, t Target, o *Options) (*Observation, *Options, err
 func refusedHello(err error) bool {
 	var connect *ConnectError
 	const protocolVersion = 70
-	return errors.As(err, &connect) && (connect.Kind == Alerted && connect.Alert != protocolVersion || connect.Kind == Hangup || connect.Kind == Malformed)
+	return errors.As(err, &connect) && (connect.Kind == Alerted && connect.Alert != protocolVersion ||
+		connect.Kind == Hangup || connect.Kind == Malformed)
 }
 
 // otherHellos are the other ways to begin a handshake that can be completed: with RSA
@@ -85,7 +86,8 @@ func (o *Options) otherHellos() []*Options {
 // not show whether the server asks.
 func captureFirstFlight(ctx context.Context, t Target, o *Options, old bool, why error) *Observation {
 	var connect *ConnectError
-	if !errors.As(why, &connect) || connect.Kind != Alerted && connect.Kind != Hangup && connect.Kind != Malformed || o.MinVersion >= tls.VersionTLS13 {
+	if !errors.As(why, &connect) || connect.Kind != Alerted && connect.Kind != Hangup && connect.Kind != Malformed ||
+		o.MinVersion >= tls.VersionTLS13 {
 		return nil
 	}
 	highest := uint16(tls.VersionTLS12)
@@ -105,8 +107,10 @@ func captureFirstFlight(ctx context.Context, t Target, o *Options, old bool, why
 			continue
 		}
 		none := &reading.Trial{Outcome: reading.UnknownOutcome, Asked: demand.Asked == say.Yes, Transcript: tr,
-			Detail: say.Text("this program could not complete a handshake with the server; its first flight was read in clear and is not verified")}
-		obs := &Observation{asked: time.Now(), Observation: &reading.Observation{Demand: demand, Version: tr.Version, CipherSuite: tr.CipherSuite, None: none, Transcript: tr}}
+			Detail: say.Text("this program could not complete a handshake with the server; its first flight was read in " +
+				"clear and is not verified")}
+		obs := &Observation{asked: time.Now(), Observation: &reading.Observation{Demand: demand, Version: tr.Version,
+			CipherSuite: tr.CipherSuite, None: none, Transcript: tr}}
 		obs.helloTime(ctx, t, o)
 		return obs
 	}

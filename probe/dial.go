@@ -25,7 +25,8 @@ func dial(ctx context.Context, t Target, o *Options) (net.Conn, error) {
 	case "socks5", "socks5h":
 		return dialSOCKS(ctx, t, o)
 	}
-	return nil, &proxyError{fmt.Errorf("proxies of scheme %q are not known; http, https, socks5 and socks5h are", o.Proxy.Scheme)}
+	return nil, &proxyError{fmt.Errorf("proxies of scheme %q are not known; http, https, socks5 and socks5h are",
+		o.Proxy.Scheme)}
 }
 
 // A proxyError says why the proxy made no connection.
@@ -98,7 +99,8 @@ func connectThrough(ctx context.Context, conn net.Conn, t Target, user *url.User
 	request := fmt.Sprintf("CONNECT %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: mtlsprobe\r\n", t.Address(), t.Address())
 	if user != nil {
 		password, _ := user.Password()
-		request += "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)) + "\r\n"
+		request += "Proxy-Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)) +
+			"\r\n"
 	}
 	if _, err := conn.Write([]byte(request + "\r\n")); err != nil {
 		return err

@@ -95,7 +95,8 @@ func (e *preambleError) Unwrap() error { return e.err }
 
 func isTimeout(err error) bool {
 	var netErr net.Error
-	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &netErr) && netErr.Timeout()
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.As(err, &netErr) && netErr.Timeout()
 }
 
 // handshakeError explains a handshake that ended before it was seen whether the
@@ -112,7 +113,8 @@ func handshakeError(t Target, tr *wire.Transcript, err error, end reading.End) e
 	case a != nil:
 		e.Kind, e.Alert, e.Detail = Alerted, a.Description, fmt.Sprintf("alert %d %s", a.Description, a.Name())
 		if tr.Version != 0 {
-			e.Detail += ", after its ServerHello and before a certificate request: no client gets in, so this is not about a client certificate"
+			e.Detail += ", after its ServerHello and before a certificate request: no client gets in, so this is not about " +
+				"a client certificate"
 			if a.Description == wire.AlertInternalError {
 				e.Detail += "; OpenSSL's servers do so where their list of CA names is too long for a request"
 			}
@@ -144,7 +146,8 @@ func progress(tr *wire.Transcript) string {
 			last = entry.Handshake
 		}
 	}
-	return fmt.Sprintf("the last message of the server's %s handshake that could be read is %v", wire.VersionName(tr.Version), last)
+	return fmt.Sprintf("the last message of the server's %s handshake that could be read is %v",
+		wire.VersionName(tr.Version), last)
 }
 
 func errorText(err error) string {

@@ -52,7 +52,8 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
 	begin := time.Now()
-	x := &exchange{target: t, protocol: t.protocol(), options: o, seen: reading.Connection{Presents: cert != nil, Guessed: t.Guessed}}
+	x := &exchange{target: t, protocol: t.protocol(), options: o,
+		seen: reading.Connection{Presents: cert != nil, Guessed: t.Guessed}}
 	defer x.record()
 	conn, err := x.connect(ctx, limited)
 	if err != nil {
@@ -91,8 +92,10 @@ func endOf(err error) (reading.End, error) {
 	switch {
 	case err == nil, errors.Is(err, net.ErrClosed):
 		return reading.Open, nil
-	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error", // crypto/tls has no type for alerts over TCP (go #35234)
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	// crypto/tls has no type for alerts over TCP (go #35234)
+	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error",
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err,
+			syscall.EPIPE):
 		return reading.ByServer, nil
 	case isTimeout(err):
 		return reading.TimedOut, nil
@@ -169,7 +172,10 @@ func (x *exchange) config(cert *tls.Certificate) *tls.Config {
 		// Some servers ask only when they know the path (up to TLS 1.2).
 		Renegotiation:      tls.RenegotiateOnceAsClient,
 		InsecureSkipVerify: true, //nolint:gosec // see VerifyConnection
-		VerifyConnection:   func(state tls.ConnectionState) error { return x.verifyPeer(state.PeerCertificates, cert != nil) },
+		VerifyConnection: func(state tls.ConnectionState) error {
+			return x.verifyPeer(state.PeerCertificates,
+				cert != nil)
+		},
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			if cert == nil {
 				return &tls.Certificate{}, nil
@@ -253,7 +259,8 @@ func bound(ctx context.Context, conn net.Conn) (release func()) {
 
 // converse waits for an early refusal, asks the question, and takes the answer. It
 // returns why reading ended; nil if it did not.
-func (x *exchange) converse(ctx context.Context, s io.ReadWriter, state tls.ConnectionState, quiet time.Duration) error {
+func (x *exchange) converse(ctx context.Context, s io.ReadWriter, state tls.ConnectionState,
+	quiet time.Duration) error {
 	defer bound(ctx, x.tap)() // crypto/tls waits for the server within a write, too
 	in := newReader(ctx, s)
 	asks := x.protocol

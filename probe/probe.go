@@ -130,8 +130,10 @@ func (x *exchange) observation() (*Observation, error) {
 		return nil, handshakeError(x.target, x.seen.Transcript, x.seen.Err, x.seen.End)
 	}
 	tooLong := obs.Request != nil && len(obs.Request.Raw) > maxHandshake || obs.RequestErr != nil
-	if x.seen.End == reading.Stopped && !x.seen.Established && !tooLong { // the server's proof failed, or it broke the protocol
-		return nil, &ConnectError{Address: x.target.Address(), Kind: Malformed, Version: obs.Version, Err: x.seen.Err, Detail: errorText(x.seen.Err)}
+	// the server's proof failed, or it broke the protocol
+	if x.seen.End == reading.Stopped && !x.seen.Established && !tooLong {
+		return nil, &ConnectError{Address: x.target.Address(), Kind: Malformed, Version: obs.Version, Err: x.seen.Err,
+			Detail: errorText(x.seen.Err)}
 	}
 	return obs, nil
 }
@@ -142,7 +144,8 @@ func (x *exchange) observation() (*Observation, error) {
 // or the context's.
 func Try(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*reading.Trial, error) {
 	if o != nil && o.staticRSA && !o.Insecure {
-		return reading.Classify(&reading.Connection{Transcript: &wire.Transcript{}, Presents: true, Withheld: reading.NoProof}), nil
+		return reading.Classify(&reading.Connection{Transcript: &wire.Transcript{}, Presents: true,
+			Withheld: reading.NoProof}), nil
 	}
 	x, err := run(ctx, t, cert, o)
 	if err != nil {

@@ -34,7 +34,8 @@ type VersionResult struct {
 // nil for none. What crypto/tls cannot complete is read up to ServerHelloDone, in
 // clear. Nothing is presented unless control is set: a generated certificate, in every
 // other version. The error is the context's.
-func Sweep(ctx context.Context, t Target, seen *Observation, mode reading.Mode, control *tls.Certificate, o *Options) ([]VersionResult, error) {
+func Sweep(ctx context.Context, t Target, seen *Observation, mode reading.Mode, control *tls.Certificate,
+	o *Options) ([]VersionResult, error) {
 	o = o.withDefaults()
 	versions := []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10, wire.VersionSSL30}
 	results := make([]VersionResult, len(versions))
@@ -80,7 +81,8 @@ func (s *VersionResult) ask(ctx context.Context, t Target, o *Options) {
 	case err != nil:
 		s.refused(err)
 	case tr.Version == s.Version:
-		s.Supported, s.Detail = say.Yes, say.Text("read up to ServerHelloDone only: this program could not complete the handshake")
+		s.Supported, s.Detail = say.Yes,
+			say.Text("read up to ServerHelloDone only: this program could not complete the handshake")
 		s.Demand = reading.Asked(tr)
 	case tr.Version != 0:
 		s.Supported, s.Detail = say.No, say.Text("the server answers with ", wire.VersionName(tr.Version))

@@ -101,8 +101,9 @@ func (t *tap) recording(keyLog []byte) *recording.Connection {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return &recording.Connection{
-		Client: addrPort(t.LocalAddr()), Server: addrPort(t.RemoteAddr()), Opened: t.opened, Segments: t.seen[:len(t.seen):len(t.seen)],
-		Closed: time.Now(), ServerEnd: t.end, ServerClosed: t.closed, KeyLog: bytes.Clone(keyLog),
+		Client: addrPort(t.LocalAddr()), Server: addrPort(t.RemoteAddr()), Opened: t.opened,
+		Segments: t.seen[:len(t.seen):len(t.seen)],
+		Closed:   time.Now(), ServerEnd: t.end, ServerClosed: t.closed, KeyLog: bytes.Clone(keyLog),
 	}
 }
 

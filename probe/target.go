@@ -72,7 +72,8 @@ func ParseTarget(s string) (Target, error) {
 		}
 		p, scheme := protocol.ByScheme(strings.ToLower(name))
 		if p == nil {
-			return Target{}, fmt.Errorf("target %q: scheme %q is not known; these are: %s", shown(s), name, strings.Join(Schemes(), ", "))
+			return Target{}, fmt.Errorf("target %q: scheme %q is not known; these are: %s", shown(s), name,
+				strings.Join(Schemes(), ", "))
 		}
 		t.Protocol, t.StartTLS, t.User, port = p.Name, scheme.StartTLS, u.User.Username(), scheme.Port
 		if u.RequestURI() != "" {

@@ -28,7 +28,8 @@ func newPrediction(p *stack.Prediction) Prediction {
 	out := Prediction{
 		Stack: p.Profile.ID, Name: p.Profile.Name, Sends: p.Sends.String(), Action: string(p.Action), Alert: p.Alert,
 		Reason: p.Reason, ServerLog: p.ServerLog(), Remedy: p.Remedy,
-		Confidence: string(p.Profile.Confidence), Citation: p.Profile.Name + " " + p.Profile.Versions + ": " + p.Profile.Citation,
+		Confidence: string(p.Profile.Confidence), Citation: p.Profile.Name + " " + p.Profile.Versions + ": " +
+			p.Profile.Citation,
 	}
 	for _, c := range p.Chain {
 		out.Chain = append(out.Chain, certstore.NameString(c.RawSubject))
@@ -91,7 +92,8 @@ func (t *text) clients(r *Report) error {
 			continue
 		}
 		fmt.Fprintf(t, "\n%s\n", t.emphasis(plain("Clients with "+i.Label)))
-		columns := []column{{header: "Client"}, {header: "Sends"}, {header: "Why, and what the server's log shows"}, {header: "Remedy", spare: 1}}
+		columns := []column{{header: "Client"}, {header: "Sends"}, {header: "Why, and what the server's log shows"},
+			{header: "Remedy", spare: 1}}
 		rows := make(map[string]int)
 		for _, p := range i.Predictions {
 			why := p.Reason.String()

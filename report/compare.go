@@ -75,7 +75,8 @@ func compareIdentities(a, b *Identity, note func(what, before, after string)) {
 	before := results(a)
 	for _, f := range b.Findings {
 		was, known := before[f.Check]
-		if known && was.Result == f.Result || f.Result == "not-applicable" && was.Result == "pass" || f.Result == "pass" && was.Result == "not-applicable" {
+		if known && was.Result == f.Result || f.Result == "not-applicable" && was.Result == "pass" || f.Result == "pass" &&
+			was.Result == "not-applicable" {
 			continue
 		}
 		text := f.Check + ": " + f.Result
@@ -111,8 +112,10 @@ func compareRequests(a, b *Report, note func(what, before, after string)) {
 	note("request", "asked "+a.Request.Asked, "asked "+b.Request.Asked)
 	note("request", "insistence "+a.Request.Insistence, "insistence "+b.Request.Insistence)
 	note("request", "version "+a.Request.Version, "version "+b.Request.Version)
-	note("request", "types "+strings.Join(a.Request.CertificateTypes, ", "), "types "+strings.Join(b.Request.CertificateTypes, ", "))
-	note("request", "schemes "+strings.Join(a.Request.SignatureSchemes, ", "), "schemes "+strings.Join(b.Request.SignatureSchemes, ", "))
+	note("request", "types "+strings.Join(a.Request.CertificateTypes, ", "),
+		"types "+strings.Join(b.Request.CertificateTypes, ", "))
+	note("request", "schemes "+strings.Join(a.Request.SignatureSchemes, ", "),
+		"schemes "+strings.Join(b.Request.SignatureSchemes, ", "))
 	for _, pair := range []struct{ from, to *Request }{{a.Request, b.Request}, {b.Request, a.Request}} {
 		for _, n := range pair.from.NamedCAs {
 			if slices.ContainsFunc(pair.to.NamedCAs, func(o Name) bool { return o.DN == n.DN }) {

@@ -11,7 +11,8 @@ type glyphs struct {
 
 func newGlyphs(ascii bool) glyphs {
 	if ascii {
-		return glyphs{fail: "x", arrow: "->", out: ">", in: "<", fork: "|- ", last: "`- ", pipe: "|  ", bar: '=', now: '|', ascii: true}
+		return glyphs{fail: "x", arrow: "->", out: ">", in: "<", fork: "|- ", last: "`- ", pipe: "|  ",
+			bar: '=', now: '|', ascii: true}
 	}
 	return glyphs{fail: "✗", arrow: "→", out: "→", in: "←", fork: "├─ ", last: "└─ ", pipe: "│  ", bar: '━', now: '╋'}
 }

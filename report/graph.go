@@ -176,8 +176,10 @@ const treeStyle = `<style>.tree{font:12px system-ui,sans-serif;color:#1b1f24;col
 func treeSVG(root *Branch, title, style string) string {
 	p, bottom := place(root, 0, drawingMargin, true)
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="tree" role="img" viewBox="0 0 %d %d" width="%d" height="%d">`, p.width(), bottom, p.width(), bottom)
-	fmt.Fprintf(&b, "<title>%s</title><desc>%s</desc>", html.EscapeString(plain(title)), html.EscapeString(plain(describeTree(root))))
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" class="tree" role="img" viewBox="0 0 %d %d" width="%d" height="%d">`,
+		p.width(), bottom, p.width(), bottom)
+	fmt.Fprintf(&b, "<title>%s</title><desc>%s</desc>",
+		html.EscapeString(plain(title)), html.EscapeString(plain(describeTree(root))))
 	b.WriteString(style)
 	p.draw(&b)
 	b.WriteString("</svg>")
@@ -194,7 +196,8 @@ func (p *placed) draw(b *strings.Builder) {
 	} else if !p.Held {
 		class = append(class, "away")
 	}
-	fmt.Fprintf(b, `<g class="%s"><rect x="%d" y="%d" width="%d" height="%d" rx="6"/>`, strings.Join(class, " "), p.x, p.y, boxWidth, p.height)
+	fmt.Fprintf(b, `<g class="%s"><rect x="%d" y="%d" width="%d" height="%d" rx="6"/>`,
+		strings.Join(class, " "), p.x, p.y, boxWidth, p.height)
 	subject := len(wrap(plain(p.Subject), labelChars))
 	for i, line := range p.lines {
 		minor := ""
@@ -210,7 +213,8 @@ func (p *placed) draw(b *strings.Builder) {
 		if len(a.Breaks) > 0 {
 			broken = ` class="broken"`
 		}
-		fmt.Fprintf(b, `<path%s d="M%d %dC%d %d %d %d %d %d"/>`, broken, fromX, fromY, fromX+boxGap/2, fromY, toX-boxGap/2, toY, toX, toY)
+		fmt.Fprintf(b, `<path%s d="M%d %dC%d %d %d %d %d %d"/>`,
+			broken, fromX, fromY, fromX+boxGap/2, fromY, toX-boxGap/2, toY, toX, toY)
 		a.draw(b)
 	}
 }
@@ -245,12 +249,14 @@ func writeSVG(w io.Writer, r *Report) error {
 			continue
 		}
 		p, bottom := place(tree, 0, drawingMargin, true)
-		fmt.Fprintf(&inner, `<text x="%d" y="%d" font-family="system-ui,sans-serif" font-size="14" font-weight="bold" fill="#777">%s</text>`, drawingMargin, top+14, html.EscapeString(plain(r.Identities[i].Label)))
+		fmt.Fprintf(&inner, `<text x="%d" y="%d" font-family="system-ui,sans-serif" font-size="14" font-weight="bold" fill="#777">%s</text>`,
+			drawingMargin, top+14, html.EscapeString(plain(r.Identities[i].Label)))
 		svg := treeSVG(tree, r.Identities[i].Label, treeStyle)
 		fmt.Fprintf(&inner, `<g transform="translate(0 %d)">%s</g>`, top+20, svg)
 		top, width = top+20+bottom, max(width, p.width())
 	}
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 %d %d" width="%d" height="%d"><title>Paths of certificates</title>%s</svg>`+"\n", width, top, width, top, inner.String())
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 %d %d" width="%d" height="%d"><title>Paths of certificates</title>%s</svg>`+"\n",
+		width, top, width, top, inner.String())
 	_, err := io.WriteString(w, b.String())
 	return err
 }

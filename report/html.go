@@ -73,7 +73,9 @@ type pageMigration struct {
 // style and script, by their hashes.
 func writeHTML(w io.Writer, r *Report) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"plain": func(text any) string { return plain(fmt.Sprint(text)) }, "sentence": func(f Finding) string { return f.text() }, "dash": func(s string) string { return strings.ReplaceAll(s, "-", " ") },
+		"plain":    func(text any) string { return plain(fmt.Sprint(text)) },
+		"sentence": func(f Finding) string { return f.text() },
+		"dash":     func(s string) string { return strings.ReplaceAll(s, "-", " ") },
 	}).Parse(page)
 	if err != nil {
 		return fmt.Errorf("reading the page's template: %w", err)
@@ -86,11 +88,14 @@ func writeHTML(w io.Writer, r *Report) error {
 
 func newPage(r *Report) *pageView {
 	v := &pageView{
-		Title: "Client certificates", Generated: r.GeneratedAt.Format("2006-01-02 15:04:05 MST"), Judged: r.JudgedAt.Format("2006-01-02 15:04:05 MST"),
-		CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Facts: facts(r), Server: serverFindings(r), Migration: r.Migration,
+		Title: "Client certificates", Generated: r.GeneratedAt.Format("2006-01-02 15:04:05 MST"),
+		Judged: r.JudgedAt.Format("2006-01-02 15:04:05 MST"),
+		CSS:    template.CSS(pageCSS), JS: template.JS(pageJS), Facts: facts(r), Server: serverFindings(r),
+		Migration: r.Migration,
 		Sightings: r.Sightings, Conversations: conversations(r), Problems: r.Problems, Summary: summary(r),
 	}
-	v.Policy = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'; base-uri 'none'; form-action 'none'", digest(pageCSS), digest(pageJS))
+	v.Policy = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'; base-uri 'none'; "+
+		"form-action 'none'", digest(pageCSS), digest(pageJS))
 	if r.Target != nil {
 		v.Title += " for " + plain(r.Target.Address)
 	}
@@ -124,7 +129,8 @@ func newPage(r *Report) *pageView {
 		if i.Tree != nil {
 			line := spans(i.Tree)
 			p.Window, p.Timeline = windowText(line), template.HTML(timelineSVG(line, r.JudgedAt)) //nolint:gosec // likewise
-			p.Tree = template.HTML(treeSVG(i.Tree, "Ways up from "+i.Label, ""))                  //nolint:gosec // every text in it is escaped
+			//nolint:gosec // every text in it is escaped
+			p.Tree = template.HTML(treeSVG(i.Tree, "Ways up from "+i.Label, ""))
 		}
 		v.Identities = append(v.Identities, p)
 	}
@@ -144,7 +150,8 @@ func (v *pageView) migration(m *Migration) {
 		v.MigrationRows = append(v.MigrationRows, cells)
 		failed, warned := row.gather(reasonsOf), row.gather(warningsOf)
 		if len(failed)+len(warned) > 0 {
-			v.MigrationReasons = append(v.MigrationReasons, pageMigration{row.Label, row.BreaksIn, row.Remedy.String(), failed, warned})
+			v.MigrationReasons = append(v.MigrationReasons,
+				pageMigration{row.Label, row.BreaksIn, row.Remedy.String(), failed, warned})
 		}
 	}
 }

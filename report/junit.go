@@ -108,7 +108,8 @@ func newSuite(r *Report, i *Identity) junitSuite {
 		case any || n.Result == "name-only" || n.Result == "unknown":
 			c.Skipped = &junitMessage{Message: plain(n.Result)}
 		default:
-			c.Failure = &junitMessage{Message: plain(n.Result), Text: plain(advice(cmp.Or(n.Detail.String(), "no path to it was found"), n.Remedy))}
+			c.Failure = &junitMessage{Message: plain(n.Result),
+				Text: plain(advice(cmp.Or(n.Detail.String(), "no path to it was found"), n.Remedy))}
 		}
 		s.add(c)
 	}
@@ -130,7 +131,8 @@ func (row *MigrationRow) suite(r *Report) junitSuite {
 		switch cell.Verdict {
 		case Fits:
 		case DoesNotFit:
-			c.Failure = &junitMessage{Message: plain(cell.Verdict), Text: plain(advice(say.Join("; ", cell.Reasons...).String(), row.Remedy))}
+			c.Failure = &junitMessage{Message: plain(cell.Verdict),
+				Text: plain(advice(say.Join("; ", cell.Reasons...).String(), row.Remedy))}
 		default:
 			c.Skipped = &junitMessage{Message: plain(cmp.Or(cell.Verdict, Unknown))}
 		}

@@ -176,7 +176,8 @@ func writeBrief(w io.Writer, r *Report) error {
 	const most = 60
 	var b bytes.Buffer
 	if q := r.Request; len(r.Identities) == 0 && q != nil {
-		fmt.Fprintf(&b, "asked %s, %s, %s, %d CA names\n", q.Asked, q.Insistence, cmp.Or(q.Version, "no version"), len(q.NamedCAs))
+		fmt.Fprintf(&b, "asked %s, %s, %s, %d CA names\n", q.Asked, q.Insistence, cmp.Or(q.Version, "no version"),
+			len(q.NamedCAs))
 	}
 	for n := range r.Identities {
 		if r.Migration != nil { // which has a line for each
@@ -215,7 +216,8 @@ func writeBrief(w io.Writer, r *Report) error {
 			if at := slices.IndexFunc(row.Cells, func(c MigrationCell) bool { return c.Verdict != Fits }); at >= 0 {
 				where = " " + asciiOnly(row.Cells[at].Phase)
 			}
-			fmt.Fprintf(&b, "%s %.38s%.14s\n", map[bool]string{true: "fits", false: "FAILS"}[row.Works], asciiOnly(row.Label), where)
+			fmt.Fprintf(&b, "%s %.38s%.14s\n", map[bool]string{true: "fits", false: "FAILS"}[row.Works], asciiOnly(row.Label),
+				where)
 		}
 	}
 	_, err := w.Write(b.Bytes())

@@ -27,7 +27,8 @@ func explain(version uint16, e *wire.Entry) meaning {
 	var m meaning
 	switch {
 	case e.Injected:
-		m.text = say.Text("came in clear where it had to be encrypted: a third party can have sent it, and it proves nothing")
+		m.text = say.Text("came in clear where it had to be encrypted: a third party can have sent it, and it proves " +
+			"nothing")
 	case e.Opaque:
 		m.text = say.Text("not decrypted")
 	case e.ContentType == wire.HandshakeRecord:
@@ -98,7 +99,8 @@ func explainHandshake(version uint16, e *wire.Entry) meaning {
 		if version < tls.VersionTLS13 {
 			return says("a ticket to resume the session")
 		}
-		return says("a ticket; if it comes after the client's Finished, the server has read that, which is not an acceptance")
+		return says("a ticket; if it comes after the client's Finished, the server has read that, which is not an " +
+			"acceptance")
 	case wire.KeyUpdate:
 		return says("the ", e.From, "'s next record has new keys")
 	}
@@ -155,7 +157,8 @@ func explainServerHello(body []byte) meaning {
 	case choice.Retry:
 		return meaning{text: say.Text("HelloRetryRequest: asks for another ClientHello, with another key share")}
 	}
-	m := meaning{text: say.Text("chooses ", wire.VersionName(choice.Version), ", ", tls.CipherSuiteName(choice.CipherSuite))}
+	m := meaning{text: say.Text("chooses ", wire.VersionName(choice.Version), ", ",
+		tls.CipherSuiteName(choice.CipherSuite))}
 	if len(choice.ALPN) > 0 {
 		m.text = say.Text(m.text, "; application protocol ", quotedList(choice.ALPN))
 	}
@@ -199,7 +202,8 @@ func explainVerify(version uint16, e *wire.Entry) meaning {
 	case version < tls.VersionTLS12:
 		return meaning{text: say.Text("a signature of the ", e.From, ", to prove that it has the certificate's key")}
 	}
-	return meaning{text: say.Text("signed with ", wire.SchemeName(scheme), ", to prove that the ", e.From, " has the certificate's key")}
+	return meaning{text: say.Text("signed with ", wire.SchemeName(scheme), ", to prove that the ", e.From,
+		" has the certificate's key")}
 }
 
 // explainRequest says what a CertificateRequest asks for.
@@ -215,7 +219,8 @@ func explainRequest(version uint16, d *wire.RequestSeen) meaning {
 	}
 	m.text = say.Text("asks for a certificate")
 	if d.When != wire.InHandshake {
-		m.text = say.Text(m.text, map[wire.Stage]string{wire.InRenegotiation: " in a renegotiation", wire.PostHandshake: " after the handshake"}[d.When])
+		m.text = say.Text(m.text, map[wire.Stage]string{wire.InRenegotiation: " in a renegotiation",
+			wire.PostHandshake: " after the handshake"}[d.When])
 	}
 	if d.Request == nil {
 		m.text = say.Text(m.text, ", and cannot be decoded: ", d.Err)

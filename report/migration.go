@@ -191,7 +191,8 @@ func (t *text) migration(m *Migration) error {
 		}
 	}
 	t.WriteByte('\n')
-	t.line("", "", fmt.Sprintf("%d of %d identities work in every phase. Nothing was presented to a server: this is judged from names and dates, and only a trial is proof.", working, len(m.Rows)))
+	t.line("", "", fmt.Sprintf("%d of %d identities work in every phase. Nothing was presented to a server: this is "+
+		"judged from names and dates, and only a trial is proof.", working, len(m.Rows)))
 	return nil
 }
 
@@ -211,7 +212,8 @@ func (r *MigrationRow) gather(of func(*MigrationCell) []say.Phrase) []string {
 		}
 	}
 	for i, text := range texts {
-		texts[i] = strings.Replace(phases[text], "phase ", map[bool]string{true: "phases ", false: "phase "}[strings.Contains(phases[text], ",")], 1) + ": " + text
+		texts[i] = strings.Replace(phases[text], "phase ",
+			map[bool]string{true: "phases ", false: "phase "}[strings.Contains(phases[text], ",")], 1) + ": " + text
 	}
 	return texts
 }

@@ -24,8 +24,9 @@ import (
 func New(d *diagnosis.Diagnosis, transcripts bool) *Report {
 	n := newer{d: d, transcripts: transcripts}
 	p := &Report{
-		Schema: Schema, GeneratedAt: d.GeneratedAt.UTC(), JudgedAt: d.JudgedAt.UTC(), Interrupted: d.Interrupted, Identities: []Identity{},
-		Request: n.request(), Clock: n.clock(),
+		Schema: Schema, GeneratedAt: d.GeneratedAt.UTC(), JudgedAt: d.JudgedAt.UTC(), Interrupted: d.Interrupted,
+		Identities: []Identity{},
+		Request:    n.request(), Clock: n.clock(),
 	}
 	if d.Server != nil {
 		n.server(p)
@@ -65,7 +66,8 @@ func (n *newer) request() *Request {
 	if d.Server == nil && d.Request == nil {
 		return nil
 	}
-	q := &Request{Asked: say.Unknown.String(), Insistence: string(cmp.Or(d.Mode, reading.UnknownMode)), Verified: string(reading.VerifiedUnknown), NamedCAs: []Name{}}
+	q := &Request{Asked: say.Unknown.String(), Insistence: string(cmp.Or(d.Mode, reading.UnknownMode)),
+		Verified: string(reading.VerifiedUnknown), NamedCAs: []Name{}}
 	if d.Server == nil && d.Request.Version != 0 { // it was seen on the wire, once
 		q.Asked = say.Yes.String()
 	}
@@ -108,14 +110,16 @@ func (n *newer) clock() *Clock {
 // server adds what was seen of the server.
 func (n *newer) server(p *Report) {
 	s, o := n.d.Server, n.d.Server.Observation
-	p.Target = &Target{Address: s.Target.Address(), ServerName: s.Target.ServerName, Protocol: s.Target.Protocol, Proxy: proxyName(s.Proxy)}
+	p.Target = &Target{Address: s.Target.Address(), ServerName: s.Target.ServerName, Protocol: s.Target.Protocol,
+		Proxy: proxyName(s.Proxy)}
 	if s.Target.Protocol == "http" {
 		p.Target.Protocol = "https"
 	}
 	if s.Target.StartTLS {
 		p.Target.StartTLS = s.Target.Protocol
 	}
-	p.Server = &Server{Version: wire.VersionName(o.Version), CipherSuite: tls.CipherSuiteName(o.CipherSuite), Verified: o.Verification.Result.String()}
+	p.Server = &Server{Version: wire.VersionName(o.Version), CipherSuite: tls.CipherSuiteName(o.CipherSuite),
+		Verified: o.Verification.Result.String()}
 	if o.Verification.Err != nil {
 		p.Server.VerifyError = o.Verification.Err.Error()
 	}
@@ -163,12 +167,14 @@ func schemeNames(schemes []tls.SignatureScheme) []string {
 }
 
 func newFinding(f *match.Finding) Finding {
-	return Finding{Check: f.Check.ID, Title: f.Check.Headline(f.Result), Result: string(f.Result), Detail: f.Detail, Remedy: f.Remedy}
+	return Finding{Check: f.Check.ID, Title: f.Check.Headline(f.Result), Result: string(f.Result), Detail: f.Detail,
+		Remedy: f.Remedy}
 }
 
 func newCertificate(c *x509.Certificate) Certificate {
 	notAfter := c.NotAfter.UTC()
-	return Certificate{Subject: certstore.NameString(c.RawSubject), Issuer: certstore.NameString(c.RawIssuer), NotAfter: &notAfter, SHA256: fingerprint(c)}
+	return Certificate{Subject: certstore.NameString(c.RawSubject), Issuer: certstore.NameString(c.RawIssuer),
+		NotAfter: &notAfter, SHA256: fingerprint(c)}
 }
 
 func fingerprint(c *x509.Certificate) string {

@@ -138,7 +138,8 @@ func (i *Identity) accessNote() *note {
 	}
 	n := &note{Title: "who can read it"}
 	if a := i.Access; a != nil {
-		said := map[string]string{"yes": "can read it", "no": "cannot read it", "unknown": "is not known to be able to read it"}[a.Result]
+		said := map[string]string{"yes": "can read it", "no": "cannot read it",
+			"unknown": "is not known to be able to read it"}[a.Result]
 		mark := plainItem
 		if a.Result == "no" {
 			mark = failItem

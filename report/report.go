@@ -80,18 +80,20 @@ type Certificate struct {
 
 // A Request is what the server demands. "check --request" reads it back.
 type Request struct {
-	Asked                string   `json:"asked" redact:"keep"` // yes, no, unknown
-	When                 string   `json:"when,omitempty" redact:"keep"`
-	Insistence           string   `json:"insistence" redact:"keep"`
-	Verified             string   `json:"verified,omitempty" redact:"keep"` // yes, partly, no, unknown: whether the server verifies certificates
+	Asked      string `json:"asked" redact:"keep"` // yes, no, unknown
+	When       string `json:"when,omitempty" redact:"keep"`
+	Insistence string `json:"insistence" redact:"keep"`
+	// yes, partly, no, unknown: whether the server verifies certificates
+	Verified             string   `json:"verified,omitempty" redact:"keep"`
 	Version              string   `json:"version,omitempty" redact:"keep"`
 	CertificateTypes     []string `json:"certificate_types,omitempty" redact:"keep"`
 	SignatureSchemes     []string `json:"signature_schemes,omitempty" redact:"keep"`
 	SignatureSchemesCert []string `json:"signature_schemes_cert,omitempty" redact:"keep"`
 	NamedCAs             []Name   `json:"named_cas"`
-	Library              string   `json:"library,omitempty" redact:"keep"` // that such requests come from, by the order of what is listed
-	Raw                  []byte   `json:"raw,omitempty" redact:"drop"`
-	Error                string   `json:"error,omitempty" redact:"drop"` // why it could not be decoded
+	// that such requests come from, by the order of what is listed
+	Library string `json:"library,omitempty" redact:"keep"`
+	Raw     []byte `json:"raw,omitempty" redact:"drop"`
+	Error   string `json:"error,omitempty" redact:"drop"` // why it could not be decoded
 }
 
 // A Name is a distinguished name, readable and as sent.
@@ -280,7 +282,8 @@ func (r *Report) Labels() []string {
 // Fits reports whether the identity with the label fits, as Fitting counts.
 func (r *Report) Fits(label, client string) bool {
 	if r.Migration != nil {
-		return slices.ContainsFunc(r.Migration.Rows, func(row MigrationRow) bool { return row.Label == label && row.fits(client) })
+		return slices.ContainsFunc(r.Migration.Rows,
+			func(row MigrationRow) bool { return row.Label == label && row.fits(client) })
 	}
 	i := r.identity(label)
 	return i != nil && i.Verdict == Fits && (client == "" || i.sentBy(client))
@@ -307,5 +310,8 @@ func (r *Report) Fitting(client string) int {
 }
 
 func (i *Identity) sentBy(client string) bool {
-	return slices.ContainsFunc(i.Predictions, func(p Prediction) bool { return p.Stack == client && p.Sends == "yes" && p.Action == "sends" })
+	return slices.ContainsFunc(i.Predictions, func(p Prediction) bool {
+		return p.Stack == client && p.Sends == "yes" &&
+			p.Action == "sends"
+	})
 }

@@ -73,7 +73,8 @@ func newVariants(variants []probe.Variant) []Variant {
 		}
 		if o := v.Observation; o != nil {
 			w.Version = wire.VersionName(o.Version)
-			w.Request = &Request{Asked: o.Asked.String(), When: string(o.When), Insistence: string(reading.UnknownMode), NamedCAs: []Name{}}
+			w.Request = &Request{Asked: o.Asked.String(), When: string(o.When), Insistence: string(reading.UnknownMode),
+				NamedCAs: []Name{}}
 			if o.Request != nil {
 				w.Request.fill(o.Request)
 			}
@@ -159,7 +160,8 @@ func demand(q *Request) string {
 	case Unknown:
 		return "is not known to ask"
 	}
-	words := map[string]string{"required": "requires a certificate", "optional": "takes one, optionally", "ignored": "asks and ignores it"}[q.Insistence]
+	words := map[string]string{"required": "requires a certificate", "optional": "takes one, optionally",
+		"ignored": "asks and ignores it"}[q.Insistence]
 	if words == "" {
 		words = "asks"
 	}
@@ -184,7 +186,8 @@ func explainRefusal(i *Identity) string {
 	case i.Trial == nil:
 		return ""
 	case i.Trial.PastTLS:
-		return fmt.Sprintf("TLS accepted the certificate (the self-signed control failed differently); HTTP %d is most likely an authorization decision: "+
+		return fmt.Sprintf("TLS accepted the certificate (the self-signed control failed differently); HTTP %d is most "+
+			"likely an authorization decision: "+
 			"ask the server's operator which names or roles are allowed", i.Trial.Application.Status)
 	case len(i.Trial.Causes) == 0:
 		return ""
@@ -195,7 +198,8 @@ func explainRefusal(i *Identity) string {
 		case CauseFound:
 			found = append(found, lower(c.Title)+" ("+c.Check+")")
 		case CausePossible:
-			if !slices.ContainsFunc(i.Findings, func(f Finding) bool { return f.Check == c.Check && f.Result == "warn" }) { // which is told anyway
+			// which is told anyway
+			if !slices.ContainsFunc(i.Findings, func(f Finding) bool { return f.Check == c.Check && f.Result == "warn" }) {
 				possible = append(possible, c.text())
 			}
 		default:
@@ -218,7 +222,8 @@ func explainRefusal(i *Identity) string {
 		said = append(said, "servers stop at the first defect, so each of these counts: "+strings.Join(found, ", "))
 	}
 	if a != nil && a.From == "server" && a.Name == "certificate_expired" && len(found) == 0 {
-		said = append(said, "no certificate has expired by this host's clock: the server's clock may be wrong (--ntp HOST checks this host's), "+
+		said = append(said, "no certificate has expired by this host's clock: the server's clock may be wrong (--ntp "+
+			"HOST checks this host's), "+
 			"or a certificate that the server adds to the chain has expired, or its revocation list")
 	}
 	if len(possible) > 0 {

@@ -16,18 +16,19 @@ import (
 
 // A Sighting is what one real client did when it was asked.
 type Sighting struct {
-	At         time.Time     `json:"at"`
-	Remote     string        `json:"remote" redact:"Host"`
-	Version    string        `json:"version,omitempty" redact:"keep"`
-	ServerName string        `json:"server_name,omitempty" redact:"Host"`
-	Asked      bool          `json:"asked"`
-	Action     string        `json:"action" redact:"keep"` // sent, empty-certificate, alert, closed, silent, not-tls, unsuited, distrusted, failed, cut
-	Chain      []Certificate `json:"chain,omitempty"`
-	Scheme     string        `json:"scheme,omitempty" redact:"keep"`
-	Signature  string        `json:"signature,omitempty" redact:"keep"` // verified, or why not
-	Alert      *Alert        `json:"alert,omitempty"`
-	Finished   bool          `json:"finished"`
-	Detail     string        `json:"detail,omitempty" redact:"drop"`
+	At         time.Time `json:"at"`
+	Remote     string    `json:"remote" redact:"Host"`
+	Version    string    `json:"version,omitempty" redact:"keep"`
+	ServerName string    `json:"server_name,omitempty" redact:"Host"`
+	Asked      bool      `json:"asked"`
+	// sent, empty-certificate, alert, closed, silent, not-tls, unsuited, distrusted, failed, cut
+	Action    string        `json:"action" redact:"keep"`
+	Chain     []Certificate `json:"chain,omitempty"`
+	Scheme    string        `json:"scheme,omitempty" redact:"keep"`
+	Signature string        `json:"signature,omitempty" redact:"keep"` // verified, or why not
+	Alert     *Alert        `json:"alert,omitempty"`
+	Finished  bool          `json:"finished"`
+	Detail    string        `json:"detail,omitempty" redact:"drop"`
 	// Compared says how it agrees with what the identities hold and with the
 	// prediction, sentence by sentence.
 	Compared []string `json:"compared,omitempty" redact:"drop"`
@@ -35,7 +36,8 @@ type Sighting struct {
 
 // NewSighting turns what the mirror saw into plain data.
 func NewSighting(s *mirror.Sighting, at time.Time) Sighting {
-	out := Sighting{At: at.UTC(), Remote: s.Remote, ServerName: s.ServerName, Asked: s.Asked, Action: string(s.Action), Finished: s.Finished, Detail: s.Detail}
+	out := Sighting{At: at.UTC(), Remote: s.Remote, ServerName: s.ServerName, Asked: s.Asked, Action: string(s.Action),
+		Finished: s.Finished, Detail: s.Detail}
 	if s.Version != 0 {
 		out.Version = wire.VersionName(s.Version)
 	}
@@ -45,7 +47,8 @@ func NewSighting(s *mirror.Sighting, at time.Time) Sighting {
 			continue
 		}
 		sum := sha256.Sum256(der)
-		out.Chain = append(out.Chain, Certificate{Subject: "(a certificate that this program cannot read)", SHA256: hex.EncodeToString(sum[:])})
+		out.Chain = append(out.Chain, Certificate{Subject: "(a certificate that this program cannot read)",
+			SHA256: hex.EncodeToString(sum[:])})
 	}
 	if s.Scheme != 0 {
 		out.Scheme, out.Signature = wire.SchemeName(s.Scheme), "verified"
@@ -76,9 +79,11 @@ func (s *Sighting) Compare(i *certstore.Identity) {
 	case same:
 		s.Compared = append(s.Compared, fmt.Sprintf("it is %s, with the chain as stored", i.Label))
 	case len(s.Chain) < len(held):
-		s.Compared = append(s.Compared, fmt.Sprintf("it is %s; %d certificates were sent, the file holds %d", i.Label, len(s.Chain), len(held)))
+		s.Compared = append(s.Compared, fmt.Sprintf("it is %s; %d certificates were sent, the file holds %d", i.Label,
+			len(s.Chain), len(held)))
 	default:
-		s.Compared = append(s.Compared, fmt.Sprintf("it is %s, with another chain than the file holds: the client built its own", i.Label))
+		s.Compared = append(s.Compared,
+			fmt.Sprintf("it is %s, with another chain than the file holds: the client built its own", i.Label))
 	}
 }
 
@@ -95,9 +100,10 @@ func (t *text) sighting(n int, s *Sighting) {
 		"sent": "a certificate was sent", "empty-certificate": "no certificate was sent: an empty Certificate message",
 		"alert": "no certificate was sent, but an alert", "closed": "the client closed the connection without a word",
 		"silent": "the client said nothing more within the time limit", "not-tls": "the client does not speak TLS",
-		"unsuited":   "the client could not be asked",
-		"distrusted": "the client ended the handshake over the mirror's own certificate, by all appearances: let it trust that one (--save-ca)",
-		"failed":     "the mirror could not go on", "cut": "the connection was ended by the mirror",
+		"unsuited": "the client could not be asked",
+		"distrusted": "the client ended the handshake over the mirror's own certificate, by all appearances: let it " +
+			"trust that one (--save-ca)",
+		"failed": "the mirror could not go on", "cut": "the connection was ended by the mirror",
 	}[s.Action]
 	line := fmt.Sprintf("%d: %s", n, what)
 	if s.Version != "" {
@@ -115,7 +121,8 @@ func (t *text) sighting(n int, s *Sighting) {
 		t.item("signed", strings.TrimPrefix(s.Scheme+", "+s.Signature, ", "))
 	}
 	if s.Alert != nil {
-		t.item("alert", fmt.Sprintf("%d %s, from the client (%s)", s.Alert.Number, s.Alert.Name, map[string]string{"handshake": "in the handshake", "after-handshake": "after the handshake"}[s.Alert.When]))
+		t.item("alert", fmt.Sprintf("%d %s, from the client (%s)", s.Alert.Number, s.Alert.Name,
+			map[string]string{"handshake": "in the handshake", "after-handshake": "after the handshake"}[s.Alert.When]))
 	}
 	if s.Detail != "" {
 		t.item("-", s.Detail)

@@ -171,7 +171,8 @@ func (t *text) note(n note) {
 	for _, line := range wrap(plain(n.Title), t.width) {
 		fmt.Fprintln(t, t.emphasis(line))
 	}
-	marks := map[string]string{plainItem: "-", readerItem: t.glyphs.arrow, warnItem: "!", failItem: t.glyphs.fail, remedyItem: "  " + t.glyphs.arrow}
+	marks := map[string]string{plainItem: "-", readerItem: t.glyphs.arrow, warnItem: "!", failItem: t.glyphs.fail,
+		remedyItem: "  " + t.glyphs.arrow}
 	for _, item := range n.Items {
 		t.item(marks[item.Mark], item.Text)
 	}

@@ -63,7 +63,8 @@ func windowText(list []span) string {
 	if !from.Before(end) {
 		return "At no time are all certificates of this path valid."
 	}
-	return plain(fmt.Sprintf("All of it is valid from %s until %s; what ends first is %s.", from.Format(time.DateOnly), end.Format(time.DateOnly), closes))
+	return plain(fmt.Sprintf("All of it is valid from %s until %s; what ends first is %s.", from.Format(time.DateOnly),
+		end.Format(time.DateOnly), closes))
 }
 
 // Sizes of the timeline, in CSS pixels.
@@ -93,7 +94,8 @@ func timelineSVG(list []span, judged time.Time) string {
 			class = ` class="broken"`
 		}
 		fmt.Fprintf(&b, `<g%s><text x="0" y="%d">%s</text><rect x="%d" y="%d" width="%d" height="%d" rx="3"><title>%s to %s</title></rect></g>`,
-			class, y+14, html.EscapeString(shorten(plain(s.name), labelChars)), x(s.from), y+4, max(2, x(s.end)-x(s.from)), timelineRow-8, s.from.Format(time.DateOnly), s.end.Format(time.DateOnly))
+			class, y+14, html.EscapeString(shorten(plain(s.name), labelChars)), x(s.from), y+4, max(2,
+				x(s.end)-x(s.from)), timelineRow-8, s.from.Format(time.DateOnly), s.end.Format(time.DateOnly))
 	}
 	bottom := timelineRow * len(list)
 	fmt.Fprintf(&b, `<path d="M%d 0V%d"/>`, x(judged), bottom)

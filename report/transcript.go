@@ -44,7 +44,8 @@ func rows(t *wire.Transcript) []TranscriptRow {
 		e := &t.Entries[n]
 		row := newRow(e)
 		m := explain(t.Version, e)
-		if e.ContentType == wire.HandshakeRecord && !e.Opaque && e.Handshake == wire.CertRequest && e.From == wire.Server && len(demands) > 0 {
+		if e.ContentType == wire.HandshakeRecord && !e.Opaque && e.Handshake == wire.CertRequest && e.From == wire.Server &&
+			len(demands) > 0 {
 			m = explainRequest(t.Version, &demands[0])
 			demands = demands[1:]
 		}
@@ -52,13 +53,15 @@ func rows(t *wire.Transcript) []TranscriptRow {
 		out = append(out, row)
 	}
 	for _, f := range t.Faults {
-		out = append(out, TranscriptRow{Direction: f.From.String(), Record: faultRecord, Meaning: say.Text("after ", f.Offset, " bytes from the ", f.From, ": ", f.Err)})
+		out = append(out, TranscriptRow{Direction: f.From.String(), Record: faultRecord,
+			Meaning: say.Text("after ", f.Offset, " bytes from the ", f.From, ": ", f.Err)})
 	}
 	return out
 }
 
 func newRow(e *wire.Entry) TranscriptRow {
-	row := TranscriptRow{Direction: e.From.String(), Record: e.ContentType.String(), Protected: e.Protected, Bytes: e.Length, Detail: fmt.Sprintf("%d bytes", e.Length)}
+	row := TranscriptRow{Direction: e.From.String(), Record: e.ContentType.String(), Protected: e.Protected,
+		Bytes: e.Length, Detail: fmt.Sprintf("%d bytes", e.Length)}
 	switch {
 	case e.Opaque:
 		row.Detail += ", not decrypted"

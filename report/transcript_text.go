@@ -53,7 +53,8 @@ func (t *text) transcriptRow(row *TranscriptRow) {
 	if row.Citation != "" && room >= citedMeaning {
 		says += " (" + strings.Replace(row.Citation, ", Section ", ", ", 1) + ")"
 	}
-	line := fmt.Sprintf("  %s %-*s  %-*s  %*s", arrow, kindColumn, row.Kind(), protectionColumn, row.Protection(), sizeColumn, row.Size())
+	line := fmt.Sprintf("  %s %-*s  %-*s  %*s", arrow, kindColumn, row.Kind(), protectionColumn, row.Protection(),
+		sizeColumn, row.Size())
 	if room < leastMeaning {
 		indent = 6
 		line = strings.TrimRight(line, " ") + "\n" + strings.Repeat(" ", indent)
@@ -67,7 +68,8 @@ func (t *text) transcriptRow(row *TranscriptRow) {
 func markdownTranscripts(b *bytes.Buffer, r *Report) {
 	for _, c := range conversations(r) {
 		fmt.Fprintf(b, "\n### %s\n\n", escapeMarkdown(c.Title))
-		columns := []column{{header: "From"}, {header: "Message"}, {header: "Protection"}, {header: "Size"}, {header: "Meaning"}, {header: "Source"}}
+		columns := []column{{header: "From"}, {header: "Message"}, {header: "Protection"}, {header: "Size"},
+			{header: "Meaning"}, {header: "Source"}}
 		rows, more := c.shown()
 		for n := range rows {
 			row := &rows[n]

@@ -91,7 +91,8 @@ func (t *treeBuilder) add(p *chain.Path) {
 func (t *treeBuilder) branch(p *chain.Path, i int, c *chain.Certificate, sum string) *Branch {
 	notBefore, notAfter := c.NotBefore.UTC(), c.NotAfter.UTC()
 	identity := t.verdict.Identity
-	b := &Branch{Subject: certstore.NameString(c.RawSubject), SHA256: sum, NotBefore: &notBefore, NotAfter: &notAfter, Source: c.Source}
+	b := &Branch{Subject: certstore.NameString(c.RawSubject), SHA256: sum, NotBefore: &notBefore, NotAfter: &notAfter,
+		Source: c.Source}
 	b.Held = c.Certificate.Equal(identity.Leaf) || slices.ContainsFunc(identity.Chain, c.Certificate.Equal)
 	if b.Held {
 		b.Source = identity.Source
@@ -125,7 +126,8 @@ func (t *treeBuilder) namedCA(c *chain.Certificate) int {
 		return 0
 	}
 	key := t.verdict.Graph.Key(c.RawSubject)
-	return 1 + slices.IndexFunc(t.diagnosis.Request.NamedCAs, func(name []byte) bool { return t.verdict.Graph.Key(name) == key })
+	return 1 + slices.IndexFunc(t.diagnosis.Request.NamedCAs,
+		func(name []byte) bool { return t.verdict.Graph.Key(name) == key })
 }
 
 // breaksAt words what breaks the path at the certificate: its own defects, and

@@ -21,8 +21,10 @@ type Value struct {
 }
 
 func kindNames() map[say.Kind]string {
-	return map[say.Kind]string{say.NameKind: "name", say.FileKind: "file", say.HostKind: "host", say.AccountKind: "account",
-		say.QuoteKind: "quote", say.DigestKind: "digest", say.TimeKind: "time", say.DateKind: "date", say.UnknownKind: "unknown"}
+	return map[say.Kind]string{say.NameKind: "name", say.FileKind: "file", say.HostKind: "host",
+		say.AccountKind: "account",
+		say.QuoteKind:   "quote", say.DigestKind: "digest", say.TimeKind: "time",
+		say.DateKind: "date", say.UnknownKind: "unknown"}
 }
 
 // values lists what the sentences use, in a stable order.
@@ -37,7 +39,10 @@ func values(r *Report) []Value {
 			}
 		}
 	})
-	list := slices.SortedFunc(maps.Keys(seen), func(a, b Value) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Text, b.Text)) })
+	list := slices.SortedFunc(maps.Keys(seen), func(a, b Value) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.Text, b.Text))
+	})
 	if list == nil {
 		list = []Value{} // there are none, which is known
 	}

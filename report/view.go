@@ -26,7 +26,8 @@ func facts(r *Report) []fact {
 	var out []fact
 	add := func(label, text string) { out = append(out, fact{label, plain(text)}) }
 	if r.Target != nil && r.Server != nil {
-		verified := map[string]string{"yes": "verified", "no": "NOT VERIFIED: " + r.Server.VerifyError, "unknown": "not verified"}
+		verified := map[string]string{"yes": "verified", "no": "NOT VERIFIED: " + r.Server.VerifyError,
+			"unknown": "not verified"}
 		add("Server", fmt.Sprintf("%s, %s, certificate %s", r.Target.Address, r.Server.Version, verified[r.Server.Verified]))
 	}
 	if shift := r.JudgedAt.Sub(r.GeneratedAt); shift.Abs() > time.Minute {
@@ -68,7 +69,8 @@ func facts(r *Report) []fact {
 		add("Clock", clockLine(*r.Clock.SkewSeconds, r.Clock.Source))
 	}
 	if r.Clock != nil && r.Clock.NTP != nil {
-		add("Clock", fmt.Sprintf("that of %s %s (NTP, to within %.3f s)", r.Clock.NTP.Host, offset(r.Clock.NTP.SkewSeconds, r.Clock.NTP.UncertaintySeconds), r.Clock.NTP.UncertaintySeconds))
+		add("Clock", fmt.Sprintf("that of %s %s (NTP, to within %.3f s)", r.Clock.NTP.Host,
+			offset(r.Clock.NTP.SkewSeconds, r.Clock.NTP.UncertaintySeconds), r.Clock.NTP.UncertaintySeconds))
 	}
 	return out
 }
@@ -134,8 +136,10 @@ func compatibility(r *Report) []column {
 		return nil
 	}
 	judged, tried, predicted := false, false, false
-	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", spare: 2}, column{header: "Key", spare: 3}, column{header: "Server's answer"}, column{header: "Verdict"}
-	subject, issuer, stored := column{header: "Subject", spare: 1}, column{header: "Issuer", spare: 4}, column{header: "Chain", spare: 5}
+	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", spare: 2},
+		column{header: "Key", spare: 3}, column{header: "Server's answer"}, column{header: "Verdict"}
+	subject, issuer, stored := column{header: "Subject", spare: 1}, column{header: "Issuer", spare: 4},
+		column{header: "Chain", spare: 5}
 	clients := column{header: clientsHeader, spare: 4, least: 24}
 	for n := range r.Identities {
 		i := &r.Identities[n]
@@ -149,7 +153,8 @@ func compatibility(r *Report) []column {
 		}
 		expiry.cells = append(expiry.cells, expires)
 		key.cells = append(key.cells, keyCell(&i.Key))
-		subject.cells, issuer.cells = append(subject.cells, plain(cmp.Or(i.Subject, "?"))), append(issuer.cells, plain(cmp.Or(i.Issuer, "?")))
+		subject.cells, issuer.cells = append(subject.cells, plain(cmp.Or(i.Subject, "?"))),
+			append(issuer.cells, plain(cmp.Or(i.Issuer, "?")))
 		stored.cells = append(stored.cells, fmt.Sprintf("%d more", len(i.Chain)))
 		said.cells = append(said.cells, answer(i.Trial, false))
 		verdict.cells = append(verdict.cells, verdictCell(i))
@@ -212,7 +217,8 @@ func verdictCell(i *Identity) string {
 // proven reports whether a named CA is reached by a certificate that is at hand from
 // elsewhere than the bundle; true without a list.
 func (i *Identity) proven() bool {
-	return len(i.NamedCAs) == 0 || slices.ContainsFunc(i.NamedCAs, func(n NamedCA) bool { return n.Result == "reached" && n.Anchor != "bundle" })
+	return len(i.NamedCAs) == 0 || slices.ContainsFunc(i.NamedCAs,
+		func(n NamedCA) bool { return n.Result == "reached" && n.Anchor != "bundle" })
 }
 
 // namedColumns has a column for each named CA, or one count.
@@ -313,7 +319,8 @@ func reasons(i *Identity) (lines []Finding, refusal string) {
 			lines = append(lines, f)
 		}
 	}
-	slices.SortStableFunc(lines, func(a, b Finding) int { return cmp.Compare(a.Result, b.Result) }) // "fail" before "warn"
+	// "fail" before "warn"
+	slices.SortStableFunc(lines, func(a, b Finding) int { return cmp.Compare(a.Result, b.Result) })
 	refusal = explainRefusal(i)
 	if i.Trial != nil && i.Verdict == DoesNotFit && len(lines) == 0 && !i.Trial.PastTLS {
 		refusal = strings.TrimSuffix(unexplained+"; "+refusal, "; ")
@@ -324,7 +331,8 @@ func reasons(i *Identity) (lines []Finding, refusal string) {
 // heading names an identity above its reasons.
 func heading(i *Identity) string {
 	line := plain(i.Label + "  " + cmp.Or(i.Subject, i.Source))
-	if lines, _ := reasons(i); slices.ContainsFunc(lines, func(f Finding) bool { return f.Result == "fail" }) && i.Verdict == Fits && i.Trial != nil && i.Trial.Outcome == "accepted" {
+	if lines, _ := reasons(i); slices.ContainsFunc(lines, func(f Finding) bool { return f.Result == "fail" }) &&
+		i.Verdict == Fits && i.Trial != nil && i.Trial.Outcome == "accepted" {
 		line += "  (the server accepts it anyway)"
 	}
 	return line
@@ -353,7 +361,8 @@ func serverFindings(r *Report) []Finding {
 // shown reports whether the server saw the certificate. Reports of version 0.1 do
 // not say; there the outcome tells.
 func (t *Trial) shown() bool {
-	return t != nil && (t.Presented || slices.Contains([]string{"accepted", "refused", "refused-by-application"}, t.Outcome))
+	return t != nil && (t.Presented || slices.Contains([]string{"accepted", "refused", "refused-by-application"},
+		t.Outcome))
 }
 
 // summary says what the table is worth, and what was shown to the server; empty

@@ -25,7 +25,8 @@ func readACL(path string) ([]entry, error) {
 func grant(account string, want permission, n inode, path string) string {
 	for _, e := range n.acl {
 		if e.tag == mask {
-			return "setfacl -n -m u:" + account + ":" + want.String() + ",m::" + (e.perm | want).String() + " " + ShellQuote(path)
+			return "setfacl -n -m u:" + account + ":" + want.String() + ",m::" + (e.perm | want).String() + " " +
+				ShellQuote(path)
 		}
 	}
 	return "setfacl -m u:" + account + ":" + want.String() + " " + ShellQuote(path)

@@ -139,7 +139,8 @@ func parseACL(value []byte) ([]entry, error) {
 	}
 	acl := []entry{}
 	for b := value[4:]; len(b) > 0; b = b[aclEntrySize:] {
-		e := entry{tag: binary.LittleEndian.Uint16(b), perm: permission(binary.LittleEndian.Uint16(b[2:])), id: binary.LittleEndian.Uint32(b[4:])}
+		e := entry{tag: binary.LittleEndian.Uint16(b), perm: permission(binary.LittleEndian.Uint16(b[2:])),
+			id: binary.LittleEndian.Uint32(b[4:])}
 		switch e.tag {
 		case owner, namedUser, owningGroup, namedGroup, mask, others:
 		default:

@@ -100,9 +100,11 @@ func describe(gid uint32) string {
 func libpq(n inode) string {
 	switch {
 	case n.uid == 0 && n.mode&0o037 != 0:
-		return fmt.Sprintf("libpq (psql and other PostgreSQL clients) refuses a key of root with the mode %04o; at most 0640 is allowed", n.mode)
+		return fmt.Sprintf("libpq (psql and other PostgreSQL clients) refuses a key of root with the mode %04o; at most "+
+			"0640 is allowed", n.mode)
 	case n.uid != 0 && n.mode&0o077 != 0:
-		return fmt.Sprintf("libpq (psql and other PostgreSQL clients) refuses a key with the mode %04o that is not root's; at most 0600 is allowed", n.mode)
+		return fmt.Sprintf("libpq (psql and other PostgreSQL clients) refuses a key with the mode %04o that is not "+
+			"root's; at most 0600 is allowed", n.mode)
 	}
 	return ""
 }

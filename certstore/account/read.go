@@ -42,7 +42,8 @@ func (a *Account) Read(path string) Access {
 	case len(w.obstacles) > 0:
 		return Access{say.No, strings.Join(w.obstacles, "; "), strings.Join(w.remedies, " && ")}
 	case a.UID == 0:
-		return Access{Result: say.Yes, Detail: "root may read any file (CAP_DAC_OVERRIDE); without that capability the answer may differ"}
+		return Access{Result: say.Yes,
+			Detail: "root may read any file (CAP_DAC_OVERRIDE); without that capability the answer may differ"}
 	}
 	return Access{Result: say.Yes, Detail: w.granted}
 }
@@ -141,7 +142,8 @@ func (w *walk) judge(kind, path string, info fs.FileInfo, want permission) error
 	if want == search {
 		verb = "enter"
 	}
-	w.obstacles = append(w.obstacles, fmt.Sprintf("%s %q (%v): %q may not %s it, %s", kind, path, n, w.account.String(), verb, because(ok, by, n)))
+	w.obstacles = append(w.obstacles, fmt.Sprintf("%s %q (%v): %q may not %s it, %s", kind, path, n, w.account.String(),
+		verb, because(ok, by, n)))
 	remedy := grant(w.id(), want, n, path)
 	if by == byOwner {
 		remedy = "chmod u+" + want.String() + " " + ShellQuote(path)

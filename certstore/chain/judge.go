@@ -47,7 +47,10 @@ func (w *walk) judge(s *step) {
 
 // hasExtension reports whether the certificate has the extension id-ce n.
 func hasExtension(c *Certificate, n int) bool {
-	return slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, n}) })
+	return slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool {
+		return e.Id.Equal(asn1.ObjectIdentifier{2, 5,
+			29, n})
+	})
 }
 
 func pathLength(c *x509.Certificate) (limit int, has bool) {
@@ -60,7 +63,8 @@ func ForClientAuth(c *x509.Certificate) bool {
 	if len(c.ExtKeyUsage) == 0 && len(c.UnknownExtKeyUsage) == 0 {
 		return true
 	}
-	return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) || slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
+	return slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageClientAuth) ||
+		slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny)
 }
 
 // critical adds a break for each critical extension that no path validation
@@ -89,10 +93,13 @@ func knownExtension(id asn1.ObjectIdentifier) bool {
 // join compares how the child names its issuer with the parent.
 func join(child, parent *Certificate) Join {
 	j := Join{Exact: bytes.Equal(child.RawIssuer, parent.RawSubject)}
-	if len(child.AuthorityKeyId) > 0 && len(parent.SubjectKeyId) > 0 && !bytes.Equal(child.AuthorityKeyId, parent.SubjectKeyId) {
-		j.KeyIdentifier = fmt.Sprintf("the authority key identifier is %x, the issuer's subject key identifier %x", child.AuthorityKeyId, parent.SubjectKeyId)
+	if len(child.AuthorityKeyId) > 0 && len(parent.SubjectKeyId) > 0 &&
+		!bytes.Equal(child.AuthorityKeyId, parent.SubjectKeyId) {
+		j.KeyIdentifier = fmt.Sprintf("the authority key identifier is %x, the issuer's subject key identifier %x",
+			child.AuthorityKeyId, parent.SubjectKeyId)
 	} else if serial := issuerSerial(child); serial != nil && !bytes.Equal(serial, parent.SerialNumber.Bytes()) {
-		j.KeyIdentifier = fmt.Sprintf("the authority key identifier points to serial %x, the issuer's certificate has %x", serial, parent.SerialNumber)
+		j.KeyIdentifier = fmt.Sprintf("the authority key identifier points to serial %x, the issuer's certificate has %x",
+			serial, parent.SerialNumber)
 	}
 	return j
 }

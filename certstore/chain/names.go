@@ -177,7 +177,8 @@ func (w *walk) violation(l *limits, c *Certificate) string {
 	work := l.comparisons(names)
 	if w.comparisons += work; work > maxComparisons || w.comparisons > 2*maxComparisons {
 		w.found.Cut = w.found.Cut || work <= maxComparisons
-		return fmt.Sprintf("%s: %d names under %d constraints are too many to compare", shortName(c), len(names), len(l.permitted)+len(l.excluded))
+		return fmt.Sprintf("%s: %d names under %d constraints are too many to compare", shortName(c), len(names),
+			len(l.permitted)+len(l.excluded))
 	}
 	return l.violation(names)
 }

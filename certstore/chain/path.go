@@ -68,7 +68,8 @@ func (b Break) within(index int) bool {
 // UpTo returns the part of the path that ends with the certificate at the
 // index. Its Root is false unless that is the whole path's end.
 func (p *Path) UpTo(index int) Path {
-	part := Path{Certificates: p.Certificates[:index+1], Joins: p.Joins[:index], Root: p.Root && index == len(p.Certificates)-1}
+	part := Path{Certificates: p.Certificates[:index+1], Joins: p.Joins[:index],
+		Root: p.Root && index == len(p.Certificates)-1}
 	for _, b := range p.Breaks {
 		if b.within(index) {
 			part.Breaks = append(part.Breaks, b)

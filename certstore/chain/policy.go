@@ -47,7 +47,8 @@ func parsePolicies(c *x509.Certificate) certificatePolicies {
 			ok = p.readMappings(s)
 		case 36:
 			var list cryptobyte.String
-			ok = s.ReadASN1(&list, casn1.SEQUENCE) && readSkip(&list, 0, &p.requireExplicit) && readSkip(&list, 1, &p.inhibitMapping)
+			ok = s.ReadASN1(&list, casn1.SEQUENCE) && readSkip(&list, 0, &p.requireExplicit) &&
+				readSkip(&list, 1, &p.inhibitMapping)
 		case 54:
 			ok = s.ReadASN1Integer(&p.inhibitAny) && p.inhibitAny >= 0
 		}
@@ -80,7 +81,8 @@ func (p *certificatePolicies) readMappings(s cryptobyte.String) bool {
 	for !list.Empty() {
 		var pair cryptobyte.String
 		var from, to asn1.ObjectIdentifier
-		if !list.ReadASN1(&pair, casn1.SEQUENCE) || !pair.ReadASN1ObjectIdentifier(&from) || !pair.ReadASN1ObjectIdentifier(&to) {
+		if !list.ReadASN1(&pair, casn1.SEQUENCE) || !pair.ReadASN1ObjectIdentifier(&from) ||
+			!pair.ReadASN1ObjectIdentifier(&to) {
 			return false
 		}
 		p.mappings = append(p.mappings, [2]string{from.String(), to.String()})
@@ -127,7 +129,8 @@ func policy(p *Path) []Break {
 	if !p.Root {
 		n++ // the anchor is not at hand
 	}
-	state := policyState{explicit: n + 1, mapping: n + 1, inhibit: n + 1, demand: top, level: map[string][]string{anyPolicy: {anyPolicy}}}
+	state := policyState{explicit: n + 1, mapping: n + 1, inhibit: n + 1, demand: top,
+		level: map[string][]string{anyPolicy: {anyPolicy}}}
 	for index := n - 1; index >= 0; index-- {
 		c := p.Certificates[index]
 		policies := parsePolicies(c.Certificate)
@@ -167,7 +170,8 @@ type policyState struct {
 }
 
 func (s *policyState) failed(p *Path) Break {
-	return Break{s.demand, Policy, fmt.Sprintf("%s demands an explicit policy, and none is valid down to the leaf", certstore.NameString(p.Certificates[s.demand].RawSubject))}
+	return Break{s.demand, Policy, fmt.Sprintf("%s demands an explicit policy, and none is valid down to the leaf",
+		certstore.NameString(p.Certificates[s.demand].RawSubject))}
 }
 
 // accept is Section 6.1.3 (d) and (e).

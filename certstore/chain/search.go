@@ -135,7 +135,8 @@ func (w *walk) extend(s *step) {
 				next.add(Break{s.index, i.reason, i.detail(c)})
 			}
 			if IsWeak(s.cert.SignatureAlgorithm) {
-				next.add(Break{s.index, Weak, fmt.Sprintf("signed with %v, which current TLS libraries refuse", s.cert.SignatureAlgorithm)})
+				next.add(Break{s.index, Weak, fmt.Sprintf("signed with %v, which current TLS libraries refuse",
+					s.cert.SignatureAlgorithm)})
 			}
 			w.judge(next)
 			w.push(next)

@@ -79,8 +79,10 @@ func TooLarge(c *x509.Certificate) bool {
 // sameAlgorithm reports whether the parent's kind of key could have made the
 // child's signature, as far as is known.
 func sameAlgorithm(child, parent *x509.Certificate) bool {
-	return child.SignatureAlgorithm == x509.UnknownSignatureAlgorithm || parent.PublicKeyAlgorithm == x509.UnknownPublicKeyAlgorithm ||
-		parent.PublicKeyAlgorithm == x509.DSA && (child.SignatureAlgorithm == x509.DSAWithSHA1 || child.SignatureAlgorithm == x509.DSAWithSHA256)
+	return child.SignatureAlgorithm == x509.UnknownSignatureAlgorithm ||
+		parent.PublicKeyAlgorithm == x509.UnknownPublicKeyAlgorithm ||
+		parent.PublicKeyAlgorithm == x509.DSA && (child.SignatureAlgorithm == x509.DSAWithSHA1 ||
+			child.SignatureAlgorithm == x509.DSAWithSHA256)
 }
 
 // IsWeak reports whether current TLS libraries refuse the algorithm for

@@ -47,9 +47,12 @@ func setCurl(r *Reference, option, value string) {
 // curlOptions are those that are usual in files, without dashes.
 func curlOptions() []string {
 	return []string{
-		"cacert", "capath", "cert", "cert-type", "compressed", "connect-timeout", "cookie", "cookie-jar", "data", "fail", "header",
-		"http1.1", "http2", "insecure", "key", "key-type", "location", "max-time", "netrc", "next", "noproxy", "output", "pass",
-		"progress-bar", "proto", "proxy", "referer", "remote-name", "request", "resolve", "retry", "retry-delay", "show-error",
+		"cacert", "capath", "cert", "cert-type", "compressed", "connect-timeout", "cookie", "cookie-jar", "data", "fail",
+		"header",
+		"http1.1", "http2", "insecure", "key", "key-type", "location", "max-time", "netrc", "next", "noproxy", "output",
+		"pass",
+		"progress-bar", "proto", "proxy", "referer", "remote-name", "request", "resolve", "retry", "retry-delay",
+		"show-error",
 		"silent", "tls-max", "tlsv1.2", "tlsv1.3", "url", "user", "user-agent", "verbose", "write-out",
 	}
 }

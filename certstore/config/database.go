@@ -13,12 +13,14 @@ func readPostgres(s *source) *Config {
 		if service.name == "" && len(service.pairs) > 0 {
 			return nil
 		}
-		r := Reference{Name: service.name, Certificate: service.get("sslcert"), Key: service.get("sslkey"), Authorities: service.get("sslrootcert")}
+		r := Reference{Name: service.name, Certificate: service.get("sslcert"), Key: service.get("sslkey"),
+			Authorities: service.get("sslrootcert")}
 		r.setPassword(service.get("sslpassword"))
 		if r.Authorities == "system" { // a word, not a file
 			r.Authorities = ""
 		}
-		if engine, _, ok := strings.Cut(r.Key, ":"); ok && len(engine) > 1 && !strings.ContainsAny(engine, `/\`) && engine != "pkcs11" {
+		if engine, _, ok := strings.Cut(r.Key, ":"); ok && len(engine) > 1 && !strings.ContainsAny(engine, `/\`) &&
+			engine != "pkcs11" {
 			r.Key = ""
 			r.addNote("OpenSSL's engine %q keeps the key", engine)
 		}
@@ -36,8 +38,10 @@ func readPostgres(s *source) *Config {
 // mysqld, are the server's.
 func mysqlClients() []string {
 	return []string{
-		"mysql", "mysqladmin", "mysqlbinlog", "mysqlcheck", "mysqldump", "mysqlimport", "mysqlpump", "mysqlshow", "mysqlslap",
-		"mariadb-client", "mariadb-admin", "mariadb-binlog", "mariadb-check", "mariadb-dump", "mariadb-import", "mariadb-show", "mariadb-slap",
+		"mysql", "mysqladmin", "mysqlbinlog", "mysqlcheck", "mysqldump", "mysqlimport", "mysqlpump", "mysqlshow",
+		"mysqlslap",
+		"mariadb-client", "mariadb-admin", "mariadb-binlog", "mariadb-check", "mariadb-dump", "mariadb-import",
+		"mariadb-show", "mariadb-slap",
 	}
 }
 
@@ -50,9 +54,11 @@ func readMySQL(s *source) *Config {
 		if !strings.HasPrefix(group.name, "client") && !slices.Contains(clients, group.name) {
 			continue
 		}
-		references = append(references, Reference{Name: group.name, Certificate: group.get("ssl-cert"), Key: group.get("ssl-key"), Authorities: group.get("ssl-ca")})
+		references = append(references, Reference{Name: group.name, Certificate: group.get("ssl-cert"),
+			Key: group.get("ssl-key"), Authorities: group.get("ssl-ca")})
 	}
-	return s.including(s.found(references, pathRule{tilde: true, fromStart: true}), strings.Contains("\n"+s.text, "\n!include"))
+	return s.including(s.found(references, pathRule{tilde: true, fromStart: true}),
+		strings.Contains("\n"+s.text, "\n!include"))
 }
 
 // mysqlKey makes the ways to write an option one: dashes and underscores are the

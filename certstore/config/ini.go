@@ -49,7 +49,8 @@ func (d ini) parse(text string) []section {
 			continue
 		}
 		key, value, _ := strings.Cut(line, "=")
-		sections[current].pairs = append(sections[current].pairs, pair{d.key(strings.TrimSpace(key)), d.value(strings.TrimSpace(value))})
+		sections[current].pairs = append(sections[current].pairs,
+			pair{d.key(strings.TrimSpace(key)), d.value(strings.TrimSpace(value))})
 	}
 	return sections
 }

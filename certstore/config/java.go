@@ -48,7 +48,8 @@ func javaWord(text string, quote byte) string {
 		switch c := text[i]; {
 		case c == '\n' || c == '"' || c == '\'':
 			return text[:i]
-		case (c == ' ' || c == '\t') && (quote == 0 || strings.HasPrefix(text[i+1:], "-")): // one quote may hold several options
+		// one quote may hold several options
+		case (c == ' ' || c == '\t') && (quote == 0 || strings.HasPrefix(text[i+1:], "-")):
 			return text[:i]
 		}
 	}

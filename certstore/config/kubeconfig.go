@@ -179,7 +179,8 @@ func (c *Config) addUsers(s *source, k *kubeconfig) {
 	for _, p := range order {
 		r, known := users[p.user]
 		if !known {
-			c.Problems = append(c.Problems, fmt.Errorf("the context %q names the user %q, which is not there", few(contexts[p]), p.user))
+			c.Problems = append(c.Problems, fmt.Errorf("the context %q names the user %q, which is not there", few(contexts[p]),
+				p.user))
 			continue
 		}
 		r.Name = p.user
@@ -244,7 +245,8 @@ func (c *Config) clusterReferences(k *kubeconfig) map[string]Reference {
 		}
 		r := Reference{Authorities: c.text(cluster.body, "certificate-authority")}
 		if data := c.text(cluster.body, "certificate-authority-data"); data != "" {
-			r.Authorities, r.AuthoritiesData = "", c.decode(fmt.Sprintf("the cluster %q", cluster.name), "certificate-authority-data", data)
+			r.Authorities, r.AuthoritiesData = "", c.decode(fmt.Sprintf("the cluster %q", cluster.name),
+				"certificate-authority-data", data)
 		}
 		references[cluster.name] = r
 	}

@@ -32,7 +32,8 @@ func readGit(s *source) *Config {
 		if kind != "http" {
 			continue
 		}
-		r := Reference{Name: strings.Trim(strings.TrimSpace(url), `"`), Certificate: part.get("sslcert"), Key: part.get("sslkey"), Authorities: part.get("sslcainfo")}
+		r := Reference{Name: strings.Trim(strings.TrimSpace(url), `"`), Certificate: part.get("sslcert"),
+			Key: part.get("sslkey"), Authorities: part.get("sslcainfo")}
 		if part.get("sslcertpasswordprotected") == "true" {
 			r.PasswordNote = "Git asks for the password"
 		}

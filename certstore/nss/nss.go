@@ -175,7 +175,8 @@ func (c *Contents) addCertificate(r row) error {
 		c.problem(fmt.Sprintf("certificate %q", r.text(colLabel)), errors.New("it is not X.509, or empty"))
 		return nil
 	}
-	c.Certificates = append(c.Certificates, Certificate{Nickname: r.text(colLabel), DER: bytes.Clone(der), ID: bytes.Clone(r.get(colID))})
+	c.Certificates = append(c.Certificates, Certificate{Nickname: r.text(colLabel), DER: bytes.Clone(der),
+		ID: bytes.Clone(r.get(colID))})
 	return nil
 }
 

@@ -29,7 +29,8 @@ type tripleDES struct {
 func parseTripleDES(params cryptobyte.String) (*tripleDES, error) {
 	s := &tripleDES{}
 	var seq cryptobyte.String
-	if !params.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Bytes(&s.salt, casn1.OCTET_STRING) || !seq.ReadASN1Integer(&s.iterations) {
+	if !params.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Bytes(&s.salt, casn1.OCTET_STRING) ||
+		!seq.ReadASN1Integer(&s.iterations) {
 		return nil, errors.New("its encryption parameters are damaged")
 	}
 	if s.iterations < 1 || s.iterations > pbe.MaxIterations {

@@ -123,7 +123,8 @@ var oidPBES2 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}
 func mendIV(params cryptobyte.String) (cryptobyte.String, error) {
 	var seq, kdf, encryption, iv cryptobyte.String
 	var oid asn1.ObjectIdentifier
-	if !params.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Element(&kdf, casn1.SEQUENCE) || !seq.ReadASN1(&encryption, casn1.SEQUENCE) ||
+	if !params.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Element(&kdf, casn1.SEQUENCE) ||
+		!seq.ReadASN1(&encryption, casn1.SEQUENCE) ||
 		!encryption.ReadASN1ObjectIdentifier(&oid) || !encryption.ReadASN1Element(&iv, casn1.OCTET_STRING) || len(iv) != 16 {
 		return nil, errors.New("nothing to mend")
 	}

@@ -104,7 +104,8 @@ func ParsePBMAC1(params []byte) (*MAC, error) {
 	s := cryptobyte.String(params)
 	var seq, kdfDER, auth cryptobyte.String
 	var oid asn1.ObjectIdentifier
-	if !s.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Element(&kdfDER, casn1.SEQUENCE) || !seq.ReadASN1(&auth, casn1.SEQUENCE) || !auth.ReadASN1ObjectIdentifier(&oid) {
+	if !s.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Element(&kdfDER, casn1.SEQUENCE) ||
+		!seq.ReadASN1(&auth, casn1.SEQUENCE) || !auth.ReadASN1ObjectIdentifier(&oid) {
 		return nil, errDamaged
 	}
 	d, err := parseKDF(kdfDER)

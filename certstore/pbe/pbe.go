@@ -124,7 +124,8 @@ func openCBC(newCipher func(key []byte) (cipher.Block, error)) func(key, iv, dat
 		plain := make([]byte, len(data))
 		cipher.NewCBCDecrypter(block, iv).CryptBlocks(plain, data)
 		padding := int(plain[len(plain)-1])
-		if padding == 0 || padding > size || !bytes.Equal(plain[len(plain)-padding:], bytes.Repeat([]byte{byte(padding)}, padding)) {
+		if padding == 0 || padding > size || !bytes.Equal(plain[len(plain)-padding:],
+			bytes.Repeat([]byte{byte(padding)}, padding)) {
 			return nil, ErrPassword
 		}
 		return plain[:len(plain)-padding], nil

@@ -33,7 +33,8 @@ func parsePBES1(oid string, params cryptobyte.String) (*Scheme, error) {
 	pkcs12 := func(name string, keySize, ivSize int, open func(key, iv, data []byte) ([]byte, error)) (*Scheme, error) {
 		s.Name, s.unicode, s.open = name, true, open
 		s.derive = func(password []byte) (key, iv []byte, err error) {
-			return KDF(sha1.New, salt, password, s.Iterations, 1, keySize), KDF(sha1.New, salt, password, s.Iterations, 2, ivSize), nil
+			return KDF(sha1.New, salt, password, s.Iterations, 1, keySize),
+				KDF(sha1.New, salt, password, s.Iterations, 2, ivSize), nil
 		}
 		return s, read()
 	}

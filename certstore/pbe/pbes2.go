@@ -30,7 +30,8 @@ var (
 // cipher.
 func parsePBES2(rest cryptobyte.String) (*Scheme, error) {
 	var params, kdf, encryption cryptobyte.String
-	if !rest.ReadASN1(&params, casn1.SEQUENCE) || !params.ReadASN1Element(&kdf, casn1.SEQUENCE) || !params.ReadASN1(&encryption, casn1.SEQUENCE) {
+	if !rest.ReadASN1(&params, casn1.SEQUENCE) || !params.ReadASN1Element(&kdf, casn1.SEQUENCE) ||
+		!params.ReadASN1(&encryption, casn1.SEQUENCE) {
 		return nil, errDamaged
 	}
 	s := &Scheme{}
@@ -94,12 +95,18 @@ func (s *Scheme) readCipher(encryption cryptobyte.String) (name string, keySize 
 // otherCipher names the ciphers that OpenSSL writes beside those that are known here.
 func otherCipher(oid string) string {
 	for name, of := range map[string]string{
-		"Camellia-128-CBC": "1.2.392.200011.61.1.1.1.2", "Camellia-192-CBC": "1.2.392.200011.61.1.1.1.3", "Camellia-256-CBC": "1.2.392.200011.61.1.1.1.4",
-		"ARIA-128-CBC": "1.2.410.200046.1.1.2", "ARIA-192-CBC": "1.2.410.200046.1.1.7", "ARIA-256-CBC": "1.2.410.200046.1.1.12",
-		"SM4-CBC": "1.2.156.10197.1.104.2", "SEED-CBC": "1.2.410.200004.1.4", "Blowfish-CBC": "1.3.6.1.4.1.3029.1.2", "CAST5-CBC": "1.2.840.113533.7.66.10", "IDEA-CBC": "1.3.6.1.4.1.188.7.1.1.2",
-		"AES-128-CFB": "2.16.840.1.101.3.4.1.4", "AES-192-CFB": "2.16.840.1.101.3.4.1.24", "AES-256-CFB": "2.16.840.1.101.3.4.1.44",
-		"AES-128-OFB": "2.16.840.1.101.3.4.1.3", "AES-192-OFB": "2.16.840.1.101.3.4.1.23", "AES-256-OFB": "2.16.840.1.101.3.4.1.43",
-		"AES-128-GCM": "2.16.840.1.101.3.4.1.6", "AES-192-GCM": "2.16.840.1.101.3.4.1.26", "AES-256-GCM": "2.16.840.1.101.3.4.1.46",
+		"Camellia-128-CBC": "1.2.392.200011.61.1.1.1.2", "Camellia-192-CBC": "1.2.392.200011.61.1.1.1.3",
+		"Camellia-256-CBC": "1.2.392.200011.61.1.1.1.4",
+		"ARIA-128-CBC":     "1.2.410.200046.1.1.2", "ARIA-192-CBC": "1.2.410.200046.1.1.7",
+		"ARIA-256-CBC": "1.2.410.200046.1.1.12",
+		"SM4-CBC":      "1.2.156.10197.1.104.2", "SEED-CBC": "1.2.410.200004.1.4", "Blowfish-CBC": "1.3.6.1.4.1.3029.1.2",
+		"CAST5-CBC": "1.2.840.113533.7.66.10", "IDEA-CBC": "1.3.6.1.4.1.188.7.1.1.2",
+		"AES-128-CFB": "2.16.840.1.101.3.4.1.4", "AES-192-CFB": "2.16.840.1.101.3.4.1.24",
+		"AES-256-CFB": "2.16.840.1.101.3.4.1.44",
+		"AES-128-OFB": "2.16.840.1.101.3.4.1.3", "AES-192-OFB": "2.16.840.1.101.3.4.1.23",
+		"AES-256-OFB": "2.16.840.1.101.3.4.1.43",
+		"AES-128-GCM": "2.16.840.1.101.3.4.1.6", "AES-192-GCM": "2.16.840.1.101.3.4.1.26",
+		"AES-256-GCM": "2.16.840.1.101.3.4.1.46",
 	} {
 		if of == oid {
 			return name
@@ -113,7 +120,8 @@ func otherCipher(oid string) string {
 func readRC2(rest cryptobyte.String) (bits int, iv []byte, err error) {
 	var seq cryptobyte.String
 	var version int
-	if !rest.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Integer(&version) || !seq.ReadASN1Bytes(&iv, casn1.OCTET_STRING) {
+	if !rest.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Integer(&version) ||
+		!seq.ReadASN1Bytes(&iv, casn1.OCTET_STRING) {
 		return 32, nil, errDamaged
 	}
 	switch version {
@@ -142,7 +150,8 @@ type kdf struct {
 func parseKDF(der cryptobyte.String) (*kdf, error) {
 	var seq, params cryptobyte.String
 	var oid asn1.ObjectIdentifier
-	if !der.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1ObjectIdentifier(&oid) || !seq.ReadASN1(&params, casn1.SEQUENCE) {
+	if !der.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1ObjectIdentifier(&oid) ||
+		!seq.ReadASN1(&params, casn1.SEQUENCE) {
 		return nil, errDamaged
 	}
 	switch {
@@ -212,14 +221,17 @@ func HMACHash(oid asn1.ObjectIdentifier) (h func() hash.Hash, name string) {
 func parseScrypt(params cryptobyte.String) (*kdf, error) {
 	var salt []byte
 	var n, r, p int64
-	if !params.ReadASN1Bytes(&salt, casn1.OCTET_STRING) || !params.ReadASN1Integer(&n) || !params.ReadASN1Integer(&r) || !params.ReadASN1Integer(&p) {
+	if !params.ReadASN1Bytes(&salt, casn1.OCTET_STRING) || !params.ReadASN1Integer(&n) || !params.ReadASN1Integer(&r) ||
+		!params.ReadASN1Integer(&p) {
 		return nil, errDamaged
 	}
 	if n < 2 || r < 1 || p < 1 || n&(n-1) != 0 {
 		return nil, errDamaged
 	}
-	if n > maxScryptMemory || r > maxScryptMemory || p > maxScryptWork || n*r > maxScryptMemory/128 || n*r*p > maxScryptWork {
-		return nil, unsupported("scrypt with N=%d r=%d p=%d takes more than the %d MiB that are the limit, or more work", n, r, p, maxScryptMemory>>20)
+	if n > maxScryptMemory || r > maxScryptMemory || p > maxScryptWork || n*r > maxScryptMemory/128 ||
+		n*r*p > maxScryptWork {
+		return nil, unsupported("scrypt with N=%d r=%d p=%d takes more than the %d MiB that are the limit, or more work", n,
+			r, p, maxScryptMemory>>20)
 	}
 	d := &kdf{name: "scrypt", scrypt: fmt.Sprintf("N=%d r=%d p=%d", n, r, p), cost: 2 * n * r * p}
 	d.derive = func(password []byte, size int) ([]byte, error) {

@@ -34,7 +34,8 @@ func explicit(n uint8) casn1.Tag { return casn1.Tag(n).ContextSpecific().Constru
 func readContentInfo(s, content *cryptobyte.String) (kind string, err error) {
 	var info cryptobyte.String
 	var oid asn1.ObjectIdentifier
-	if !s.ReadASN1(&info, casn1.SEQUENCE) || !info.ReadASN1ObjectIdentifier(&oid) || !info.ReadASN1(content, explicit(0)) {
+	if !s.ReadASN1(&info, casn1.SEQUENCE) || !info.ReadASN1ObjectIdentifier(&oid) ||
+		!info.ReadASN1(content, explicit(0)) {
 		return "", errors.New("no ContentInfo")
 	}
 	return oid.String(), nil
@@ -69,7 +70,8 @@ func (f *File) contents(der []byte) error {
 		case oidEncryptedData:
 			err = f.encrypted(content)
 		case oidEnvelopedData:
-			f.Bags = append(f.Bags, Bag{Kind: Sealed, Encryption: "a public key", Err: errors.New("it is encrypted for a public key, which this program cannot open")})
+			f.Bags = append(f.Bags, Bag{Kind: Sealed, Encryption: "a public key",
+				Err: errors.New("it is encrypted for a public key, which this program cannot open")})
 		default:
 			f.Bags = append(f.Bags, Bag{Kind: UnknownBag, Err: fmt.Errorf("content type %s", kind)})
 		}
@@ -91,7 +93,8 @@ func (f *File) encrypted(content cryptobyte.String) error {
 	var data, info, algorithm, sealed cryptobyte.String
 	var version int
 	var oid asn1.ObjectIdentifier
-	if !content.ReadASN1(&data, casn1.SEQUENCE) || !data.ReadASN1Integer(&version) || !data.ReadASN1(&info, casn1.SEQUENCE) ||
+	if !content.ReadASN1(&data, casn1.SEQUENCE) || !data.ReadASN1Integer(&version) ||
+		!data.ReadASN1(&info, casn1.SEQUENCE) ||
 		!info.ReadASN1ObjectIdentifier(&oid) || !info.ReadASN1Element(&algorithm, casn1.SEQUENCE) {
 		return errors.New("EncryptedData cannot be decoded")
 	}
@@ -184,7 +187,8 @@ func (f *File) safe(der []byte, depth int, e encryption) error {
 	for !list.Empty() {
 		var bag, value cryptobyte.String
 		var oid asn1.ObjectIdentifier
-		if !list.ReadASN1(&bag, casn1.SEQUENCE) || !bag.ReadASN1ObjectIdentifier(&oid) || !bag.ReadASN1(&value, explicit(0)) {
+		if !list.ReadASN1(&bag, casn1.SEQUENCE) || !bag.ReadASN1ObjectIdentifier(&oid) ||
+			!bag.ReadASN1(&value, explicit(0)) {
 			return errors.New("a SafeBag cannot be decoded")
 		}
 		if oid.String() == oidBags+"6" {
@@ -212,7 +216,8 @@ func (f *File) bag(b *Bag, oid string, value cryptobyte.String) {
 		b.Kind = KeyBag
 		var info, algorithm cryptobyte.String
 		var sealed []byte
-		if !value.ReadASN1(&info, casn1.SEQUENCE) || !info.ReadASN1Element(&algorithm, casn1.SEQUENCE) || !info.ReadASN1Bytes(&sealed, casn1.OCTET_STRING) {
+		if !value.ReadASN1(&info, casn1.SEQUENCE) || !info.ReadASN1Element(&algorithm, casn1.SEQUENCE) ||
+			!info.ReadASN1Bytes(&sealed, casn1.OCTET_STRING) {
 			b.Err = errors.New("the encrypted key cannot be decoded")
 			return
 		}
@@ -226,7 +231,8 @@ func (f *File) bag(b *Bag, oid string, value cryptobyte.String) {
 		}
 		var pair, wrapped cryptobyte.String
 		var kind asn1.ObjectIdentifier
-		if !value.ReadASN1(&pair, casn1.SEQUENCE) || !pair.ReadASN1ObjectIdentifier(&kind) || !pair.ReadASN1(&wrapped, explicit(0)) {
+		if !value.ReadASN1(&pair, casn1.SEQUENCE) || !pair.ReadASN1ObjectIdentifier(&kind) ||
+			!pair.ReadASN1(&wrapped, explicit(0)) {
 			b.Err = errors.New("the bag cannot be decoded")
 			return
 		}
@@ -250,8 +256,10 @@ func (f *File) bag(b *Bag, oid string, value cryptobyte.String) {
 func (b *Bag) sealedSecret(value cryptobyte.String) {
 	var pair, content, octets, info, algorithm cryptobyte.String
 	var oid asn1.ObjectIdentifier
-	if !value.ReadASN1(&pair, casn1.SEQUENCE) || !pair.ReadASN1ObjectIdentifier(&oid) || oid.String() != oidBags+"2" || !pair.ReadASN1(&content, explicit(0)) ||
-		!content.ReadASN1(&octets, casn1.OCTET_STRING) || !octets.ReadASN1(&info, casn1.SEQUENCE) || !info.ReadASN1Element(&algorithm, casn1.SEQUENCE) {
+	if !value.ReadASN1(&pair, casn1.SEQUENCE) || !pair.ReadASN1ObjectIdentifier(&oid) || oid.String() != oidBags+"2" ||
+		!pair.ReadASN1(&content, explicit(0)) ||
+		!content.ReadASN1(&octets, casn1.OCTET_STRING) || !octets.ReadASN1(&info, casn1.SEQUENCE) ||
+		!info.ReadASN1Element(&algorithm, casn1.SEQUENCE) {
 		return
 	}
 	b.Encryption = Unknown
@@ -271,7 +279,8 @@ func (b *Bag) attributes(s cryptobyte.String) {
 		var attribute, values, value cryptobyte.String
 		var oid asn1.ObjectIdentifier
 		var tag casn1.Tag
-		if !set.ReadASN1(&attribute, casn1.SEQUENCE) || !attribute.ReadASN1ObjectIdentifier(&oid) || !attribute.ReadASN1(&values, casn1.SET) {
+		if !set.ReadASN1(&attribute, casn1.SEQUENCE) || !attribute.ReadASN1ObjectIdentifier(&oid) ||
+			!attribute.ReadASN1(&values, casn1.SET) {
 			return
 		}
 		if oid.String() == oidLocalKeySet { // which has no value

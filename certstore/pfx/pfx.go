@@ -189,8 +189,10 @@ func (f *File) macData(pfx cryptobyte.String) error {
 	var oid asn1.ObjectIdentifier
 	var salt []byte
 	iterations := int64(1)
-	if !pfx.ReadASN1(&data, casn1.SEQUENCE) || !data.ReadASN1(&digestInfo, casn1.SEQUENCE) || !digestInfo.ReadASN1(&algorithm, casn1.SEQUENCE) ||
-		!algorithm.ReadASN1ObjectIdentifier(&oid) || !digestInfo.ReadASN1Bytes(&f.digest, casn1.OCTET_STRING) || !data.ReadASN1Bytes(&salt, casn1.OCTET_STRING) {
+	if !pfx.ReadASN1(&data, casn1.SEQUENCE) || !data.ReadASN1(&digestInfo, casn1.SEQUENCE) ||
+		!digestInfo.ReadASN1(&algorithm, casn1.SEQUENCE) ||
+		!algorithm.ReadASN1ObjectIdentifier(&oid) || !digestInfo.ReadASN1Bytes(&f.digest, casn1.OCTET_STRING) ||
+		!data.ReadASN1Bytes(&salt, casn1.OCTET_STRING) {
 		return errors.New("macData cannot be decoded")
 	}
 	if !data.Empty() && !data.ReadASN1Integer(&iterations) {

@@ -145,7 +145,8 @@ func addContentInfo(b *cryptobyte.Builder, kind string, add func(*cryptobyte.Bui
 	})
 }
 
-func addBag(b *cryptobyte.Builder, kind string, value func(*cryptobyte.Builder), named bool, friendlyName string, id []byte) {
+func addBag(b *cryptobyte.Builder, kind string, value func(*cryptobyte.Builder), named bool, friendlyName string,
+	id []byte) {
 	b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		addOID(b, oidBags+kind)
 		b.AddASN1(explicit(0), value)

@@ -100,7 +100,8 @@ func (k *key) Sign(_ io.Reader, digest []byte, options crypto.SignerOpts) ([]byt
 	var padding unsafe.Pointer
 	flags := uint32(silent)
 	if _, isRSA := k.public.(*rsa.PublicKey); isRSA {
-		name := map[crypto.Hash]string{crypto.SHA1: "SHA1", crypto.SHA256: "SHA256", crypto.SHA384: "SHA384", crypto.SHA512: "SHA512"}[options.HashFunc()]
+		name := map[crypto.Hash]string{crypto.SHA1: "SHA1", crypto.SHA256: "SHA256", crypto.SHA384: "SHA384",
+			crypto.SHA512: "SHA512"}[options.HashFunc()]
 		algorithm, err := windows.UTF16PtrFromString(name)
 		if err != nil || name == "" {
 			return nil, fmt.Errorf("a hash that the store does not know: %v", options.HashFunc())
@@ -128,7 +129,8 @@ func (k *key) sign(padding unsafe.Pointer, digest []byte, flags uint32) ([]byte,
 	sign := windows.NewLazySystemDLL("ncrypt.dll").NewProc("NCryptSignHash")
 	signature := make([]byte, 1024) // more than an RSA key of 8,192 bits needs
 	var n uint32
-	status, _, _ := sign.Call(uintptr(k.handle), uintptr(padding), uintptr(unsafe.Pointer(&digest[0])), uintptr(len(digest)),
+	status, _, _ := sign.Call(uintptr(k.handle), uintptr(padding), uintptr(unsafe.Pointer(&digest[0])),
+		uintptr(len(digest)),
 		uintptr(unsafe.Pointer(&signature[0])), uintptr(len(signature)), uintptr(unsafe.Pointer(&n)), uintptr(flags))
 	if status != 0 {
 		return nil, fmt.Errorf("signing: %w", windows.Errno(status))

@@ -58,7 +58,8 @@ func load(path string) (*module, error) {
 	}
 	ctx := pkcs11.New(path)
 	if ctx == nil {
-		return nil, fmt.Errorf("loading the PKCS #11 module %q: it is no PKCS #11 module, or not one for this processor, or a library that it needs is missing", path)
+		return nil, fmt.Errorf("loading the PKCS #11 module %q: it is no PKCS #11 module, or not one for this processor, "+
+			"or a library that it needs is missing", path)
 	}
 	err := ctx.Initialize()
 	shared := errors.Is(err, pkcs11.Error(pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED))
@@ -83,7 +84,8 @@ func (m *module) library() (manufacturer, description string, version [2]byte, e
 	if err != nil {
 		return "", "", version, fmt.Errorf("asking the PKCS #11 module for its name: %w", err)
 	}
-	return trim(info.ManufacturerID), trim(info.LibraryDescription), [2]byte{info.LibraryVersion.Major, info.LibraryVersion.Minor}, nil
+	return trim(info.ManufacturerID), trim(info.LibraryDescription),
+		[2]byte{info.LibraryVersion.Major, info.LibraryVersion.Minor}, nil
 }
 
 // slots returns the numbers of those that hold a token.
@@ -243,7 +245,8 @@ func (s *session) sign(key object, loginEach bool, mechanism uint, parameters, d
 	}
 	err := s.module.ctx.SignInit(s.handle, []*pkcs11.Mechanism{pkcs11.NewMechanism(mechanism, parameters)}, key)
 	switch {
-	case errors.Is(err, pkcs11.Error(pkcs11.CKR_MECHANISM_INVALID)), errors.Is(err, pkcs11.Error(pkcs11.CKR_MECHANISM_PARAM_INVALID)):
+	case errors.Is(err, pkcs11.Error(pkcs11.CKR_MECHANISM_INVALID)),
+		errors.Is(err, pkcs11.Error(pkcs11.CKR_MECHANISM_PARAM_INVALID)):
 		return nil, fmt.Errorf("the token cannot sign with %s: %w", mechanismName(mechanism), err)
 	case err != nil:
 		return nil, fmt.Errorf("signing with %s: %w", mechanismName(mechanism), err)

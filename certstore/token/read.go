@@ -38,7 +38,8 @@ func (u *URI) module() (string, error) {
 	if path, ok := u.query["module-path"]; ok {
 		return path, nil
 	}
-	file, remedy := "p11-kit-proxy.so", "install it (Debian: p11-kit-modules, Fedora: p11-kit), or name a module with ?module-path=/…"
+	file, remedy := "p11-kit-proxy.so",
+		"install it (Debian: p11-kit-modules, Fedora: p11-kit), or name a module with ?module-path=/…"
 	if name, ok := u.query["module-name"]; ok {
 		file, remedy = name+".so", "name its file with ?module-path=/…"
 	}
@@ -57,9 +58,11 @@ func (u *URI) module() (string, error) {
 // directories are where Debian, Fedora and others put modules, the machine's own
 // architecture first.
 func directories() []string {
-	triplet := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu", "386": "i386-linux-gnu", "arm": "arm-linux-gnueabihf",
+	triplet := map[string]string{"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu", "386": "i386-linux-gnu",
+		"arm":     "arm-linux-gnueabihf",
 		"riscv64": "riscv64-linux-gnu", "ppc64le": "powerpc64le-linux-gnu", "s390x": "s390x-linux-gnu"}[runtime.GOARCH]
-	dirs := []string{"/usr/lib64", "/usr/lib64/pkcs11", "/usr/lib", "/usr/lib/pkcs11", "/usr/local/lib", "/opt/homebrew/lib"}
+	dirs := []string{"/usr/lib64", "/usr/lib64/pkcs11", "/usr/lib", "/usr/lib/pkcs11", "/usr/local/lib",
+		"/opt/homebrew/lib"}
 	if triplet != "" {
 		dirs = slices.Insert(dirs, 0, "/usr/lib/"+triplet, "/usr/lib/"+triplet+"/pkcs11")
 	}
@@ -89,7 +92,8 @@ func (r *reader) contents() (*Contents, error) {
 		return nil, err
 	}
 	if !r.uri.matchesLibrary(manufacturer, description, version) {
-		return nil, fmt.Errorf("the PKCS #11 module is %q by %q, version %d.%d, which the URI does not match", description, manufacturer, version[0], version[1])
+		return nil, fmt.Errorf("the PKCS #11 module is %q by %q, version %d.%d, which the URI does not match", description,
+			manufacturer, version[0], version[1])
 	}
 	found, others, problems, err := r.match()
 	if err != nil {
@@ -108,7 +112,8 @@ func (r *reader) contents() (*Contents, error) {
 		problem := fmt.Errorf("no token matches %q; there are: %s", r.uri.String(), names(others))
 		return nil, errors.Join(append([]error{problem}, problems...)...)
 	case len(locked) > 1 && r.uri.hasPIN(): // a wrong one would count
-		return nil, fmt.Errorf("the URI has a PIN and matches %d tokens, of which one is to be named: %s", len(locked), names(locked))
+		return nil, fmt.Errorf("the URI has a PIN and matches %d tokens, of which one is to be named: %s", len(locked),
+			names(locked))
 	}
 	for _, f := range found {
 		if err := r.read(f.slot, f.token); err != nil {
@@ -203,7 +208,8 @@ func (r *reader) read(slot uint, t *Token) error {
 func (r *reader) nothing(t *Token) error {
 	id, _ := r.uri.Path("id")
 	if value, err := strconv.ParseUint(id, 16, 8); err == nil && len(id) == 2 {
-		return fmt.Errorf("no certificate or key matches; the ID is the two characters %q, the byte %#x is written id=%%%s", id, value, id)
+		return fmt.Errorf("no certificate or key matches; the ID is the two characters %q, the byte %#x is written id=%%%s",
+			id, value, id)
 	}
 	if t.Locked != "" {
 		return errors.New("no certificate matches, and keys are not seen without a login")
@@ -271,9 +277,12 @@ func (r *reader) certificates(s *session, t *Token, wanted map[uint]string) {
 		t.Problems = append(t.Problems, fmt.Errorf("certificates: %w", err))
 	}
 	for _, o := range objects {
-		c := Certificate{Label: string(s.attribute(o, attrLabel)), ID: s.attribute(o, attrID), DER: s.attribute(o, attrValue)}
+		c := Certificate{Label: string(s.attribute(o, attrLabel)), ID: s.attribute(o, attrID),
+			DER: s.attribute(o, attrValue)}
 		if len(c.DER) == 0 {
-			t.Problems = append(t.Problems, fmt.Errorf("certificate %q (ID %x): the token does not hold it itself, or it is larger than %d bytes", c.Label, c.ID, maxAttribute))
+			t.Problems = append(t.Problems,
+				fmt.Errorf("certificate %q (ID %x): the token does not hold it itself, or it is larger than %d bytes", c.Label,
+					c.ID, maxAttribute))
 			continue
 		}
 		t.Certificates = append(t.Certificates, c)
@@ -305,7 +314,8 @@ func (u *URI) holds(name, value string) bool {
 }
 
 func (u *URI) matchesToken(i Info) bool {
-	return u.holds("token", i.Label) && u.holds("manufacturer", i.Manufacturer) && u.holds("model", i.Model) && u.holds("serial", i.Serial)
+	return u.holds("token", i.Label) && u.holds("manufacturer", i.Manufacturer) && u.holds("model", i.Model) &&
+		u.holds("serial", i.Serial)
 }
 
 func (u *URI) matchesSlot(id uint, manufacturer, description string) bool {

@@ -145,7 +145,8 @@ func plain(c byte, separator string) bool {
 	if separator == "&" {
 		reserved = ":[]@!$'()*+,=/?|" // pk11-query-res-avail
 	}
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~"+reserved, c) >= 0
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		strings.IndexByte("-._~"+reserved, c) >= 0
 }
 
 func join(attributes map[string]string, separator string, order []string) string {
@@ -180,7 +181,8 @@ func (u *URI) check() error {
 			return errors.New(`attribute "library-version" is not a version as in "2.40"`)
 		}
 	}
-	if kind, ok := u.path["type"]; ok && !slices.Contains([]string{"public", "private", "cert", "secret-key", "data"}, kind) {
+	if kind, ok := u.path["type"]; ok && !slices.Contains([]string{"public", "private", "cert", "secret-key", "data"},
+		kind) {
 		return fmt.Errorf(`attribute "type" is %q; known are public, private, cert, secret-key, data`, kind)
 	}
 	if path, ok := u.query["module-path"]; ok && !filepath.IsAbs(path) {

@@ -31,7 +31,8 @@ func run(args []string) error {
 	}
 	root := cmd.Root(cmd.Standard())
 	root.DisableAutoGenTag = true
-	if err := doc.GenManTree(root, &doc.GenManHeader{Title: "MTLSPROBE", Section: "1", Source: "mtlsprobe", Manual: "mtlsprobe"}, manual); err != nil {
+	if err := doc.GenManTree(root, &doc.GenManHeader{Title: "MTLSPROBE", Section: "1", Source: "mtlsprobe",
+		Manual: "mtlsprobe"}, manual); err != nil {
 		return err
 	}
 	for name, write := range map[string]func(string) error{

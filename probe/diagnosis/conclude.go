@@ -43,7 +43,8 @@ func (d *Diagnosis) verdict(i *Identity) (Verdict, Basis) {
 	switch fits := i.Judgement.Fits(); {
 	case fits == match.Fail:
 		return DoesNotFit, Predicted
-	case d.Request == nil, i.Trial != nil && i.Trial.Withheld == "" && i.Certificate() != nil: // it was to be tried, and was not
+	// it was to be tried, and was not
+	case d.Request == nil, i.Trial != nil && i.Trial.Withheld == "" && i.Certificate() != nil:
 		return Unknown, None
 	case fits == match.Pass:
 		return Fits, Predicted
@@ -97,5 +98,6 @@ func authorization(t, control *reading.Trial) bool {
 		return t.Application.Status
 	}
 	own := status(t)
-	return (own == http.StatusUnauthorized || own == http.StatusForbidden) && control != nil && control.Refused() && status(control) != own
+	return (own == http.StatusUnauthorized || own == http.StatusForbidden) && control != nil && control.Refused() &&
+		status(control) != own
 }

@@ -148,7 +148,8 @@ func (e *Engine) Inspect() *Diagnosis { return e.begin() }
 
 // Predict says what one client model would do with each identity if it were asked so;
 // nil for a model that is not known.
-func (e *Engine) Predict(ctx context.Context, request *wire.CertificateRequest, client string) ([]stack.Prediction, error) {
+func (e *Engine) Predict(ctx context.Context, request *wire.CertificateRequest, client string) ([]stack.Prediction,
+	error) {
 	d := e.begin()
 	d.Request = request
 	q, err := e.question(ctx, d)
@@ -169,7 +170,8 @@ func (e *Engine) Predict(ctx context.Context, request *wire.CertificateRequest, 
 // begin is a diagnosis of which only the candidates are known.
 func (e *Engine) begin() *Diagnosis {
 	now := e.settings.Now()
-	d := &Diagnosis{GeneratedAt: now, JudgedAt: now, Holding: e.settings.Holding, NTP: e.settings.NTP, Mode: reading.UnknownMode}
+	d := &Diagnosis{GeneratedAt: now, JudgedAt: now, Holding: e.settings.Holding, NTP: e.settings.NTP,
+		Mode: reading.UnknownMode}
 	if !e.settings.At.IsZero() {
 		d.JudgedAt = e.settings.At
 	}
@@ -190,7 +192,8 @@ func (e *Engine) ask(ctx context.Context, t probe.Target, o *probe.Options) (*Di
 		return nil, nil, err
 	}
 	d.Request = observation.Request
-	d.Server = &Server{Target: t, Observation: observation, Conclusion: reading.Conclude(&reading.Evidence{None: []*reading.Trial{observation.None}})}
+	d.Server = &Server{Target: t, Observation: observation,
+		Conclusion: reading.Conclude(&reading.Evidence{None: []*reading.Trial{observation.None}})}
 	if o != nil {
 		d.Server.Proxy = o.Proxy
 	}
@@ -199,10 +202,12 @@ func (e *Engine) ask(ctx context.Context, t probe.Target, o *probe.Options) (*Di
 }
 
 // look asks in the other versions, at the other addresses and by the other names.
-func (e *Engine) look(ctx context.Context, d *Diagnosis, options, given *probe.Options, control *tls.Certificate) (err error) {
+func (e *Engine) look(ctx context.Context, d *Diagnosis, options, given *probe.Options,
+	control *tls.Certificate) (err error) {
 	plan := &e.settings.Plan
 	if plan.AllAddresses || len(plan.ServerNames) > 0 {
-		if d.Server.Variants, err = probe.Variants(ctx, d.Server.Target, plan.ServerNames, plan.AllAddresses, e.settings.Label(given, variantLabel)); err != nil {
+		if d.Server.Variants, err = probe.Variants(ctx, d.Server.Target, plan.ServerNames, plan.AllAddresses,
+			e.settings.Label(given, variantLabel)); err != nil {
 			return err
 		}
 	}
@@ -210,7 +215,8 @@ func (e *Engine) look(ctx context.Context, d *Diagnosis, options, given *probe.O
 		if d.Server.Observation.Verification.Result != say.Yes && !options.Insecure {
 			control = nil // it would only be withheld
 		}
-		d.Server.Versions, err = probe.Sweep(ctx, d.Server.Target, d.Server.Observation, d.Mode, control, e.settings.Label(options, sweepLabel))
+		d.Server.Versions, err = probe.Sweep(ctx, d.Server.Target, d.Server.Observation, d.Mode, control,
+			e.settings.Label(options, sweepLabel))
 	}
 	return err
 }
@@ -274,7 +280,8 @@ func (e *Engine) judgeServer(d *Diagnosis) []match.Finding {
 	}
 	for n := range d.Server.Versions {
 		v := &d.Server.Versions[n]
-		s.Versions = append(s.Versions, match.Version{Number: v.Version, Supported: v.Supported, Asked: v.Asked, Request: v.Request, Mode: string(v.Mode)})
+		s.Versions = append(s.Versions, match.Version{Number: v.Version, Supported: v.Supported, Asked: v.Asked,
+			Request: v.Request, Mode: string(v.Mode)})
 	}
 	for n := range d.Server.Variants {
 		v := &d.Server.Variants[n]
@@ -321,5 +328,6 @@ func earlierRefusal(o *reading.Observation) say.Phrase {
 	if o.When == wire.PostHandshake {
 		return say.Text("it refused a client that does not offer post-handshake authentication, without having asked", said)
 	}
-	return say.Text("under ", wire.VersionName(o.Earlier.Version), " it refused the client without having asked", said, ", and it asks under ", wire.VersionName(o.Version))
+	return say.Text("under ", wire.VersionName(o.Earlier.Version), " it refused the client without having asked", said,
+		", and it asks under ", wire.VersionName(o.Version))
 }

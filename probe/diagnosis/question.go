@@ -43,7 +43,8 @@ func (e *Engine) question(ctx context.Context, d *Diagnosis, phases ...match.Pha
 
 // prove lets each key sign with every scheme that one of the requests allows. What a
 // key has signed once for this engine it is not asked again.
-func (e *Engine) prove(requests []*wire.CertificateRequest, identities []*certstore.Identity) map[*certstore.Identity][]certstore.Proof {
+func (e *Engine) prove(requests []*wire.CertificateRequest,
+	identities []*certstore.Identity) map[*certstore.Identity][]certstore.Proof {
 	proofs := make(map[*certstore.Identity][]certstore.Proof)
 	for _, i := range identities {
 		var schemes []tls.SignatureScheme
@@ -88,7 +89,8 @@ func (e *Engine) proof(i *certstore.Identity, scheme tls.SignatureScheme) (certs
 // authorities makes the graph of every CA certificate at hand: those given, those
 // in the bundles, the server's own, fetched ones if told, and of the system's
 // roots those that somebody names and nothing better has shown.
-func (e *Engine) authorities(ctx context.Context, d *Diagnosis, requests []*wire.CertificateRequest) (*chain.Graph, error) {
+func (e *Engine) authorities(ctx context.Context, d *Diagnosis, requests []*wire.CertificateRequest) (*chain.Graph,
+	error) {
 	graph := chain.NewGraph()
 	if d.Holding != nil {
 		for _, a := range d.Holding.Authorities {
@@ -143,7 +145,8 @@ func unanchored(graph *chain.Graph, requests []*wire.CertificateRequest) map[str
 			continue
 		}
 		for _, name := range r.NamedCAs {
-			if !slices.ContainsFunc(graph.Named(name), func(c *chain.Certificate) bool { return c.Origin.Rank() > certstore.FromBundle.Rank() }) {
+			if !slices.ContainsFunc(graph.Named(name),
+				func(c *chain.Certificate) bool { return c.Origin.Rank() > certstore.FromBundle.Rank() }) {
 				missing[graph.Key(name)] = true
 			}
 		}
@@ -169,7 +172,8 @@ func (e *Engine) statuses(ctx context.Context, d *Diagnosis, q *match.Question) 
 			}
 			asked[string(c.Raw)] = true
 			if len(asked) > maxStatuses {
-				d.Problems = append(d.Problems, fmt.Errorf("--ocsp: more than %d certificates; the rest was not asked about", maxStatuses))
+				d.Problems = append(d.Problems, fmt.Errorf("--ocsp: more than %d certificates; the rest was not asked about",
+					maxStatuses))
 				return statements
 			}
 			for _, issuer := range q.Graph.Named(c.RawIssuer) {

@@ -34,7 +34,8 @@ func (e *Engine) try(ctx context.Context, d *Diagnosis, o *probe.Options, contro
 	identities := d.Holding.Identities
 	observation := d.Server.Observation
 	w := &trying{engine: e, ctx: ctx, target: d.Server.Target, options: o, control: control}
-	w.evidence = reading.Evidence{None: []*reading.Trial{observation.None}, Identities: make([][]*reading.Trial, len(identities))}
+	w.evidence = reading.Evidence{None: []*reading.Trial{observation.None},
+		Identities: make([][]*reading.Trial, len(identities))}
 	switch {
 	case observation.Asked != say.Yes: // nothing would be presented
 		return
@@ -57,7 +58,8 @@ func (e *Engine) try(ctx context.Context, d *Diagnosis, o *probe.Options, contro
 // withhold presents nothing to a server that is not verified.
 func (w *trying) withhold(why reading.Withheld) {
 	notPresented := func() []*reading.Trial {
-		return []*reading.Trial{reading.Classify(&reading.Connection{Transcript: &wire.Transcript{}, Presents: true, Withheld: why})}
+		return []*reading.Trial{reading.Classify(&reading.Connection{Transcript: &wire.Transcript{}, Presents: true,
+			Withheld: why})}
 	}
 	w.evidence.SelfSigned = notPresented()
 	for n := range w.evidence.Identities {
@@ -71,7 +73,10 @@ func (w *trying) all(identities []*certstore.Identity) {
 	for n := range order {
 		order[n] = n
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return min(1, len(identities[a].Chain)) - min(1, len(identities[b].Chain)) })
+	slices.SortStableFunc(order, func(a, b int) int {
+		return min(1, len(identities[a].Chain)) - min(1,
+			len(identities[b].Chain))
+	})
 	w.evidence.SelfSigned = []*reading.Trial{w.attempt(w.control, controlLabel)}
 	for done, n := range order {
 		w.engine.settings.Progress(done+1, len(order)+1)

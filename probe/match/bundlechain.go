@@ -10,44 +10,59 @@ import (
 // Checks of the chain as it is stored, and of its names.
 var (
 	ChainIncomplete = &Check{
-		ID: "chain.incomplete", Title: "Chain is incomplete", Good: "Chain is complete", Since: v1, ChainOnly: true, HowTo: bundleHowTo,
-		Doc: "A certificate between the leaf and the named CA is not in the bundle. Servers do not search for it, and clients that compare the list " +
-			"with the stored chain send nothing.",
-		Citation: "RFC 8446, Section 4.4.2", Objections: objections(trustAlerts), Doubt: incompleteDoubt, judge: chainIncomplete,
+		ID: "chain.incomplete", Title: "Chain is incomplete", Good: "Chain is complete", Since: v1, ChainOnly: true,
+		HowTo: bundleHowTo,
+		Doc: "A certificate between the leaf and the named CA is not in the bundle. Servers do not search for it, and " +
+			"clients that compare the list with the stored chain send nothing.",
+		Citation: "RFC 8446, Section 4.4.2", Objections: objections(trustAlerts), Doubt: incompleteDoubt,
+		judge: chainIncomplete,
 	}
 	ChainTwins = &Check{
-		ID: "chain.twins", Title: "Cross-signed duplicates in the wrong order", Good: "Cross-signed duplicates are in a good order", Since: v1, ChainOnly: true, HowTo: bundleHowTo,
-		Doc: "The bundle holds an intermediate twice, with the same subject and key, signed by different CAs. Some servers, OpenSSL's among them, " +
-			"follow the first valid one that was sent and do not turn back when it leads to a root they do not know.",
+		ID: "chain.twins", Title: "Cross-signed duplicates in the wrong order",
+		Good: "Cross-signed duplicates are in a good order", Since: v1, ChainOnly: true, HowTo: bundleHowTo,
+		Doc: "The bundle holds an intermediate twice, with the same subject and key, signed by different CAs. Some " +
+			"servers, OpenSSL's among them, follow the first valid one that was sent and do not turn back when it leads to " +
+			"a root they do not know.",
 		Citation: "RFC 8446, Section 4.4.2", Objections: objections(trustAlerts), judge: chainTwins,
 	}
 	ChainKeyIdentifier = &Check{
-		ID: "chain.key-identifier", Title: "Key identifier points to another certificate", Good: "Key identifiers agree", Since: v1, ChainOnly: true,
-		Doc: "The authority key identifier of a certificate contradicts its issuer's subject key identifier or serial number. It is meant as a hint, " +
-			"but OpenSSL rejects an issuer that it contradicts: typical when a CA was signed again and the hint names the former certificate.",
+		ID: "chain.key-identifier", Title: "Key identifier points to another certificate", Good: "Key identifiers agree",
+		Since: v1, ChainOnly: true,
+		Doc: "The authority key identifier of a certificate contradicts its issuer's subject key identifier or serial " +
+			"number. It is meant as a hint, but OpenSSL rejects an issuer that it contradicts: typical when a CA was signed " +
+			"again and the hint names the former certificate.",
 		Citation: "RFC 5280, Section 4.2.1.1", Objections: objections(trustAlerts), judge: chainKeyIdentifier,
 	}
 	IssuerNotNamed = &Check{
-		ID: "issuer.not-named", Title: "Clients that match issuer names will not send it", Good: "An issuer in the bundle is on the server's list", Since: v1, ChainOnly: true, HowTo: bundleHowTo,
-		Doc:      "Many clients send a certificate only if an issuer in the chain as stored is on the server's list, byte for byte.",
+		ID: "issuer.not-named", Title: "Clients that match issuer names will not send it",
+		Good: "An issuer in the bundle is on the server's list", Since: v1, ChainOnly: true, HowTo: bundleHowTo,
+		Doc: "Many clients send a certificate only if an issuer in the chain as stored is on the server's list, byte for " +
+			"byte.",
 		Citation: "RFC 8446, Section 4.2.4; RFC 5246, Section 7.4.4", judge: issuerNotNamed,
 	}
 	IssuerEncoding = &Check{
-		ID: "issuer.encoding", Title: "Name is encoded differently", Good: "Names are encoded alike", Since: v1, ChainOnly: true,
-		Doc: "The issuer's name and the one on the list are the same under RFC 5280 and differ in bytes: another string type, case or spacing. " +
-			"Clients that compare bytes, such as Go's, send nothing.",
+		ID: "issuer.encoding", Title: "Name is encoded differently", Good: "Names are encoded alike", Since: v1,
+		ChainOnly: true,
+		Doc: "The issuer's name and the one on the list are the same under RFC 5280 and differ in bytes: another string " +
+			"type, case or spacing. Clients that compare bytes, such as Go's, send nothing.",
 		Citation: "RFC 5280, Section 7.1", judge: issuerEncoding,
-		HowTo: []HowTo{{"openssl", "openssl asn1parse -in CA.pem shows UTF8STRING or PRINTABLESTRING; string_mask in openssl.cnf decides what is issued"}},
+		HowTo: []HowTo{{"openssl",
+			"openssl asn1parse -in CA.pem shows UTF8STRING or PRINTABLESTRING; string_mask in openssl.cnf decides what is " +
+				"issued"}},
 	}
 	ChainOrder = &Check{
-		ID: "chain.order", Title: "Chain is out of order", Good: "Chain is in order", Since: v1, ChainOnly: true, LocalOnly: true, HowTo: bundleHowTo,
-		Doc: "Each certificate should be followed by its issuer. Up to TLS 1.2 the order is mandatory, and some servers insist. " +
-			"In a PEM file the first certificate must be the key's: clients take that one and say that the key does not match.",
+		ID: "chain.order", Title: "Chain is out of order", Good: "Chain is in order", Since: v1, ChainOnly: true,
+		LocalOnly: true, HowTo: bundleHowTo,
+		Doc: "Each certificate should be followed by its issuer. Up to TLS 1.2 the order is mandatory, and some servers " +
+			"insist. In a PEM file the first certificate must be the key's: clients take that one and say that the key does " +
+			"not match.",
 		Citation: "RFC 5246, Section 7.4.2; RFC 8446, Section 4.4.2", Objections: []Objection{}, judge: chainOrder,
 	}
 	ChainSurplus = &Check{
-		ID: "chain.surplus", Title: "Certificates that do not belong", Good: "Every certificate belongs to the chain", Since: v1, ChainOnly: true, HowTo: bundleHowTo,
-		Doc:      "The bundle holds certificates that are on no path from the leaf. They serve no purpose and may confuse the server.",
+		ID: "chain.surplus", Title: "Certificates that do not belong", Good: "Every certificate belongs to the chain",
+		Since: v1, ChainOnly: true, HowTo: bundleHowTo,
+		Doc: "The bundle holds certificates that are on no path from the leaf. They serve no purpose and may confuse the " +
+			"server.",
 		Citation: "RFC 8446, Section 4.4.2", Objections: []Objection{}, judge: chainSurplus,
 	}
 )
@@ -82,11 +97,13 @@ func chainIncomplete(j *judgement) Finding {
 	leaf := j.identity.Leaf
 	switch {
 	case issuer != nil:
-		return warn(say.Text("the issuer of the leaf is not in the bundle and is not a root"), say.Text("append ", describe(issuer)))
+		return warn(say.Text("the issuer of the leaf is not in the bundle and is not a root"),
+			say.Text("append ", describe(issuer)))
 	case string(leaf.RawIssuer) == string(leaf.RawSubject):
 		return notApplicable // self-signed or self-issued: there is no chain to complete
 	case !j.atHand(leaf.RawIssuer):
-		return Finding{Result: Unknown, Detail: say.Text("the issuer of the leaf, ", Name(leaf.RawIssuer), ", is neither in the bundle nor at hand: the chain may be incomplete"),
+		return Finding{Result: Unknown, Detail: say.Text("the issuer of the leaf, ", Name(leaf.RawIssuer),
+			", is neither in the bundle nor at hand: the chain may be incomplete"),
 			Remedy: say.Text("add the CA certificates with --authorities to check")}
 	}
 	return pass
@@ -98,9 +115,10 @@ func chainIncomplete(j *judgement) Finding {
 func incompleteDoubt(v *Verdict) Doubt {
 	complete := slices.ContainsFunc(v.Search.Paths, func(p chain.Path) bool {
 		last := len(p.Certificates) - 1
-		return p.Root && len(p.Breaks) == 0 && !slices.ContainsFunc(p.Certificates[1:max(1, last)], func(c *chain.Certificate) bool {
-			return !slices.ContainsFunc(v.Identity.Chain, c.Certificate.Equal)
-		})
+		return p.Root && len(p.Breaks) == 0 && !slices.ContainsFunc(p.Certificates[1:max(1, last)],
+			func(c *chain.Certificate) bool {
+				return !slices.ContainsFunc(v.Identity.Chain, c.Certificate.Equal)
+			})
 	})
 	if complete && v.result(PathNotReached) == Pass {
 		return Doubt{}
@@ -111,7 +129,8 @@ func incompleteDoubt(v *Verdict) Doubt {
 // atHand reports whether a certificate of that name is in the bundle or among the
 // authorities.
 func (j *judgement) atHand(name []byte) bool {
-	return len(j.Graph.Named(name)) > 0 || slices.ContainsFunc(j.identity.Chain, func(c *certificate) bool { return string(c.RawSubject) == string(name) })
+	return len(j.Graph.Named(name)) > 0 || slices.ContainsFunc(j.identity.Chain,
+		func(c *certificate) bool { return string(c.RawSubject) == string(name) })
 }
 
 // chainTwins follows the stored chain as OpenSSL's servers do, and asks whether
@@ -133,7 +152,8 @@ func chainTwins(j *judgement) Finding {
 	for _, at := range followed {
 		for _, c := range best.Path.Certificates {
 			if j.Graph.Kinship(at, c.Certificate) == chain.CrossSigned {
-				return warn(say.Text(Name(at.RawSubject), " signed by ", Name(at.RawIssuer), " comes first and does not lead to a named CA: servers on OpenSSL, such as nginx, follow it and refuse"),
+				return warn(say.Text(Name(at.RawSubject), " signed by ", Name(at.RawIssuer),
+					" comes first and does not lead to a named CA: servers on OpenSSL, such as nginx, follow it and refuse"),
 					say.Text("put ", describe(c), " before it"))
 			}
 		}
@@ -158,7 +178,8 @@ func (j *judgement) followed() []*certificate {
 
 func (j *judgement) followedIssuer(of *certificate, path []*certificate) (issuer *certificate) {
 	for _, c := range j.identity.Chain {
-		hinted := len(of.AuthorityKeyId) == 0 || len(c.SubjectKeyId) == 0 || string(of.AuthorityKeyId) == string(c.SubjectKeyId)
+		hinted := len(of.AuthorityKeyId) == 0 || len(c.SubjectKeyId) == 0 ||
+			string(of.AuthorityKeyId) == string(c.SubjectKeyId)
 		switch {
 		case !hinted, j.Graph.Key(c.RawSubject) != j.Graph.Key(of.RawIssuer), slices.ContainsFunc(path, c.Equal):
 		case validAt(c, j.Now):
@@ -193,7 +214,8 @@ func chainKeyIdentifier(j *judgement) Finding {
 		if join.KeyIdentifier != "" {
 			at := subject(path.Certificates[i])
 			return warn(say.Text(at, ", issued by ", subject(path.Certificates[i+1]), ": ", foreignText(join.KeyIdentifier)),
-				say.Text("have ", at, " issued with the key identifier of the issuer's present certificate, or without a serial number in it"))
+				say.Text("have ", at,
+					" issued with the key identifier of the issuer's present certificate, or without a serial number in it"))
 		}
 	}
 	return pass
@@ -217,7 +239,8 @@ func issuerNotNamed(j *judgement) Finding {
 			return pass
 		}
 	}
-	result, remedy := fail, say.Text("use a certificate issued under a named CA: no change to the bundle puts this one on the list")
+	result, remedy := fail,
+		say.Text("use a certificate issued under a named CA: no change to the bundle puts this one on the list")
 	if missing := j.missingIssuer(); missing != nil {
 		remedy = say.Text("complete the bundle up to a named CA: the next certificate is that of ", Name(missing))
 	}
@@ -240,7 +263,8 @@ func issuerEncoding(j *judgement) Finding {
 			return pass
 		}
 		if at := j.list.byKey[j.Graph.Key(name)]; at != nil && differs == nil {
-			differs = say.Text("the chain has ", Name(name), " as ", say.Digest(prefix(name)), "…, the server's list as ", say.Digest(prefix(j.list.raw[at[0]])), "…")
+			differs = say.Text("the chain has ", Name(name), " as ", say.Digest(prefix(name)), "…, the server's list as ",
+				say.Digest(prefix(j.list.raw[at[0]])), "…")
 		}
 	}
 	if differs == nil {
@@ -255,7 +279,8 @@ func prefix(b []byte) []byte { return b[:min(len(b), 24)] }
 func chainOrder(j *judgement) Finding {
 	rewrite := say.Text("write the file again: the leaf first, then its issuer, that one's issuer, and so on")
 	if first := j.identity.Preceding; first != nil {
-		return fail(say.Text("the file begins with ", Name(first.RawSubject), ", which clients that read PEM take for the certificate of the key"), rewrite)
+		return fail(say.Text("the file begins with ", Name(first.RawSubject),
+			", which clients that read PEM take for the certificate of the key"), rewrite)
 	}
 	stored := j.stored()
 	if len(stored) < 3 {
@@ -265,7 +290,8 @@ func chainOrder(j *judgement) Finding {
 		child := stored[i-1]
 		issued := func(c *certificate) bool { return j.Graph.Key(c.RawSubject) == j.Graph.Key(child.RawIssuer) }
 		if !issued(stored[i]) && slices.ContainsFunc(stored[i:], issued) {
-			return warn(say.Text("after ", Name(child.RawSubject), " comes ", Name(stored[i].RawSubject), " instead of its issuer"), rewrite)
+			return warn(say.Text("after ", Name(child.RawSubject), " comes ", Name(stored[i].RawSubject),
+				" instead of its issuer"), rewrite)
 		}
 	}
 	return pass

@@ -95,7 +95,8 @@ func (r *Refusal) Uninformative() bool {
 	switch {
 	case !r.Alerted, r.Others:
 		return false // the application has words of its own, or there are none
-	case r.Library == JSSE && r.Alert == wire.AlertCertificateUnknown, r.Library == GnuTLS && r.Alert == wire.AlertAccessDenied:
+	case r.Library == JSSE && r.Alert == wire.AlertCertificateUnknown,
+		r.Library == GnuTLS && r.Alert == wire.AlertAccessDenied:
 		return true
 	}
 	return r.Alert == wire.AlertHandshakeFailure || r.Alert == wire.AlertInternalError

@@ -92,7 +92,8 @@ func Checks() []*Check {
 		[]*Check{SelfNamed, SelfIssued, IssuerNotNamed, IssuerEncoding, ChainOrder, ChainSurplus},
 		[]*Check{RequestType, RequestScheme, RequestChainSignature},
 		[]*Check{Ending, StrengthKey, StrengthSignature},
-		[]*Check{ServerInjection, ServerSSL3, ServerVersion, ServerLate, ServerVersionsDiffer, ServerVariants, ServerCAList, ServerListSize, ServerAnyPasses},
+		[]*Check{ServerInjection, ServerSSL3, ServerVersion, ServerLate, ServerVersionsDiffer, ServerVariants, ServerCAList,
+			ServerListSize, ServerAnyPasses},
 		[]*Check{HiddenTrust, HiddenRoot, HiddenDepth, HiddenRevocation, HiddenRules},
 	)
 }
@@ -127,21 +128,22 @@ var (
 	bundleHowTo = []HowTo{
 		{"mtlsprobe", "mtlsprobe fix --cert OLD.p12 --named-ca ROOT.pem --authorities CAS -o NEW.p12"},
 		{"openssl", "openssl pkcs12 -export -inkey KEY.pem -in LEAF.pem -certfile CHAIN.pem -name NAME -out NEW.p12"},
-		{"keytool", "keytool -importkeystore -srckeystore NEW.p12 -srcstoretype PKCS12 -destkeystore client.jks " +
-			"(the chain comes with the key entry; certificates imported alone do not count)"},
-		{"Windows", "certutil -f -p PASSWORD -importPFX NEW.p12 (intermediates go to \"Intermediate Certification Authorities\"; " +
-			"Schannel completes the chain from there only)"},
-		{"Kubernetes", "kubectl create secret tls NAME --cert BUNDLE.pem --key KEY.pem --dry-run=client -o yaml | kubectl apply -f - " +
-			"(leaf first, then the intermediates, in one file)"},
+		{"keytool", "keytool -importkeystore -srckeystore NEW.p12 -srcstoretype PKCS12 -destkeystore client.jks (the " +
+			"chain comes with the key entry; certificates imported alone do not count)"},
+		{"Windows", "certutil -f -p PASSWORD -importPFX NEW.p12 (intermediates go to \"Intermediate Certification " +
+			"Authorities\"; Schannel completes the chain from there only)"},
+		{"Kubernetes", "kubectl create secret tls NAME --cert BUNDLE.pem --key KEY.pem --dry-run=client -o yaml | " +
+			"kubectl apply -f - (leaf first, then the intermediates, in one file)"},
 	}
 	requestHowTo = []HowTo{
 		{"openssl", "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -keyout NEW-KEY.pem -subj /CN=NAME " +
 			"-addext keyUsage=digitalSignature -addext extendedKeyUsage=clientAuth -out REQUEST.csr"},
-		{"keytool", "keytool -genkeypair -keyalg EC -groupname secp256r1 -alias NEW -dname CN=NAME -keystore client.p12 && " +
-			"keytool -certreq -alias NEW -keystore client.p12 -ext KU=digitalSignature -ext EKU=clientAuth -file REQUEST.csr"},
+		{"keytool", "keytool -genkeypair -keyalg EC -groupname secp256r1 -alias NEW -dname CN=NAME -keystore client.p12 " +
+			"&& keytool -certreq -alias NEW -keystore client.p12 -ext KU=digitalSignature -ext EKU=clientAuth -file " +
+			"REQUEST.csr"},
 		{"Windows", "certreq -new REQUEST.inf REQUEST.csr, with OID=1.3.6.1.5.5.7.3.2 under [EnhancedKeyUsageExtension]"},
-		{"Kubernetes", "a CertificateSigningRequest with signerName kubernetes.io/kube-apiserver-client " +
-			"and usages [digital signature, client auth]"},
+		{"Kubernetes", "a CertificateSigningRequest with signerName kubernetes.io/kube-apiserver-client and usages " +
+			"[digital signature, client auth]"},
 	}
 	clockHowTo = []HowTo{
 		{"Linux", "timedatectl; chronyc tracking"},

@@ -27,34 +27,41 @@ var (
 	// HiddenRoot is a trust file that holds an intermediate and lacks its root.
 	HiddenRoot = &Check{
 		ID: "server.root-missing", Title: "The server's CA file lacks the root above a named intermediate", Since: v3,
-		Doc: "OpenSSL accepts a path only up to a self-signed certificate unless the server allows partial chains. " +
-			"A server that is given an intermediate alone names it, and then refuses every certificate below it.",
+		Doc: "OpenSSL accepts a path only up to a self-signed certificate unless the server allows partial chains. A " +
+			"server that is given an intermediate alone names it, and then refuses every certificate below it.",
 		Citation:   "OpenSSL, X509_VERIFY_PARAM_set_flags(3), X509_V_FLAG_PARTIAL_CHAIN",
 		Objections: objections([]uint8{wire.AlertUnknownCA, wire.AlertBadCertificate}),
-		Directives: []Directive{{"nginx", OpenSSL, "ssl_trusted_certificate with the root as well"}, {"Apache", OpenSSL, "SSLCACertificateFile with the root as well"}, {"HAProxy", OpenSSL, "ca-verify-file with the root as well"}},
+		Directives: []Directive{{"nginx", OpenSSL, "ssl_trusted_certificate with the root as well"},
+			{"Apache", OpenSSL, "SSLCACertificateFile with the root as well"},
+			{"HAProxy", OpenSSL, "ca-verify-file with the root as well"}},
 	}
 	// HiddenDepth is a limit on the length of the path.
 	HiddenDepth = &Check{
 		ID: "server.depth", Title: "The server's limit on the length of the chain", Since: v3,
-		Doc:        "Server programs bound how many certificates may lie between the client's and the root. nginx allows one by default, and so do others.",
+		Doc: "Server programs bound how many certificates may lie between the client's and the root. nginx allows one by " +
+			"default, and so do others.",
 		Citation:   "nginx, ngx_http_ssl_module, ssl_verify_depth; Apache, mod_ssl, SSLVerifyDepth; Erlang, ssl, depth",
 		Objections: objections(trustAlerts),
-		Directives: []Directive{{"nginx", OpenSSL, "ssl_verify_depth (1 unless set)"}, {"Apache", OpenSSL, "SSLVerifyDepth (1 unless set)"}, {"Erlang", Erlang, "depth (10 since OTP 24, 1 before)"}},
+		Directives: []Directive{{"nginx", OpenSSL, "ssl_verify_depth (1 unless set)"},
+			{"Apache", OpenSSL, "SSLVerifyDepth (1 unless set)"}, {"Erlang", Erlang, "depth (10 since OTP 24, 1 before)"}},
 	}
 	// HiddenRevocation is a revocation list at the server.
 	HiddenRevocation = &Check{
 		ID: "server.revocation", Title: "A revocation list at the server", Since: v3,
-		Doc: "A server that is given revocation lists refuses a good certificate where the list of its issuer is missing or out of date, " +
-			"with certificate_expired or unknown_ca.",
-		Citation:   "OpenSSL, X509_V_ERR_UNABLE_TO_GET_CRL, X509_V_ERR_CRL_HAS_EXPIRED",
-		Objections: objections([]uint8{wire.AlertCertificateExpired, wire.AlertUnknownCA, wire.AlertCertificateRevoked, wire.AlertBadCertificate}, unspecific),
-		Directives: []Directive{{"nginx", OpenSSL, "ssl_crl"}, {"Apache", OpenSSL, "SSLCARevocationFile, SSLCARevocationCheck"}, {"HAProxy", OpenSSL, "crl-file"}, {"mosquitto", OpenSSL, "crlfile"}},
+		Doc: "A server that is given revocation lists refuses a good certificate where the list of its issuer is missing " +
+			"or out of date, with certificate_expired or unknown_ca.",
+		Citation: "OpenSSL, X509_V_ERR_UNABLE_TO_GET_CRL, X509_V_ERR_CRL_HAS_EXPIRED",
+		Objections: objections([]uint8{wire.AlertCertificateExpired, wire.AlertUnknownCA, wire.AlertCertificateRevoked,
+			wire.AlertBadCertificate}, unspecific),
+		Directives: []Directive{{"nginx", OpenSSL, "ssl_crl"},
+			{"Apache", OpenSSL, "SSLCARevocationFile, SSLCARevocationCheck"}, {"HAProxy", OpenSSL, "crl-file"},
+			{"mosquitto", OpenSSL, "crlfile"}},
 	}
 	// HiddenRules are rules on names or accounts after the certificate was verified.
 	HiddenRules = &Check{
 		ID: "server.rules", Title: "A rule of the application on names, roles or accounts", Since: v3,
-		Doc: "TLS accepted the certificate, and the program behind it refused: the name in the certificate is not registered, " +
-			"lacks a role, or does not match the user.",
+		Doc: "TLS accepted the certificate, and the program behind it refused: the name in the certificate is not " +
+			"registered, lacks a role, or does not match the user.",
 		Citation:   "RFC 9110, Section 15.5.4",
 		Objections: []Objection{},
 	}

@@ -14,18 +14,20 @@ import (
 var (
 	KeyMissing = &Check{
 		ID: "key.missing", Title: "No private key", Good: "Private key present", Since: v1, HowTo: bundleHowTo,
-		Doc: "The certificate is there and its private key is not. A client cannot prove that it owns the certificate, so most send none at all. " +
-			"Export the identity again with its key, or name the key's file with --key.",
+		Doc: "The certificate is there and its private key is not. A client cannot prove that it owns the certificate, " +
+			"so most send none at all. Export the identity again with its key, or name the key's file with --key.",
 		Citation: "RFC 8446, Section 4.4.3",
-		judge:    keyState(certstore.Missing, say.Text("export the identity again with its private key, or name the key's file with --key")),
+		judge: keyState(certstore.Missing,
+			say.Text("export the identity again with its private key, or name the key's file with --key")),
 	}
 	KeyUnreadable = &Check{
 		ID: "key.unreadable", Title: "Private key cannot be read", Good: "Private key can be read", Since: v1,
-		Doc: "The operating system or the format keeps the key from this account. The account that runs the client needs the right to read it: " +
-			"look at owner, mode and every folder on the way.",
+		Doc: "The operating system or the format keeps the key from this account. The account that runs the client needs " +
+			"the right to read it: look at owner, mode and every folder on the way.",
 		Citation: "RFC 8446, Section 4.4.3",
 		HowTo: []HowTo{
-			{"Linux", "namei -l FILE shows owner and mode of every folder on the way; sudo -u ACCOUNT cat FILE >/dev/null tries it"},
+			{"Linux", "namei -l FILE shows owner and mode of every folder on the way; sudo -u ACCOUNT cat FILE >/dev/null " +
+				"tries it"},
 			{"Windows", "certlm.msc, All Tasks, Manage Private Keys: read access for the account of the service"},
 			{"Kubernetes", "securityContext.fsGroup of the pod and defaultMode of the secret's volume"},
 		},
@@ -33,18 +35,21 @@ var (
 	}
 	KeyLocked = &Check{
 		ID: "key.locked", Title: "Private key is locked", Good: "Private key is not locked", Since: v1,
-		Doc:      "The key is protected by a password that was not given or is wrong. A client without the password sends no certificate.",
+		Doc: "The key is protected by a password that was not given or is wrong. A client without the password sends no " +
+			"certificate.",
 		Citation: "RFC 7292; RFC 5958",
 		HowTo: []HowTo{
 			{"openssl", "openssl pkcs12 -in CLIENT.p12 -noout -passin env:PW (add -legacy for RC2 and RC4)"},
 			{"keytool", "keytool -list -keystore client.p12 -storepass:env PW"},
 		},
-		judge: keyState(certstore.Locked, say.Text("supply the password with --pass, and configure the client with the same password")),
+		judge: keyState(certstore.Locked,
+			say.Text("supply the password with --pass, and configure the client with the same password")),
 	}
 	KeyMismatched = &Check{
-		ID: "key.mismatched", Title: "Private key belongs to another certificate", Good: "Private key matches the certificate", Since: v1,
-		Doc: "The public key in the certificate and the private key beside it are not a pair, as happens when a certificate was renewed " +
-			"and an old key kept. Signatures made with it do not verify.",
+		ID: "key.mismatched", Title: "Private key belongs to another certificate",
+		Good: "Private key matches the certificate", Since: v1,
+		Doc: "The public key in the certificate and the private key beside it are not a pair, as happens when a " +
+			"certificate was renewed and an old key kept. Signatures made with it do not verify.",
 		Citation:   "RFC 8446, Section 4.4.3",
 		Objections: objections(signingAlerts, []uint8{wire.AlertDecryptError}),
 		HowTo: []HowTo{
@@ -58,14 +63,15 @@ var (
 	}
 	KeyElsewhere = &Check{
 		ID: "key.elsewhere", Title: "Key is in another file", Good: "Key is in the same file", Since: v1, HowTo: bundleHowTo,
-		Doc: "The file is of a kind that holds certificates and keys together, and the key of this certificate was found in another file. " +
-			"A client that is given this file alone has no key.",
+		Doc: "The file is of a kind that holds certificates and keys together, and the key of this certificate was found " +
+			"in another file. A client that is given this file alone has no key.",
 		Citation: "RFC 7292, Section 4", judge: keyElsewhere,
 	}
 	KeyAccount = &Check{
-		ID: "key.account", Title: "The client's account cannot read it", Good: "The client's account can read it", Since: v2, LocalOnly: true,
-		Doc: "Whoever looks for the fault can often read everything, and the account that runs the client cannot: owner, mode, " +
-			"access control lists and every folder on the way count. Checked only with --as-user.",
+		ID: "key.account", Title: "The client's account cannot read it", Good: "The client's account can read it", Since: v2,
+		LocalOnly: true,
+		Doc: "Whoever looks for the fault can often read everything, and the account that runs the client cannot: owner, " +
+			"mode, access control lists and every folder on the way count. Checked only with --as-user.",
 		Citation: "POSIX.1-2017, Section 4.5; acl(5)", judge: keyAccount,
 	}
 	KeyExposed = &Check{
@@ -75,9 +81,10 @@ var (
 		Citation: "PostgreSQL documentation, libpq, SSL Support", judge: keyExposed,
 	}
 	KeyCannotSign = &Check{
-		ID: "key.cannot-sign", Title: "Key cannot sign as the server allows", Good: "Key can sign as the server allows", Since: v1,
-		Doc: "Each allowed signature scheme that fits the key was tried, and none made a signature that verifies. " +
-			"An RSA key may be too short for RSA-PSS, or a token unable to do it.",
+		ID: "key.cannot-sign", Title: "Key cannot sign as the server allows", Good: "Key can sign as the server allows",
+		Since: v1,
+		Doc: "Each allowed signature scheme that fits the key was tried, and none made a signature that verifies. An RSA " +
+			"key may be too short for RSA-PSS, or a token unable to do it.",
 		Citation:   "RFC 8446, Section 4.2.3",
 		Objections: objections(signingAlerts, []uint8{wire.AlertDecryptError}),
 		judge:      keyCannotSign,
@@ -196,7 +203,8 @@ func keyCannotSign(j *judgement) Finding {
 	}
 	remedy := say.Text("use a longer key, or a token that can make these signatures")
 	if pkcs1 {
-		remedy = say.Text("let client and server use TLS 1.2 at most, where PKCS #1 signatures are allowed (--tls-max 1.2 tries that), or use a token that can make RSA-PSS signatures")
+		remedy = say.Text("let client and server use TLS 1.2 at most, where PKCS #1 signatures are allowed (--tls-max " +
+			"1.2 tries that), or use a token that can make RSA-PSS signatures")
 	}
 	switch len(failed) {
 	case 0:

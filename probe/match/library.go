@@ -38,9 +38,12 @@ func LibraryOf(r *wire.CertificateRequest) TLSLibrary {
 	types := func(want ...wire.CertificateType) bool { return !old || slices.Equal(r.CertificateTypes, want) }
 	const dss = wire.CertificateType(2)
 	switch {
-	case begins(p256, p384, p521, tls.Ed25519) && types(wire.RSASign, dss, wire.ECDSASign) && (old || extensionsAre(r, 13, 47) || extensionsAre(r, 13)):
+	case begins(p256, p384, p521, tls.Ed25519) && types(wire.RSASign, dss, wire.ECDSASign) &&
+		(old || extensionsAre(r, 13, 47) || extensionsAre(r, 13)):
 		return OpenSSL
-	case begins(p256, p384, p521, tls.Ed25519) && types(wire.ECDSASign, wire.RSASign, dss), begins(p256, p384, p521) && !old && extensionsAre(r, 13, 50, 47), begins(p256, p384, p521) && !old && extensionsAre(r, 13, 47, 50):
+	case begins(p256, p384, p521, tls.Ed25519) && types(wire.ECDSASign, wire.RSASign, dss),
+		begins(p256, p384, p521) && !old && extensionsAre(r, 13, 50, 47), begins(p256, p384, p521) && !old &&
+			extensionsAre(r, 13, 47, 50):
 		return JSSE
 	case begins(tls.PKCS1WithSHA256, 0x0809):
 		return GnuTLS

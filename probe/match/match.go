@@ -174,7 +174,8 @@ func Evaluate(q *Question) []Verdict {
 			findings[k] = c.judge(j)
 			findings[k].Check = c
 		}
-		verdicts[n] = Verdict{Identity: i, Search: j.search, Graph: q.Graph, Findings: findings, NamedCAs: j.named, Rest: rest}
+		verdicts[n] = Verdict{Identity: i, Search: j.search, Graph: q.Graph, Findings: findings, NamedCAs: j.named,
+			Rest: rest}
 	}
 	return verdicts
 }

@@ -120,7 +120,8 @@ func (m *Migration) remedy(row *Row) say.Phrase {
 	text := say.Join("; and ", add...)
 	crossed := func(c Cell) bool { return c.Named != nil && c.Named.Via == CrossSigned && c.Works() != Pass }
 	if before := row.workedThrough(); before != "" && slices.ContainsFunc(row.Cells, crossed) {
-		text = say.Text(text, "; do so while the server trusts both roots: a server that knows only ", say.DN(before), " may follow the new certificate and refuse it")
+		text = say.Text(text, "; do so while the server trusts both roots: a server that knows only ", say.DN(before),
+			" may follow the new certificate and refuse it")
 	}
 	return text
 }
@@ -138,7 +139,8 @@ func (m *Migration) keepNaming(row *Row, phase int) say.Phrase {
 		if c.Works() != Pass || c.Named == nil {
 			continue
 		}
-		text := say.Text("let the server name and trust ", say.DN(c.DN), " in phase ", say.File(m.Phases[phase].Label), ", too, until this identity is replaced")
+		text := say.Text("let the server name and trust ", say.DN(c.DN), " in phase ", say.File(m.Phases[phase].Label),
+			", too, until this identity is replaced")
 		if c.Ends != nil {
 			text = say.Text(text, "; its path ends ", say.Date(c.Until))
 		}

@@ -131,7 +131,8 @@ func (l *nameList) reach(j *judgement) []NamedCA {
 		}
 	}
 	if leaf := j.identity.Leaf; j.Graph.Key(leaf.RawSubject) != j.Graph.Key(leaf.RawIssuer) {
-		offer(j.Graph.Key(leaf.RawSubject), NamedCA{Result: NameOnly, Leaf: true, Path: &chain.Path{Certificates: []*chain.Certificate{{Certificate: leaf}}},
+		offer(j.Graph.Key(leaf.RawSubject), NamedCA{Result: NameOnly, Leaf: true,
+			Path:   &chain.Path{Certificates: []*chain.Certificate{{Certificate: leaf}}},
 			Detail: say.Text("the list names the certificate itself: only a server that pins client certificates accepts that"),
 			Remedy: say.Text("try it, or have the server name and trust the issuing CA")})
 	}
@@ -202,7 +203,8 @@ func (j *judgement) at(path *chain.Path, index int) NamedCA {
 	if n.Anchor, other = j.anchor(part.Certificates[index].Certificate); n.Anchor == AnchorBundle && other != nil {
 		n.Result, n.Anchor, n.Rekeyed = NearMiss, "", true
 		n.Detail = say.Text("the bundle's own certificate of this name has another key than ", describe(other))
-		n.Remedy = say.Text("have the certificate issued again by the CA's present key, or let the server trust the other one as well")
+		n.Remedy = say.Text("have the certificate issued again by the CA's present key, or let the server trust the " +
+			"other one as well")
 	}
 	return n
 }
@@ -235,7 +237,8 @@ func (j *judgement) breaks(n *NamedCA) {
 	}
 	var details, remedies []say.Phrase
 	for _, b := range n.Path.Breaks {
-		details = append(details, say.Text("the path breaks at ", subject(n.Path.Certificates[b.Index]), ": ", b.Reason, ", ", foreignText(b.Detail)))
+		details = append(details, say.Text("the path breaks at ", subject(n.Path.Certificates[b.Index]), ": ", b.Reason,
+			", ", foreignText(b.Detail)))
 		remedies = append(remedies, remedy(n.Path, b))
 	}
 	n.Detail, n.Remedy = say.Join("; ", details...), say.Join("; ", remedies...)
@@ -246,15 +249,18 @@ func remedy(p *chain.Path, b chain.Break) say.Phrase {
 	at := p.Certificates[b.Index]
 	switch b.Reason {
 	case chain.Signature:
-		return say.Text("get ", subject(at), " issued by the present key of ", subject(p.Certificates[b.Index+1]), ", or let the server trust the former one")
+		return say.Text("get ", subject(at), " issued by the present key of ", subject(p.Certificates[b.Index+1]),
+			", or let the server trust the former one")
 	case chain.OtherName:
-		return say.Text("get ", subject(at), " issued under the name ", subject(p.Certificates[b.Index+1]), ", or let the server name and trust ", Name(at.RawIssuer))
+		return say.Text("get ", subject(at), " issued under the name ", subject(p.Certificates[b.Index+1]),
+			", or let the server name and trust ", Name(at.RawIssuer))
 	case chain.Unverified:
 		return say.Text("verify it with a program that knows the algorithm")
 	case chain.Names:
 		return say.Text("use names that ", subject(at), " allows, or have another CA issue the certificate")
 	case chain.Length:
-		return say.Text("have the certificate issued closer to ", subject(at), ", or have that one issued with a larger pathLenConstraint")
+		return say.Text("have the certificate issued closer to ", subject(at),
+			", or have that one issued with a larger pathLenConstraint")
 	case chain.NotYetValid:
 		return say.Text("wait until then, or correct the clock")
 	case chain.Weak:
@@ -265,7 +271,8 @@ func remedy(p *chain.Path, b chain.Break) say.Phrase {
 
 // nameOnly is the result for the issuer of a path's top, which is not at hand.
 func (j *judgement) nameOnly(path *chain.Path, last int) NamedCA {
-	n := NamedCA{Result: NameOnly, Path: path, Detail: say.Text("the issuer has this name, and its certificate is not at hand to verify the signature"),
+	n := NamedCA{Result: NameOnly, Path: path,
+		Detail: say.Text("the issuer has this name, and its certificate is not at hand to verify the signature"),
 		Remedy: say.Text("add the CA's certificate with --authorities to prove it")}
 	j.sources(&n, last+1)
 	if len(path.Breaks) > 0 {
@@ -302,7 +309,8 @@ func (j *judgement) sources(n *NamedCA, index int) {
 	switch {
 	case n.Via == CrossSigned:
 		// OpenSSL's servers follow the first twin that was sent.
-		n.Remedy = say.Text("put ", describe(n.Missing[0]), ", into the bundle, before or in place of the certificate with the same subject and key")
+		n.Remedy = say.Text("put ", describe(n.Missing[0]),
+			", into the bundle, before or in place of the certificate with the same subject and key")
 	case replaced != nil:
 		n.Remedy = say.Text("replace the one that ends ", say.Date(replaced.NotAfter), " by ", describe(n.Missing[0]))
 	default:

@@ -10,41 +10,53 @@ import (
 // Checks of the paths to the named CAs.
 var (
 	PathNotReached = &Check{
-		ID: "path.not-reached", Title: "No proven path to a named CA", Good: "A named CA is reached", Since: v1, ChainOnly: true, ProofOnly: true, HowTo: bundleHowTo,
-		Doc: "The server named the CAs whose certificates it accepts, and no path leads from this certificate to any of them. " +
-			"It may be only the issuing CA's own certificate that is missing: from the bundle, or from what this program was given.",
-		Citation: "RFC 8446, Section 4.2.4; RFC 5246, Section 7.4.4", Objections: objections(trustAlerts), Doubt: silent, judge: pathNotReached,
+		ID: "path.not-reached", Title: "No proven path to a named CA", Good: "A named CA is reached", Since: v1,
+		ChainOnly: true, ProofOnly: true, HowTo: bundleHowTo,
+		Doc: "The server named the CAs whose certificates it accepts, and no path leads from this certificate to any of " +
+			"them. It may be only the issuing CA's own certificate that is missing: from the bundle, or from what this " +
+			"program was given.",
+		Citation: "RFC 8446, Section 4.2.4; RFC 5246, Section 7.4.4", Objections: objections(trustAlerts), Doubt: silent,
+		judge: pathNotReached,
 	}
 	PathRekeyed = &Check{
-		ID: "path.rekeyed", Title: "Issued by another key of the CA", Good: "Issued by the CA's key", Since: v1, ChainOnly: true,
-		Doc: "A CA certificate of that name is at hand, and its key did not sign: the CA has changed its key and kept its name, or another CA " +
-			"uses the same name. Names match, so clients send the certificate; the server refuses it.",
+		ID: "path.rekeyed", Title: "Issued by another key of the CA", Good: "Issued by the CA's key", Since: v1,
+		ChainOnly: true,
+		Doc: "A CA certificate of that name is at hand, and its key did not sign: the CA has changed its key and kept " +
+			"its name, or another CA uses the same name. Names match, so clients send the certificate; the server refuses it.",
 		// BoringSSL says decrypt_error of a re-keyed CA.
-		Citation: "RFC 5280, Section 6.1.3", Objections: objections(trustAlerts, []uint8{51}), Doubt: silent, judge: pathRekeyed,
+		Citation: "RFC 5280, Section 6.1.3", Objections: objections(trustAlerts, []uint8{51}), Doubt: silent,
+		judge: pathRekeyed,
 	}
 	PathRenamed = &Check{
-		ID: "path.renamed", Title: "Issued under another name of the CA", Good: "Issued under the CA's name", Since: v1, ChainOnly: true,
-		Doc: "The key of a named CA signed, under another name: the CA was renamed and kept its key. " +
-			"Names decide, so the path does not exist for clients and servers.",
+		ID: "path.renamed", Title: "Issued under another name of the CA", Good: "Issued under the CA's name", Since: v1,
+		ChainOnly: true,
+		Doc: "The key of a named CA signed, under another name: the CA was renamed and kept its key. Names decide, so " +
+			"the path does not exist for clients and servers.",
 		Citation: "RFC 5280, Section 6.1.3", Objections: objections(trustAlerts), Doubt: silent, judge: pathRenamed,
 	}
 	PathCrossSigned = &Check{
-		ID: "path.cross-signed", Title: "Reached only through a cross-certificate", Good: "Reached without a further cross-certificate", Since: v1, ChainOnly: true,
-		Doc: "The identity holds an intermediate under another root than the named one. The same intermediate, with the same key, was also signed " +
-			"towards the named root; with that certificate in the bundle both sides see the path.",
-		Citation: "RFC 5280, Section 3.2; RFC 8446, Section 4.4.2", Objections: objections(trustAlerts), HowTo: bundleHowTo, judge: pathCrossSigned,
+		ID: "path.cross-signed", Title: "Reached only through a cross-certificate",
+		Good: "Reached without a further cross-certificate", Since: v1, ChainOnly: true,
+		Doc: "The identity holds an intermediate under another root than the named one. The same intermediate, with the " +
+			"same key, was also signed towards the named root; with that certificate in the bundle both sides see the path.",
+		Citation: "RFC 5280, Section 3.2; RFC 8446, Section 4.4.2", Objections: objections(trustAlerts), HowTo: bundleHowTo,
+		judge: pathCrossSigned,
 	}
 	SelfNamed = &Check{
-		ID: "path.leaf-named", Title: "The list names this certificate itself", Good: "The list does not name this certificate itself", Since: v3, ChainOnly: true,
-		Doc: "The subject of the client's own certificate is on the server's list of CA names. A server that pins client certificates, as Go's does " +
-			"when the certificate is in its pool, accepts it; servers that look for a CA of that name do not.",
+		ID: "path.leaf-named", Title: "The list names this certificate itself",
+		Good: "The list does not name this certificate itself", Since: v3, ChainOnly: true,
+		Doc: "The subject of the client's own certificate is on the server's list of CA names. A server that pins client " +
+			"certificates, as Go's does when the certificate is in its pool, accepts it; servers that look for a CA of that " +
+			"name do not.",
 		Citation: "RFC 8446, Section 4.2.4", Objections: objections(trustAlerts), judge: selfNamed,
 	}
 	SelfIssued = &Check{
-		ID: "chain.self-issued", Title: "Subject and issuer have the same name", Good: "Subject and issuer have different names", Since: v3, ChainOnly: true,
-		Doc: "The certificate was issued by a CA that has the same name as its subject. OpenSSL takes such a certificate for self-signed " +
-			"and does not look for its issuer.",
-		Citation: "OpenSSL, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT", Objections: objections(trustAlerts), HowTo: requestHowTo, judge: selfIssued,
+		ID: "chain.self-issued", Title: "Subject and issuer have the same name",
+		Good: "Subject and issuer have different names", Since: v3, ChainOnly: true,
+		Doc: "The certificate was issued by a CA that has the same name as its subject. OpenSSL takes such a certificate " +
+			"for self-signed and does not look for its issuer.",
+		Citation: "OpenSSL, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT", Objections: objections(trustAlerts),
+		HowTo: requestHowTo, judge: selfIssued,
 	}
 )
 
@@ -76,11 +88,15 @@ func pathNotReached(j *judgement) Finding {
 		return unknown(say.Text("the search was stopped: too many cross-certificates"))
 	case best == nil && j.missingIssuer() != nil:
 		missing := Name(j.missingIssuer())
-		return fail(say.Text("the chain stops at ", missing, ", which is not on the server's list and whose certificate is neither in the bundle nor at hand"),
-			say.Text("append the certificate of ", missing, " to the bundle: if a named CA issued it, nothing else is missing; add it with --authorities to check"))
+		return fail(say.Text("the chain stops at ", missing,
+			", which is not on the server's list and whose certificate is neither in the bundle nor at hand"),
+			say.Text("append the certificate of ", missing,
+				" to the bundle: if a named CA issued it, nothing else is missing; add it with --authorities to check"))
 	case best == nil:
-		return fail(say.Text("issued by ", Name(j.identity.Leaf.RawIssuer), ", which is not one of the ", count(len(j.list.raw), "CA"), " on the server's list"),
-			say.Text("use a certificate issued under a named CA, or have the server name and trust this issuer; if a cross-certificate exists, add it with --authorities"))
+		return fail(say.Text("issued by ", Name(j.identity.Leaf.RawIssuer), ", which is not one of the ",
+			count(len(j.list.raw), "CA"), " on the server's list"),
+			say.Text("use a certificate issued under a named CA, or have the server name and trust this issuer; if a "+
+				"cross-certificate exists, add it with --authorities"))
 	}
 	detail := say.Text(j.dn(best), ": ", best.Detail)
 	switch best.Result {
@@ -95,7 +111,8 @@ func pathNotReached(j *judgement) Finding {
 		return fail(detail, best.Remedy)
 	}
 	if best.Anchor == AnchorBundle {
-		return warn(say.Text(j.dn(best), " is reached only by the bundle's own certificate of that name, which is not proof"),
+		return warn(say.Text(j.dn(best),
+			" is reached only by the bundle's own certificate of that name, which is not proof"),
 			say.Text("add the server's CA certificate with --named-ca or --authorities to compare the keys"))
 	}
 	return Finding{Result: Pass, Detail: say.Text(j.dn(best), " is reached (", best.Via, ")")}
@@ -138,7 +155,8 @@ func (j *judgement) missingIssuer() []byte {
 			return nil
 		}
 		name := at.RawIssuer
-		if stored := slices.IndexFunc(j.identity.Chain, func(c *certificate) bool { return j.Graph.Key(c.RawSubject) == j.Graph.Key(name) }); stored >= 0 {
+		if stored := slices.IndexFunc(j.identity.Chain,
+			func(c *certificate) bool { return j.Graph.Key(c.RawSubject) == j.Graph.Key(name) }); stored >= 0 {
 			at = j.identity.Chain[stored]
 		} else if known := j.Graph.Named(name); len(known) > 0 {
 			at = known[0].Certificate
@@ -150,7 +168,8 @@ func (j *judgement) missingIssuer() []byte {
 }
 
 func pathRekeyed(j *judgement) Finding {
-	remedy := say.Text("have the certificate issued again by the CA's present key, or let the server trust the other one as well")
+	remedy := say.Text("have the certificate issued again by the CA's present key, or let the server trust the other " +
+		"one as well")
 	if j.identity.Leaf == nil {
 		return unknown(nil)
 	}
@@ -161,7 +180,8 @@ func pathRekeyed(j *judgement) Finding {
 	if p == nil {
 		return pass
 	}
-	return fail(say.Text(subject(p.Certificates[b.Index]), " names ", subject(p.Certificates[b.Index+1]), " as its issuer, and ", b.Detail), remedy)
+	return fail(say.Text(subject(p.Certificates[b.Index]), " names ", subject(p.Certificates[b.Index+1]),
+		" as its issuer, and ", b.Detail), remedy)
 }
 
 func pathRenamed(j *judgement) Finding {
@@ -173,7 +193,8 @@ func pathRenamed(j *judgement) Finding {
 		return pass
 	}
 	at, above := p.Certificates[b.Index], p.Certificates[b.Index+1]
-	return fail(say.Text(subject(at), " names ", Name(at.RawIssuer), " as its issuer; that key belongs to ", subject(above)), remedy(p, b))
+	return fail(say.Text(subject(at), " names ", Name(at.RawIssuer), " as its issuer; that key belongs to ",
+		subject(above)), remedy(p, b))
 }
 
 func pathCrossSigned(j *judgement) Finding {
@@ -181,7 +202,8 @@ func pathCrossSigned(j *judgement) Finding {
 		return notApplicable
 	}
 	if best := j.bestNamed(); best != nil && best.Via == CrossSigned && best.Result != NearMiss {
-		return fail(say.Text(j.dn(best), " is reachable only through a cross-certificate that is missing from the bundle"), best.Remedy)
+		return fail(say.Text(j.dn(best), " is reachable only through a cross-certificate that is missing from the bundle"),
+			best.Remedy)
 	}
 	return pass
 }
@@ -193,8 +215,11 @@ func selfNamed(j *judgement) Finding {
 	if !slices.ContainsFunc(j.named, func(n NamedCA) bool { return n.Leaf }) {
 		return pass
 	}
-	return warn(say.Text("the list names ", Name(j.identity.Leaf.RawSubject), ", the certificate's own subject: a server that pins client certificates accepts it, others look for a CA of that name"),
-		say.Text("have the server name and trust the issuing CA; a Go server with this certificate in its pool needs no change"))
+	return warn(say.Text("the list names ", Name(j.identity.Leaf.RawSubject),
+		", the certificate's own subject: a server that pins client certificates accepts it, others look for a CA of "+
+			"that name"),
+		say.Text("have the server name and trust the issuing CA; a Go server with this certificate in its pool needs no "+
+			"change"))
 }
 
 func selfIssued(j *judgement) Finding {
@@ -207,6 +232,7 @@ func selfIssued(j *judgement) Finding {
 	case leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil:
 		return notApplicable // it is self-signed
 	}
-	return warn(say.Text("subject and issuer are both ", Name(leaf.RawSubject), ", and another key made the signature: servers that use OpenSSL take it for self-signed and refuse it"),
+	return warn(say.Text("subject and issuer are both ", Name(leaf.RawSubject),
+		", and another key made the signature: servers that use OpenSSL take it for self-signed and refuse it"),
 		say.Text("have the certificate issued under a subject that is not the CA's name"))
 }

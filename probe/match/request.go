@@ -19,15 +19,17 @@ var (
 		Objections: objections(signingAlerts, []uint8{wire.AlertUnsupportedCertificate}), judge: requestType,
 	}
 	RequestScheme = &Check{
-		ID: "request.signature-scheme", Title: "No allowed signature scheme fits the key", Good: "An allowed signature scheme fits the key", Since: v1,
+		ID: "request.signature-scheme", Title: "No allowed signature scheme fits the key",
+		Good: "An allowed signature scheme fits the key", Since: v1,
 		Doc:      "None of the signature schemes that the server allows can be used with this type of key.",
 		Citation: "RFC 8446, Section 4.2.3; RFC 5246, Section 7.4.4", HowTo: requestHowTo,
 		Objections: objections(signingAlerts), judge: requestScheme,
 	}
 	RequestChainSignature = &Check{
-		ID: "request.chain-signature", Title: "A certificate is signed with a scheme not allowed", Good: "Certificates are signed with allowed schemes", Since: v1,
-		Doc: "The server's list of signature schemes also applies to the signatures on the certificates. " +
-			"A server may refuse a chain that is signed otherwise.",
+		ID: "request.chain-signature", Title: "A certificate is signed with a scheme not allowed",
+		Good: "Certificates are signed with allowed schemes", Since: v1,
+		Doc: "The server's list of signature schemes also applies to the signatures on the certificates. A server may " +
+			"refuse a chain that is signed otherwise.",
 		Citation: "RFC 8446, Section 4.4.2.3", Objections: objections(strengthAlerts), judge: requestChainSignature,
 	}
 )
@@ -63,7 +65,8 @@ func requestScheme(j *judgement) Finding {
 	case certstore.KeyType(j.identity.Leaf) == "":
 		return unknown(say.Text("no signature scheme is known for a key of ", algorithm))
 	}
-	return fail(say.Text("a key of ", algorithm, " fits none of ", schemeNames(j.Request.SignatureSchemes), " in ", wire.VersionName(j.Request.Version)),
+	return fail(say.Text("a key of ", algorithm, " fits none of ", schemeNames(j.Request.SignatureSchemes), " in ",
+		wire.VersionName(j.Request.Version)),
 		say.Text("use a certificate with a key that fits one of these schemes"))
 }
 
@@ -106,11 +109,12 @@ func requestChainSignature(j *judgement) Finding {
 	if allowed == nil {
 		allowed = j.Request.SignatureSchemes
 	}
-	return j.eachStored(say.Text("have the certificate issued with a signature that the server lists"), func(c *certificate) (say.Phrase, Result) {
-		scheme, known := wire.SchemeOf(c.SignatureAlgorithm)
-		if !known || string(c.RawSubject) == string(c.RawIssuer) || slices.Contains(allowed, scheme.ID) {
-			return nil, Pass
-		}
-		return say.Text("is signed with ", scheme.Name, ", which is not on the server's list"), Warn
-	})
+	return j.eachStored(say.Text("have the certificate issued with a signature that the server lists"),
+		func(c *certificate) (say.Phrase, Result) {
+			scheme, known := wire.SchemeOf(c.SignatureAlgorithm)
+			if !known || string(c.RawSubject) == string(c.RawIssuer) || slices.Contains(allowed, scheme.ID) {
+				return nil, Pass
+			}
+			return say.Text("is signed with ", scheme.Name, ", which is not on the server's list"), Warn
+		})
 }

@@ -52,7 +52,8 @@ func revocation(j *judgement) Finding {
 	}
 	switch {
 	case len(revoked) > 0:
-		return fail(say.Join("; ", revoked...), say.Text("have a new certificate with a new key issued, and replace the revoked one"))
+		return fail(say.Join("; ", revoked...),
+			say.Text("have a new certificate with a new key issued, and replace the revoked one"))
 	case uncovered:
 		return Finding{Result: Unknown, Detail: say.Join("; ", append(doubts, good...)...),
 			Remedy: say.Text("get the current list of each issuer (--crl), or ask the responders (--ocsp)")}
@@ -92,14 +93,16 @@ func (j *judgement) lists(c *certificate) []statement {
 		case !signed:
 			s.text = say.Text(name, ": no key at hand made the signature on the list in ", file)
 		case partial: // issuingDistributionPoint, deltaCRLIndicator, or one that is not known
-			s.text = say.Text(name, ": the list in ", file, " covers only some of the certificates, or has a form that this program does not know")
+			s.text = say.Text(name, ": the list in ", file,
+				" covers only some of the certificates, or has a form that this program does not know")
 		case list.ThisUpdate.After(j.Now.Add(skewAllowed)):
 			s.text = say.Text(name, ": the list in ", file, " is dated in the future, ", say.Time(list.ThisUpdate))
 		case on:
 			s = statement{certstore.Revoked, say.Text(name, " was revoked ", say.Time(entry.RevocationTime),
 				" (", certstore.RevocationReason(entry.ReasonCode), "), according to ", file)}
 		case !list.NextUpdate.IsZero() && j.Now.After(list.NextUpdate):
-			s.text = say.Text(name, " is not on the list in ", file, ", which was due to be replaced by ", say.Time(list.NextUpdate))
+			s.text = say.Text(name, " is not on the list in ", file, ", which was due to be replaced by ",
+				say.Time(list.NextUpdate))
 		default:
 			s = statement{certstore.Good, say.Text(name, " is not on the list of ", say.Time(list.ThisUpdate), " in ", file)}
 		}

@@ -57,7 +57,8 @@ func (j *judgement) surplus(c *certificate) bool {
 
 // each asks about every certificate and joins the answers: the worst result
 // counts, except that certificates beside the path in use can only warn.
-func (j *judgement) each(certs []*certificate, remedy say.Phrase, ask func(c *certificate) (say.Phrase, Result)) Finding {
+func (j *judgement) each(certs []*certificate, remedy say.Phrase,
+	ask func(c *certificate) (say.Phrase, Result)) Finding {
 	if j.identity.Leaf == nil {
 		return unknown(nil)
 	}

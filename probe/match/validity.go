@@ -14,7 +14,8 @@ var (
 	Expired = &Check{
 		ID: "validity.expired", Title: "Expired", Good: "Not expired", Since: v1, HowTo: requestHowTo,
 		Doc:      "The end of a certificate's validity has passed. Servers refuse it, and some clients do not even send it.",
-		Citation: "RFC 5280, Section 4.1.2.5", Objections: objections(validityAlerts), Doubt: clockDoubt, judge: validityExpired,
+		Citation: "RFC 5280, Section 4.1.2.5", Objections: objections(validityAlerts), Doubt: clockDoubt,
+		judge: validityExpired,
 	}
 	NotYetValid = &Check{
 		ID: "validity.not-yet-valid", Title: "Not yet valid", Good: "Validity has begun", Since: v1, HowTo: clockHowTo,
@@ -25,7 +26,8 @@ var (
 	ClockSkew = &Check{
 		ID: "clock.skew", Title: "Clocks disagree", Good: "Clocks agree", Since: v1, HowTo: clockHowTo,
 		Doc:      "The local clock and the server's give different answers to whether a certificate is valid.",
-		Citation: "RFC 5280, Section 4.1.2.5; RFC 9110, Section 6.6.1", Objections: objections(validityAlerts), judge: clockSkew,
+		Citation: "RFC 5280, Section 4.1.2.5; RFC 9110, Section 6.6.1", Objections: objections(validityAlerts),
+		judge: clockSkew,
 	}
 	Ending = &Check{
 		ID: "validity.ending", Title: "Ends soon", Good: "Does not end soon", Since: v1, HowTo: requestHowTo,
@@ -60,7 +62,8 @@ func validityNotYet(j *judgement) Finding {
 
 // outside judges one end of the validity. What only this host's clock says does
 // not fail the certificate: clock.skew reports it.
-func (j *judgement) outside(remedy say.Phrase, out func(*certificate, time.Time) bool, tell func(*certificate) say.Phrase) Finding {
+func (j *judgement) outside(remedy say.Phrase, out func(*certificate, time.Time) bool,
+	tell func(*certificate) say.Phrase) Finding {
 	f := j.eachStored(remedy, func(c *certificate) (say.Phrase, Result) {
 		if !out(c, j.Now) {
 			return nil, Pass
@@ -90,7 +93,8 @@ func (j *judgement) margin() say.Phrase {
 			ends = c
 		}
 	}
-	return say.Text("valid since ", say.Time(begins.NotBefore), " (for ", days(j.Now.Sub(begins.NotBefore)), ", ", Name(begins.RawSubject), "), until ",
+	return say.Text("valid since ", say.Time(begins.NotBefore), " (for ", days(j.Now.Sub(begins.NotBefore)), ", ",
+		Name(begins.RawSubject), "), until ",
 		say.Time(ends.NotAfter), " (", Name(ends.RawSubject), ", in ", days(ends.NotAfter.Sub(j.Now)), ")")
 }
 
@@ -145,14 +149,16 @@ func clockSkew(j *judgement) Finding {
 			if here || clock.Server { // another clock says nothing about the server's
 				result = Fail
 			}
-			wrong = append(wrong, say.Text(who, what, " only because this host's clock is ", distance(clock.Skew), " ", clock.Name))
+			wrong = append(wrong, say.Text(who, what, " only because this host's clock is ", distance(clock.Skew), " ",
+				clock.Name))
 		}
 	}
 	if len(wrong) == 0 {
 		return Finding{Result: Pass, Detail: say.Join("; ", told...)}
 	}
 	return Finding{Result: result, Detail: say.Join("; ", wrong...),
-		Remedy: say.Text("synchronise both clocks with NTP; if this host's is right, the other one's owner has to correct it")}
+		Remedy: say.Text("synchronise both clocks with NTP; if this host's is right, the other one's owner has to " +
+			"correct it")}
 }
 
 func validAt(c *certificate, t time.Time) bool { return !t.Before(c.NotBefore) && !t.After(c.NotAfter) }
@@ -185,7 +191,8 @@ func Spell(d time.Duration) string {
 	for _, unit := range []struct {
 		n    time.Duration
 		name string
-	}{{days, "d"}, {rest / time.Hour, "h"}, {rest % time.Hour / time.Minute, "min"}, {rest % time.Minute / time.Second, "s"}} {
+	}{{days, "d"}, {rest / time.Hour, "h"}, {rest % time.Hour / time.Minute, "min"}, {rest % time.Minute / time.Second,
+		"s"}} {
 		if unit.n > 0 && len(parts) < 2 {
 			parts = append(parts, fmt.Sprintf("%d %s", unit.n, unit.name))
 		}

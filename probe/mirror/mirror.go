@@ -100,7 +100,8 @@ func Serve(ctx context.Context, conn net.Conn, o *Options, answer func(*Sighting
 	_ = conn.SetDeadline(deadline)
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	s := &server{ctx: ctx, Layer: tlspeer.Layer{Conn: conn}, options: o, seen: &Sighting{Remote: conn.RemoteAddr().String()}}
+	s := &server{ctx: ctx, Layer: tlspeer.Layer{Conn: conn}, options: o,
+		seen: &Sighting{Remote: conn.RemoteAddr().String()}}
 	err := s.run()
 	s.conclude(err)
 	switch {
@@ -217,7 +218,9 @@ func (s *server) converse(answer func(*Sighting) string) {
 		}
 	}
 	body := answer(s.seen)
-	_ = s.Write(wire.ApplicationData, fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", len(body), body))
+	_ = s.Write(wire.ApplicationData,
+		fmt.Appendf(nil, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: "+
+			"%d\r\nConnection: close\r\n\r\n%s", len(body), body))
 	_ = s.Write(wire.AlertRecord, []byte{1, 0}) // close_notify
 	// Wait until the client has read it: closing with unread bytes resets.
 	_ = s.Conn.SetReadDeadline(time.Now().Add(time.Second))

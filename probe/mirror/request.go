@@ -56,10 +56,12 @@ func requestBody(r *wire.CertificateRequest) ([]byte, error) {
 func Suppose(names [][]byte) []*wire.CertificateRequest {
 	schemes := []tls.SignatureScheme{
 		tls.ECDSAWithP256AndSHA256, tls.ECDSAWithP384AndSHA384, tls.ECDSAWithP521AndSHA512, tls.Ed25519,
-		tls.PSSWithSHA256, tls.PSSWithSHA384, tls.PSSWithSHA512, tls.PKCS1WithSHA256, tls.PKCS1WithSHA384, tls.PKCS1WithSHA512,
+		tls.PSSWithSHA256, tls.PSSWithSHA384, tls.PSSWithSHA512, tls.PKCS1WithSHA256, tls.PKCS1WithSHA384,
+		tls.PKCS1WithSHA512,
 	}
 	return []*wire.CertificateRequest{
 		{Version: tls.VersionTLS13, SignatureSchemes: schemes, NamedCAs: names},
-		{Version: tls.VersionTLS12, CertificateTypes: []wire.CertificateType{wire.RSASign, wire.ECDSASign}, SignatureSchemes: schemes, NamedCAs: names},
+		{Version: tls.VersionTLS12, CertificateTypes: []wire.CertificateType{wire.RSASign, wire.ECDSASign},
+			SignatureSchemes: schemes, NamedCAs: names},
 	}
 }

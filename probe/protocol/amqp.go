@@ -16,14 +16,16 @@ func amqpProtocol() *Protocol {
 				return nil
 			}
 			if string(head[:4]) == "AMQP" {
-				return &Answer{Protocol: "amqp", Complete: true, Detail: fmt.Sprintf("the server speaks AMQP %d-%d-%d", head[5], head[6], head[7])}
+				return &Answer{Protocol: "amqp", Complete: true,
+					Detail: fmt.Sprintf("the server speaks AMQP %d-%d-%d", head[5], head[6], head[7])}
 			}
 			if head[0] != 1 {
 				return unknown(string(head))
 			}
 			a := &Answer{Protocol: "amqp", Complete: true, Verdict: Welcome, Detail: "the server begins to negotiate"}
 			// One byte of the frame's payload has been read with its head.
-			if rest, err := c.bytes(int(binary.BigEndian.Uint32(head[3:])) - 1); err == nil && bytes.Contains(rest, []byte("EXTERNAL")) {
+			if rest, err := c.bytes(int(binary.BigEndian.Uint32(head[3:])) - 1); err == nil &&
+				bytes.Contains(rest, []byte("EXTERNAL")) {
 				a.Detail += ", and SASL EXTERNAL is offered"
 			}
 			return a

@@ -3,7 +3,8 @@ package protocol
 // ftpProtocol is FTP (RFC 4217). PBSZ belongs to TLS itself and is answered
 // before any login.
 func ftpProtocol() *Protocol {
-	return &Protocol{Name: "ftp", Greets: true, Schemes: []Scheme{{Name: "ftp", Port: "21", StartTLS: true}, {Name: "ftps", Port: "990"}},
+	return &Protocol{Name: "ftp", Greets: true, Schemes: []Scheme{{Name: "ftp", Port: "21", StartTLS: true},
+		{Name: "ftps", Port: "990"}},
 		StartTLS: func(c *Conversation, _ *Question) error { return startCoded(c, "AUTH TLS", 220, 234) },
 		Ask:      func(c *Conversation, q *Question) *Answer { return askCoded(c, q, "ftp", "PBSZ 0") },
 	}

@@ -15,7 +15,8 @@ func httpProtocol() *Protocol {
 }
 
 func askHTTP(c *Conversation, q *Question) *Answer {
-	c.send("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: mtlsprobe\r\nAccept: */*\r\nConnection: close\r\n\r\n", q.Path, q.Host)
+	c.send("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: mtlsprobe\r\nAccept: */*\r\nConnection: close\r\n\r\n", q.Path,
+		q.Host)
 	var data []byte
 	for len(data) < MaxAnswer {
 		if _, err := c.r.Peek(1); err != nil {
@@ -64,7 +65,8 @@ func ParseHTTP(data []byte) (Answer, bool) {
 		a.Detail = shorten(fields[2])
 	}
 	// A malformed header is as good as none: the status has been read.
-	reader := textproto.NewReader(bufio.NewReader(bytes.NewReader(append(head[min(len(line)+2, len(head)):len(head):len(head)], "\r\n\r\n"...))))
+	reader := textproto.NewReader(bufio.NewReader(bytes.NewReader(append(head[min(len(line)+2,
+		len(head)):len(head):len(head)], "\r\n\r\n"...))))
 	header, _ := reader.ReadMIMEHeader()
 	a.Date, a.DateFrom = parseHTTPDate(header.Get("Date"))
 	length, err := strconv.Atoi(header.Get("Content-Length"))

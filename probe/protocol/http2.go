@@ -9,7 +9,8 @@ import (
 
 // http2Protocol is HTTP/2 (RFC 9113), as gRPC and etcd use it.
 func http2Protocol() *Protocol {
-	return &Protocol{Name: "h2", Schemes: []Scheme{{Name: "h2", Port: "443"}, {Name: "grpcs", Port: "443"}, {Name: "etcd", Port: "2379"}}, ALPN: []string{"h2"}, Ask: askHTTP2}
+	return &Protocol{Name: "h2", Schemes: []Scheme{{Name: "h2", Port: "443"}, {Name: "grpcs", Port: "443"},
+		{Name: "etcd", Port: "2379"}}, ALPN: []string{"h2"}, Ask: askHTTP2}
 }
 
 // Frames of HTTP/2 and their flags (RFC 9113, Section 6).
@@ -30,7 +31,8 @@ const (
 func askHTTP2(c *Conversation, q *Question) *Answer {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
-	for _, field := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", q.Host}, {":path", q.Path}, {"user-agent", "mtlsprobe"}} {
+	for _, field := range [][2]string{{":method", "GET"}, {":scheme", "https"}, {":authority", q.Host}, {":path", q.Path},
+		{"user-agent", "mtlsprobe"}} {
 		_ = encoder.WriteField(hpack.HeaderField{Name: field[0], Value: field[1]}) // into memory
 	}
 	message := []byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
@@ -70,7 +72,8 @@ func (r *http2Reader) frame(kind, flags byte, stream uint32, body []byte) (done 
 		r.c.sendBytes(http2Frame(frameSettings, 1, 0, nil)) // acknowledged
 	case kind == frameGoAway:
 		if r.answer == nil {
-			r.answer = &Answer{Protocol: "h2", Complete: true, Verdict: AccessRefused, Detail: shorten("GOAWAY " + string(body[min(8, len(body)):]))}
+			r.answer = &Answer{Protocol: "h2", Complete: true, Verdict: AccessRefused,
+				Detail: shorten("GOAWAY " + string(body[min(8, len(body)):]))}
 		}
 		return true
 	case stream != 1:

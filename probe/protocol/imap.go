@@ -8,7 +8,8 @@ import (
 // only when it begins to log in: so authentication is begun and taken back before
 // any credentials.
 func imapProtocol() *Protocol {
-	return &Protocol{Name: "imap", Greets: true, Schemes: []Scheme{{Name: "imap", Port: "143", StartTLS: true}, {Name: "imaps", Port: "993"}},
+	return &Protocol{Name: "imap", Greets: true,
+		Schemes: []Scheme{{Name: "imap", Port: "143", StartTLS: true}, {Name: "imaps", Port: "993"}},
 		StartTLS: func(c *Conversation, _ *Question) error {
 			greeting, err := c.line()
 			if err != nil {

@@ -7,11 +7,13 @@ import (
 // ircProtocol is IRC. CAP LS is answered before any registration (IRCv3
 // capability negotiation); STARTTLS is IRCv3's, too.
 func ircProtocol() *Protocol {
-	return &Protocol{Name: "irc", Schemes: []Scheme{{Name: "irc", Port: "6667", StartTLS: true}, {Name: "ircs", Port: "6697"}},
+	return &Protocol{Name: "irc", Schemes: []Scheme{{Name: "irc", Port: "6667", StartTLS: true},
+		{Name: "ircs", Port: "6697"}},
 		StartTLS: func(c *Conversation, _ *Question) error {
 			c.send("STARTTLS\r\n")
 			line, err := c.until(func(line string) bool {
-				return ircCommand(line) == "670" || ircCommand(line) == "691" || ircCommand(line) == "421" || ircCommand(line) == "ERROR"
+				return ircCommand(line) == "670" || ircCommand(line) == "691" || ircCommand(line) == "421" ||
+					ircCommand(line) == "ERROR"
 			})
 			if err == nil && ircCommand(line) != "670" {
 				err = &Refusal{Protocol: "STARTTLS", Said: shorten(line)}

@@ -7,7 +7,8 @@ import (
 // ldapProtocol is LDAP (RFC 4511, RFC 4513). The question is for the root DSE,
 // which servers show to anybody.
 func ldapProtocol() *Protocol {
-	return &Protocol{Name: "ldap", Schemes: []Scheme{{Name: "ldap", Port: "389", StartTLS: true}, {Name: "ldaps", Port: "636"}},
+	return &Protocol{Name: "ldap", Schemes: []Scheme{{Name: "ldap", Port: "389", StartTLS: true},
+		{Name: "ldaps", Port: "636"}},
 		StartTLS: func(c *Conversation, _ *Question) error {
 			const oid = "1.3.6.1.4.1.1466.20037"
 			name := append([]byte{0x80, byte(len(oid))}, oid...)

@@ -13,7 +13,8 @@ func mqttProtocol() *Protocol {
 			if said[0] != 0x20 || said[1] != 2 {
 				return unknown(string(said))
 			}
-			words := []string{"connection accepted", "unacceptable protocol version", "identifier rejected", "server unavailable", "bad user name or password", "not authorized"}
+			words := []string{"connection accepted", "unacceptable protocol version", "identifier rejected",
+				"server unavailable", "bad user name or password", "not authorized"}
 			a := &Answer{Protocol: "mqtt", Status: int(said[3]), Complete: true, Detail: "unknown return code"}
 			if int(said[3]) < len(words) {
 				a.Detail = words[said[3]]

@@ -9,7 +9,8 @@ import (
 // begins in place of the login. Whether an account demands a certificate is told
 // only together with its password: error 1045 is the same for both.
 func mysqlProtocol() *Protocol {
-	return &Protocol{Name: "mysql", Schemes: []Scheme{{Name: "mysql", Port: "3306", StartTLS: true}, {Name: "mariadb", Port: "3306", StartTLS: true}},
+	return &Protocol{Name: "mysql", Schemes: []Scheme{{Name: "mysql", Port: "3306", StartTLS: true},
+		{Name: "mariadb", Port: "3306", StartTLS: true}},
 		StartTLS: func(c *Conversation, _ *Question) error {
 			_, greeting, err := mysqlPacket(c)
 			if err != nil {

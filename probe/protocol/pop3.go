@@ -6,7 +6,8 @@ import (
 
 // pop3Protocol is POP3 (RFC 2595); it asks like IMAP.
 func pop3Protocol() *Protocol {
-	return &Protocol{Name: "pop3", Greets: true, Schemes: []Scheme{{Name: "pop3", Port: "110", StartTLS: true}, {Name: "pop3s", Port: "995"}},
+	return &Protocol{Name: "pop3", Greets: true,
+		Schemes: []Scheme{{Name: "pop3", Port: "110", StartTLS: true}, {Name: "pop3s", Port: "995"}},
 		StartTLS: func(c *Conversation, _ *Question) error {
 			for _, command := range []string{"", "STLS\r\n"} {
 				c.send("%s", command)

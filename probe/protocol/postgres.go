@@ -11,8 +11,9 @@ import (
 // the role is looked up. See the PostgreSQL manual, "Message Flow".
 func postgresProtocol() *Protocol {
 	return &Protocol{Name: "postgres",
-		Schemes: []Scheme{{Name: "postgres", Port: "5432", StartTLS: true}, {Name: "postgresql", Port: "5432", StartTLS: true}, {Name: "postgres-direct", Port: "5432"}},
-		ALPN:    []string{"postgresql"},
+		Schemes: []Scheme{{Name: "postgres", Port: "5432", StartTLS: true},
+			{Name: "postgresql", Port: "5432", StartTLS: true}, {Name: "postgres-direct", Port: "5432"}},
+		ALPN: []string{"postgresql"},
 		StartTLS: func(c *Conversation, _ *Question) error {
 			c.sendBytes([]byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f}) // SSLRequest
 			said, err := c.bytes(1)
@@ -37,7 +38,8 @@ func askPostgres(c *Conversation, q *Question) *Answer {
 	}
 	switch kind[0] {
 	case 'R':
-		a := &Answer{Protocol: "postgres", Complete: true, Verdict: Welcome, Detail: "the server goes on to authenticate the user"}
+		a := &Answer{Protocol: "postgres", Complete: true, Verdict: Welcome,
+			Detail: "the server goes on to authenticate the user"}
 		if len(message) >= 4 && binary.BigEndian.Uint32(message) == 0 {
 			a.Detail = "logged in"
 			c.sendBytes([]byte{'X', 0, 0, 0, 4}) // Terminate
@@ -65,7 +67,8 @@ func postgresError(message []byte) *Answer {
 	switch {
 	case strings.Contains(text, "client certificate"):
 		a.Verdict = CertificateRefused
-	case strings.HasPrefix(text, "role ") || strings.HasPrefix(text, "database "), strings.HasPrefix(text, "no pg_hba.conf entry"):
+	case strings.HasPrefix(text, "role ") || strings.HasPrefix(text, "database "),
+		strings.HasPrefix(text, "no pg_hba.conf entry"):
 		a.Verdict = Welcome // TLS and the certificate were good enough to look it up
 		if strings.HasPrefix(text, "no pg_hba") {
 			a.Verdict = AccessRefused

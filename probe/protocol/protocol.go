@@ -149,7 +149,8 @@ func ByPort(port string) (*Protocol, Scheme) {
 
 // syslogProtocol is syslog over TLS, in which servers never answer (RFC 5425).
 func syslogProtocol() *Protocol {
-	return &Protocol{Name: "syslog", Schemes: []Scheme{{Name: "syslog-tls", Port: "6514"}, {Name: "syslog", Port: "6514"}}}
+	return &Protocol{Name: "syslog", Schemes: []Scheme{{Name: "syslog-tls", Port: "6514"},
+		{Name: "syslog", Port: "6514"}}}
 }
 
 // plainProtocol asks nothing: what the server does by itself must do.

@@ -9,7 +9,8 @@ import (
 // EHLO: Postfix and nginx refuse there, or in place of their greeting.
 func smtpProtocol() *Protocol {
 	return &Protocol{Name: "smtp", Greets: true,
-		Schemes:  []Scheme{{Name: "smtp", Port: "25", StartTLS: true}, {Name: "submission", Port: "587", StartTLS: true}, {Name: "smtps", Port: "465"}, {Name: "submissions", Port: "465"}},
+		Schemes: []Scheme{{Name: "smtp", Port: "25", StartTLS: true}, {Name: "submission", Port: "587", StartTLS: true},
+			{Name: "smtps", Port: "465"}, {Name: "submissions", Port: "465"}},
 		StartTLS: func(c *Conversation, _ *Question) error { return startSMTP(c, "EHLO") },
 		Ask:      func(c *Conversation, q *Question) *Answer { return askSMTP(c, q, "smtp", "EHLO") },
 	}

@@ -7,7 +7,8 @@ import (
 // xmppProtocol is XMPP (RFC 6120). That SASL EXTERNAL is offered shows that the
 // certificate was accepted as an identity (XEP-0178).
 func xmppProtocol() *Protocol {
-	return &Protocol{Name: "xmpp", Schemes: []Scheme{{Name: "xmpp", Port: "5222", StartTLS: true}, {Name: "xmpp-server", Port: "5269", StartTLS: true}, {Name: "xmpps", Port: "5223"}},
+	return &Protocol{Name: "xmpp", Schemes: []Scheme{{Name: "xmpp", Port: "5222", StartTLS: true},
+		{Name: "xmpp-server", Port: "5269", StartTLS: true}, {Name: "xmpps", Port: "5223"}},
 		StartTLS: func(c *Conversation, q *Question) error {
 			said, err := openStream(c, q)
 			if err != nil {
@@ -28,7 +29,8 @@ func xmppProtocol() *Protocol {
 			if err != nil {
 				return nil
 			}
-			a := &Answer{Protocol: "xmpp", Complete: true, Verdict: Welcome, Detail: "the stream is open; the certificate is not taken as an identity (no SASL EXTERNAL)"}
+			a := &Answer{Protocol: "xmpp", Complete: true, Verdict: Welcome,
+				Detail: "the stream is open; the certificate is not taken as an identity (no SASL EXTERNAL)"}
 			switch {
 			case !strings.Contains(said, "<stream:features") && !strings.Contains(said, "<stream:error"):
 				return unknown(said)
@@ -43,7 +45,8 @@ func xmppProtocol() *Protocol {
 }
 
 func openStream(c *Conversation, q *Question) (string, error) {
-	c.send("<?xml version='1.0'?><stream:stream to='%s' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>", q.Name)
+	c.send("<?xml version='1.0'?><stream:stream to='%s' xmlns='jabber:client' "+
+		"xmlns:stream='http://etherx.jabber.org/streams' version='1.0'>", q.Name)
 	return c.xml("</stream:features>", "<stream:features/>", "</stream:error>", "</stream:stream>")
 }
 

@@ -73,7 +73,8 @@ func Conclude(e *Evidence) *Conclusion {
 	for _, trials := range c.identities {
 		out.Trials = append(out.Trials, merge(trials))
 	}
-	out.RateLimited = slices.ContainsFunc(c.all(), func(t *Trial) bool { return t.Application != nil && t.Application.RateLimit() })
+	out.RateLimited = slices.ContainsFunc(c.all(),
+		func(t *Trial) bool { return t.Application != nil && t.Application.RateLimit() })
 	out.Mode, out.Verified = c.mode(), c.verified()
 	for _, t := range append(slices.Clone(out.Trials), out.SelfSigned) {
 		if t != nil {
@@ -181,22 +182,26 @@ func contrasts() []contrast {
 			controls: func(c *controls) bool { return every(c.none, byAlert) && every(c.selfSigned, byAlert) },
 			trial:    func(_ *controls, t *Trial) bool { return t.Outcome == Closed && t.Processed && t.Asked },
 			outcome:  UnknownOutcome,
-			detail:   "the server closed the connection after the handshake without an answer, although it refuses others with alerts: perhaps it speaks another protocol",
+			detail: "the server closed the connection after the handshake without an answer, although it refuses others " +
+				"with alerts: perhaps it speaks another protocol",
 		},
 		{
 			name:     "nothing can be told where everything is closed in the same way",
 			controls: (*controls).closesEverything,
 			trial:    func(_ *controls, t *Trial) bool { return t.Outcome == Closed && t.Asked },
 			outcome:  UnknownOutcome,
-			detail:   "the server closes every connection without an answer, whatever is presented: perhaps it speaks another protocol; name it in the target, as in ldaps://",
+			detail: "the server closes every connection without an answer, whatever is presented: perhaps it speaks " +
+				"another protocol; name it in the target, as in ldaps://",
 		},
 		{
 			name:     "a certificate that TLS accepted is accepted, whatever the application is up to",
 			controls: func(c *controls) bool { return every(c.none, byAlert) && every(c.selfSigned, byAlert) },
 			trial: func(_ *controls, t *Trial) bool {
-				return t.Outcome == UnknownOutcome && t.Asked && t.Presented && t.Processed && t.Application != nil && t.Application.Protocol != ""
+				return t.Outcome == UnknownOutcome && t.Asked && t.Presented && t.Processed && t.Application != nil &&
+					t.Application.Protocol != ""
 			},
-			outcome: Accepted, detail: "accepted by TLS, which refused both controls; the application's answer does not show whether it accepts the certificate",
+			outcome: Accepted, detail: "accepted by TLS, which refused both controls; the application's answer does not " +
+				"show whether it accepts the certificate",
 		},
 		{
 			name:     "the same user got in with another certificate",
@@ -204,13 +209,15 @@ func contrasts() []contrast {
 			trial: func(_ *controls, t *Trial) bool {
 				return t.Outcome == UnknownOutcome && t.Application != nil && t.Application.UserOrCertificate
 			},
-			selfSigned: true, none: true, outcome: RefusedByApplication, detail: "the application accepts the same user with another certificate",
+			selfSigned: true, none: true, outcome: RefusedByApplication,
+			detail: "the application accepts the same user with another certificate",
 		},
 		{
 			name:     "an application that answers otherwise than to both controls has accepted",
 			controls: func(c *controls) bool { return every(c.none, byApplication) && every(c.selfSigned, byApplication) },
 			trial:    answersOtherwise,
-			outcome:  Accepted, detail: "the application answers differently than without a certificate and with a self-signed one",
+			outcome:  Accepted, detail: "the application answers differently than without a certificate and with a " +
+				"self-signed one",
 		},
 	}
 }
@@ -228,7 +235,8 @@ func byApplication(t *Trial) bool { return t.Outcome == RefusedByApplication && 
 func (c *controls) closesEverything() bool {
 	closed := func(t *Trial) bool { return t.Outcome == Closed || t.Outcome == NotTried }
 	same := func(t *Trial) bool { return t.Guessed && t.Outcome == Closed && t.Processed }
-	return every(c.none, same) && every(c.selfSigned, closed) && !slices.ContainsFunc(c.tried(), func(t *Trial) bool { return !closed(t) })
+	return every(c.none, same) && every(c.selfSigned, closed) &&
+		!slices.ContainsFunc(c.tried(), func(t *Trial) bool { return !closed(t) })
 }
 
 func answersOtherwise(c *controls, t *Trial) bool {
@@ -236,7 +244,8 @@ func answersOtherwise(c *controls, t *Trial) bool {
 	if t.Outcome != UnknownOutcome || !t.Asked || !t.Presented || a == nil || a.Status == 0 || a.RateLimit() {
 		return false
 	}
-	return !slices.ContainsFunc(slices.Concat(c.none, c.selfSigned), func(o *Trial) bool { return o.Application.Status == a.Status })
+	return !slices.ContainsFunc(slices.Concat(c.none, c.selfSigned),
+		func(o *Trial) bool { return o.Application.Status == a.Status })
 }
 
 // merge is one trial for all of one certificate: the first that says something.
@@ -289,7 +298,8 @@ func (c *controls) differences() say.Phrase {
 		}
 	}
 	if differ > 0 {
-		said = append(said, say.Text(differ, " of ", len(c.identities), " certificates were accepted on one connection and refused on another"))
+		said = append(said, say.Text(differ, " of ", len(c.identities),
+			" certificates were accepted on one connection and refused on another"))
 	}
 	asked, not := 0, 0
 	for _, t := range c.all() {
@@ -312,7 +322,8 @@ func (c *controls) mode() Mode {
 	anyPassed := slices.ContainsFunc(certs, func(t *Trial) bool { return t.Outcome == Accepted })
 	anyRefused := slices.ContainsFunc(certs, (*Trial).Refused)
 	refusedForIt := func(t *Trial) bool {
-		return t.Outcome == RefusedByTLS || t.Outcome == RefusedByApplication && t.Application.Verdict == protocol.CertificateRefused
+		return t.Outcome == RefusedByTLS || t.Outcome == RefusedByApplication &&
+			t.Application.Verdict == protocol.CertificateRefused
 	}
 	switch {
 	case len(c.none) == 0 || c.differences() != nil || !every(c.none, func(t *Trial) bool { return t.Asked }):
@@ -339,7 +350,8 @@ func (c *controls) verified() Verified {
 		return VerifiedPartly
 	case every(c.selfSigned, accepted):
 		return VerifiedNo
-	case every(c.selfSigned, byAlert) && !slices.ContainsFunc(c.none, func(t *Trial) bool { return sameAlert(t, c.selfSigned[0]) }):
+	case every(c.selfSigned, byAlert) && !slices.ContainsFunc(c.none,
+		func(t *Trial) bool { return sameAlert(t, c.selfSigned[0]) }):
 		return VerifiedYes // it tells a certificate that it does not trust from none
 	}
 	return VerifiedUnknown
@@ -366,7 +378,8 @@ func depend(t *Trial, c *Conclusion) {
 	case c.Mode == IgnoredMode:
 		t.Outcome, t.Detail = Ignored, say.Text("no certificate and any certificate are accepted as well")
 	case c.Mode == UnknownMode:
-		t.Outcome, t.Detail = UnknownOutcome, say.Text("it was accepted, and it is not known whether that depended on the certificate")
+		t.Outcome, t.Detail = UnknownOutcome,
+			say.Text("it was accepted, and it is not known whether that depended on the certificate")
 	case t != c.SelfSigned && c.Verified == VerifiedNo:
 		t.Detail = say.Text("any certificate is accepted here, a self-signed one too")
 	case t != c.SelfSigned && c.Verified == VerifiedPartly:

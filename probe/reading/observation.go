@@ -94,5 +94,6 @@ func (o *Observation) Learn(t *Trial) {
 		return
 	}
 	// The date is cut to whole seconds; half a second is the best guess.
-	o.Clock = Clock{Server: t.Application.Date.Add(500 * time.Millisecond), Local: t.Application.At, Source: t.Application.DateFrom}
+	o.Clock = Clock{Server: t.Application.Date.Add(500 * time.Millisecond), Local: t.Application.At,
+		Source: t.Application.DateFrom}
 }

@@ -55,7 +55,8 @@ type Withheld string
 // The reasons to withhold a certificate.
 const (
 	Unverified Withheld = "the server's own certificate could not be verified"
-	NoProof    Withheld = "the server offers RSA key exchange only, in which it gets the certificate before it has proved its key"
+	NoProof    Withheld = "the server offers RSA key exchange only, in which it gets the certificate before it has " +
+		"proved its key"
 )
 
 // A Verification says whether the server is the one that a client should trust.

@@ -108,13 +108,15 @@ func withheld(c *Connection) (verdict, bool) {
 }
 
 func endedBeforeRequest(c *Connection) (verdict, bool) {
-	v := verdict{outcome: NotTried, detail: say.Text("the handshake ended before the server asked, so nothing was presented"),
-		alert: cmp.Or(c.refusal(), c.Transcript.Refusal(wire.Client))}
+	v := verdict{outcome: NotTried,
+		detail: say.Text("the handshake ended before the server asked, so nothing was presented"),
+		alert:  cmp.Or(c.refusal(), c.Transcript.Refusal(wire.Client))}
 	return v, c.Presents && !c.Presented && !c.Established && !c.asked()
 }
 
 func couldNotPresent(c *Connection) (verdict, bool) {
-	v := verdict{outcome: NotTried, detail: say.Text("this program could not present it: ", reason(c.Err)), alert: c.Transcript.Refusal(wire.Client)}
+	v := verdict{outcome: NotTried, detail: say.Text("this program could not present it: ", reason(c.Err)),
+		alert: c.Transcript.Refusal(wire.Client)}
 	return v, c.Presents && c.asked() && !c.Presented && c.refusal() == nil
 }
 
@@ -127,12 +129,15 @@ func refusedByAlert(c *Connection) (verdict, bool) {
 // does when it fails. What it said is not evidence, its end of the connection is.
 func spokeInClear(c *Connection) (verdict, bool) {
 	said := c.plaintext()
-	return verdict{outcome: Closed, detail: say.Text("plaintext came in the middle of TLS, from the server or a third party: ", say.Quote(string(said)))},
+	return verdict{outcome: Closed,
+			detail: say.Text("plaintext came in the middle of TLS, from the server or a third party: ",
+				say.Quote(string(said)))},
 		said != nil && c.Application == nil && !c.Transcript.Cut
 }
 
 func stopped(c *Connection) (verdict, bool) {
-	return verdict{outcome: UnknownOutcome, detail: say.Text("stopped by this program: ", reason(c.Err)), alert: c.Transcript.Refusal(wire.Client)},
+	return verdict{outcome: UnknownOutcome, detail: say.Text("stopped by this program: ", reason(c.Err)),
+			alert: c.Transcript.Refusal(wire.Client)},
 		c.End == Stopped && c.Application == nil
 }
 
@@ -150,9 +155,11 @@ func answered(c *Connection) (verdict, bool) {
 	case a == nil:
 		return verdict{}, false
 	case a.Protocol == "":
-		return verdict{outcome: UnknownOutcome, detail: say.Text("the server answered in an unknown protocol: ", say.Quote(a.Detail))}, true
+		return verdict{outcome: UnknownOutcome, detail: say.Text("the server answered in an unknown protocol: ",
+			say.Quote(a.Detail))}, true
 	case a.Verdict == protocol.Undecided:
-		return verdict{outcome: UnknownOutcome, detail: say.Text("the application's answer does not show whether it accepts the certificate")}, true
+		return verdict{outcome: UnknownOutcome,
+			detail: say.Text("the application's answer does not show whether it accepts the certificate")}, true
 	case a.Verdict != protocol.Welcome:
 		return verdict{outcome: RefusedByApplication}, true
 	}
@@ -160,7 +167,8 @@ func answered(c *Connection) (verdict, bool) {
 }
 
 func closedAfter(c *Connection) (verdict, bool) {
-	return verdict{outcome: Closed, detail: say.Text("closed after the handshake, without an alert or an answer")}, c.End == ByServer
+	return verdict{outcome: Closed, detail: say.Text("closed after the handshake, without an alert or an answer")},
+		c.End == ByServer
 }
 
 func silent(*Connection) (verdict, bool) {

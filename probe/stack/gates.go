@@ -32,10 +32,13 @@ func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction
 	if f == (Failure{}) {
 		return nil
 	}
-	out := &Prediction{Sends: say.No, Action: f.Action, Alert: f.Alert, Fault: true, Remedy: say.Text("write the file again, the leaf first"),
-		Reason: say.Text("the file begins with ", match.Name(i.Preceding.RawSubject), ", which this client takes for the certificate of the key")}
+	out := &Prediction{Sends: say.No, Action: f.Action, Alert: f.Alert, Fault: true,
+		Remedy: say.Text("write the file again, the leaf first"),
+		Reason: say.Text("the file begins with ", match.Name(i.Preceding.RawSubject),
+			", which this client takes for the certificate of the key")}
 	if f.Action == NotKnown {
-		out.Sends, out.Reason = say.Unknown, say.Text("the file begins with ", match.Name(i.Preceding.RawSubject), "; what this client makes of that was not observed")
+		out.Sends, out.Reason = say.Unknown, say.Text("the file begins with ", match.Name(i.Preceding.RawSubject),
+			"; what this client makes of that was not observed")
 	}
 	return out
 }
@@ -46,15 +49,20 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 		return out
 	}
 	if profile.Load.NoLegacy && i.Container != nil && i.Container.Legacy {
-		return &Prediction{Sends: say.No, Action: Fails, Fault: true, Reason: say.Text("OpenSSL 3 opens a PKCS#12 file with RC2, RC4 or DES only with its legacy provider, which this client does not load"),
+		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
+			Reason: say.Text("OpenSSL 3 opens a PKCS#12 file with RC2, RC4 or DES only with its legacy provider, which this " +
+				"client does not load"),
 			Remedy: say.Text("write the file again with AES: mtlsprobe fix, or openssl pkcs12 -legacy and then -export")}
 	}
 	if key, ok := i.Leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < profile.Load.MinRSA {
-		return &Prediction{Sends: say.No, Action: Fails, Fault: true, Reason: say.Text("an RSA key of ", key.N.BitLen(), " bits is refused when it is loaded; ", profile.Load.MinRSA, " are required"),
+		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
+			Reason: say.Text("an RSA key of ", key.N.BitLen(), " bits is refused when it is loaded; ", profile.Load.MinRSA,
+				" are required"),
 			Remedy: say.Text("use a longer key")}
 	}
 	if profile.Load.WeakLeaf && chain.IsWeak(i.Leaf.SignatureAlgorithm) && !selfIssued(i.Leaf) {
-		return &Prediction{Sends: say.No, Action: Fails, Fault: true, Reason: say.Text("a certificate signed with ", i.Leaf.SignatureAlgorithm, " is refused when it is loaded"),
+		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
+			Reason: say.Text("a certificate signed with ", i.Leaf.SignatureAlgorithm, " is refused when it is loaded"),
 			Remedy: say.Text("have the certificate issued with SHA-256")}
 	}
 	return nil
@@ -68,13 +76,17 @@ func (p *Predictor) usage(profile *Profile, i *certstore.Identity) *Prediction {
 	}
 	switch {
 	case g.Expired && now.After(i.Leaf.NotAfter):
-		return withheld(say.Text("it has expired, and this client does not offer it"), say.Text("have the certificate renewed"))
+		return withheld(say.Text("it has expired, and this client does not offer it"),
+			say.Text("have the certificate renewed"))
 	case g.NotYetValid && now.Before(i.Leaf.NotBefore):
-		return withheld(say.Text("it is not yet valid, and this client does not offer it"), say.Text("wait until then, or correct the clock"))
+		return withheld(say.Text("it is not yet valid, and this client does not offer it"),
+			say.Text("wait until then, or correct the clock"))
 	case g.ExtKeyUsage && !clientAuth(i.Leaf):
-		return withheld(say.Text("its extendedKeyUsage lacks clientAuth, and this client does not offer it"), say.Text("have a certificate issued with extendedKeyUsage clientAuth"))
+		return withheld(say.Text("its extendedKeyUsage lacks clientAuth, and this client does not offer it"),
+			say.Text("have a certificate issued with extendedKeyUsage clientAuth"))
 	case g.KeyUsage && i.Leaf.KeyUsage != 0 && i.Leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
-		out := withheld(say.Text("its keyUsage lacks digitalSignature, and this client does not offer it"), say.Text("have a certificate issued with keyUsage digitalSignature"))
+		out := withheld(say.Text("its keyUsage lacks digitalSignature, and this client does not offer it"),
+			say.Text("have a certificate issued with keyUsage digitalSignature"))
 		if g.KeyUsageFails || g.KeyUsageFails13 && p.question.Request.Version >= tls.VersionTLS13 {
 			out.Action, out.Reason = Fails, say.Text("its keyUsage lacks digitalSignature, and this client gives up")
 		}
@@ -93,7 +105,8 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 		none = s.None12
 	}
 	cannot := func(reason say.Phrase, f Failure) *Prediction {
-		out := &Prediction{Sends: say.No, Action: f.Action, Alert: f.Alert, Reason: reason, Remedy: say.Text("use a certificate with a kind of key that the server allows"), Fault: true}
+		out := &Prediction{Sends: say.No, Action: f.Action, Alert: f.Alert, Reason: reason,
+			Remedy: say.Text("use a certificate with a kind of key that the server allows"), Fault: true}
 		switch f.Action {
 		case SendsAlerts, BadSigns:
 			out.Sends = say.Yes
@@ -106,9 +119,11 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 	case isEd25519 && s.NoEd25519:
 		return cannot(say.Text("it has no support for Ed25519"), declines)
 	case isEd25519 && s.TypedEd25519 && old && len(p.named) > 0:
-		return cannot(say.Text("up to TLS 1.2 no certificate type stands for an Ed25519 key, so that none of the names fits"), declines)
+		return cannot(say.Text("up to TLS 1.2 no certificate type stands for an Ed25519 key, so that none of the names "+
+			"fits"), declines)
 	case s.Types && old && len(r.CertificateTypes) > 0 && !slices.Contains(r.CertificateTypes, certificateType(i.Leaf)):
-		return cannot(say.Text("the server's certificate types ", r.CertificateTypes, " have none for this key"), Failure{Action: cmp.Or(s.NoType.Action, Declines), Alert: s.NoType.Alert})
+		return cannot(say.Text("the server's certificate types ", r.CertificateTypes, " have none for this key"),
+			Failure{Action: cmp.Or(s.NoType.Action, Declines), Alert: s.NoType.Alert})
 	case len(r.SignatureSchemes) == 0 || r.Version == 0:
 		return nil // nothing is known of them
 	case len(p.fitting(s, i.Leaf, true)) == 0 && !s.KeyTypeOnly:
@@ -141,7 +156,8 @@ func (p *Predictor) chainSchemes(s SchemeRules, i *certstore.Identity) *Predicti
 	for _, c := range append([]*x509.Certificate{i.Leaf}, i.Chain...) {
 		scheme, known := wire.SchemeOf(c.SignatureAlgorithm)
 		if known && !selfIssued(c) && !slices.Contains(allowed, scheme.ID) {
-			return &Prediction{Sends: say.No, Action: Declines, Fault: true, Reason: say.Text(match.Name(c.RawSubject), " is signed with ", scheme.Name, ", which the server does not list"),
+			return &Prediction{Sends: say.No, Action: Declines, Fault: true,
+				Reason: say.Text(match.Name(c.RawSubject), " is signed with ", scheme.Name, ", which the server does not list"),
 				Remedy: say.Text("have the certificate issued with a signature that the server lists")}
 		}
 	}
@@ -179,7 +195,8 @@ func longEnough(leaf *x509.Certificate, id tls.SignatureScheme) bool {
 }
 
 func (p *Predictor) anyOfKind(leaf *x509.Certificate) bool {
-	return slices.ContainsFunc(p.question.Request.SignatureSchemes, func(s tls.SignatureScheme) bool { return certstore.Fits(leaf, s, 0) })
+	return slices.ContainsFunc(p.question.Request.SignatureSchemes,
+		func(s tls.SignatureScheme) bool { return certstore.Fits(leaf, s, 0) })
 }
 
 // newest returns the issuer that NSS and what is built on it prefer: valid now,

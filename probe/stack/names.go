@@ -17,8 +17,11 @@ const maxClimb = 20
 
 // names compares the server's list as the stack does.
 func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
-	if _, free := i.Leaf.PublicKey.(ed25519.PublicKey); profile.Names == FoldedStoredTo12 && p.question.Request.Version >= tls.VersionTLS13 && !free {
-		return &Prediction{Sends: say.No, Action: Declines, Reason: say.Text("in TLS 1.3 the strict check also wants a certificate type, which no request has there"), Remedy: say.Text("turn the strict flag off")}
+	if _, free := i.Leaf.PublicKey.(ed25519.PublicKey); profile.Names == FoldedStoredTo12 &&
+		p.question.Request.Version >= tls.VersionTLS13 && !free {
+		return &Prediction{Sends: say.No, Action: Declines,
+			Reason: say.Text("in TLS 1.3 the strict check also wants a certificate type, which no request has there"),
+			Remedy: say.Text("turn the strict flag off")}
 	}
 	if len(p.named) == 0 || profile.Names == Ignored {
 		return nil
@@ -33,7 +36,8 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 		if p.stored(i.Leaf, sent, p.raw, rawKey) {
 			return nil
 		}
-		withheld.Reason, withheld.Remedy = say.Text("no issuer in the stored chain is on the list, byte for byte"), p.storedRemedy(i)
+		withheld.Reason, withheld.Remedy = say.Text("no issuer in the stored chain is on the list, byte for byte"),
+			p.storedRemedy(i)
 	case FoldedStored, FoldedStoredTo12:
 		if p.stored(i.Leaf, sent, p.folded, p.question.Graph.Key) {
 			return nil
@@ -47,7 +51,9 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 		walked := p.walk(i, accepted, key)
 		switch {
 		case walked.tied && p.anyPath(i.Leaf, i, key, accepted, false):
-			return &Prediction{Sends: say.Unknown, Action: NotKnown, Reason: say.Text("several issuers of one name are equally new, and not all ways need lead to a CA on the list: which one this client prefers is not known here"),
+			return &Prediction{Sends: say.Unknown, Action: NotKnown,
+				Reason: say.Text("several issuers of one name are equally new, and not all ways need lead to a CA on the list: " +
+					"which one this client prefers is not known here"),
 				Remedy: say.Text("leave only the path to the named CA in the client's store")}
 		case walked.found:
 			return nil
@@ -55,19 +61,23 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 		withheld.Reason = say.Text("no issuer on the path that this client builds is on the list")
 		withheld.Remedy = say.Text("import the intermediates up to a named CA into the client's store")
 		if walked.twin != nil {
-			withheld.Reason = say.Text("it builds its path through the newest ", match.Name(walked.twin.RawSubject), ", signed by ", match.Name(walked.twin.RawIssuer), ", and that path leads to no CA on the list")
-			withheld.Remedy = say.Text("remove that certificate from the client's store, or have the other one issued again with a later notBefore")
+			withheld.Reason = say.Text("it builds its path through the newest ", match.Name(walked.twin.RawSubject),
+				", signed by ", match.Name(walked.twin.RawIssuer), ", and that path leads to no CA on the list")
+			withheld.Remedy = say.Text("remove that certificate from the client's store, or have the other one issued again " +
+				"with a later notBefore")
 		}
 	case RawAll:
 		if p.anyPath(i.Leaf, i, rawKey, p.raw, profile.Gate.PathDates) {
 			return nil
 		}
-		withheld.Reason, withheld.Remedy = say.Text("no path that can be built has a name that is on the list, byte for byte"), say.Text("import the intermediates up to a named CA into the client's store")
+		withheld.Reason, withheld.Remedy = say.Text("no path that can be built has a name that is on the list, byte for "+
+			"byte"), say.Text("import the intermediates up to a named CA into the client's store")
 	case FoldedAll:
 		if p.anyPath(i.Leaf, i, p.question.Graph.Key, p.folded, false) {
 			return nil
 		}
-		withheld.Reason, withheld.Remedy = say.Text("no path that can be built has a name on the list"), say.Text("import the intermediates up to a named CA into the client's store")
+		withheld.Reason, withheld.Remedy = say.Text("no path that can be built has a name on the list"),
+			say.Text("import the intermediates up to a named CA into the client's store")
 	case EngineBest:
 		return p.engine(i)
 	}
@@ -81,7 +91,8 @@ func rawKey(name []byte) string { return string(name) }
 func sorted(i *certstore.Identity) []*x509.Certificate {
 	var chain []*x509.Certificate
 	for at := i.Leaf; ; {
-		next := slices.IndexFunc(i.Chain, func(c *x509.Certificate) bool { return string(c.RawSubject) == string(at.RawIssuer) })
+		next := slices.IndexFunc(i.Chain,
+			func(c *x509.Certificate) bool { return string(c.RawSubject) == string(at.RawIssuer) })
 		if next < 0 || contains(chain, i.Chain[next]) {
 			return chain
 		}
@@ -91,7 +102,8 @@ func sorted(i *certstore.Identity) []*x509.Certificate {
 }
 
 // stored asks of every issuer in the chain as stored.
-func (p *Predictor) stored(leaf *x509.Certificate, chain []*x509.Certificate, accepted map[string]bool, key func([]byte) string) bool {
+func (p *Predictor) stored(leaf *x509.Certificate, chain []*x509.Certificate, accepted map[string]bool,
+	key func([]byte) string) bool {
 	for _, c := range append([]*x509.Certificate{leaf}, chain...) {
 		if accepted[key(c.RawIssuer)] {
 			return true
@@ -146,7 +158,8 @@ func (p *Predictor) walk(i *certstore.Identity, accepted map[string]bool, key fu
 
 // anyPath asks along every path, of issuers and of the CAs' own subjects. Each
 // certificate is looked at once, nearest first, up to maxDepth steps away.
-func (p *Predictor) anyPath(leaf *x509.Certificate, i *certstore.Identity, key func([]byte) string, accepted map[string]bool, dates bool) bool {
+func (p *Predictor) anyPath(leaf *x509.Certificate, i *certstore.Identity, key func([]byte) string,
+	accepted map[string]bool, dates bool) bool {
 	level := []*x509.Certificate{leaf}
 	seen := make(map[string]bool)
 	for range maxDepth {
@@ -186,10 +199,14 @@ func (p *Predictor) engine(i *certstore.Identity) *Prediction {
 	case all:
 		return nil
 	case any:
-		return &Prediction{Sends: say.Unknown, Action: NotKnown, Reason: say.Text("several paths can be built, and not all lead to a CA on the list: which one the system prefers is not known here"),
+		return &Prediction{Sends: say.Unknown, Action: NotKnown,
+			Reason: say.Text("several paths can be built, and not all lead to a CA on the list: which one the system " +
+				"prefers is not known here"),
 			Remedy: say.Text("leave only the path to the named CA in the client's store")}
 	}
-	return &Prediction{Sends: say.No, Action: Declines, Reason: say.Text("no path that can be built has an issuer on the list"), Remedy: say.Text("import the intermediates up to a named CA into the client's store")}
+	return &Prediction{Sends: say.No, Action: Declines,
+		Reason: say.Text("no path that can be built has an issuer on the list"),
+		Remedy: say.Text("import the intermediates up to a named CA into the client's store")}
 }
 
 // ways asks of every way up whether it leads to a CA on the list; each

@@ -84,7 +84,8 @@ type Predictor struct {
 
 // New prepares the question's request and store.
 func New(q *match.Question) *Predictor {
-	p := &Predictor{question: q, raw: make(map[string]bool), folded: make(map[string]bool), text: make(map[string]bool), store: newStore(q.Store)}
+	p := &Predictor{question: q, raw: make(map[string]bool), folded: make(map[string]bool), text: make(map[string]bool),
+		store: newStore(q.Store)}
 	if q.Request != nil {
 		p.named = q.Request.NamedCAs
 	}
@@ -121,9 +122,13 @@ func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction 
 func answersLate(profile *Profile, when wire.Stage) Prediction {
 	switch id := profile.ID; {
 	case id == "go", id == "client-go", when == wire.PostHandshake && strings.HasPrefix(id, "java-"):
-		return Prediction{Sends: say.No, Action: Declines, Reason: say.Text("the server asks late (", when, "), which this client does not support"), Remedy: say.Text("let the server ask in the handshake")}
+		return Prediction{Sends: say.No, Action: Declines,
+			Reason: say.Text("the server asks late (", when,
+				"), which this client does not support"), Remedy: say.Text("let the server ask in the handshake")}
 	}
-	return Prediction{Sends: say.Unknown, Action: NotKnown, Reason: say.Text("the server asks late (", when, "): it is not known whether this client supports that"), Remedy: say.Text("let the server ask in the handshake")}
+	return Prediction{Sends: say.Unknown, Action: NotKnown,
+		Reason: say.Text("the server asks late (", when,
+			"): it is not known whether this client supports that"), Remedy: say.Text("let the server ask in the handshake")}
 }
 
 // inAnyVersion answers for a request that nobody has seen: the same in TLS 1.2
@@ -139,7 +144,8 @@ func (p *Predictor) inAnyVersion(profile *Profile, i *certstore.Identity) Predic
 	if old.Sends == now.Sends {
 		return now
 	}
-	return Prediction{Sends: say.Unknown, Action: NotKnown, Reason: say.Text("it depends on the version: in TLS 1.2 ", old.Sends, ", in TLS 1.3 ", now.Sends)}
+	return Prediction{Sends: say.Unknown, Action: NotKnown,
+		Reason: say.Text("it depends on the version: in TLS 1.2 ", old.Sends, ", in TLS 1.3 ", now.Sends)}
 }
 
 // decide asks one gate after the other, in the order in which clients do.
@@ -150,7 +156,8 @@ func (p *Predictor) decide(profile *Profile, i *certstore.Identity) Prediction {
 	if p.question.Request == nil {
 		return Prediction{Sends: say.No, Action: Declines, Reason: say.Text("the server did not ask in the handshake")}
 	}
-	for _, gate := range []func(*Profile, *certstore.Identity) *Prediction{p.key, p.load, p.size, p.usage, p.names, p.schemes} {
+	for _, gate := range []func(*Profile, *certstore.Identity) *Prediction{p.key, p.load, p.size, p.usage, p.names,
+		p.schemes} {
 		if verdict := gate(profile, i); verdict != nil {
 			return *verdict
 		}
@@ -171,11 +178,14 @@ func (p *Predictor) key(_ *Profile, i *certstore.Identity) *Prediction {
 	case certstore.Usable:
 		return nil
 	case certstore.Locked, certstore.Unknown:
-		return &Prediction{Sends: say.Unknown, Action: NotKnown, Reason: say.Text("the key is locked: it depends on whether the client has the password"), Fault: true}
+		return &Prediction{Sends: say.Unknown, Action: NotKnown,
+			Reason: say.Text("the key is locked: it depends on whether the client has the password"), Fault: true}
 	case certstore.Missing:
-		return &Prediction{Sends: say.No, Action: Declines, Reason: say.Text("there is no key"), Remedy: say.Text("give the client the key"), Fault: true}
+		return &Prediction{Sends: say.No, Action: Declines, Reason: say.Text("there is no key"),
+			Remedy: say.Text("give the client the key"), Fault: true}
 	}
-	return &Prediction{Sends: say.No, Action: Fails, Reason: say.Text("the key is ", i.Key.State), Remedy: say.Text("give the client the certificate's own key"), Fault: true}
+	return &Prediction{Sends: say.No, Action: Fails, Reason: say.Text("the key is ", i.Key.State),
+		Remedy: say.Text("give the client the certificate's own key"), Fault: true}
 }
 
 // size holds the request's size against what the client takes.
@@ -185,7 +195,8 @@ func (p *Predictor) size(profile *Profile, _ *certstore.Identity) *Prediction {
 	if profile.MaxRequest == 0 || size <= profile.MaxRequest {
 		return nil
 	}
-	return &Prediction{Sends: say.No, Action: Alerts, Reason: tooLarge(size, profile.MaxRequest), Remedy: say.Text("let the server name fewer CAs")}
+	return &Prediction{Sends: say.No, Action: Alerts, Reason: tooLarge(size, profile.MaxRequest),
+		Remedy: say.Text("let the server name fewer CAs")}
 }
 
 // Select returns which of the question's identities the stack would choose if it

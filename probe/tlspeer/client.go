@@ -57,7 +57,8 @@ func Client(conn net.Conn, config *Config) *Conn {
 
 // State says what was agreed on, as crypto/tls does.
 func (c *Conn) State() tls.ConnectionState {
-	return tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: c.after.base != nil, NegotiatedProtocol: c.alpn, PeerCertificates: c.peer}
+	return tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: c.after.base != nil,
+		NegotiatedProtocol: c.alpn, PeerCertificates: c.peer}
 }
 
 // ErrUnsuited says that the server wants what this client does not have.
@@ -187,7 +188,8 @@ func (c *Conn) messages() error {
 			err = c.update(message[4:])
 		}
 		if c.after.requests > maxRequests || c.after.updates > maxUpdates {
-			err = fmt.Errorf("the server asked %d times and changed its keys %d times, which is more than makes sense", c.after.requests, c.after.updates)
+			err = fmt.Errorf("the server asked %d times and changed its keys %d times, which is more than makes sense",
+				c.after.requests, c.after.updates)
 		}
 		if err != nil {
 			return err

@@ -15,8 +15,10 @@ import (
 func (c *Conn) clientHello() ([]byte, error) {
 	c.random = Random(32)
 	hello := wire.ClientHelloSpec{
-		Version: tls.VersionTLS12, Random: c.random, Session: Random(32), // a session for middleboxes (RFC 8446, Appendix D.4)
-		Suites: []uint16{tls.TLS_AES_128_GCM_SHA256, tls.TLS_AES_256_GCM_SHA384}, ServerName: c.config.ServerName, ALPN: c.config.ALPN,
+		// a session for middleboxes (RFC 8446, Appendix D.4)
+		Version: tls.VersionTLS12, Random: c.random, Session: Random(32),
+		Suites: []uint16{tls.TLS_AES_128_GCM_SHA256, tls.TLS_AES_256_GCM_SHA384}, ServerName: c.config.ServerName,
+		ALPN:          c.config.ALPN,
 		Groups:        []uint16{GroupX25519, GroupP256},
 		Schemes:       []tls.SignatureScheme{0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0401},
 		PostHandshake: true,

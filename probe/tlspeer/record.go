@@ -50,7 +50,8 @@ func (r *Layer) Read() (wire.ContentType, []byte, error) {
 		return 0, nil, err
 	}
 	length := int(binary.BigEndian.Uint16(header[3:]))
-	if header[1] != 3 || header[0] < byte(wire.ChangeCipherSpec) || header[0] > byte(wire.ApplicationData) || length > maxPlaintext+2048 {
+	if header[1] != 3 || header[0] < byte(wire.ChangeCipherSpec) || header[0] > byte(wire.ApplicationData) ||
+		length > maxPlaintext+2048 {
 		if !r.started {
 			return 0, nil, ErrNotTLS
 		}

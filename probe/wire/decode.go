@@ -157,7 +157,8 @@ func (c *connection) record(h *half, contentType ContentType, header, payload []
 		}
 	}
 	if injected {
-		c.add(Entry{From: h.from, ContentType: contentType, Injected: true, Alert: alertOf(contentType, content), Length: len(content)})
+		c.add(Entry{From: h.from, ContentType: contentType, Injected: true, Alert: alertOf(contentType, content),
+			Length: len(content)})
 		return
 	}
 	c.content(h, contentType, protected, content)
@@ -238,7 +239,8 @@ func (c *connection) follow(h *half, e *Entry) error {
 		c.clientRandom = random
 	case e.Handshake == ServerHello && h.from == Server:
 		return c.serverHello(e)
-	case e.Handshake == Finished && c.transcript.Version >= tls.VersionTLS13 && h.secret == nil: // not that of post-handshake authentication
+	// not that of post-handshake authentication
+	case e.Handshake == Finished && c.transcript.Version >= tls.VersionTLS13 && h.secret == nil:
 		label := "CLIENT_TRAFFIC_SECRET_0"
 		if h.from == Server {
 			label = "SERVER_TRAFFIC_SECRET_0"
@@ -289,7 +291,8 @@ func (c *connection) finish(h *half) {
 	}
 	if len(h.handshake) >= 4 {
 		length := int(h.handshake[1])<<16 | int(h.handshake[2])<<8 | int(h.handshake[3])
-		c.fault(h, fmt.Errorf("%v message claims %d bytes, %d came", HandshakeType(h.handshake[0]), length, len(h.handshake)-4))
+		c.fault(h, fmt.Errorf("%v message claims %d bytes, %d came", HandshakeType(h.handshake[0]), length,
+			len(h.handshake)-4))
 		return
 	}
 	if len(h.pending) == 0 {
