@@ -45,7 +45,7 @@ func (f *Fetcher) client() *http.Client {
 			return err
 		}
 		ip := at.Addr().Unmap()
-		if !f.Private && (!ip.IsGlobalUnicast() || ip.IsPrivate()) {
+		if !f.Private && !public(ip) {
 			return fmt.Errorf("%v is %w", ip, errPrivate)
 		}
 		return nil
@@ -57,10 +57,26 @@ func (f *Fetcher) client() *http.Client {
 	}
 }
 
+// notPublic are the blocks of addresses that lead to neighbours or into other blocks:
+// the IANA special-purpose registries (RFC 6890), shared address space (RFC 6598), and
+// those that carry an IPv4 address (NAT64, RFC 6052 and RFC 8215; 6to4, RFC 3056;
+// Teredo, RFC 4380).
+var notPublic = []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
+	"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32",
+	"2001:db8::/32", "2002::/16", "::/96", "fec0::/10"}
+
+// public reports whether an address is one of the public Internet.
+func public(ip netip.Addr) bool {
+	if ip = ip.Unmap(); !ip.IsGlobalUnicast() || ip.IsPrivate() {
+		return false
+	}
+	return !slices.ContainsFunc(notPublic, func(block string) bool { return netip.MustParsePrefix(block).Contains(ip) })
+}
+
 func (f *Fetcher) do(ctx context.Context, method, address, contentType string, body []byte) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" || u.Host == "" {
-		return nil, fmt.Errorf("%q is no http address", address)
+		return nil, fmt.Errorf("%q is not an http address", address)
 	}
 	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
@@ -124,7 +140,7 @@ func (f *Fetcher) issuer(ctx context.Context, address string) ([]*x509.Certifica
 	}
 	certs, err := x509.ParseCertificates(data)
 	if err != nil {
-		return nil, fmt.Errorf("what %q answers is no certificate: %w", address, err)
+		return nil, fmt.Errorf("what %q answers is not a certificate: %w", address, err)
 	}
 	return certs, nil
 }
@@ -147,6 +163,9 @@ type Statement struct {
 	RevokedAt   time.Time // for Revoked
 	AsOf        time.Time // thisUpdate
 	Until       time.Time // nextUpdate; zero if the responder does not say
+	// Delegate is the certificate of a responder to which the issuer delegates; nil
+	// where the issuer answers itself. Its validity is for the judge of dates.
+	Delegate *x509.Certificate
 	Err         error     // why the status is unknown; nil if the responder says so
 }
 
@@ -169,6 +188,7 @@ func (f *Fetcher) Status(ctx context.Context, c, issuer *x509.Certificate) *Stat
 			}
 			if err == nil {
 				s.AsOf, s.Until, s.RevokedAt = answer.ThisUpdate, answer.NextUpdate, answer.RevokedAt
+				s.Delegate = answer.Certificate
 				s.Status = map[int]Status{ocsp.Good: Good, ocsp.Revoked: Revoked}[answer.Status]
 				if s.Status == "" {
 					s.Status = StatusUnknown

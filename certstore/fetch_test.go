@@ -79,7 +79,7 @@ func TestIssuers(t *testing.T) {
 		t.Errorf("private addresses: found %v, problems %v", found, problems)
 	}
 	found, problems = (&Fetcher{Private: true}).Issuers(t.Context(), p.Certs("astray"))
-	want := []string{"answers HTTP 404", "is no certificate", "answers HTTP 302", "more than 256 KiB came"}
+	want := []string{"answers HTTP 404", "is not a certificate", "answers HTTP 302", "more than 256 KiB came"}
 	if len(found) > 0 || len(problems) != len(want) {
 		t.Fatalf("found %v, problems %v", found, problems)
 	}

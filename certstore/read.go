@@ -190,6 +190,11 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 			case err == nil && !info.Mode().IsRegular(): // sockets and pipes
 				return ctx.Err()
 			}
+			if linked := (&file{path: path, source: s}); linked.outside(path) != "" {
+				linked.err, linked.notes = errNotes, []error{errLinkOutside}
+				files = append(files, linked)
+				return ctx.Err()
+			}
 			files = append(files, one(r.file(ctx, path, s))...)
 			return ctx.Err()
 		}
@@ -259,6 +264,9 @@ func (r *reader) below(path string) string {
 }
 
 var errLinkedFolder = errors.New("is a link to a folder, which is not followed: name it as a source of its own")
+
+var errLinkOutside = errors.New("is a link to a file outside the folder, which is not followed: name it as a source of " +
+	"its own")
 
 var errTooLarge = fmt.Errorf("larger than %d MiB, which no certificate store is", maxFileSize>>20)
 

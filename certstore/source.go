@@ -181,7 +181,7 @@ func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Refe
 		if ref.FromStart {
 			path = r.fromStart(cmp.Or(f.dir, filepath.Dir(f.path)), path)
 		}
-		if why := r.untrusted(path); why != "" {
+		if why := cmp.Or(r.untrusted(path), f.outside(path)); why != "" {
 			notes.notes = append(notes.notes, fmt.Errorf("it names %s, %s", quote(masked(path)), why))
 			continue
 		}
@@ -229,6 +229,20 @@ func (r *reader) untrusted(path string) string {
 		return "which is no regular file"
 	}
 	return ""
+}
+
+// outside says why what a configuration names is not loaded: it was found below a
+// folder, and leads out of it. Whoever can write into the folder would choose what is
+// presented. Empty if it is loaded.
+func (f *file) outside(path string) string {
+	if f.path == f.source.Path {
+		return "" // the configuration itself was given
+	}
+	folder := resolved(f.source.Path)
+	if relative, err := filepath.Rel(folder, resolved(path)); err == nil && filepath.IsLocal(relative) {
+		return ""
+	}
+	return "which is outside the folder that was given: give the configuration itself to use it"
 }
 
 // nameOf is a reference's name as it may be shown: a URL without user and password.

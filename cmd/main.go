@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"mtlsprobe/probe"
@@ -74,8 +75,36 @@ func Main(ctx context.Context, args []string, s *Streams) int {
 	if errors.As(err, &mistake) && mistake.command == "" {
 		mistake.command = c.CommandPath()
 	}
-	complain(s.Err, err)
+	complain(&withoutSecrets{s.Err, secretsIn(args)}, err)
 	return exitCode(err)
+}
+
+// secretsIn returns the user and password of every argument that is a URL, or a host
+// as in one: no message may repeat them, whichever part of the program words it.
+func secretsIn(args []string) []string {
+	var secrets []string
+	for _, arg := range args {
+		_, rest, found := strings.Cut(arg, "://")
+		if !found {
+			rest = arg
+		}
+		authority, _, _ := strings.Cut(rest, "/")
+		if at := strings.LastIndexByte(authority, '@'); at > 0 && strings.Contains(authority[:at], ":") {
+			secrets = append(secrets, authority[:at], "…")
+		}
+	}
+	return secrets
+}
+
+// withoutSecrets writes without the secrets, which come with what stands for them.
+type withoutSecrets struct {
+	io.Writer
+	secrets []string
+}
+
+func (w *withoutSecrets) Write(b []byte) (int, error) {
+	_, err := strings.NewReplacer(w.secrets...).WriteString(w.Writer, string(b))
+	return len(b), err
 }
 
 // Root returns the command with all of its subcommands.

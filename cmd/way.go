@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -100,14 +101,9 @@ func (f *wayFlags) proxyFor(s *Streams, t probe.Target) (*url.URL, error) {
 	case f.proxy == "none" || f.unix != "":
 		return nil, nil
 	case f.proxy != "":
-		text := f.proxy
-		if !strings.Contains(text, "://") {
-			text = "http://" + text
-		}
-		u, err := url.Parse(text)
-		if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
-			// the text may hold a password
-			return nil, usage(fmt.Errorf("--proxy is not http://, https:// or socks5:// with host and port"))
+		u, err := proxyURL(f.proxy)
+		if err != nil {
+			return nil, usage(fmt.Errorf("--proxy %w", err))
 		}
 		return u, nil
 	}
@@ -119,11 +115,31 @@ func (f *wayFlags) proxyFor(s *Streams, t probe.Target) (*url.URL, error) {
 		}
 		return ""
 	}
+	named := env("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+	if named == "" {
+		return nil, nil
+	}
+	proxy, err := proxyURL(named)
+	if err != nil { // httpproxy would connect directly
+		return nil, usage(fmt.Errorf("the environment's proxy (HTTPS_PROXY or ALL_PROXY) %w: correct it, or give "+
+			"--proxy URL or --proxy none", err))
+	}
 	config := httpproxy.Config{HTTPSProxy: env("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
 		NoProxy: env("no_proxy", "NO_PROXY")}
-	u, err := config.ProxyFunc()(&url.URL{Scheme: "https", Host: t.Address()})
-	if err != nil {
-		return nil, usage(fmt.Errorf("the environment's proxy is no URL: give --proxy URL, or --proxy none"))
+	if through, err := config.ProxyFunc()(&url.URL{Scheme: "https", Host: t.Address()}); err != nil || through == nil {
+		return nil, err // NO_PROXY names the target
+	}
+	return proxy, nil
+}
+
+// proxyURL reads a proxy. The error does not quote it: it may hold a password.
+func proxyURL(text string) (*url.URL, error) {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme) {
+		return nil, errors.New("is not http://, https:// or socks5:// with host and port")
 	}
 	return u, nil
 }

@@ -7,8 +7,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
-	"net/http"
+	"net/textproto"
 	"net/url"
+	"strings"
 
 	"golang.org/x/net/proxy"
 )
@@ -105,16 +106,20 @@ func connectThrough(ctx context.Context, conn net.Conn, t Target, user *url.User
 	if _, err := conn.Write([]byte(request + "\r\n")); err != nil {
 		return err
 	}
-	// One byte at a time: what follows the answer's head is the server's.
-	reader := bufio.NewReaderSize(&oneByte{conn, 0}, 16)
-	response, err := http.ReadResponse(reader, &http.Request{Method: http.MethodConnect})
-	if err != nil {
-		return fmt.Errorf("reading the proxy's answer: %w", err)
+	// One byte at a time: what follows the response's head is the server's. A 2xx
+	// response has no body, whatever its fields say (RFC 9110, Section 9.3.6).
+	head := textproto.NewReader(bufio.NewReaderSize(&oneByte{conn, 0}, 16))
+	line, err := head.ReadLine()
+	if err == nil {
+		_, err = head.ReadMIMEHeader()
 	}
-	response.Body.Close()
-	if response.StatusCode/100 != 2 {
+	if err != nil {
+		return fmt.Errorf("reading the proxy's response: %w", err)
+	}
+	version, status, _ := strings.Cut(line, " ")
+	if !strings.HasPrefix(version, "HTTP/1.") || !strings.HasPrefix(status, "2") {
 		const enough = 80 // of its words
-		return fmt.Errorf("the proxy answered %q", response.Status[:min(len(response.Status), enough)])
+		return fmt.Errorf("the proxy answered %q", line[:min(len(line), enough)])
 	}
 	return nil
 }

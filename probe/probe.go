@@ -12,6 +12,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -83,6 +84,12 @@ func (o *Options) verify(name string, certs []*x509.Certificate) reading.Verific
 	}
 	if name == "" { // crypto/x509 would skip the name
 		return reading.Verification{Result: say.No, Err: errNoName}
+	}
+	for _, c := range certs {
+		if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > wire.MaxRSA {
+			return reading.Verification{Result: say.No,
+				Err: fmt.Errorf("an RSA key of %d bits is too long to verify with", key.N.BitLen())}
+		}
 	}
 	intermediates := x509.NewCertPool()
 	for _, c := range certs[1:] {

@@ -95,8 +95,13 @@ func ParseTarget(s string) (Target, error) {
 // shown is a target as it may be printed: without user and password.
 func shown(s string) string {
 	scheme, rest, found := strings.Cut(s, "://")
-	if at := strings.LastIndexByte(rest, '@'); found && at >= 0 {
-		return scheme + "://…@" + rest[at+1:]
+	if !found {
+		scheme, rest = "", s
+	} else {
+		scheme += "://"
+	}
+	if at := strings.LastIndexByte(rest, '@'); at >= 0 {
+		return scheme + "…@" + rest[at+1:]
 	}
 	return s
 }
@@ -146,7 +151,7 @@ func splitHostPort(s, standard string) (host, port string, err error) {
 	case host == "":
 		return "", "", errors.New("the host name is missing")
 	case strings.ContainsAny(host, " /\\\"'<>&") || strings.ContainsFunc(host, unicode.IsControl):
-		return "", "", fmt.Errorf("%q is not a host name", host)
+		return "", "", fmt.Errorf("%q is not a host name", shown(host))
 	}
 	return host, port, nil
 }

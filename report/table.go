@@ -166,33 +166,47 @@ func shorten(text string, width int) string {
 // underscore, comma, dash or slash, else anywhere.
 func wrap(text string, width int) []string {
 	var lines []string
-	for displayWidth(text) > width {
-		end, space, soft := 0, 0, 0
-		for i, r := range text {
-			next := i + utf8.RuneLen(r)
-			if displayWidth(text[:next]) > width {
-				break
-			}
-			end = next
-			switch {
-			case r == ' ':
-				space = next
-			case strings.ContainsRune("_,-/", r) && i > 0:
-				soft = next
-			}
-		}
-		if end < len(text) && text[end] == ' ' {
-			space = end
-		}
-		at := cmp.Or(space, soft, end)
-		if at == 0 { // one character is wider than the column
-			_, at = utf8.DecodeRuneInString(text)
+	for text != "" {
+		at := lineEnd(text, width)
+		if at == len(text) {
+			return append(lines, text)
 		}
 		lines = append(lines, strings.TrimRight(text[:at], " "))
 		text = strings.TrimLeft(text[at:], " ")
 	}
-	if text != "" || lines == nil {
-		lines = append(lines, text)
+	if lines == nil {
+		lines = []string{""}
 	}
 	return lines
+}
+
+// lineEnd is where the first line of the text ends: at the last space that fits, else
+// behind the last of "_,-/", else where the line is full. It looks no further than
+// that, so wrapping takes time in proportion to the text.
+func lineEnd(text string, width int) int {
+	used, end, space, soft := 0, 0, 0, 0
+	for i, r := range text {
+		next := i + utf8.RuneLen(r)
+		if used += displayWidth(text[i:next]); used > width {
+			break
+		}
+		end = next
+		switch {
+		case r == ' ':
+			space = next
+		case strings.ContainsRune("_,-/", r) && i > 0:
+			soft = next
+		}
+	}
+	if end == len(text) {
+		return end
+	}
+	if text[end] == ' ' {
+		space = end
+	}
+	at := cmp.Or(space, soft, end)
+	if at == 0 { // one character is wider than the column
+		_, at = utf8.DecodeRuneInString(text)
+	}
+	return at
 }

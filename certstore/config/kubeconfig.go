@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,6 +28,16 @@ type kubeEntry struct {
 // maxAliases bounds the aliases of a YAML document, which kubectl never writes.
 const maxAliases = 100
 
+// yamlError says where a YAML document is broken. The parser's own words may quote it,
+// passwords included.
+func yamlError(err error) error {
+	var line int
+	if _, scanned := fmt.Sscanf(err.Error(), "yaml: line %d:", &line); scanned == nil {
+		return fmt.Errorf("the YAML cannot be parsed (line %d)", line)
+	}
+	return errors.New("the YAML cannot be parsed")
+}
+
 func readKubeconfig(s *source) *Config {
 	has := func(field string) bool { return strings.Contains(s.text, field) }
 	if !has("users") || !has("clusters") && !has("contexts") && !has("client-certificate") {
@@ -42,7 +53,7 @@ func readKubeconfig(s *source) *Config {
 		if !s.customary && !strings.Contains(text, "current-context") {
 			return nil
 		}
-		c.Problems = append(c.Problems, fmt.Errorf("reading the YAML: %w", err))
+		c.Problems = append(c.Problems, yamlError(err))
 		return c
 	}
 	if countAliases(&document, maxAliases) > maxAliases {

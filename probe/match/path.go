@@ -229,7 +229,8 @@ func selfIssued(j *judgement) Finding {
 		return unknown(nil)
 	case j.Graph.Key(leaf.RawSubject) != j.Graph.Key(leaf.RawIssuer):
 		return pass
-	case leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature) == nil:
+	case !chain.TooLarge(leaf) && leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate,
+		leaf.Signature) == nil:
 		return notApplicable // it is self-signed
 	}
 	return warn(say.Text("subject and issuer are both ", Name(leaf.RawSubject),

@@ -111,6 +111,10 @@ func (j *judgement) lists(c *certificate) []statement {
 	return said
 }
 
+// maxAge is how old a response may be that does not say until when it holds: such a
+// responder always has a newer one (RFC 6960, Section 4.2.2.1).
+const maxAge = 24 * time.Hour
+
 // answers are those of OCSP responders.
 func (j *judgement) answers(c *certificate) []statement {
 	var said []statement
@@ -123,10 +127,14 @@ func (j *judgement) answers(c *certificate) []statement {
 		switch {
 		case s.Err != nil:
 			one.text = say.Phrase{{Kind: say.UnknownKind, Value: s.Err.Error()}}
-		case !s.Until.IsZero() && j.Now.After(s.Until), s.AsOf.After(j.Now.Add(skewAllowed)):
-			one = statement{certstore.StatusUnknown, say.Text(one.text, ", in a response that is not for this time")}
-		case s.Status == certstore.Revoked:
+		case s.Status == certstore.Revoked && !s.AsOf.After(j.Now.Add(skewAllowed)): // for good
 			one.text = say.Text(name, " was revoked ", say.Time(s.RevokedAt), ", according to ", source)
+		case !s.Until.IsZero() && j.Now.After(s.Until), s.AsOf.After(j.Now.Add(skewAllowed)),
+			s.Until.IsZero() && j.Now.Sub(s.AsOf) > maxAge:
+			one = statement{certstore.StatusUnknown, say.Text(one.text, ", in a response that is not for this time")}
+		case s.Delegate != nil && !validAt(s.Delegate, j.Now):
+			one = statement{certstore.StatusUnknown, say.Text(one.text, ", in a response signed by a certificate that is "+
+				"not valid now: ", Name(s.Delegate.RawSubject))}
 		}
 		said = append(said, one)
 	}
