@@ -36,7 +36,7 @@ func rootsOf(certs ...*x509.Certificate) *x509.CertPool {
 
 // A third party that has the server's certificate and not its key gets no certificate,
 // is not called verified, and its pretended acceptance is none.
-func TestKeyless(t *testing.T) {
+func TestHostileKeyless(t *testing.T) {
 	p := testPKI(time.Now())
 	var mu sync.Mutex
 	received := 0
@@ -81,7 +81,7 @@ func TestKeyless(t *testing.T) {
 }
 
 // A server whose signature is wrong is no server that asks: its list proves nothing.
-func TestForgedSignature(t *testing.T) {
+func TestHostileForgedSignature(t *testing.T) {
 	p := testPKI(time.Now())
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		key := probetest.ForgingKey{Signer: p.Key("server"), Other: p.Key("client")}
@@ -107,7 +107,7 @@ func TestForgedSignature(t *testing.T) {
 }
 
 // Seven bytes that a third party puts into a connection are no refusal.
-func TestInjectedAlert(t *testing.T) {
+func TestHostileInjectedAlert(t *testing.T) {
 	p := testPKI(time.Now())
 	alert := []byte{21, 3, 3, 0, 2, 2, wire.AlertUnknownCA}
 	for _, tt := range []struct {
@@ -141,7 +141,7 @@ func TestInjectedAlert(t *testing.T) {
 }
 
 // An empty name never switches the verification of the name off.
-func TestEmptyName(t *testing.T) {
+func TestHostileEmptyName(t *testing.T) {
 	p := testPKI(time.Now())
 	o := &Options{Roots: rootsOf(p.Cert("Root"))}
 	if v := o.verify("", []*x509.Certificate{p.Cert("server")}); v.Result != say.No || v.Err == nil {

@@ -54,6 +54,9 @@ type Server struct {
 	Findings    []match.Finding
 	// Conclusion is what trials and controls mean together.
 	Conclusion *reading.Conclusion
+	// TurnedAway is how many connections the server ended before it asked, or answered
+	// with a limit on their number.
+	TurnedAway int
 }
 
 // An Identity is a candidate with everything that was found about it.

@@ -32,6 +32,9 @@ type Settings struct {
 	// Progress, if set, is told how many of how many trials are done. It is called by
 	// one goroutine at a time for one target.
 	Progress func(done, total int)
+	// Pause, if set, waits before a server that turns connections away is asked again;
+	// it returns early when the context ends.
+	Pause func(context.Context, time.Duration)
 	// Label, if set, marks the connections that options are used for.
 	Label func(o *probe.Options, label string) *probe.Options
 }
@@ -68,6 +71,9 @@ func New(s Settings) *Engine {
 	}
 	if s.Progress == nil {
 		s.Progress = func(int, int) {}
+	}
+	if s.Pause == nil {
+		s.Pause = pause
 	}
 	return &Engine{settings: s, proofs: make(map[*certstore.Identity]map[tls.SignatureScheme]certstore.Proof)}
 }
@@ -274,6 +280,10 @@ func (e *Engine) judgeServer(d *Diagnosis) []match.Finding {
 	s := &match.Server{
 		Request: d.Request, Asked: o.Asked, When: o.When, StartTLS: d.Server.Target.StartTLS, Injected: o.Injected,
 		AnyPasses: anyPasses(d.Server.Conclusion), EarlierRefusal: earlierRefusal(o.Observation),
+	}
+	if c := d.Server.Conclusion; c != nil {
+		s.Answers = match.Answers{Connections: c.Connections, Differ: c.Differs, Lists: c.Lists,
+			Certificates: c.Certificates, TurnedAway: d.Server.TurnedAway}
 	}
 	if d.Holding != nil {
 		s.Identities = d.Holding.Identities

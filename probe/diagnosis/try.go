@@ -3,7 +3,9 @@ package diagnosis
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"slices"
+	"time"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe"
@@ -25,6 +27,25 @@ type trying struct {
 	control  *tls.Certificate
 	evidence reading.Evidence
 	silent   int // trials in a row without an answer
+	// connections counts those that were made, and last has the number of the latest
+	// one that presented an identity, by its index.
+	connections int
+	last        []int
+	turnedAway  int
+	waited      time.Duration
+}
+
+// What a server that turns connections away is given.
+const (
+	firstPause = time.Second // doubled each time
+	maxPaused  = 15 * time.Second
+)
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 // try presents every identity on a connection of its own. Those without a chain
@@ -36,6 +57,7 @@ func (e *Engine) try(ctx context.Context, d *Diagnosis, o *probe.Options, contro
 	w := &trying{engine: e, ctx: ctx, target: d.Server.Target, options: o, control: control}
 	w.evidence = reading.Evidence{None: []*reading.Trial{observation.None},
 		Identities: make([][]*reading.Trial, len(identities))}
+	w.connections, w.last = 1, make([]int, len(identities))
 	switch {
 	case observation.Asked != say.Yes: // nothing would be presented
 		return
@@ -46,7 +68,7 @@ func (e *Engine) try(ctx context.Context, d *Diagnosis, o *probe.Options, contro
 		w.again(identities)
 	}
 	c := reading.Conclude(&w.evidence)
-	d.Server.Conclusion, d.Mode = c, c.Mode
+	d.Server.Conclusion, d.Server.TurnedAway, d.Mode = c, w.turnedAway, c.Mode
 	for n := range d.Identities {
 		d.Identities[n].Trial = c.Trials[n]
 	}
@@ -77,10 +99,10 @@ func (w *trying) all(identities []*certstore.Identity) {
 		return min(1, len(identities[a].Chain)) - min(1,
 			len(identities[b].Chain))
 	})
-	w.evidence.SelfSigned = []*reading.Trial{w.attempt(w.control, controlLabel)}
+	w.self()
 	for done, n := range order {
 		w.engine.settings.Progress(done+1, len(order)+1)
-		w.evidence.Identities[n] = []*reading.Trial{w.present(identities[n])}
+		w.present(n, identities[n])
 	}
 	w.engine.settings.Progress(len(order)+1, len(order)+1)
 }
@@ -90,29 +112,83 @@ func (w *trying) all(identities []*certstore.Identity) {
 const maxConfirmed = 16
 
 // again repeats the controls and the accepted identities, and the refused ones where
-// no certificate at all is accepted.
+// the self-signed control is accepted. A balancer takes its servers in turn: what fell on
+// an odd connection before falls on an even one now.
 func (w *trying) again(identities []*certstore.Identity) {
 	times := w.engine.settings.Plan.Repeat
 	if times == 0 {
 		times = 1
 	}
-	lax := w.evidence.None[0].Outcome == reading.Accepted && w.evidence.SelfSigned[0].Outcome == reading.Accepted
+	latest := func(trials []*reading.Trial) *reading.Trial { return trials[len(trials)-1] }
+	lax := latest(w.evidence.SelfSigned).Outcome == reading.Accepted
 	for range times {
 		confirmed := 0
 		for n, trials := range w.evidence.Identities {
-			first := trials[0]
+			first := latest(trials)
 			if confirmed < maxConfirmed && first.Presented && (first.Outcome == reading.Accepted || first.Refused() && lax) {
 				confirmed++
-				w.evidence.Identities[n] = append(trials, w.present(identities[n]))
+				if w.inStep(w.last[n]) {
+					w.none()
+				}
+				w.present(n, identities[n])
 			}
 		}
-		if w.stop() != nil {
-			return
+		const ownSelf = 2 // the number of the first connection that presented it
+		if w.inStep(ownSelf) {
+			w.none()
+			w.self()
+		} else {
+			w.self()
+			w.none()
 		}
-		if none, err := probe.Repeat(w.ctx, w.target, w.engine.settings.Label(w.options, repeatLabel)); err == nil {
-			w.evidence.None = append(w.evidence.None, none)
+	}
+}
+
+// inStep reports whether the next connection would fall on the same of two servers as
+// an earlier one.
+func (w *trying) inStep(earlier int) bool { return (w.connections+1-earlier)%2 == 0 }
+
+// none asks again and presents nothing.
+func (w *trying) none() {
+	if w.stop() != nil {
+		return
+	}
+	w.connections++
+	none, err := probe.Repeat(w.ctx, w.target, w.engine.settings.Label(w.options, repeatLabel))
+	if err == nil {
+		w.evidence.None = append(w.evidence.None, none)
+	}
+}
+
+// self presents the self-signed control.
+func (w *trying) self() { w.evidence.SelfSigned = append(w.evidence.SelfSigned, w.attempts(w.control, controlLabel)...) }
+
+// present presents an identity, where it has a key that can sign.
+func (w *trying) present(n int, i *certstore.Identity) {
+	trials := []*reading.Trial{{Outcome: reading.NotTried, Detail: say.Text("its private key is ", i.Key.State)}}
+	if cert := i.Certificate(); cert != nil {
+		trials = w.attempts(cert, presentsLabel+i.Label)
+	}
+	w.last[n] = w.connections
+	w.evidence.Identities[n] = append(w.evidence.Identities[n], trials...)
+}
+
+// attempts presents a certificate, and again after a pause where the server turns the
+// connection away.
+func (w *trying) attempts(cert *tls.Certificate, label string) []*reading.Trial {
+	var trials []*reading.Trial
+	for wait := firstPause; ; wait *= 2 {
+		t, away := w.attempt(cert, label)
+		trials = append(trials, t)
+		if !away {
+			return trials
 		}
-		w.evidence.SelfSigned = append(w.evidence.SelfSigned, w.attempt(w.control, controlLabel))
+		w.turnedAway++
+		if w.waited+wait > maxPaused {
+			return trials
+		}
+		w.waited += wait
+		w.engine.settings.Pause(w.ctx, wait)
 	}
 }
 
@@ -127,30 +203,30 @@ func (w *trying) stop() say.Phrase {
 	return nil
 }
 
-func (w *trying) present(i *certstore.Identity) *reading.Trial {
-	cert := i.Certificate()
-	if cert == nil {
-		return &reading.Trial{Outcome: reading.NotTried, Detail: say.Text("its private key is ", i.Key.State)}
-	}
-	return w.attempt(cert, presentsLabel+i.Label)
-}
-
-// attempt presents a certificate once.
-func (w *trying) attempt(cert *tls.Certificate, label string) *reading.Trial {
+// attempt presents a certificate once, and says whether the server turned the
+// connection away without looking at it.
+func (w *trying) attempt(cert *tls.Certificate, label string) (t *reading.Trial, away bool) {
 	if why := w.stop(); why != nil {
-		return &reading.Trial{Outcome: reading.NotTried, Detail: why}
+		return &reading.Trial{Outcome: reading.NotTried, Detail: why}, false
 	}
+	w.connections++
 	t, err := probe.Try(w.ctx, w.target, cert, w.engine.settings.Label(w.options, label))
+	w.silent++
 	switch {
 	case w.ctx.Err() != nil:
-		return &reading.Trial{Outcome: reading.NotTried, Detail: say.Text("interrupted")}
+		return &reading.Trial{Outcome: reading.NotTried, Detail: say.Text("interrupted")}, false
 	case err != nil:
-		w.silent++
-		return &reading.Trial{Outcome: reading.UnknownOutcome, Detail: say.Text("no connection: ", say.Quote(err.Error()))}
-	}
-	w.silent++
-	if t.Outcome != reading.StayedSilent || t.Processed {
+		return &reading.Trial{Outcome: reading.UnknownOutcome,
+			Detail: say.Text("no connection: ", say.Quote(err.Error()))}, refused(err)
+	case t.Outcome != reading.StayedSilent || t.Processed:
 		w.silent = 0
 	}
-	return t
+	return t, t.TurnedAway()
+}
+
+// refused reports whether a connection was turned down at once, rather than left
+// without an answer.
+func refused(err error) bool {
+	var connect *probe.ConnectError
+	return errors.As(err, &connect) && (connect.Kind == probe.Refused || connect.Kind == probe.Hangup)
 }

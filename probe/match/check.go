@@ -93,7 +93,7 @@ func Checks() []*Check {
 		[]*Check{RequestType, RequestScheme, RequestChainSignature},
 		[]*Check{Ending, StrengthKey, StrengthSignature},
 		[]*Check{ServerInjection, ServerSSL3, ServerVersion, ServerLate, ServerVersionsDiffer, ServerVariants, ServerCAList,
-			ServerListSize, ServerAnyPasses},
+			ServerListSize, ServerAnyPasses, ServerAnswersDiffer, ServerCertificatesDiffer, ServerRateLimit},
 		[]*Check{HiddenTrust, HiddenRoot, HiddenDepth, HiddenRevocation, HiddenRules},
 	)
 }

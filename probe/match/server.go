@@ -1,6 +1,7 @@
 package match
 
 import (
+	"crypto/x509"
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
@@ -28,10 +29,24 @@ type Server struct {
 	EarlierRefusal say.Phrase
 	// AnyPasses says whether a throw-away certificate is let in where none is not.
 	AnyPasses say.Answer
+	// Answers are how the connections of one run compare.
+	Answers Answers
 	// Identities are the candidates, whose own names have no place on the list.
 	Identities []*certstore.Identity
 	// Limits are what clients take; see probe/stack.
 	Limits []Limit
+}
+
+// Answers are how a server answered from connection to connection.
+type Answers struct {
+	Connections int        // how many were made
+	Differ      say.Phrase // how outcomes differed; nil if they did not
+	Lists       int        // how many different lists of CA names came
+	// Certificates are the server's own, each once.
+	Certificates []*x509.Certificate
+	// TurnedAway is how many were ended before the server asked, or answered with a
+	// limit on their number, after it had answered the first.
+	TurnedAway int
 }
 
 // A Version is what a server does in one protocol version.

@@ -3,6 +3,7 @@ package match
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"strings"
 	"testing"
 
@@ -86,6 +87,16 @@ func TestServerChecks(t *testing.T) {
 		{"server.any-passes", &Server{Request: request(root)}, Unknown, "not known what became"},
 		{"server.any-passes", &Server{Request: request(root), AnyPasses: say.Yes}, Warn, "accepted a self-signed test certificate"},
 		{"server.any-passes", &Server{}, NotApplicable, ""},
+		{"server.answers-differ", &Server{Answers: Answers{Connections: 4, Lists: 1}}, Pass, "4 connections"},
+		{"server.answers-differ", &Server{Answers: Answers{Connections: 4, Lists: 2}}, Warn, "2 different lists of CA names came on 4 connections"},
+		{"server.answers-differ", &Server{Answers: Answers{Connections: 4, Lists: 1, Differ: say.Text("accepted on 1 of 2")}}, Warn, "accepted on 1 of 2"},
+		{"server.answers-differ", &Server{Answers: Answers{Connections: 1, Lists: 1}}, NotApplicable, ""},
+		{"server.certificates-differ", &Server{Answers: Answers{Connections: 4, Certificates: []*x509.Certificate{p.Cert("good")}}}, Pass, ""},
+		{"server.certificates-differ", &Server{Answers: Answers{Connections: 4, Certificates: []*x509.Certificate{p.Cert("good"), p.Cert("Root")}}}, Warn, "2 certificates on 4 connections: CN="},
+		{"server.certificates-differ", &Server{Answers: Answers{Connections: 1}}, NotApplicable, ""},
+		{"server.rate-limit", &Server{Answers: Answers{Connections: 4}}, Pass, ""},
+		{"server.rate-limit", &Server{Answers: Answers{Connections: 4, TurnedAway: 2}}, Warn, "turned 2 connections away"},
+		{"server.rate-limit", &Server{}, NotApplicable, ""},
 	}
 	covered := make(map[string]map[Result]bool)
 	for _, tt := range tests {

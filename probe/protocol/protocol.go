@@ -10,6 +10,7 @@ package protocol
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -88,10 +89,16 @@ type Answer struct {
 }
 
 // RateLimit reports whether the server turned the connection away for the number of
-// connections, or because it is not ready: that says nothing about a certificate.
-func (a *Answer) RateLimit() bool {
-	return (a.Protocol == "http" || a.Protocol == "h2") && (a.Status == 429 || a.Status == 503)
+// connections.
+func (a *Answer) RateLimit() bool { return a.isHTTP() && a.Status == http.StatusTooManyRequests }
+
+// Busy reports whether the server limits connections or is not ready: that says
+// nothing about a certificate.
+func (a *Answer) Busy() bool {
+	return a.RateLimit() || a.isHTTP() && a.Status == http.StatusServiceUnavailable
 }
+
+func (a *Answer) isHTTP() bool { return a.Protocol == "http" || a.Protocol == "h2" }
 
 // A Refusal says that a server would not start TLS, in its own words.
 type Refusal struct{ Protocol, Said string }

@@ -1,6 +1,9 @@
 package reading
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
 	"slices"
 
 	"mtlsprobe/probe/protocol"
@@ -56,8 +59,10 @@ type Conclusion struct {
 	// Differs says how answers differed from connection to connection; nil if they
 	// did not.
 	Differs say.Phrase
-	// RateLimited says that the server turned connections away for their number.
-	RateLimited bool
+	// Connections is how many were made; Lists how many different lists of CA names came,
+	// and Certificates the server's own, each once, in the order of their arrival.
+	Connections, Lists int
+	Certificates       []*x509.Certificate
 }
 
 // Conclude compares the trials with their controls. An acceptance counts only if it
@@ -73,8 +78,7 @@ func Conclude(e *Evidence) *Conclusion {
 	for _, trials := range c.identities {
 		out.Trials = append(out.Trials, merge(trials))
 	}
-	out.RateLimited = slices.ContainsFunc(c.all(),
-		func(t *Trial) bool { return t.Application != nil && t.Application.RateLimit() })
+	out.Connections, out.Lists, out.Certificates = c.servers()
 	out.Mode, out.Verified = c.mode(), c.verified()
 	for _, t := range append(slices.Clone(out.Trials), out.SelfSigned) {
 		if t != nil {
@@ -241,7 +245,7 @@ func (c *controls) closesEverything() bool {
 
 func answersOtherwise(c *controls, t *Trial) bool {
 	a := t.Application
-	if t.Outcome != UnknownOutcome || !t.Asked || !t.Presented || a == nil || a.Status == 0 || a.RateLimit() {
+	if t.Outcome != UnknownOutcome || !t.Asked || !t.Presented || a == nil || a.Status == 0 || a.Busy() {
 		return false
 	}
 	return !slices.ContainsFunc(slices.Concat(c.none, c.selfSigned),
@@ -262,6 +266,7 @@ func merge(trials []*Trial) *Trial {
 		}
 	}
 	out := *first
+	out.Presented = slices.ContainsFunc(trials, func(t *Trial) bool { return t.Presented })
 	if passed, refused := tally(trials); passed > 0 && refused > 0 {
 		out.Outcome = UnknownOutcome
 		out.Detail = say.Text("answers differ from connection to connection: accepted on ", passed, " of ", passed+refused)
@@ -314,6 +319,28 @@ func (c *controls) differences() say.Phrase {
 		said = append(said, say.Text("a certificate was requested on ", asked, " of ", asked+not, " connections"))
 	}
 	return say.Join("; ", said...)
+}
+
+// servers tells what may show that several servers answer behind one address.
+func (c *controls) servers() (connections, lists int, certificates []*x509.Certificate) {
+	seen := make(map[[sha256.Size]byte]bool)
+	for _, t := range c.all() {
+		if t.Transcript == nil {
+			continue
+		}
+		connections++
+		if requests := t.Transcript.Requests(); len(requests) > 0 && requests[0].Request != nil {
+			sum := sha256.Sum256(bytes.Join(requests[0].Request.NamedCAs, nil))
+			if !seen[sum] {
+				seen[sum] = true
+				lists++
+			}
+		}
+		if peer := t.Verification.Peer; len(peer) > 0 && !slices.ContainsFunc(certificates, peer[0].Equal) {
+			certificates = append(certificates, peer[0])
+		}
+	}
+	return connections, lists, certificates
 }
 
 // mode is what the server does with clients that present nothing.

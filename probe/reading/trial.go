@@ -52,6 +52,14 @@ func (t *Trial) Refused() bool {
 	return t.Outcome == RefusedByTLS || t.Outcome == RefusedByApplication || t.Outcome == Closed
 }
 
+// TurnedAway reports whether the server did not come to looking at a certificate: it
+// takes no more connections for now, or it ended this one without a word before it
+// asked.
+func (t *Trial) TurnedAway() bool {
+	return t.Application != nil && t.Application.RateLimit() ||
+		t.Outcome == NotTried && t.Withheld == "" && !t.Asked && t.Alert == nil && t.Transcript != nil
+}
+
 // A verdict is what a rule says of a connection.
 type verdict struct {
 	outcome Outcome
