@@ -199,7 +199,7 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 			return ctx.Err()
 		}
 		files = append(files, one(r.once(r.below(path), &file{path: path, source: s},
-			func() ([]byte, error) { return readBounded(path) }))...)
+			func() ([]byte, error) { return readBounded(path, maxFileSize) }))...)
 		return ctx.Err()
 	})
 	return files, err
@@ -268,42 +268,54 @@ var errLinkedFolder = errors.New("is a link to a folder, which is not followed: 
 var errLinkOutside = errors.New("is a link to a file outside the folder, which is not followed: name it as a source of " +
 	"its own")
 
-var errTooLarge = fmt.Errorf("larger than %d MiB, which no certificate store is", maxFileSize>>20)
+// errTooLarge is the error of a file that is larger than its kind ever is.
+var errTooLarge = errors.New("which no such file is")
 
-// ReadFile reads a file that is no larger than certificate stores are. What is no
-// regular file, such as the pipe of a process substitution, is read with a time
-// limit.
-func ReadFile(ctx context.Context, path string) ([]byte, error) {
+func tooLarge(limit int64) error { return fmt.Errorf("larger than %d MiB, %w", limit>>20, errTooLarge) }
+
+// ReadFile reads a file that is no larger than certificate stores are: see [ReadUpTo].
+func ReadFile(ctx context.Context, path string) ([]byte, error) { return ReadUpTo(ctx, path, maxFileSize) }
+
+// ReadUpTo reads a file of at most so many bytes. What is not a regular file, such as
+// the pipe of a process substitution, is read with a time limit; reading ends early
+// when the context does.
+func ReadUpTo(ctx context.Context, path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if info.Mode().IsRegular() {
-		if info.Size() > maxFileSize {
-			return nil, errTooLarge
+		if info.Size() > limit {
+			return nil, tooLarge(limit)
 		}
-		return readBounded(path)
+		return readBounded(path, limit)
 	}
-	ctx, cancel := context.WithTimeout(ctx, pipeTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, pipeTimeout, fmt.Errorf("nothing came within %v", pipeTimeout))
 	defer cancel()
+	return Await(ctx, func() ([]byte, error) { return readBounded(path, limit) })
+}
+
+// Await waits for what reads something that may never end, and cannot be interrupted:
+// until the context ends.
+func Await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	type result struct {
 		data []byte
 		err  error
 	}
 	done := make(chan result, 1)
 	go func() {
-		data, err := readBounded(path)
+		data, err := read()
 		done <- result{data, err}
 	}()
 	select {
 	case r := <-done:
 		return r.data, r.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("nothing came within %v", pipeTimeout)
+		return nil, context.Cause(ctx)
 	}
 }
 
-func readBounded(path string) ([]byte, error) {
+func readBounded(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -311,13 +323,13 @@ func readBounded(path string) ([]byte, error) {
 	defer f.Close()
 	var data []byte
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
-		data = make([]byte, 0, min(info.Size(), maxFileSize)+bytes.MinRead)
+		data = make([]byte, 0, min(info.Size(), limit)+bytes.MinRead)
 	}
 	buffer := bytes.NewBuffer(data)
-	_, err = buffer.ReadFrom(io.LimitReader(f, maxFileSize+1))
+	_, err = buffer.ReadFrom(io.LimitReader(f, limit+1))
 	data = buffer.Bytes()
-	if err == nil && len(data) > maxFileSize {
-		return nil, errTooLarge
+	if err == nil && int64(len(data)) > limit {
+		return nil, tooLarge(limit)
 	}
 	return data, err
 }

@@ -70,5 +70,5 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	return answer(s, &o.output, d)
+	return answer(ctx, s, &o.output, d)
 }

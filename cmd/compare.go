@@ -2,9 +2,9 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
+	"mtlsprobe/certstore"
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
@@ -36,15 +36,15 @@ func newCompare(s *Streams, run func(context.Context, *Streams, *compareOptions)
 	return c
 }
 
-func runCompare(_ context.Context, s *Streams, o *compareOptions) error {
+func runCompare(ctx context.Context, s *Streams, o *compareOptions) error {
 	if o.format != "table" && o.format != "json" {
 		return usage(fmt.Errorf("--output %q: table and json are known", o.format))
 	}
-	_, before, err := readReport(s, o.before)
+	_, before, err := readReport(ctx, s, o.before)
 	if err != nil {
 		return err
 	}
-	_, after, err := readReport(s, o.after)
+	_, after, err := readReport(ctx, s, o.after)
 	if err != nil {
 		return err
 	}
@@ -53,10 +53,7 @@ func runCompare(_ context.Context, s *Streams, o *compareOptions) error {
 		if changes == nil {
 			changes = []report.Change{}
 		}
-		encoder := json.NewEncoder(s.Out)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(changes)
+		return report.WriteJSON(s.Out, changes)
 	}
 	if len(changes) == 0 {
 		fmt.Fprintln(s.Out, "nothing changed")
@@ -75,11 +72,11 @@ func printChanges(s *Streams, changes []report.Change) error {
 
 // hold holds the report against what is expected. Differences go to stderr, for
 // stdout carries the report.
-func (f *outputFlags) hold(s *Streams, r *report.Report) error {
+func (f *outputFlags) hold(ctx context.Context, s *Streams, r *report.Report) error {
 	if f.expect == "" {
 		return nil
 	}
-	data, err := readBounded(f.expect)
+	data, err := certstore.ReadUpTo(ctx, f.expect, maxReport)
 	if err != nil {
 		return fmt.Errorf("--expect: %w", err)
 	}

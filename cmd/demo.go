@@ -109,6 +109,15 @@ func (o *demoOptions) folder() (string, error) {
 	if err := os.MkdirAll(o.keep, 0o700); err != nil {
 		return "", fmt.Errorf("--keep: %w", err)
 	}
+	entries, err := os.ReadDir(o.keep)
+	if err != nil {
+		return "", fmt.Errorf("--keep: %w", err)
+	}
+	about := filepath.Join(o.keep, aboutDemo)
+	if info, err := os.Lstat(about); len(entries) > 0 && (err != nil || !info.Mode().IsRegular() ||
+		!isOurs(about, info.Size())) {
+		return "", usage(fmt.Errorf("--keep: the folder %q holds files of others: name a new or an empty one", o.keep))
+	}
 	return o.keep, nil
 }
 

@@ -46,6 +46,9 @@ func demoPKI(seed string, now time.Time) *certtest.PKI {
 	)
 }
 
+// aboutDemo is a file by which a folder of the demonstration is known.
+const aboutDemo = "ABOUT.txt"
+
 // writeDemo writes the candidates, one file each, the authorities, and the root
 // to verify the server with. It returns the candidates' paths.
 func writeDemo(dir string, p *certtest.PKI) ([]string, error) {
@@ -61,6 +64,7 @@ func writeDemo(dir string, p *certtest.PKI) ([]string, error) {
 		data []byte
 	}{
 		{"good.p12", nil},
+		{aboutDemo, []byte("Made by mtlsprobe demo, for playing. The next demo --keep replaces these files.\n")},
 		{"expired.pem", bundle("expired", "Demo Issuing CA")},
 		{"not-yet-valid.pem", bundle("not-yet-valid", "Demo Issuing CA")},
 		{"leaf-only.pem", bundle("leaf-only")},
@@ -91,10 +95,10 @@ func writeDemo(dir string, p *certtest.PKI) ([]string, error) {
 	var candidates []string
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
-		if err := os.WriteFile(path, f.data, 0o600); err != nil {
+		if err := writeNew(path, f.data, true); err != nil {
 			return nil, err
 		}
-		if filepath.Dir(f.name) == "." && !strings.HasSuffix(f.name, "-ca.pem") && !strings.Contains(f.name, "root") {
+		if f.name != aboutDemo && filepath.Dir(f.name) == "." && !strings.HasSuffix(f.name, "-ca.pem") && !strings.Contains(f.name, "root") {
 			candidates = append(candidates, path)
 		}
 	}

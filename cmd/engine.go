@@ -86,7 +86,7 @@ func holdIdentities(ctx context.Context, s *Streams, f *holdFlags) (*certstore.H
 }
 
 // answer writes the report, and returns errNoneFits if no identity fits.
-func answer(s *Streams, f *outputFlags, d *diagnosis.Diagnosis) error {
+func answer(ctx context.Context, s *Streams, f *outputFlags, d *diagnosis.Diagnosis) error {
 	if d.Holding != nil {
 		for _, problem := range d.Problems[len(d.Holding.Problems):] { // those were told when it was loaded
 			warn(s.Err, problem.Error())
@@ -99,7 +99,7 @@ func answer(s *Streams, f *outputFlags, d *diagnosis.Diagnosis) error {
 	if err := f.write(s, r); err != nil {
 		return err
 	}
-	if err := f.hold(s, r); err != nil {
+	if err := f.hold(ctx, s, r); err != nil {
 		return err
 	}
 	return f.conclude(r)

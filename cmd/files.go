@@ -2,36 +2,37 @@ package cmd
 
 import (
 	"bytes"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
+
+	"mtlsprobe/probe/diagnosis"
 )
 
-// replace writes a file that only its owner may read in place of an earlier one,
-// at once and whole. A link is replaced, not followed. What holds a key or a
-// bundle is left alone: it is more likely a slip of the hand than meant. What is
-// no regular file, such as /dev/null, is written to.
-func replace(path string, data []byte) error {
+// replace writes a file that only its owner may read in place of an earlier one, at
+// once and whole. What [replaceable] objects to is left alone. What is no regular file,
+// such as /dev/null, is written to.
+func replace(path string, data []byte, force bool) error {
+	if err := standing(path, force); err != nil {
+		return err
+	}
 	info, err := os.Stat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		out, err := os.OpenFile(path, os.O_WRONLY, 0)
+		// without waiting for a reader of a pipe
+		out, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
 			return err
 		}
 		_, err = out.Write(data)
 		return errors.Join(err, out.Close())
 	}
-	if err == nil && holdsKey(path) {
-		return keyError(path)
-	}
 	return writeNew(path, data, true)
-}
-
-func keyError(path string) error {
-	return fmt.Errorf("%q holds a key or a bundle, and is not overwritten", path)
 }
 
 // An outputFile is a file that a flag names; its path is empty without the flag.
@@ -39,12 +40,12 @@ type outputFile struct{ flag, path string }
 
 // checkOutput says at once which of the files could not be written once the work
 // is done.
-func checkOutput(files ...outputFile) error {
+func checkOutput(force bool, files ...outputFile) error {
 	for _, f := range files {
 		if f.path == "" {
 			continue
 		}
-		if err := replaceable(f.path); err != nil {
+		if err := replaceable(f.path, force); err != nil {
 			return usage(fmt.Errorf("%s: %w", f.flag, err))
 		}
 	}
@@ -53,15 +54,12 @@ func checkOutput(files ...outputFile) error {
 
 // replaceable returns the error that replace would end with, as far as that can be
 // told.
-func replaceable(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case err == nil && info.IsDir():
-		return fmt.Errorf("%q is a folder: name a file", path)
-	case err == nil && !info.Mode().IsRegular():
+func replaceable(path string, force bool) error {
+	if err := standing(path, force); err != nil {
+		return err
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return nil
-	case err == nil && holdsKey(path):
-		return keyError(path)
 	}
 	folder := filepath.Dir(path)
 	temporary, err := os.CreateTemp(folder, ".mtlsprobe-*")
@@ -75,6 +73,75 @@ func replaceable(path string) error {
 	return errors.Join(temporary.Close(), os.Remove(temporary.Name()))
 }
 
+// standing says why what stands at a path is not to be written over: a folder, and
+// what holds a key or a bundle, never; a link, and a file that this program did not
+// write, unless forced.
+func standing(path string, force bool) error {
+	link, err := os.Lstat(path)
+	if err != nil {
+		return nil //nolint:nilerr // there is nothing, or writing will tell
+	}
+	info, err := os.Stat(path)
+	device := err == nil && !info.Mode().IsRegular() && !info.IsDir()
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%q is a folder: name a file", path)
+	case err == nil && info.Mode().IsRegular() && holdsKey(path):
+		return fmt.Errorf("%q holds a key or a bundle, and is not overwritten", path)
+	case force || device && (link.Mode()&fs.ModeSymlink == 0 || strings.HasPrefix(path, "/dev/")):
+		return nil
+	case link.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%q is a link, and is not followed: name the file itself, or replace the link with --force", path)
+	case !isOurs(path, info.Size()):
+		return fmt.Errorf("%q was not written by mtlsprobe, and is not overwritten: name another file, or give --force",
+			path)
+	}
+	return nil
+}
+
+// mark returns the last line of a file in a format that does not name this program by
+// itself; empty for the others. By it a file is known as one that may be replaced.
+func mark(format string) string {
+	by := "written by mtlsprobe " + version()
+	switch format {
+	case "table":
+		return "\n" + by + "\n"
+	case "markdown", "svg":
+		return "\n<!-- " + by + " -->\n"
+	case "dot":
+		return "// " + by + "\n"
+	case "mermaid":
+		return "%% " + by + "\n"
+	}
+	return ""
+}
+
+// isOurs reports whether this program wrote a file, or it is empty: by its name near
+// the beginning or the end, or by the words that a brief report begins with.
+func isOurs(path string, size int64) bool {
+	if size == 0 {
+		return true
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	start := io.NewSectionReader(f, 0, looked)
+	end := io.NewSectionReader(f, max(0, size-looked), looked)
+	text, _ := io.ReadAll(io.MultiReader(start, end))
+	if block, _ := pem.Decode(text); block != nil { // the CA of the mirror
+		text = append(text, block.Bytes...)
+	}
+	word, _, _ := bytes.Cut(text, []byte(" "))
+	verdict := diagnosis.Verdict(word)
+	return bytes.Contains(text, []byte("mtlsprobe")) || verdict == diagnosis.Fits || verdict == diagnosis.DoesNotFit ||
+		verdict == diagnosis.Unknown
+}
+
+// looked is how much of a file's beginning and end is looked at.
+const looked = 64 << 10
+
 // holdsKey looks at the beginning of a file: a private key in PEM, or DER.
 func holdsKey(path string) bool {
 	f, err := os.Open(path)
@@ -82,8 +149,7 @@ func holdsKey(path string) bool {
 		return false
 	}
 	defer f.Close()
-	const enough = 64 << 10
-	start, _ := io.ReadAll(io.LimitReader(f, enough))
+	start, _ := io.ReadAll(io.LimitReader(f, looked))
 	return bytes.Contains(start, []byte("PRIVATE KEY-----")) || bytes.HasPrefix(start, []byte{0x30})
 }
 

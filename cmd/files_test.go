@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A report never goes over a key, through a link, or half.
+// A report never goes over a key, over what others wrote, through a link, or half.
 func TestReplace(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write := func(name, text string) {
@@ -22,7 +22,11 @@ func TestReplace(t *testing.T) {
 		}
 		return string(data)
 	}
-	write("old.json", "old")
+	write("old.json", `{"schema": "mtlsprobe/1"}`)
+	write("brief.txt", "fits client.p12\n")
+	write("empty", "")
+	write("table.txt", "Request\n"+mark("table"))
+	write("notes.txt", "mine")
 	write("key.pem", "-----BEGIN PRIVATE KEY-----\n")
 	write("bundle.p12", "\x30\x82\x01")
 	write("victim", "mine")
@@ -31,36 +35,47 @@ func TestReplace(t *testing.T) {
 	}
 	for _, name := range []string{"key.pem", "bundle.p12"} {
 		before := read(name)
-		if err := replace(name, []byte("new")); err == nil || !strings.Contains(err.Error(), "is not overwritten") || read(name) != before {
+		if err := replace(name, []byte("new"), true); err == nil || !strings.Contains(err.Error(), "is not overwritten") || read(name) != before {
 			t.Errorf("%s: %v, holds %q", name, err, read(name))
 		}
-		if err := replaceable(name); err == nil || !strings.Contains(err.Error(), "is not overwritten") {
+		if err := replaceable(name, true); err == nil || !strings.Contains(err.Error(), "is not overwritten") {
 			t.Errorf("%s: replaceable: %v", name, err)
 		}
 	}
-	for _, name := range []string{"old.json", "link", "fresh"} {
-		if err := replaceable(name); err != nil {
+	for name, want := range map[string]string{"notes.txt": "was not written by mtlsprobe", "link": "is a link"} {
+		if err := replaceable(name, false); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: replaceable: %v", name, err)
 		}
-		if err := replace(name, []byte("new")); err != nil || read(name) != "new" {
+		if err := replace(name, []byte("new"), false); err == nil || read(name) != "mine" {
+			t.Errorf("%s: %v, holds %q", name, err, read(name))
+		}
+		if err := replace(name, []byte("new"), true); err != nil || read(name) != "new" {
+			t.Errorf("%s, forced: %v, holds %q", name, err, read(name))
+		}
+	}
+	for _, name := range []string{"old.json", "brief.txt", "empty", "table.txt", "fresh"} {
+		if err := replaceable(name, false); err != nil {
+			t.Errorf("%s: replaceable: %v", name, err)
+		}
+		if err := replace(name, []byte("new"), false); err != nil || read(name) != "new" {
 			t.Errorf("%s: %v, holds %q", name, err, read(name))
 		}
 	}
 	if read("victim") != "mine" {
 		t.Error("a link was followed")
 	}
-	if err := replace(os.DevNull, []byte("new")); err != nil {
+	if err := replace(os.DevNull, []byte("new"), false); err != nil {
 		t.Errorf("the null device: %v", err)
 	}
-	if err := replace("no/folder", []byte("new")); err == nil {
+	if err := replace("no/folder", []byte("new"), false); err == nil {
 		t.Error("a folder that is not there")
 	}
 	for name, want := range map[string]string{"no/folder": `in the folder "no": no such file`, ".": "is a folder", "key.pem/x": "not a directory"} {
-		if err := replaceable(name); err == nil || !strings.Contains(err.Error(), want) {
+		if err := replaceable(name, true); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 	}
-	if err := replaceable(os.DevNull); err != nil {
+	if err := replaceable(os.DevNull, false); err != nil {
 		t.Errorf("the null device: %v", err)
 	}
 	if left, err := filepath.Glob(".mtlsprobe-*"); err != nil || left != nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -248,6 +249,7 @@ type outputFlags struct {
 	transcript          bool
 	redact              bool
 	redactMap           string
+	force               bool
 	require             string // all, any, or an identity's label
 	expect              string
 	client              string // the exit code answers for this one; empty: for the server
@@ -257,6 +259,7 @@ func (f *outputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.format, "output", "o", "table",
 		"write the report in this `FORMAT`: "+strings.Join(report.Formats(), ", "))
 	flags.StringVar(&f.file, "output-file", "", "write the report to this `FILE`")
+	flags.BoolVar(&f.force, "force", false, "write over files that this program did not write, and replace links")
 	flags.StringVar(&f.color, "color", "auto", "use colours: `WHEN` is auto, always or never")
 	flags.BoolVar(&f.redact, "redact", false,
 		"replace names, addresses, files and fingerprints by pseudonyms, and move all dates")
@@ -308,7 +311,7 @@ func (f *outputFlags) check() error {
 	if f.color != "auto" && f.color != "always" && f.color != "never" {
 		return usage(fmt.Errorf("--color %q: auto, always and never are known", f.color))
 	}
-	return checkOutput(outputFile{"--output-file", f.file}, outputFile{"--redact-map", f.redactMap})
+	return checkOutput(f.force, outputFile{"--output-file", f.file}, outputFile{"--redact-map", f.redactMap})
 }
 
 // stackIDs are the client stacks that predictions are made for.
@@ -336,28 +339,45 @@ func (f *outputFlags) forText(s *Streams) report.Format {
 }
 
 func (f *outputFlags) write(s *Streams, r *report.Report) error {
-	format := f.forText(s)
-	if f.redact {
-		redacted, names := report.Redact(r)
-		r = redacted
-		if f.redactMap != "" {
-			data, err := json.MarshalIndent(names, "", "  ")
-			if err == nil {
-				err = replace(f.redactMap, append(data, '\n'))
-			}
-			if err != nil {
-				return fmt.Errorf("--redact-map: %w", err)
-			}
-		}
-	}
-	if f.file == "" {
-		return report.Write(s.Out, format, r)
-	}
-	var b bytes.Buffer
-	if err := report.Write(&b, format, r); err != nil {
+	r, err := f.redacted(r)
+	if err != nil {
 		return err
 	}
-	if err := replace(f.file, b.Bytes()); err != nil {
+	return f.to(s, func(w io.Writer) error { return report.Write(w, f.forText(s), r) })
+}
+
+// redacted returns the report as it is to be written, and saves what the pseudonyms
+// stand for where that was asked for.
+func (f *outputFlags) redacted(r *report.Report) (*report.Report, error) {
+	if !f.redact {
+		return r, nil
+	}
+	r, names := report.Redact(r)
+	if f.redactMap == "" {
+		return r, nil
+	}
+	names["written by"] = "mtlsprobe " + version()
+	data, err := json.MarshalIndent(names, "", "  ")
+	if err == nil {
+		err = replace(f.redactMap, append(data, '\n'), f.force)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--redact-map: %w", err)
+	}
+	return r, nil
+}
+
+// to has something written to standard output, or to the file.
+func (f *outputFlags) to(s *Streams, write func(io.Writer) error) error {
+	if f.file == "" {
+		return write(s.Out)
+	}
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	b.WriteString(mark(f.format))
+	if err := replace(f.file, b.Bytes(), f.force); err != nil {
 		return fmt.Errorf("--output-file: %w", err)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"sync"
@@ -24,6 +25,7 @@ import (
 	"mtlsprobe/probe/mirror"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
+	"mtlsprobe/report/say"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -86,7 +88,7 @@ func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
 		return usage(errors.New("--timeout and --count take no negative limits"))
 	}
 	o.output.client = o.client
-	if err := cmp.Or(o.output.check(), checkOutput(outputFile{"--save-ca", o.saveCA})); err != nil {
+	if err := cmp.Or(o.output.check(), checkOutput(o.output.force, outputFile{"--save-ca", o.saveCA})); err != nil {
 		return err
 	}
 	phases, err := o.phases.phases(ctx)
@@ -99,7 +101,7 @@ func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
 			return err
 		}
 	}
-	options, err := o.ask(phases[0].Request, s.Now())
+	options, err := o.ask(ctx, phases[0].Request, s.Now())
 	if err != nil {
 		return err
 	}
@@ -123,12 +125,8 @@ func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.output.format != "table" {
-		d := m.engine.Inspect()
-		d.Request = phases[0].Request
-		r := report.New(d, false)
-		r.Sightings = sightings
-		if err := o.output.write(s, r); err != nil {
+	if !o.live() {
+		if err := m.write(sightings); err != nil {
 			return err
 		}
 	}
@@ -138,8 +136,38 @@ func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
 	return nil
 }
 
+// live says that sightings are shown as they come. In a file, and where pseudonyms have
+// to be given out for all of them at once, they are written at the end.
+func (o *mirrorOptions) live() bool {
+	return o.output.format == "table" && o.output.file == "" && !o.output.redact
+}
+
+// write writes all sightings.
+func (m *mirroring) write(sightings []report.Sighting) error {
+	d := m.engine.Inspect()
+	d.Request = m.request
+	r := report.New(d, false)
+	r.Sightings = sightings
+	o := &m.options.output
+	if o.format != "table" {
+		return o.write(m.streams, r)
+	}
+	r, err := o.redacted(r)
+	if err != nil {
+		return err
+	}
+	return o.to(m.streams, func(w io.Writer) error {
+		for n := range r.Sightings {
+			if err := report.WriteSighting(w, o.forText(m.streams), n+1, &r.Sightings[n]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // ask prepares the requests and the server's certificate.
-func (o *mirrorOptions) ask(request *wire.CertificateRequest, now time.Time) (*mirror.Options, error) {
+func (o *mirrorOptions) ask(ctx context.Context, request *wire.CertificateRequest, now time.Time) (*mirror.Options, error) {
 	options := &mirror.Options{Requests: []*wire.CertificateRequest{request}}
 	switch {
 	case request.Version == 0:
@@ -149,7 +177,7 @@ func (o *mirrorOptions) ask(request *wire.CertificateRequest, now time.Time) (*m
 			wire.VersionName(request.Version))
 	}
 	if o.serverCert != "" {
-		pair, err := tls.LoadX509KeyPair(o.serverCert, o.serverKey)
+		pair, err := loadPair(ctx, o.serverCert, o.serverKey)
 		options.Certificate = pair
 		if err == nil {
 			err = suits(pair)
@@ -165,11 +193,24 @@ func (o *mirrorOptions) ask(request *wire.CertificateRequest, now time.Time) (*m
 	}
 	options.Certificate = own
 	if o.saveCA != "" {
-		if err := replace(o.saveCA, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca})); err != nil {
+		if err := replace(o.saveCA, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca}), o.output.force); err != nil {
 			return nil, fmt.Errorf("--save-ca: %w", err)
 		}
 	}
 	return options, nil
+}
+
+// loadPair loads the server's certificate and key.
+func loadPair(ctx context.Context, certFile, keyFile string) (tls.Certificate, error) {
+	cert, err := certstore.ReadFile(ctx, certFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := certstore.ReadFile(ctx, keyFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
 }
 
 // suits says whether the mirror can sign with the key.
@@ -285,7 +326,7 @@ func (m *mirroring) note(ctx context.Context, seen *mirror.Sighting, cancel func
 	if m.options.count > 0 && m.answers >= m.options.count {
 		defer cancel()
 	}
-	if m.options.output.format != "table" {
+	if !m.options.live() {
 		return
 	}
 	format := m.options.output.forText(m.streams)
@@ -296,7 +337,7 @@ func (m *mirroring) note(ctx context.Context, seen *mirror.Sighting, cancel func
 }
 
 // predicted compares what was seen with the prediction for the client stack.
-func (m *mirroring) predicted(ctx context.Context, seen *mirror.Sighting) []string {
+func (m *mirroring) predicted(ctx context.Context, seen *mirror.Sighting) []say.Phrase {
 	if m.options.client == "" || !seen.Asked {
 		return nil
 	}
@@ -312,10 +353,10 @@ func (m *mirroring) predicted(ctx context.Context, seen *mirror.Sighting) []stri
 	if err != nil {
 		return nil
 	}
-	var sentences []string
+	var sentences []say.Phrase
 	for n, p := range predictions {
-		sentences = append(sentences, fmt.Sprintf("predicted for %s with %s: sends %s (%s)", p.Profile.Name,
-			m.holding.Identities[n].Label, p.Sends, p.Reason))
+		sentences = append(sentences, say.Text("predicted for ", p.Profile.Name, " with ",
+			say.File(m.holding.Identities[n].Label), ": sends ", p.Sends.String(), " (", p.Reason, ")"))
 	}
 	return sentences
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"mtlsprobe/report"
+	"mtlsprobe/report/say"
 )
 
 // lines is a writer that a test reads from.
@@ -92,10 +93,10 @@ func TestMirror(t *testing.T) {
 				t.Fatalf("exit code %d, %v\n%s", code, err, stdout)
 			}
 			seen := r.Sightings[0]
-			if seen.Action != tt.action || seen.Version != "TLS 1.3" || !strings.Contains(strings.Join(seen.Compared, "\n"), tt.compared) {
+			if seen.Action != tt.action || seen.Version != "TLS 1.3" || !strings.Contains(say.Join("; ", seen.Compared...).String(), tt.compared) {
 				t.Errorf("%+v, want %s and %q", seen, tt.action, tt.compared)
 			}
-			if tt.action == "sent" && (len(seen.Chain) != 2 || seen.Signature != "verified" || seen.Scheme != "ecdsa_secp256r1_sha256" || !strings.Contains(seen.Compared[0], "it is good.pem, with the chain as stored")) {
+			if tt.action == "sent" && (len(seen.Chain) != 2 || seen.Signature != "verified" || seen.Scheme != "ecdsa_secp256r1_sha256" || !strings.Contains(seen.Compared[0].String(), `it is "good.pem", with the chain as stored`)) {
 				t.Errorf("%+v", seen)
 			}
 			if tt.action == "distrusted" && (seen.Alert == nil || seen.Alert.Name != "unknown_ca") {

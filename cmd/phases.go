@@ -3,7 +3,6 @@ package cmd
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -84,7 +83,7 @@ func (f *phaseFlags) phases(ctx context.Context) ([]match.Phase, error) {
 		if file.namedCA {
 			request, err = requestOf(ctx, file.path)
 		} else {
-			request, file.mode, err = readRequest(file.path)
+			request, file.mode, err = readRequest(ctx, file.path)
 		}
 		if err != nil {
 			return nil, err
@@ -118,18 +117,16 @@ func requestOf(ctx context.Context, path string) (*wire.CertificateRequest, erro
 }
 
 // readRequest reads the request from a saved report, and the server's mode.
-func readRequest(path string) (*wire.CertificateRequest, reading.Mode, error) {
-	data, err := readBounded(path)
+func readRequest(ctx context.Context, path string) (*wire.CertificateRequest, reading.Mode, error) {
+	data, err := certstore.ReadUpTo(ctx, path, maxReport)
 	if err != nil {
 		return nil, "", fmt.Errorf("--request: %w", err)
 	}
-	var r report.Report
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, "", fmt.Errorf("--request %q is no saved request: %w", path, err)
+	r, err := report.Parse(data)
+	if err != nil {
+		return nil, "", fmt.Errorf("--request %q is not a saved request: %w", path, err)
 	}
 	switch {
-	case r.Schema != report.Schema:
-		return nil, "", fmt.Errorf("--request %q: schema %q is not %q", path, cmp.Or(r.Schema, "none"), report.Schema)
 	case r.Request != nil && r.Request.Asked == "yes" && len(r.Request.Raw) == 0:
 		return nil, "", fmt.Errorf("--request %q is redacted: the names of the CAs are gone, by which to judge", path)
 	case r.Request == nil || len(r.Request.Raw) == 0:

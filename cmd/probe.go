@@ -64,7 +64,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 		return usage(errors.New("no client certificate given: use --cert FILE, or \"mtlsprobe request\" to see only what " +
 			"the server asks for"))
 	}
-	if err := cmp.Or(o.output.check(), o.record.check()); err != nil {
+	if err := cmp.Or(o.output.check(), o.record.check(o.output.force)); err != nil {
 		return err
 	}
 	now, err := o.judge.time()
@@ -90,7 +90,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	settings.NTP = o.judge.clock(ctx, s, holding)
 	settings.Plan = o.connect.plan()
 	settings.Plan.NoTry, settings.Plan.Repeat = o.noTry, o.repeat
-	recorder := &recorder{flags: o.record}
+	recorder := &recorder{flags: o.record, force: o.output.force}
 	settings.Label = recorder.label
 	defer func() { err = recorder.write(s, err) }()
 	progress := newProgress(s, len(holding.Identities)+1)
@@ -103,7 +103,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if !o.noTry && !options.Insecure {
 		warnUnverified(s, d.Server.Observation)
 	}
-	err = answer(s, &o.output, d)
+	err = answer(ctx, s, &o.output, d)
 	if ctx.Err() != nil { // what is known has been written, and it is not all
 		return ctx.Err()
 	}

@@ -24,8 +24,8 @@ func (f *recordFlags) register(flags *pflag.FlagSet) {
 		"write every connection, secrets included, to this `FILE`, which Wireshark decrypts by itself; keep it like a key")
 }
 
-func (f *recordFlags) check() error {
-	return checkOutput(outputFile{"--keylog", f.keyLog}, outputFile{"--pcapng", f.pcapng})
+func (f *recordFlags) check(force bool) error {
+	return checkOutput(force, outputFile{"--keylog", f.keyLog}, outputFile{"--pcapng", f.pcapng})
 }
 
 // maxRecorded bounds what a recorder keeps in memory.
@@ -34,6 +34,7 @@ const maxRecorded = 256 << 20
 // A recorder keeps the connections of a run, if the flags ask for it.
 type recorder struct {
 	flags       recordFlags
+	force       bool // write over any file
 	mu          sync.Mutex
 	connections []*recording.Connection
 	size        int
@@ -75,6 +76,7 @@ func (r *recorder) write(s *Streams, err error) error {
 	failure := errors.Join(
 		r.file(s, "--keylog", r.flags.keyLog,
 			"the TLS secrets of this run: who has a capture of its connections can read them", func(b *bytes.Buffer) error {
+				fmt.Fprintf(b, "# written by mtlsprobe %s\n", version())
 				return recording.WriteKeyLog(b, r.connections)
 			}),
 		r.file(s, "--pcapng", r.flags.pcapng,
@@ -101,7 +103,7 @@ func (r *recorder) file(s *Streams, flag, path, content string, write func(*byte
 	var b bytes.Buffer
 	err := write(&b)
 	if err == nil {
-		err = replace(path, b.Bytes())
+		err = replace(path, b.Bytes(), r.force)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", flag, err)

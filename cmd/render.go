@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
+	"mtlsprobe/certstore"
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
@@ -44,7 +44,7 @@ func newRender(s *Streams, run func(context.Context, *Streams, *renderOptions) e
 	return c
 }
 
-func runRender(_ context.Context, s *Streams, o *renderOptions) error {
+func runRender(ctx context.Context, s *Streams, o *renderOptions) error {
 	if o.schema {
 		_, err := s.Out.Write(report.JSONSchema())
 		return err
@@ -55,7 +55,7 @@ func runRender(_ context.Context, s *Streams, o *renderOptions) error {
 	if err := o.output.check(); err != nil {
 		return err
 	}
-	data, r, err := readReport(s, o.path)
+	data, r, err := readReport(ctx, s, o.path)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func runRender(_ context.Context, s *Streams, o *renderOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := o.output.hold(s, r); err != nil {
+	if err := o.output.hold(ctx, s, r); err != nil {
 		return err
 	}
 	if o.output.require == "any" && o.output.client == "" { // nobody asked
@@ -94,32 +94,25 @@ func asItIs(s *Streams, path string, data []byte) error {
 // tens of MiB.
 const maxReport = 256 << 20
 
-// readBounded reads a file of at most maxReport.
-func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readAll(f)
-}
-
-func readAll(r io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxReport+1))
-	if err == nil && len(data) > maxReport {
-		err = fmt.Errorf("more than %d MiB, which no report has", maxReport>>20)
-	}
-	return data, err
+// readAll reads standard input, which may take its time.
+func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
+	return certstore.Await(ctx, func() ([]byte, error) {
+		data, err := io.ReadAll(io.LimitReader(r, maxReport+1))
+		if err == nil && len(data) > maxReport {
+			err = fmt.Errorf("more than %d MiB, which no report has", maxReport>>20)
+		}
+		return data, err
+	})
 }
 
 // readReport reads a saved report; "-" is standard input.
-func readReport(s *Streams, path string) ([]byte, *report.Report, error) {
+func readReport(ctx context.Context, s *Streams, path string) ([]byte, *report.Report, error) {
 	var data []byte
 	var err error
 	if path == "-" {
-		data, err = readAll(s.In)
+		data, err = readAll(ctx, s.In)
 	} else {
-		data, err = readBounded(path)
+		data, err = certstore.ReadUpTo(ctx, path, maxReport)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading a report: %w", err)

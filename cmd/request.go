@@ -45,10 +45,10 @@ func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions)
 }
 
 func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) {
-	if err := cmp.Or(o.output.check(), o.record.check(), checkOutput(outputFile{"--save", o.save})); err != nil {
+	if err := cmp.Or(o.output.check(), o.record.check(o.output.force), checkOutput(o.output.force, outputFile{"--save", o.save})); err != nil {
 		return err
 	}
-	recorder := &recorder{flags: o.record}
+	recorder := &recorder{flags: o.record, force: o.output.force}
 	defer func() { err = recorder.write(s, err) }()
 	target, options, err := o.connect.parse(ctx, s, o.target)
 	if err != nil {
@@ -68,12 +68,12 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 		if err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}
-		if err := replace(o.save, append(data, '\n')); err != nil {
+		if err := replace(o.save, append(data, '\n'), o.output.force); err != nil {
 			return fmt.Errorf("--save: %w", err)
 		}
 	}
 	if err := o.output.write(s, r); err != nil {
 		return err
 	}
-	return o.output.hold(s, r)
+	return o.output.hold(ctx, s, r)
 }

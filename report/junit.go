@@ -51,15 +51,11 @@ func writeJUnit(w io.Writer, r *Report) error {
 			all.Suites = append(all.Suites, r.Migration.Rows[n].suite(r))
 		}
 	}
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	encoder := xml.NewEncoder(w)
-	encoder.Indent("", "  ")
-	if err := encoder.Encode(all); err != nil {
+	document, err := xml.MarshalIndent(all, "", "  ")
+	if err != nil {
 		return fmt.Errorf("writing JUnit: %w", err)
 	}
-	_, err := io.WriteString(w, "\n")
+	_, err = io.WriteString(w, xml.Header+cleaned(string(document))+"\n")
 	return err
 }
 

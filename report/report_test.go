@@ -139,6 +139,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	clean(want) // of what a terminal would act upon
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -197,7 +198,7 @@ func TestHostileNames(t *testing.T) {
 			NamedCAs: []NamedCA{{DN: name, Result: "near-miss", Detail: say.Text(name)}}, Tree: &Branch{Subject: name, Breaks: []say.Phrase{say.Text(name)}, Issuers: []*Branch{{Subject: name, Source: name, NotAfter: &until}}},
 			Predictions: []Prediction{{Name: "curl", Sends: "no", Reason: say.Text(name), Remedy: say.Text(name)}}}},
 		Transcript: []TranscriptRow{{Direction: "server", Detail: name}},
-		Sightings:  []Sighting{{Remote: name, Action: "sent", Chain: []Certificate{{Subject: name, Issuer: name}}, Compared: []string{name}}},
+		Sightings:  []Sighting{{Remote: name, Action: "sent", Chain: []Certificate{{Subject: name, Issuer: name}}, Compared: []say.Phrase{say.Text(name)}}},
 		Migration:  nil,
 	}
 	for _, migration := range []*Migration{nil, {Phases: []Phase{{Label: name, NamedCAs: []string{name}}}, Rows: []MigrationRow{{Label: name, BreaksIn: name, Remedy: say.Text(name), Cells: []MigrationCell{{Phase: name, NamedCA: name, Reasons: []say.Phrase{say.Text(name)}}}}}}} {

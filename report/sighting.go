@@ -12,6 +12,7 @@ import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe/mirror"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 // A Sighting is what one real client did when it was asked.
@@ -31,7 +32,7 @@ type Sighting struct {
 	Detail    string        `json:"detail,omitempty" redact:"drop"`
 	// Compared says how it agrees with what the identities hold and with the
 	// prediction, sentence by sentence.
-	Compared []string `json:"compared,omitempty" redact:"drop"`
+	Compared []say.Phrase `json:"compared,omitempty"`
 }
 
 // NewSighting turns what the mirror saw into plain data.
@@ -75,19 +76,19 @@ func (s *Sighting) Compare(i *certstore.Identity) {
 	for n := range min(len(held), len(s.Chain)) {
 		same = same && fingerprint(held[n]) == s.Chain[n].SHA256
 	}
+	it := say.Text("it is ", say.File(i.Label))
 	switch {
 	case same:
-		s.Compared = append(s.Compared, fmt.Sprintf("it is %s, with the chain as stored", i.Label))
+		it = say.Text(it, ", with the chain as stored")
 	case len(s.Chain) < len(held):
-		s.Compared = append(s.Compared, fmt.Sprintf("it is %s; %d certificates were sent, the file holds %d", i.Label,
-			len(s.Chain), len(held)))
+		it = say.Text(it, "; ", len(s.Chain), " certificates were sent, the file holds ", len(held))
 	default:
-		s.Compared = append(s.Compared,
-			fmt.Sprintf("it is %s, with another chain than the file holds: the client built its own", i.Label))
+		it = say.Text(it, ", with another chain than the file holds: the client built its own")
 	}
+	s.Compared = append(s.Compared, it)
 }
 
-// WriteSighting writes the n-th sighting for people.
+// WriteSighting writes the n-th sighting, counted from one, for people.
 func WriteSighting(w io.Writer, f Format, n int, s *Sighting) error {
 	t := newText(f)
 	t.sighting(n, s)
@@ -128,6 +129,6 @@ func (t *text) sighting(n int, s *Sighting) {
 		t.item("-", s.Detail)
 	}
 	for _, c := range s.Compared {
-		t.item(t.glyphs.arrow, c)
+		t.item(t.glyphs.arrow, c.String())
 	}
 }

@@ -2,8 +2,6 @@ package report
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -48,35 +46,6 @@ func values(r *Report) []Value {
 	}
 	return list
 }
-
-// Parse reads a saved report of this schema. Its sentences get back the values that
-// they were made of; in a report that does not list them they are not known, and a
-// redaction removes such sentences.
-func Parse(data []byte) (*Report, error) {
-	var r Report
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, err
-	}
-	if r.Schema != Schema {
-		return nil, fmt.Errorf("schema %q is not %q", cmp.Or(r.Schema, "none"), Schema)
-	}
-	if len(r.Values) > maxValues {
-		return nil, errors.New("it lists more values than any report has")
-	}
-	if r.Values == nil {
-		return &r, nil
-	}
-	s := newSplitter(r.Values)
-	new(redactor).walk(reflect.ValueOf(&r).Elem(), "", func(v reflect.Value, _ string) {
-		if phrase, ok := v.Interface().(say.Phrase); ok && len(phrase) == 1 {
-			v.Set(reflect.ValueOf(s.split(phrase[0].Value)))
-		}
-	})
-	return &r, nil
-}
-
-// maxValues bounds the values of a report that is read.
-const maxValues = 1_000_000
 
 // A splitter finds known values in sentences, by their first four bytes.
 type splitter struct{ byPrefix map[string][]say.Part }

@@ -58,20 +58,26 @@ func EscapeJSON(text []byte) []byte {
 	return out
 }
 
+// WriteJSON writes a value as this program's JSON: indented, and escaped by
+// [EscapeJSON].
+func WriteJSON(w io.Writer, value any) error {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	_, err := w.Write(EscapeJSON(b.Bytes()))
+	return err
+}
+
 // Write writes the report in the format. The error is the writer's, or about an
 // unknown format.
 func Write(w io.Writer, f Format, r *Report) error {
 	switch f.Name {
 	case "json":
-		var b bytes.Buffer
-		encoder := json.NewEncoder(&b)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(r); err != nil {
-			return err
-		}
-		_, err := w.Write(EscapeJSON(b.Bytes()))
-		return err
+		return WriteJSON(w, r)
 	case "table":
 		return writeText(w, f, r)
 	case "markdown":

@@ -1,0 +1,129 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"mtlsprobe/report/say"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+)
+
+// maxValues bounds the values of a report that is read.
+const maxValues = 1_000_000
+
+// Parse reads a saved report of this schema, from whomever it comes: one that does not
+// keep to the schema is refused, and what a terminal or a reader might act upon, such
+// as escape sequences and marks that change the direction of text, becomes U+FFFD.
+// Its sentences get back the values that they were made of; in a report that does not
+// list them they are not known, and a redaction removes such sentences.
+func Parse(data []byte) (*Report, error) {
+	var r Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, err
+	}
+	if r.Schema != Schema {
+		return nil, fmt.Errorf("schema %q is not %q", cmp.Or(r.Schema, "none"), Schema)
+	}
+	if err := validate(data); err != nil {
+		return nil, err
+	}
+	if err := r.consistent(); err != nil {
+		return nil, err
+	}
+	clean(&r)
+	if r.Values == nil {
+		return &r, nil
+	}
+	s := newSplitter(r.Values)
+	eachPhrase(&r, func(phrase say.Phrase) say.Phrase { return s.split(phrase[0].Value) })
+	return &r, nil
+}
+
+// eachPhrase replaces the sentences of a report that was read: each is one part.
+func eachPhrase(r *Report, replace func(say.Phrase) say.Phrase) {
+	new(redactor).walk(reflect.ValueOf(r).Elem(), "", func(v reflect.Value, _ string) {
+		if phrase, ok := v.Interface().(say.Phrase); ok && len(phrase) == 1 {
+			v.Set(reflect.ValueOf(replace(phrase)))
+		}
+	})
+}
+
+// clean replaces what is not to be shown, in every string and sentence.
+func clean(r *Report) {
+	new(redactor).walk(reflect.ValueOf(r).Elem(), "", func(v reflect.Value, _ string) {
+		if v.Kind() == reflect.String {
+			v.SetString(cleaned(v.String()))
+		}
+	})
+	eachPhrase(r, func(phrase say.Phrase) say.Phrase {
+		part := phrase[0] // which stays one whose kind is not known
+		part.Value = cleaned(part.Value)
+		return say.Phrase{part}
+	})
+}
+
+func cleaned(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsGraphic(r) || r == '\n' || r == '\t' {
+			return r
+		}
+		return utf8.RuneError
+	}, s)
+}
+
+// consistent says why the parts of a report do not belong together; nil if they do.
+func (r *Report) consistent() error {
+	if len(r.Values) > maxValues {
+		return errors.New("it lists more values than any report has")
+	}
+	if r.Migration == nil {
+		return nil
+	}
+	for n := range r.Migration.Rows {
+		if row := &r.Migration.Rows[n]; len(row.Cells) != len(r.Migration.Phases) {
+			return fmt.Errorf("/migration/rows/%d has %d cells for %d phases", n, len(row.Cells), len(r.Migration.Phases))
+		}
+	}
+	return nil
+}
+
+// validate holds a report against the schema. The error names the first place that
+// does not keep to it.
+func validate(data []byte) error {
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(JSONSchema()))
+	if err != nil {
+		return err
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource(Schema, document); err != nil {
+		return err
+	}
+	schema, err := compiler.Compile(Schema)
+	if err != nil {
+		return err
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	var invalid *jsonschema.ValidationError
+	if err := schema.Validate(value); !errors.As(err, &invalid) {
+		return err
+	}
+	for len(invalid.Causes) > 0 {
+		invalid = invalid.Causes[0]
+	}
+	return fmt.Errorf("%q does not keep to the schema, which mtlsprobe render --schema prints: %s",
+		"/"+strings.Join(invalid.InstanceLocation, "/"),
+		invalid.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
+}
