@@ -54,20 +54,21 @@ var packages = map[string][]string{
 
 // modules lists who may import what from elsewhere, by file or by package.
 var modules = map[string][]string{
-	"golang.org/x/crypto":                {"probe/wire", "probe/tlspeer", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx", "certstore/platform", "certstore/token", "certstore/nss"},
-	"golang.org/x/sys":                   {"certstore/account/acl_linux.go", "certstore/platform"},
-	"go.yaml.in/yaml":                    {"certstore/config"},
-	"golang.org/x/text":                  {"certstore"},
-	"github.com/beevik/ntp":              {"probe/clock.go"},
-	"golang.org/x/sync":                  {"certstore"},
-	"golang.org/x/net":                   {"probe/protocol", "probe", "cmd"},
-	"golang.org/x/term":                  {"cmd"},
-	"software.sslmate.com/src/go-pkcs12": {"certstore/container.go"},
-	"github.com/miekg/pkcs11":            {"certstore/token/module.go"},
-	"github.com/olekukonko/tablewriter":  {"report/table.go"},
-	"github.com/spf13/cobra":             {"cmd", "cmd/docs"},
-	"github.com/spf13/pflag":             {"cmd"},
-	"github.com/schollz/progressbar":     {"cmd"},
+	"golang.org/x/crypto":                   {"probe/wire", "probe/tlspeer", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx", "certstore/platform", "certstore/token", "certstore/nss"},
+	"golang.org/x/sys":                      {"certstore/account/acl_linux.go", "certstore/platform"},
+	"go.yaml.in/yaml":                       {"certstore/config"},
+	"golang.org/x/text":                     {"certstore", "report/parse.go"},
+	"github.com/santhosh-tekuri/jsonschema": {"report/parse.go"},
+	"github.com/beevik/ntp":                 {"probe/clock.go"},
+	"golang.org/x/sync":                     {"certstore"},
+	"golang.org/x/net":                      {"probe/protocol", "probe", "cmd"},
+	"golang.org/x/term":                     {"cmd"},
+	"software.sslmate.com/src/go-pkcs12":    {"certstore/container.go"},
+	"github.com/miekg/pkcs11":               {"certstore/token/module.go"},
+	"github.com/olekukonko/tablewriter":     {"report/table.go"},
+	"github.com/spf13/cobra":                {"cmd", "cmd/docs"},
+	"github.com/spf13/pflag":                {"cmd"},
+	"github.com/schollz/progressbar":        {"cmd"},
 }
 
 // pure packages get bytes, values and a time: they open no file, connect to nothing

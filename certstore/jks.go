@@ -129,7 +129,7 @@ func (o *opener) jksEntry(ctx context.Context, c *contents, e *jksEntry) error {
 		c.keepApart(e.certs)
 	}
 	before := len(c.locked)
-	err := o.lockedKey(ctx, c, "the key "+quote(e.alias), "",
+	err := o.lockedKey(ctx, c, "the key "+quote(e.alias), "", jksWork(e.key),
 		func(password string) ([]byte, error) { return decryptJKS(e.key, password) })
 	if len(c.locked) > before && len(e.certs) > 0 {
 		if c.lockedOf == nil {
@@ -234,38 +234,75 @@ func (r *jksReader) block() ([]byte, bool) {
 	return data, ok
 }
 
-// decryptJKS opens a key with Sun's own two algorithms, or any of PKCS #5.
-func decryptJKS(info []byte, password string) ([]byte, error) {
+// Algorithms that Sun made for its key stores.
+const (
+	sunJKS   = "1.3.6.1.4.1.42.2.17.1.1"
+	sunJCEKS = "1.3.6.1.4.1.42.2.19.1"
+)
+
+// A jksKey is an encrypted key, with Sun's own two algorithms or any of PKCS #5.
+type jksKey struct {
+	algorithm  string // an OID
+	encrypted  []byte
+	salt       []byte // for JCEKS
+	iterations int
+	scheme     *pbe.Scheme // for the others
+}
+
+func parseJKSKey(info []byte) (*jksKey, error) {
+	damaged := errors.New("its structure is damaged")
 	s := cryptobyte.String(info)
 	var seq, algorithm, inner, params cryptobyte.String
-	var encrypted []byte
 	var oid asn1.ObjectIdentifier
+	k := &jksKey{}
 	if !s.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Element(&algorithm, casn1.SEQUENCE) ||
-		!seq.ReadASN1Bytes(&encrypted, casn1.OCTET_STRING) {
-		return nil, errors.New("its structure is damaged")
+		!seq.ReadASN1Bytes(&k.encrypted, casn1.OCTET_STRING) {
+		return nil, damaged
 	}
 	identifier := algorithm
 	if !identifier.ReadASN1(&inner, casn1.SEQUENCE) || !inner.ReadASN1ObjectIdentifier(&oid) {
-		return nil, errors.New("its structure is damaged")
+		return nil, damaged
 	}
-	switch oid.String() {
-	case "1.3.6.1.4.1.42.2.17.1.1":
-		return openSunJKS(encrypted, password)
-	case "1.3.6.1.4.1.42.2.19.1":
-		var salt []byte
-		var iterations int
-		if !inner.ReadASN1(&params, casn1.SEQUENCE) || !params.ReadASN1Bytes(&salt, casn1.OCTET_STRING) ||
-			!params.ReadASN1Integer(&iterations) ||
-			len(salt) != 8 || iterations < 1 || iterations > pbe.MaxIterations {
+	k.algorithm = oid.String()
+	var err error
+	switch k.algorithm {
+	case sunJKS:
+	case sunJCEKS:
+		if !inner.ReadASN1(&params, casn1.SEQUENCE) || !params.ReadASN1Bytes(&k.salt, casn1.OCTET_STRING) ||
+			!params.ReadASN1Integer(&k.iterations) ||
+			len(k.salt) != 8 || k.iterations < 1 || k.iterations > pbe.MaxIterations {
 			return nil, errors.New("its encryption parameters are damaged, or demand too much")
 		}
-		return openSunJCEKS(encrypted, password, salt, iterations)
+	default:
+		k.scheme, err = pbe.Parse(algorithm)
 	}
-	scheme, err := pbe.Parse(algorithm)
-	if err != nil {
+	return k, err
+}
+
+// jksWork is what opening a key costs, in iterations; 0 for one that cannot be read.
+func jksWork(info []byte) int64 {
+	k, err := parseJKSKey(info)
+	switch {
+	case err != nil:
+		return 0
+	case k.scheme != nil:
+		return k.scheme.Work()
+	}
+	return int64(k.iterations)
+}
+
+// decryptJKS opens a key.
+func decryptJKS(info []byte, password string) ([]byte, error) {
+	k, err := parseJKSKey(info)
+	switch {
+	case err != nil:
 		return nil, err
+	case k.algorithm == sunJKS:
+		return openSunJKS(k.encrypted, password)
+	case k.algorithm == sunJCEKS:
+		return openSunJCEKS(k.encrypted, password, k.salt, k.iterations)
 	}
-	return scheme.Decrypt(password, encrypted)
+	return k.scheme.Decrypt(password, k.encrypted)
 }
 
 // openSunJKS is the key protection of JKS (sun.security.provider.KeyProtector): a

@@ -53,20 +53,31 @@ func Load(ctx context.Context, o *Options, sources ...Source) (*Holding, error) 
 // one. The results have the order of files.
 func openAll(ctx context.Context, o *opener, files []*file) (opened []*contents, errs []error, err error) {
 	opened, errs = make([]*contents, len(files)), make([]error, len(files))
-	group, opening := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, f := range files {
-		errs[i] = f.useless
-		if !f.toOpen() || f.token != nil {
-			continue
+	done := make(chan error, 1)
+	go func() {
+		group, opening := errgroup.WithContext(ctx)
+		group.SetLimit(runtime.GOMAXPROCS(0))
+		for i, f := range files {
+			errs[i] = f.useless
+			if !f.toOpen() || f.token != nil {
+				continue
+			}
+			group.Go(func() error {
+				if opening.Err() == nil {
+					opened[i], errs[i] = o.open(ctx, f)
+				}
+				return opening.Err()
+			})
 		}
-		group.Go(func() error {
-			opened[i], errs[i] = o.open(ctx, f)
-			return opening.Err()
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return nil, nil, err
+		done <- group.Wait()
+	}()
+	select {
+	case err := <-done:
+		if err != nil {
+			return nil, nil, err
+		}
+	case <-ctx.Done(): // deriving a key cannot be interrupted, and need not be waited for
+		return nil, nil, ctx.Err()
 	}
 	o.asking = o.options.Prompt != nil
 	for i, f := range files {

@@ -12,9 +12,11 @@ import (
 // the database tells by its own IDs, so that this is known of locked keys, too.
 func (o *opener) nss(ctx context.Context, c *contents, data []byte) error {
 	var db *nss.Contents
-	err := o.unlock(ctx, c.file, "", func(password string) error {
+	err := o.unlock(ctx, c.file, "", 0, func(password string) error {
 		var err error
-		db, err = nss.Parse(data, password)
+		if db, err = nss.Parse(data, password); db != nil && o.afford(db.Work) != nil {
+			return errSpent
+		}
 		if errors.Is(err, nss.ErrPassword) && len(db.Keys) > 0 {
 			return errWrongPassword
 		}

@@ -2,12 +2,16 @@ package certstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
+	"sync/atomic"
 
 	"mtlsprobe/certstore/nss"
+	"mtlsprobe/certstore/pbe"
 )
 
 // An opener turns files into contents; it knows the passwords.
@@ -18,6 +22,27 @@ type opener struct {
 	asking  bool            // the user, now: one file is opened after the other
 	typed   []string        // passwords that were right somewhere
 	refused map[string]bool // sources for which none was
+	spent   atomic.Int64    // iterations for keys that are costly to derive
+}
+
+// Bounds on the derivation of keys over all files of one run. What programs write
+// demands some thousands of iterations, with care 600,000 (OWASP, 2023): that is never
+// counted. What demands more is counted each time that a password is tried.
+const (
+	costly   = 1_000_000
+	maxSpent = 2 * pbe.MaxIterations
+)
+
+// errSpent is the error of a file for which no work is left.
+var errSpent = errors.New("was not opened: it demands " + strconv.Itoa(costly) + " iterations or more for each " +
+	"password, and this run has spent its limit on such files: open it by itself")
+
+// afford counts the iterations of one attempt.
+func (o *opener) afford(work int64) error {
+	if work >= costly && o.spent.Add(work) > maxSpent {
+		return errSpent
+	}
+	return nil
 }
 
 // open reads the file by its content. The error says what the file is instead
@@ -67,11 +92,12 @@ func (o *opener) passwords(f *file) (list []string, own bool) {
 
 // unlock calls open with one password after the other until it does not return
 // errWrongPassword: those given, the empty one, and then what the prompt brings.
-// Of several locks of one file the lock's name tells which.
-func (o *opener) unlock(ctx context.Context, f *file, lock string, open func(password string) error) error {
+// Of several locks of one file the lock's name tells which. Work is what one attempt
+// costs, in iterations.
+func (o *opener) unlock(ctx context.Context, f *file, lock string, work int64, open func(password string) error) error {
 	passwords, own := o.passwords(f)
 	for _, password := range slices.Concat(passwords, o.typed) {
-		if err := ctx.Err(); err != nil {
+		if err := cmp.Or(ctx.Err(), o.afford(work)); err != nil {
 			return err
 		}
 		if err := open(password); !errors.Is(err, errWrongPassword) {
@@ -94,7 +120,9 @@ func (o *opener) unlock(ctx context.Context, f *file, lock string, open func(pas
 		if err != nil {
 			return err
 		}
-		err = open(password)
+		if err = o.afford(work); err == nil {
+			err = open(password)
+		}
 		if err == nil && !slices.Contains(o.typed, password) {
 			o.typed = append(o.typed, password)
 		}

@@ -108,7 +108,7 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 		if x509.IsEncryptedPEMBlock(block) { //nolint:staticcheck // still what OpenSSL writes with -traditional
 			protection := "PEM, " + strings.TrimSpace(strings.SplitN(block.Headers["DEK-Info"], ",", 2)[0]) +
 				" with one round of MD5"
-			return o.lockedKey(ctx, c, "an encrypted private key ("+protection+")", protection,
+			return o.lockedKey(ctx, c, "an encrypted private key ("+protection+")", protection, 1,
 				func(password string) ([]byte, error) {
 					return x509.DecryptPEMBlock(block, []byte(password)) //nolint:staticcheck
 				})
@@ -143,13 +143,13 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 
 // lockedKey decrypts a key and adds it, or notes that it is locked.
 // The protection is what it is encrypted with; empty where the container says it.
-func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection string,
+func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection string, work int64,
 	decrypt func(password string) ([]byte, error)) error {
 	lock := ""
 	if protection == "" {
 		lock = strings.ReplaceAll(what, `"`, "")
 	}
-	err := o.unlock(ctx, c.file, lock, func(password string) error {
+	err := o.unlock(ctx, c.file, lock, work, func(password string) error {
 		der, err := decrypt(password)
 		if errors.Is(err, x509.IncorrectPasswordError) || errors.Is(err, pbe.ErrPassword) {
 			return errWrongPassword
@@ -171,6 +171,10 @@ func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection st
 	})
 	if errors.Is(err, errWrongPassword) {
 		c.locked = append(c.locked, what+" in "+quote(c.file.path)+": "+o.whyLocked(c.file))
+		return nil
+	}
+	if errors.Is(err, errSpent) {
+		c.locked = append(c.locked, what+" in "+quote(c.file.path)+" "+err.Error())
 		return nil
 	}
 	if err != nil && ctx.Err() == nil {

@@ -35,9 +35,13 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 	var password string
 	all, _ := o.passwords(c.file)
 	all = slices.Concat(all, o.typed)
-	err := o.unlock(ctx, c.file, "", func(given string) (err error) {
+	work := int64(0)
+	if file, err := pfx.Parse(data); err == nil {
+		work = file.Work()
+	}
+	err := o.unlock(ctx, c.file, "", work, func(given string) (err error) {
 		password = given
-		if file, err = pfx.Open(data, given, all...); errors.Is(err, pfx.ErrPassword) {
+		if file, err = pfx.Open(data, given); errors.Is(err, pfx.ErrPassword) {
 			return errWrongPassword
 		}
 		if err != nil {
@@ -55,9 +59,8 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 		return err
 	}
 	if !locked {
-		file = o.pkcs12Parts(ctx, c.file, file, func(more string) (*pfx.File,
-			error) {
-			return pfx.Open(data, password, append(all, more)...)
+		file = o.pkcs12Parts(ctx, c.file, file, all, func(passwords []string) (*pfx.File, error) {
+			return pfx.Open(data, password, passwords...)
 		})
 	}
 	if file.Trailing > 0 {
@@ -83,9 +86,10 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 	return nil
 }
 
-// pkcs12Parts asks for the passwords of parts that have one of their own.
-func (o *opener) pkcs12Parts(ctx context.Context, f *file, opened *pfx.File,
-	open func(more string) (*pfx.File, error)) *pfx.File {
+// pkcs12Parts opens parts that have a password of their own: with all that are known,
+// and then with what somebody is asked for.
+func (o *opener) pkcs12Parts(ctx context.Context, f *file, opened *pfx.File, passwords []string,
+	open func(passwords []string) (*pfx.File, error)) *pfx.File {
 	sealed := func(file *pfx.File) int {
 		count := 0
 		for _, b := range file.Bags {
@@ -95,14 +99,20 @@ func (o *opener) pkcs12Parts(ctx context.Context, f *file, opened *pfx.File,
 		}
 		return count
 	}
+	try := func(passwords []string) error {
+		again, err := open(passwords)
+		if err != nil || sealed(again) >= sealed(opened) {
+			return errWrongPassword
+		}
+		opened = again
+		return nil
+	}
+	if sealed(opened) > 0 && o.afford(opened.Work()*int64(len(passwords))) == nil {
+		_ = try(passwords) // what stays closed is told
+	}
 	for o.asking && sealed(opened) > 0 {
-		err := o.unlock(ctx, f, "a part with a password of its own", func(more string) error {
-			again, err := open(more)
-			if err != nil || sealed(again) >= sealed(opened) {
-				return errWrongPassword
-			}
-			opened = again
-			return nil
+		err := o.unlock(ctx, f, "a part with a password of its own", opened.Work(), func(more string) error {
+			return try(append(slices.Clone(passwords), more))
 		})
 		if err != nil {
 			break // nobody knows it: the part stays closed

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"context"
 	"errors"
 	"strings"
 )
@@ -11,6 +12,7 @@ const (
 	exitNoAnswer   = 1
 	exitUsage      = 2
 	exitNoIdentity = 3
+	exitInterrupt  = 130 // as shells tell of SIGINT
 )
 
 // A usageError is a mistake on the command line.
@@ -28,6 +30,9 @@ func usage(err error) error { return &usageError{err: err} }
 // errNoneFits is the answer that no identity fits; the report has been written.
 var errNoneFits = errors.New("no identity fits")
 
+// errInterrupted is the answer of a saved report whose run did not end.
+var errInterrupted = errors.New("the report is of a run that was interrupted")
+
 func exitCode(err error) int {
 	var u *usageError
 	switch {
@@ -35,6 +40,8 @@ func exitCode(err error) int {
 		return exitAnswered
 	case errors.Is(err, errNoneFits):
 		return exitNoIdentity
+	case errors.Is(err, context.Canceled), errors.Is(err, errInterrupted):
+		return exitInterrupt
 	case errors.As(err, &u), strings.HasPrefix(err.Error(), "unknown command"):
 		return exitUsage // cobra has no type for an unknown command
 	}

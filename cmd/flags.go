@@ -35,6 +35,7 @@ type connectFlags struct {
 	alpn           []string
 	tlsMin, tlsMax string
 	timeout        time.Duration
+	maxTime        time.Duration
 	way            wayFlags
 }
 
@@ -56,6 +57,22 @@ func (f *connectFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.allAddresses, "all-addresses", false, "ask at every address of the host, and compare")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second,
 		"limit for each connection, all waits included: a `DURATION` as in 10s or 1m")
+	flags.DurationVar(&f.maxTime, "max-time", 0,
+		"limit for the whole run: a `DURATION` as in 30s or 5m, after which what is known is reported (default none)")
+}
+
+// limit bounds the run by --max-time.
+func (f *connectFlags) limit(ctx context.Context) (context.Context, context.CancelFunc, error) {
+	switch {
+	case f.maxTime < 0:
+		return nil, nil, usage(fmt.Errorf("--max-time must not be negative: %v", f.maxTime))
+	case f.maxTime == 0:
+		limited, cancel := context.WithCancel(ctx)
+		return limited, cancel, nil
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, f.maxTime, fmt.Errorf("--max-time %v is over: not all was done",
+		f.maxTime))
+	return limited, cancel, nil
 }
 
 // parse returns where and how to connect.

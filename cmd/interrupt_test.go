@@ -47,7 +47,7 @@ func TestInterrupt(t *testing.T) {
 		begin := time.Now()
 		code := Main(ctx, []string{"probe", server.Address, "-k", "--cert", "good.pem", "--cert", "expired.pem", "-o", format, "--timeout", "30s"}, s)
 		server.Close()
-		if code != exitNoAnswer || !strings.Contains(errs.String(), "mtlsprobe: error: interrupted") {
+		if code != exitInterrupt || !strings.Contains(errs.String(), "mtlsprobe: error: interrupted") {
 			t.Errorf("%s: exit code %d, %s", format, code, errs.String())
 		}
 		if !strings.Contains(out.String(), "good") {

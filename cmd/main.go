@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -68,6 +69,9 @@ func Standard() *Streams {
 
 // Main runs the command line and returns the exit code.
 func Main(ctx context.Context, args []string, s *Streams) int {
+	guarded := *s
+	guarded.Err = &withoutSecrets{s.Err, secretsIn(args)}
+	s = &guarded
 	root := Root(s)
 	root.SetArgs(args)
 	c, err := root.ExecuteContextC(ctx)
@@ -75,14 +79,17 @@ func Main(ctx context.Context, args []string, s *Streams) int {
 	if errors.As(err, &mistake) && mistake.command == "" {
 		mistake.command = c.CommandPath()
 	}
-	complain(&withoutSecrets{s.Err, secretsIn(args)}, err)
+	complain(s.Err, err)
 	return exitCode(err)
 }
 
 // secretsIn returns the user and password of every argument that is a URL, or a host
-// as in one: no message may repeat them, whichever part of the program words it.
+// as in one, and what is given as a password, each with what stands for it: no message
+// may repeat them, whichever part of the program words it.
 func secretsIn(args []string) []string {
 	var secrets []string
+	// PIN of a token (RFC 7512), Java's system properties, --pass pass:
+	given := regexp.MustCompile(`(?i)((?:pin-value|password|passphrase)=|pass:)([^\s&;]+)`)
 	for _, arg := range args {
 		_, rest, found := strings.Cut(arg, "://")
 		if !found {
@@ -91,6 +98,9 @@ func secretsIn(args []string) []string {
 		authority, _, _ := strings.Cut(rest, "/")
 		if at := strings.LastIndexByte(authority, '@'); at > 0 && strings.Contains(authority[:at], ":") {
 			secrets = append(secrets, authority[:at], "…")
+		}
+		for _, match := range given.FindAllStringSubmatch(arg, -1) {
+			secrets = append(secrets, match[0], match[1]+"…")
 		}
 	}
 	return secrets

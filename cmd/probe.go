@@ -71,6 +71,11 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	ctx, cancel, err := o.connect.limit(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
 	target, options, err := o.connect.parse(ctx, s, o.target)
 	if err != nil {
 		return err
@@ -98,14 +103,14 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	d, err := diagnosis.New(settings).Probe(ctx, target, options)
 	_ = progress.Clear()
 	if err != nil {
-		return err
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	if !o.noTry && !options.Insecure {
 		warnUnverified(s, d.Server.Observation)
 	}
 	err = answer(ctx, s, &o.output, d)
 	if ctx.Err() != nil { // what is known has been written, and it is not all
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	return err
 }

@@ -73,6 +73,9 @@ func runRender(ctx context.Context, s *Streams, o *renderOptions) error {
 	if err := o.output.hold(ctx, s, r); err != nil {
 		return err
 	}
+	if r.Interrupted {
+		return errInterrupted
+	}
 	if o.output.require == "any" && o.output.client == "" { // nobody asked
 		return nil
 	}

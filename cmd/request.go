@@ -50,6 +50,11 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 	}
 	recorder := &recorder{flags: o.record, force: o.output.force}
 	defer func() { err = recorder.write(s, err) }()
+	ctx, cancel, err := o.connect.limit(ctx)
+	if err != nil {
+		return err
+	}
+	defer cancel()
 	target, options, err := o.connect.parse(ctx, s, o.target)
 	if err != nil {
 		return err
@@ -57,7 +62,7 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 	engine := diagnosis.New(diagnosis.Settings{Now: s.Now, Plan: o.connect.plan(), Label: recorder.label})
 	d, err := engine.Request(ctx, target, options)
 	if err != nil {
-		return err
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	r := report.New(d, o.output.transcript)
 	if o.save != "" {

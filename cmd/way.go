@@ -107,25 +107,25 @@ func (f *wayFlags) proxyFor(s *Streams, t probe.Target) (*url.URL, error) {
 		}
 		return u, nil
 	}
-	env := func(names ...string) string {
+	env := func(names ...string) (name, value string) {
 		for _, name := range names {
 			if value := s.Getenv(name); value != "" {
-				return value
+				return name, value
 			}
 		}
-		return ""
+		return "", ""
 	}
-	named := env("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+	variable, named := env("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
 	if named == "" {
 		return nil, nil
 	}
 	proxy, err := proxyURL(named)
 	if err != nil { // httpproxy would connect directly
-		return nil, usage(fmt.Errorf("the environment's proxy (HTTPS_PROXY or ALL_PROXY) %w: correct it, or give "+
-			"--proxy URL or --proxy none", err))
+		return nil, usage(fmt.Errorf("the proxy of the environment, %s, %w: correct it, or give --proxy URL or "+
+			"--proxy none", variable, err))
 	}
-	config := httpproxy.Config{HTTPSProxy: env("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"),
-		NoProxy: env("no_proxy", "NO_PROXY")}
+	_, except := env("no_proxy", "NO_PROXY")
+	config := httpproxy.Config{HTTPSProxy: named, NoProxy: except}
 	if through, err := config.ProxyFunc()(&url.URL{Scheme: "https", Host: t.Address()}); err != nil || through == nil {
 		return nil, err // NO_PROXY names the target
 	}

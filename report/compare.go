@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -87,11 +88,21 @@ func compareIdentities(a, b *Identity, note func(what, before, after string)) {
 	}
 	reach := make(map[string]string)
 	for _, n := range a.NamedCAs {
-		reach[n.DN] = strings.TrimSuffix(n.Result+", "+n.Via, ", ")
+		reach[n.DN] = n.text()
 	}
 	for _, n := range b.NamedCAs {
-		if was, ok := reach[n.DN]; ok {
-			note(a.Label, n.DN+" "+was, n.DN+" "+strings.TrimSuffix(n.Result+", "+n.Via, ", "))
+		was, ok := reach[n.DN]
+		if !ok && a.NamedCAsRest != nil {
+			was, ok = a.NamedCAsRest.Result, true
+		}
+		if ok {
+			note(a.Label, n.DN+" "+was, n.DN+" "+n.text())
+		}
+		delete(reach, n.DN)
+	}
+	for _, dn := range slices.Sorted(maps.Keys(reach)) {
+		if b.NamedCAsRest != nil {
+			note(a.Label, dn+" "+reach[dn], dn+" "+b.NamedCAsRest.Result)
 		}
 	}
 	sends := make(map[string]string)
@@ -104,6 +115,9 @@ func compareIdentities(a, b *Identity, note func(what, before, after string)) {
 		}
 	}
 }
+
+// text is the result in a few words.
+func (n *NamedCA) text() string { return strings.TrimSuffix(n.Result+", "+n.Via, ", ") }
 
 func compareRequests(a, b *Report, note func(what, before, after string)) {
 	if a.Request == nil || b.Request == nil {

@@ -228,7 +228,7 @@ func (n *newer) identity(i *diagnosis.Identity) Identity {
 		out.Findings = append(out.Findings, newFinding(&i.Judgement.Findings[k]))
 	}
 	if n.d.Request != nil {
-		out.NamedCAs = namedCAs(n.d.Request, i.Judgement)
+		out.NamedCAs, out.NamedCAsRest = namedCAs(n.d.Request, i.Judgement)
 	}
 	for k := range i.Predictions {
 		out.Predictions = append(out.Predictions, newPrediction(&i.Predictions[k]))
@@ -237,20 +237,37 @@ func (n *newer) identity(i *diagnosis.Identity) Identity {
 	return out
 }
 
-// namedCAs has an entry for each name on the list, the unreachable among them.
-func namedCAs(request *wire.CertificateRequest, v *match.Verdict) []NamedCA {
-	out := make([]NamedCA, len(request.NamedCAs))
-	for i, der := range request.NamedCAs {
-		out[i] = NamedCA{DN: certstore.NameString(der), Result: string(v.Rest)}
+// maxNamedResults is how long a list of names may be for each identity to have a
+// result for each of them; beyond that, what is out of reach is counted.
+const maxNamedResults = 100
+
+// namedCAs are the results for the names on the list, in its order, and of a long list
+// how many are out of reach.
+func namedCAs(request *wire.CertificateRequest, v *match.Verdict) (named []NamedCA, rest *NamedCARest) {
+	next := 0
+	for index, der := range request.NamedCAs {
+		switch {
+		case next < len(v.NamedCAs) && v.NamedCAs[next].Index == index:
+			named = append(named, newNamedCA(der, &v.NamedCAs[next]))
+			next++
+		case len(request.NamedCAs) <= maxNamedResults:
+			named = append(named, NamedCA{DN: certstore.NameString(der), Result: string(v.Rest)})
+		case rest == nil:
+			rest = &NamedCARest{Result: string(v.Rest), Count: 1}
+		default:
+			rest.Count++
+		}
 	}
-	for _, n := range v.NamedCAs {
-		out[n.Index].Result, out[n.Index].Via, out[n.Index].Anchor = string(n.Result), string(n.Via), string(n.Anchor)
-		out[n.Index].Detail, out[n.Index].Remedy = n.Detail, n.Remedy
-		if n.Path != nil {
-			out[n.Index].Paths = [][]string{subjects(n.Path)}
-			for _, other := range n.Others {
-				out[n.Index].Paths = append(out[n.Index].Paths, subjects(other))
-			}
+	return named, rest
+}
+
+func newNamedCA(der []byte, n *match.NamedCA) NamedCA {
+	out := NamedCA{DN: certstore.NameString(der), Result: string(n.Result), Via: string(n.Via),
+		Anchor: string(n.Anchor), Detail: n.Detail, Remedy: n.Remedy}
+	if n.Path != nil {
+		out.Paths = [][]string{subjects(n.Path)}
+		for _, other := range n.Others {
+			out.Paths = append(out.Paths, subjects(other))
 		}
 	}
 	return out

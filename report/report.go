@@ -144,8 +144,10 @@ type Identity struct {
 	Basis    string        `json:"basis,omitempty" redact:"keep"`   // of the verdict: tried, predicted, none
 	Findings []Finding     `json:"findings,omitempty"`
 	NamedCAs []NamedCA     `json:"named_cas,omitempty"`
-	Tree     *Branch       `json:"tree,omitempty"`     // the ways up from the leaf
-	TreeCut  bool          `json:"tree_cut,omitempty"` // not all of them are shown
+	// NamedCAsRest stands for the names of a long list that are not in NamedCAs.
+	NamedCAsRest *NamedCARest `json:"named_cas_rest,omitempty"`
+	Tree         *Branch      `json:"tree,omitempty"`     // the ways up from the leaf
+	TreeCut      bool         `json:"tree_cut,omitempty"` // not all of them are shown
 	// Predictions say what client stacks would do with it.
 	Predictions []Prediction `json:"predictions,omitempty"`
 	Trial       *Trial       `json:"trial,omitempty"`
@@ -208,6 +210,12 @@ type NamedCA struct {
 	Anchor string     `json:"anchor,omitempty" redact:"keep"`
 	Detail say.Phrase `json:"detail,omitempty"`
 	Remedy say.Phrase `json:"remedy,omitempty"`
+}
+
+// A NamedCARest is the result for so many names.
+type NamedCARest struct {
+	Result string `json:"result" redact:"keep"` // not-reached, unknown
+	Count  int    `json:"count"`
 }
 
 // A Trial is what came of presenting an identity.

@@ -37,6 +37,13 @@ func facts(r *Report) []fact {
 		}
 		add("Judged", text)
 	}
+	if r.Interrupted {
+		add("Interrupted", fmt.Sprintf("%d of %d identities had been tried when the run was ended; nothing is known of the "+
+			"others' trials", r.tried(), len(r.Identities)))
+	}
+	if r.Differs != nil {
+		add("Caution", "the server does not answer alike on every connection: "+r.Differs.String())
+	}
 	if r.Request == nil {
 		return out
 	}
@@ -217,7 +224,7 @@ func verdictCell(i *Identity) string {
 // proven reports whether a named CA is reached by a certificate that is at hand from
 // elsewhere than the bundle; true without a list.
 func (i *Identity) proven() bool {
-	return len(i.NamedCAs) == 0 || slices.ContainsFunc(i.NamedCAs,
+	return len(i.NamedCAs) == 0 && i.NamedCAsRest == nil || slices.ContainsFunc(i.NamedCAs,
 		func(n NamedCA) bool { return n.Result == "reached" && n.Anchor != "bundle" })
 }
 
@@ -367,14 +374,22 @@ func (t *Trial) shown() bool {
 
 // summary says what the table is worth, and what was shown to the server; empty
 // if nothing was judged.
+// tried is how many identities were presented to the server.
+func (r *Report) tried() int {
+	n := 0
+	for _, i := range r.Identities {
+		if i.Trial.shown() {
+			n++
+		}
+	}
+	return n
+}
+
 func summary(r *Report) string {
-	judged, tried := 0, 0
+	judged, tried := 0, r.tried()
 	for _, i := range r.Identities {
 		if i.Verdict != "" {
 			judged++
-		}
-		if i.Trial.shown() {
-			tried++
 		}
 	}
 	if judged == 0 {

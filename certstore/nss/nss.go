@@ -33,6 +33,8 @@ type Contents struct {
 	Encryption string
 	// Problems are what could not be read, and what may be missing.
 	Problems []error
+	// Work is what was spent on deriving keys, in iterations.
+	Work int64
 }
 
 // A Certificate is one of a database, whosever it is.
@@ -110,6 +112,7 @@ func Parse(data []byte, password string) (*Contents, error) {
 	}
 	u := c.unlocker(d, tables[metadataTable], password)
 	c.problem("reading the keys", d.each(private, func(r row) error { return c.addKey(r, u) }))
+	c.Work = u.work
 	if errors.Is(u.err, ErrPassword) {
 		return c, ErrPassword
 	}
