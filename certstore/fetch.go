@@ -166,7 +166,7 @@ type Statement struct {
 	// Delegate is the certificate of a responder to which the issuer delegates; nil
 	// where the issuer answers itself. Its validity is for the judge of dates.
 	Delegate *x509.Certificate
-	Err         error     // why the status is unknown; nil if the responder says so
+	Err      error // why the status is unknown; nil if the responder says so
 }
 
 // Status asks the responder named in the certificate, with the issuer's key

@@ -274,7 +274,9 @@ var errTooLarge = errors.New("which no such file is")
 func tooLarge(limit int64) error { return fmt.Errorf("larger than %d MiB, %w", limit>>20, errTooLarge) }
 
 // ReadFile reads a file that is no larger than certificate stores are: see [ReadUpTo].
-func ReadFile(ctx context.Context, path string) ([]byte, error) { return ReadUpTo(ctx, path, maxFileSize) }
+func ReadFile(ctx context.Context, path string) ([]byte, error) {
+	return ReadUpTo(ctx, path, maxFileSize)
+}
 
 // ReadUpTo reads a file of at most so many bytes. What is not a regular file, such as
 // the pipe of a process substitution, is read with a time limit; reading ends early

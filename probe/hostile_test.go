@@ -1,10 +1,13 @@
 package probe
 
 import (
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/big"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -72,6 +75,8 @@ func TestHostileKeyless(t *testing.T) {
 	if trial.Presented || trial.Outcome == reading.Accepted || received > 0 {
 		t.Errorf("%s, presented %t, %d certificates received", trial.Outcome, trial.Presented, received)
 	}
+	probetest.Row{Attacker: "a third party without the server's key, RSA key exchange", Tries: "to be shown a certificate, and to be believed that it accepts",
+		Said: fmt.Sprintf("%s, %s", trial.Outcome, trial.Detail), Received: fmt.Sprintf("%d certificates", received)}.Log(t)
 	// Told to, it presents, and still believes nothing.
 	insecure := *o
 	insecure.Insecure, insecure.staticRSA = true, true
@@ -103,6 +108,8 @@ func TestHostileForgedSignature(t *testing.T) {
 		if err != nil || trial.Presented || trial.Outcome == reading.Accepted || trial.Refused() {
 			t.Errorf("%s: %+v, %v", wire.VersionName(version), trial, err)
 		}
+		probetest.Row{Attacker: "a server with a forged signature, " + wire.VersionName(version), Tries: "to be taken for verified",
+			Said: fmt.Sprint(connect)}.Log(t)
 	}
 }
 
@@ -136,6 +143,8 @@ func TestHostileInjectedAlert(t *testing.T) {
 			if trial.Refused() || trial.Alert != nil && trial.Alert.From == wire.Server {
 				t.Errorf("%s: %s, alert %+v", trial.Outcome, trial.Detail, trial.Alert)
 			}
+			probetest.Row{Attacker: fmt.Sprintf("seven bytes behind record %d of the server, %s", tt.after, wire.VersionName(tt.version)), Tries: "to have the certificate blamed",
+				Said: fmt.Sprintf("%s %s", trial.Outcome, trial.Detail), Received: "what the server got"}.Log(t)
 		})
 	}
 }
@@ -147,9 +156,24 @@ func TestHostileEmptyName(t *testing.T) {
 	if v := o.verify("", []*x509.Certificate{p.Cert("server")}); v.Result != say.No || v.Err == nil {
 		t.Errorf("%+v", v)
 	}
+	probetest.Row{Attacker: "an empty name", Tries: "to switch the verification of the name off", Said: "not verified"}.Log(t)
 	for _, bad := range []string{"", "https://", ":443", "a\x00b", "[::1", "host:0"} {
 		if target, err := ParseTarget(bad); err == nil {
 			t.Errorf("%q: %+v", bad, target)
 		}
+	}
+}
+
+// A key of 500,000 bits is refused before anything is computed with it.
+func TestHostileKey(t *testing.T) {
+	p := testPKI(time.Now())
+	modulus := new(big.Int).Lsh(big.NewInt(1), 500_000)
+	huge := &x509.Certificate{RawIssuer: p.Cert("Root").RawSubject, PublicKeyAlgorithm: x509.RSA, PublicKey: &rsa.PublicKey{N: modulus, E: 3}, DNSNames: []string{"localhost"}}
+	for name, peer := range map[string][]*x509.Certificate{"the server's own": {huge}, "an intermediate's": {p.Cert("server"), huge}} {
+		v := (&Options{Roots: rootsOf(p.Cert("Root"))}).verify("localhost", peer)
+		if v.Result == say.Yes || v.Err == nil || !strings.Contains(v.Err.Error(), "bits") {
+			t.Errorf("%s: %+v", name, v)
+		}
+		probetest.Row{Attacker: "a key of 500,000 bits, " + name, Tries: "seconds of work for each verification", Said: fmt.Sprint(v.Err)}.Log(t)
 	}
 }

@@ -161,7 +161,9 @@ func (w *trying) none() {
 }
 
 // self presents the self-signed control.
-func (w *trying) self() { w.evidence.SelfSigned = append(w.evidence.SelfSigned, w.attempts(w.control, controlLabel)...) }
+func (w *trying) self() {
+	w.evidence.SelfSigned = append(w.evidence.SelfSigned, w.attempts(w.control, controlLabel)...)
+}
 
 // present presents an identity, where it has a key that can sign.
 func (w *trying) present(n int, i *certstore.Identity) {

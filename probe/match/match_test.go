@@ -109,6 +109,14 @@ func serialHint(c *x509.Certificate) {
 	c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 35}, Value: []byte{0x30, 4, 0x82, 2, 0x12, 0x34}})
 }
 
+// answered adds a response about the certificate, which says that it is good.
+func answered(name string, response certstore.Statement) setup {
+	return setup{leaf: name, chain: none, question: func(q *Question, p *certtest.PKI) {
+		response.Certificate, response.Source, response.Status = p.Cert(name), "http://ocsp", certstore.Good
+		q.Statements = []*certstore.Statement{&response}
+	}}
+}
+
 // revoking adds a list of the CA's on which the certificates stand.
 func revoking(ca string, names ...string) func(*Question, *certtest.PKI) {
 	return func(q *Question, p *certtest.PKI) {
@@ -281,6 +289,11 @@ func TestChecks(t *testing.T) {
 		{"revocation.revoked", setup{question: func(q *Question, p *certtest.PKI) {
 			q.Statements = []*certstore.Statement{{Certificate: p.Cert("good"), Source: "http://ocsp", Status: certstore.Revoked, RevokedAt: certtest.Now}}
 		}}, Fail, "was revoked 2026-06-15T12:00:00Z, according to http://ocsp"},
+		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now.Add(-time.Hour)}), Pass, "CN=direct,O=Example is good"},
+		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now.Add(-48 * time.Hour)}), Unknown, "in a response that is not for this time"},
+		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now.Add(time.Hour)}), Unknown, "in a response that is not for this time"},
+		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now.Add(-48 * time.Hour), Until: certtest.Now.Add(-time.Hour)}), Unknown, "in a response that is not for this time"},
+		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now, Delegate: &x509.Certificate{NotBefore: certtest.Now.AddDate(-2, 0, 0), NotAfter: certtest.Now.AddDate(-1, 0, 0)}}), Unknown, "signed by a certificate that is not valid now"},
 		{"revocation.revoked", setup{question: func(q *Question, p *certtest.PKI) {
 			q.Statements = []*certstore.Statement{{Certificate: p.Cert("good"), Status: certstore.StatusUnknown, Err: errors.New("no answer")}}
 		}}, Unknown, "no answer"},
