@@ -1,4 +1,4 @@
-.PHONY: build demo test race bench fuzz lint golden install conformance containers clients servers docs
+.PHONY: build demo test race bench fuzz lint golden install conformance containers clients servers docs hostile
 
 build: ; CGO_ENABLED=$${CGO_ENABLED:-0} go build -trimpath -o mtlsprobe ./cmd/mtlsprobe
 demo: build ; ./mtlsprobe demo
@@ -13,4 +13,5 @@ conformance: ; go test -count=1 -v -run Conformance ./certstore/chain
 containers: ; go test -count=1 -v -run Containers ./certstore/...
 clients: ; ./.ci/clients
 servers: ; ./.ci/servers
+hostile: ; ./.ci/hostile
 docs: ; go run ./cmd/docs cmd/docs/out

@@ -12,10 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/probe/probetest"
 	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // hostile returns how to reach a server under the name that its certificate has.
@@ -176,4 +179,75 @@ func TestHostileKey(t *testing.T) {
 		}
 		probetest.Row{Attacker: "a key of 500,000 bits, " + name, Tries: "seconds of work for each verification", Said: fmt.Sprint(v.Err)}.Log(t)
 	}
+}
+
+// TestHostileTampering flips a bit of what the server sends, or cuts it off there, all
+// along a connection that the server accepts. Whatever comes of it, nobody is told
+// that the server accepted or refused by TLS what it never said.
+func TestHostileTampering(t *testing.T) {
+	p := testPKI(time.Now())
+	const step, slack = 17, 40 // the last record ends the connection, when all has been said
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		target, o := startTLS(t, p, tls.RequireAndVerifyClientCert, version, nil)
+		whole, err := Try(t.Context(), target, certificate(p, "client"), o)
+		if err != nil || whole.Outcome != reading.Accepted {
+			t.Fatalf("%+v, %v", whole, err)
+		}
+		o.Timeout = 3 * time.Second // a length that was changed is waited for
+		length := 0
+		for _, e := range whole.Transcript.Entries {
+			if e.From == wire.Server {
+				length += e.Length
+			}
+		}
+		for _, cut := range []bool{false, true} {
+			outcomes := make(map[reading.Outcome]int)
+			var mu sync.Mutex
+			var group errgroup.Group
+			group.SetLimit(32)
+			for at := 0; at < length-slack; at += step {
+				group.Go(func() error {
+					trial, err := tampered(t, p, target, o, &probetest.Tamperer{Server: target.Address(), At: at, Cut: cut})
+					var connect *ConnectError
+					if errors.As(err, &connect) {
+						return nil // no connection came about, and nothing is said
+					}
+					if err != nil {
+						return err
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					outcomes[trial.Outcome]++
+					// Up to TLS 1.2 the server itself finds out, and says so: bad_record_mac or decrypt_error: the two no longer
+					// agree on what was said.
+					found := version == tls.VersionTLS12 && trial.Alert != nil &&
+						(trial.Alert.Description == wire.AlertDecryptError || trial.Alert.Description == 20)
+					if trial.Outcome == reading.Accepted || trial.Outcome == reading.RefusedByTLS && !found {
+						return fmt.Errorf("%s, byte %d of %d, cut %t: %s (%s), alert %+v", wire.VersionName(version), at, length, cut, trial.Outcome, trial.Detail, trial.Alert)
+					}
+					return nil
+				})
+			}
+			if err := group.Wait(); err != nil {
+				t.Error(err)
+			}
+			probetest.Row{Attacker: fmt.Sprintf("every %dth byte of the server's flipped (cut: %t), %s", step, cut, wire.VersionName(version)), Tries: "to have an answer read that the server never gave",
+				Said: fmt.Sprint(outcomes), Received: "what the server got"}.Log(t)
+		}
+	}
+}
+
+// tampered tries once through the third party.
+func tampered(t *testing.T, p *certtest.PKI, target Target, o *Options, m *probetest.Tamperer) (*reading.Trial, error) {
+	between, err := m.Tamper()
+	if err != nil {
+		return nil, err
+	}
+	defer between.Close()
+	through, err := ParseTarget(between.Address)
+	if err != nil {
+		return nil, err
+	}
+	through.ServerName, through.Protocol = target.ServerName, target.Protocol
+	return Try(t.Context(), through, certificate(p, "client"), o)
 }

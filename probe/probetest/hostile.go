@@ -118,3 +118,41 @@ func answer(conn net.Conn, status string) {
 	_, _ = io.WriteString(conn, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 	_ = conn.Close()
 }
+
+// A Tamperer stands between clients and a server, and flips one bit of what the server
+// sends, or cuts the connection there.
+type Tamperer struct {
+	Server string // its address
+	At     int    // the byte, counted from the server's first
+	Cut    bool
+}
+
+// Tamper serves clients on a port of its own.
+func (m *Tamperer) Tamper() (*Server, error) {
+	return Serve(func(client net.Conn) {
+		server, err := net.DialTimeout("tcp", m.Server, patience)
+		if err != nil {
+			return
+		}
+		defer server.Close()
+		_ = client.SetDeadline(time.Now().Add(patience))
+		_ = server.SetDeadline(time.Now().Add(patience))
+		go func() { _, _ = io.Copy(server, client) }()
+		buffer := make([]byte, 16<<10)
+		for sent := 0; ; {
+			n, err := server.Read(buffer)
+			at := m.At - sent
+			switch here := at >= 0 && at < n; {
+			case here && m.Cut:
+				_, _ = client.Write(buffer[:at])
+				return
+			case here:
+				buffer[at] ^= 1
+			}
+			if _, writeErr := client.Write(buffer[:n]); writeErr != nil || err != nil {
+				return
+			}
+			sent += n
+		}
+	})
+}

@@ -131,11 +131,15 @@ func (t *Transcript) Alerts() []AlertSeen {
 	return alerts
 }
 
-// Refusal returns the first alert of the given peer that ends the connection
-// for a reason, or nil.
+// Refusal returns the alert by which the given peer ended the connection for a
+// reason. It is nil without one, and where the other peer had ended it before: what
+// follows is an answer to that.
 func (t *Transcript) Refusal(from Peer) *AlertSeen {
 	for _, a := range t.Alerts() {
-		if a.From == from && a.Refuses(t.Version) {
+		if a.Refuses(t.Version) {
+			if a.From != from {
+				return nil
+			}
 			return &a
 		}
 	}
