@@ -137,7 +137,10 @@ func (m *Tamperer) Tamper() (*Server, error) {
 		defer server.Close()
 		_ = client.SetDeadline(time.Now().Add(patience))
 		_ = server.SetDeadline(time.Now().Add(patience))
-		go func() { _, _ = io.Copy(server, client) }()
+		go func() {
+			_, _ = io.Copy(server, client)
+			_ = server.Close()
+		}()
 		buffer := make([]byte, 16<<10)
 		for sent := 0; ; {
 			n, err := server.Read(buffer)

@@ -19,7 +19,7 @@ type Config struct {
 	ALPN       []string // nil for none
 	// Certificate answers every request; nil stands for an empty answer.
 	Certificate *tls.Certificate
-	// VerifyPeer gets the server's chain, leaf first. Its error ends the
+	// VerifyPeer gets the server's chain, leaf first. Its error ends the handshake.
 	VerifyPeer func([]*x509.Certificate) error
 	// Presented is called when Certificate is about to be sent; may be nil.
 	Presented func()
@@ -172,7 +172,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// messages handles what may come after the
+// messages handles what may come after the handshake.
 func (c *Conn) messages() error {
 	for {
 		message, err := c.layer.Take()
@@ -197,7 +197,7 @@ func (c *Conn) messages() error {
 	}
 }
 
-// answerLate answers a CertificateRequest after the
+// answerLate answers a CertificateRequest after the handshake.
 func (c *Conn) answerLate(message []byte) error {
 	request, err := wire.ParseCertificateRequest(tls.VersionTLS13, message[4:])
 	if err != nil {
