@@ -234,3 +234,33 @@ func TestTextIsWritten(t *testing.T) {
 		})
 	}
 }
+
+// TestSecurityPage holds that every test which .github/SECURITY.md names as a proof is
+// there.
+func TestSecurityPage(t *testing.T) {
+	page, err := os.ReadFile(".github/SECURITY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defined := make(map[string]bool)
+	for _, f := range goFiles(t) {
+		if strings.HasSuffix(f, "_test.go") {
+			source, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllSubmatch(source, -1) {
+				defined[string(match[1])] = true
+			}
+		}
+	}
+	named := regexp.MustCompile(`\b(?:Test|Fuzz)\w+`).FindAllString(string(page), -1)
+	if len(named) < 10 {
+		t.Errorf("only %d tests are named", len(named))
+	}
+	for _, name := range named {
+		if !defined[name] {
+			t.Errorf("%s is not there", name)
+		}
+	}
+}
