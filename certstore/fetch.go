@@ -61,7 +61,8 @@ func (f *Fetcher) client() *http.Client {
 // the IANA special-purpose registries (RFC 6890), shared address space (RFC 6598), and
 // those that carry an IPv4 address (NAT64, RFC 6052 and RFC 8215; 6to4, RFC 3056;
 // Teredo, RFC 4380).
-var notPublic = []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
+var notPublic = []string{"0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
+	"198.18.0.0/15",
 	"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/32",
 	"2001:db8::/32", "2002::/16", "::/96", "fec0::/10"}
 

@@ -265,7 +265,8 @@ func (r *reader) below(path string) string {
 
 var errLinkedFolder = errors.New("is a link to a folder, which is not followed: name it as a source of its own")
 
-var errLinkOutside = errors.New("is a link to a file outside the folder, which is not followed: name it as a source of " +
+var errLinkOutside = errors.New("is a link to a file outside the folder, which is not followed: name it as a " +
+	"source of " +
 	"its own")
 
 // errTooLarge is the error of a file that is larger than its kind ever is.

@@ -98,7 +98,8 @@ func writeDemo(dir string, p *certtest.PKI) ([]string, error) {
 		if err := writeNew(path, f.data, true); err != nil {
 			return nil, err
 		}
-		if f.name != aboutDemo && filepath.Dir(f.name) == "." && !strings.HasSuffix(f.name, "-ca.pem") && !strings.Contains(f.name, "root") {
+		if f.name != aboutDemo && filepath.Dir(f.name) == "." && !strings.HasSuffix(f.name, "-ca.pem") &&
+			!strings.Contains(f.name, "root") {
 			candidates = append(candidates, path)
 		}
 	}

@@ -167,7 +167,8 @@ func (m *mirroring) write(sightings []report.Sighting) error {
 }
 
 // ask prepares the requests and the server's certificate.
-func (o *mirrorOptions) ask(ctx context.Context, request *wire.CertificateRequest, now time.Time) (*mirror.Options, error) {
+func (o *mirrorOptions) ask(ctx context.Context, request *wire.CertificateRequest, now time.Time) (*mirror.Options,
+	error) {
 	options := &mirror.Options{Requests: []*wire.CertificateRequest{request}}
 	switch {
 	case request.Version == 0:
@@ -193,7 +194,8 @@ func (o *mirrorOptions) ask(ctx context.Context, request *wire.CertificateReques
 	}
 	options.Certificate = own
 	if o.saveCA != "" {
-		if err := replace(o.saveCA, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca}), o.output.force); err != nil {
+		if err := replace(o.saveCA, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca}),
+			o.output.force); err != nil {
 			return nil, fmt.Errorf("--save-ca: %w", err)
 		}
 	}

@@ -45,7 +45,8 @@ func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions)
 }
 
 func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) {
-	if err := cmp.Or(o.output.check(), o.record.check(o.output.force), checkOutput(o.output.force, outputFile{"--save", o.save})); err != nil {
+	if err := cmp.Or(o.output.check(), o.record.check(o.output.force),
+		checkOutput(o.output.force, outputFile{"--save", o.save})); err != nil {
 		return err
 	}
 	recorder := &recorder{flags: o.record, force: o.output.force}

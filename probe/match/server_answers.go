@@ -64,7 +64,8 @@ func serverCertificatesDiffer(s *Server) Finding {
 		}
 		names = append(names, say.Text(Name(c.RawSubject), ", valid until ", say.Date(c.NotAfter)))
 	}
-	return warn(say.Text(len(a.Certificates), " certificates on ", a.Connections, " connections: ", say.Join("; ", names...)),
+	return warn(say.Text(len(a.Certificates), " certificates on ", a.Connections, " connections: ",
+		say.Join("; ", names...)),
 		say.Text("find out which servers are behind the address, and whether each of them is meant to be"))
 }
 
