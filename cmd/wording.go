@@ -11,6 +11,7 @@ import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/account"
 	"mtlsprobe/probe"
+	"mtlsprobe/probe/wire"
 )
 
 // All that is said on stderr is worded here: one line "mtlsprobe: error: …",
@@ -76,7 +77,13 @@ func connectHints(e *probe.ConnectError) []string {
 		return []string{"use the port on which the server speaks TLS, or let it begin after a preamble: --starttls NAME, " +
 			"or a target such as smtp://HOST"}
 	case probe.Hangup, probe.Alerted:
-		return []string{"the server may want another name: try --servername NAME"}
+		switch {
+		case e.Version == 0:
+			return []string{"the server may want another name: try --servername NAME"}
+		case e.Kind == probe.Alerted && e.Alert == wire.AlertInternalError:
+			return []string{"at the server: name fewer CAs, or trust them without naming them (nginx " +
+				"ssl_trusted_certificate, Apache SSLCADNRequestFile, HAProxy ca-verify-file)"}
+		}
 	}
 	return nil
 }

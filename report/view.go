@@ -326,13 +326,25 @@ func reasons(i *Identity) (lines []Finding, refusal string) {
 			lines = append(lines, f)
 		}
 	}
-	// "fail" before "warn"
-	slices.SortStableFunc(lines, func(a, b Finding) int { return cmp.Compare(a.Result, b.Result) })
+	// what explains the server's refusal, then "fail" before "warn"
+	slices.SortStableFunc(lines, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(i.explains(&a), i.explains(&b)), cmp.Compare(a.Result, b.Result))
+	})
 	refusal = explainRefusal(i)
 	if i.Trial != nil && i.Verdict == DoesNotFit && len(lines) == 0 && !i.Trial.PastTLS {
 		refusal = strings.TrimSuffix(unexplained+"; "+refusal, "; ")
 	}
 	return lines, refusal
+}
+
+// explains orders findings by what they have to do with a refusal: 0 for those that
+// explain it.
+func (i *Identity) explains(f *Finding) int {
+	if i.Trial != nil && slices.ContainsFunc(i.Trial.Causes,
+		func(c Cause) bool { return c.Check == f.Check && c.Standing == CauseFound }) {
+		return 0
+	}
+	return 1
 }
 
 // heading names an identity above its reasons.

@@ -9,6 +9,7 @@ import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/protocol"
 	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
@@ -280,6 +281,9 @@ func (e *Engine) judgeServer(d *Diagnosis) []match.Finding {
 	s := &match.Server{
 		Request: d.Request, Asked: o.Asked, When: o.When, StartTLS: d.Server.Target.StartTLS, Injected: o.Injected,
 		AnyPasses: anyPasses(d.Server.Conclusion), EarlierRefusal: earlierRefusal(o.Observation),
+	}
+	if a := o.None.Application; a != nil && a.Verdict == protocol.CertificateRefused {
+		s.Missed = say.Text(say.Quote(a.Detail))
 	}
 	if c := d.Server.Conclusion; c != nil {
 		s.Answers = match.Answers{Connections: c.Connections, Differ: c.Differs, Lists: c.Lists,

@@ -74,6 +74,8 @@ func cause(r *Refusal, v *Verdict, f *Finding) (Cause, bool) {
 	switch {
 	case !f.Check.visible(), f.Result == NotApplicable, f.Result != Fail && !told:
 		return c, false
+	case f.Result == Warn && f.Check.ownWords(r):
+		c.Status = Fail // others may take it, and this kind of server does not
 	case f.Result == Warn:
 		c.Status = Unknown
 	case f.Result == Pass && f.Check.Doubt != nil:

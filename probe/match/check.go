@@ -72,6 +72,12 @@ func (c *Check) saidAs(r *Refusal) bool {
 	})
 }
 
+// ownWords reports whether the library that refused is known to word the check's
+// failure so.
+func (c *Check) ownWords(r *Refusal) bool {
+	return r.Alerted && r.Library != OtherLibrary && slices.Contains(c.Objections, Objection{r.Alert, r.Library})
+}
+
 // objections makes those of a check from alerts that every library may use.
 func objections(groups ...[]uint8) []Objection {
 	var all []Objection
@@ -88,11 +94,13 @@ func Checks() []*Check {
 		[]*Check{KeyMissing, KeyUnreadable, KeyLocked, KeyMismatched, KeyElsewhere, KeyAccount, KeyExposed, KeyCannotSign},
 		[]*Check{Expired, NotYetValid, ClockSkew, Revoked},
 		[]*Check{UsageExtended, UsageKey, UsageCA, UsageNetscape},
-		[]*Check{PathNotReached, PathRekeyed, PathRenamed, PathCrossSigned, ChainIncomplete, ChainTwins, ChainKeyIdentifier},
+		[]*Check{StrengthSignature, PathNotReached, PathRekeyed, PathRenamed, PathCrossSigned, ChainIncomplete, ChainTwins,
+			ChainKeyIdentifier},
 		[]*Check{SelfNamed, SelfIssued, IssuerNotNamed, IssuerEncoding, ChainOrder, ChainSurplus},
 		[]*Check{RequestType, RequestScheme, RequestChainSignature},
-		[]*Check{Ending, StrengthKey, StrengthSignature},
-		[]*Check{ServerInjection, ServerSSL3, ServerVersion, ServerLate, ServerVersionsDiffer, ServerVariants, ServerCAList,
+		[]*Check{Ending, StrengthKey},
+		[]*Check{ServerInjection, ServerSSL3, ServerVersion, ServerLate, ServerFront, ServerVersionsDiffer, ServerVariants,
+			ServerCAList,
 			ServerListSize, ServerAnyPasses, ServerAnswersDiffer, ServerCertificatesDiffer, ServerRateLimit},
 		[]*Check{HiddenTrust, HiddenRoot, HiddenDepth, HiddenRevocation, HiddenRules},
 	)

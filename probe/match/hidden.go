@@ -41,9 +41,10 @@ var (
 		Doc: "Server programs bound how many certificates may lie between the client's and the root. nginx allows one by " +
 			"default, and so do others.",
 		Citation:   "nginx, ngx_http_ssl_module, ssl_verify_depth; Apache, mod_ssl, SSLVerifyDepth; Erlang, ssl, depth",
-		Objections: objections(trustAlerts),
+		Objections: append(objections(trustAlerts), Objection{wire.AlertHandshakeFailure, Erlang}),
 		Directives: []Directive{{"nginx", OpenSSL, "ssl_verify_depth (1 unless set)"},
-			{"Apache", OpenSSL, "SSLVerifyDepth (1 unless set)"}, {"Erlang", Erlang, "depth (10 since OTP 24, 1 before)"}},
+			{"Apache", OpenSSL, "SSLVerifyDepth (1 unless set)"}, {"Erlang, RabbitMQ, EMQX, VerneMQ", Erlang,
+				"depth of the listener's ssl options (10 since OTP 24, 1 before; programs set their own)"}},
 	}
 	// HiddenRevocation is a revocation list at the server.
 	HiddenRevocation = &Check{
@@ -79,12 +80,25 @@ func hiddenCauses(r *Refusal, v *Verdict) []Cause {
 	if v.Identity.Leaf == nil {
 		return nil
 	}
+	intermediates := 0
+	for _, c := range v.Identity.Chain {
+		if string(c.RawSubject) != string(c.RawIssuer) {
+			intermediates++
+		}
+	}
+	depth := func() {
+		offer(HiddenDepth, say.Text(unseen, ": ", count(intermediates, "certificate"),
+			" between the client's and the root, which the limit has to allow"))
+	}
+	if intermediates > 1 { // more than many servers allow unless told
+		depth()
+	}
 	if above := v.namedIntermediate(); above != nil && (r.Library == OpenSSL || r.Library == OtherLibrary) {
 		offer(HiddenRoot, say.Text(unseen, ": the list names ", say.DN(above.name()), ", which is not a root"))
 	}
 	offer(HiddenTrust, say.Text(unseen, ": whether the server trusts ", Name(v.Identity.Leaf.RawIssuer)))
-	if len(v.Identity.Chain) > 0 {
-		offer(HiddenDepth, say.Text(unseen))
+	if intermediates == 1 {
+		depth()
 	}
 	offer(HiddenRevocation, say.Text(unseen))
 	return causes

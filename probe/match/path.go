@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
 )
 
@@ -55,7 +56,8 @@ var (
 		Good: "Subject and issuer have different names", Since: v3, ChainOnly: true,
 		Doc: "The certificate was issued by a CA that has the same name as its subject. OpenSSL takes such a certificate " +
 			"for self-signed and does not look for its issuer.",
-		Citation: "OpenSSL, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT", Objections: objections(trustAlerts),
+		Citation:   "OpenSSL, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT",
+		Objections: append(objections(trustAlerts), Objection{wire.AlertUnknownCA, OpenSSL}),
 		HowTo: requestHowTo, judge: selfIssued,
 	}
 )

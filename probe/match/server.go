@@ -25,6 +25,9 @@ type Server struct {
 	// clear between its go-ahead and the handshake.
 	StartTLS bool
 	Injected []byte
+	// Missed is what the application said to a client without a certificate, where it
+	// says that one is missing; nil otherwise.
+	Missed say.Phrase
 	// EarlierRefusal is how the server refused before it asked late; nil unless it did.
 	EarlierRefusal say.Phrase
 	// AnyPasses says whether a throw-away certificate is let in where none is not.

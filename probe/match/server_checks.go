@@ -35,6 +35,14 @@ var (
 			"in TLS 1.3. Many clients cannot answer then: they see a refusal and were never asked.",
 		Citation: "RFC 8446, Section 4.6.2; RFC 8740; RFC 5746", server: serverLate,
 	}
+	ServerFront = &Check{
+		ID: "server.front", Title: "Something in front of the application ends TLS",
+		Good: "The application and TLS agree on the certificate", Since: v3,
+		Doc: "The application says that a client certificate is missing, and TLS on this connection did not ask for one: " +
+			"a " +
+			"load balancer, proxy or gateway in front of it ends TLS and does not ask. No client's certificate gets through.",
+		Citation: "RFC 9440, Section 1", server: serverFront,
+	}
 	ServerVersionsDiffer = &Check{
 		ID: "server.versions-differ", Title: "Versions ask differently", Good: "Versions ask alike", Since: v2,
 		Doc: "The same server asks one thing in one protocol version and another in the next. Which one a client meets " +
@@ -215,6 +223,19 @@ func serverLate(s *Server) Finding {
 	}
 	return warn(say.Join("; ", s.EarlierRefusal, detail),
 		say.Text("ask for the certificate in the handshake, on a host name or port of its own"))
+}
+
+func serverFront(s *Server) Finding {
+	switch {
+	case s.Asked != say.No:
+		return notApplicable
+	case s.Missed == nil:
+		return pass
+	}
+	return warn(say.Text("the application says ", s.Missed, ", although TLS did not ask for a certificate"),
+		say.Text("let TLS pass through what is in front (by SNI, in TCP mode), or have that ask and hand the certificate "+
+			"on; "+
+			"where only some names or paths ask, give them with --servername and --path"))
 }
 
 func serverVersionsDiffer(s *Server) Finding {

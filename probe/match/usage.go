@@ -124,11 +124,18 @@ func strengthKey(j *judgement) Finding {
 // comes from, and at what else is stored. Signatures of roots on themselves do not
 // count.
 func strengthSignature(j *judgement) Finding {
-	return j.each(j.concerned(), say.Text("have the certificate issued again with SHA-256"),
-		func(c *certificate) (say.Phrase, Result) {
-			if !chain.IsWeak(c.SignatureAlgorithm) || string(c.RawSubject) == string(c.RawIssuer) {
-				return nil, Pass
-			}
-			return say.Text("is signed with ", c.SignatureAlgorithm, ", which current TLS libraries refuse"), Fail
-		})
+	weak := func(c *certificate) bool {
+		return chain.IsWeak(c.SignatureAlgorithm) && string(c.RawSubject) != string(c.RawIssuer)
+	}
+	remedy := say.Text("have the certificate issued again with SHA-256")
+	if leaf := j.identity.Leaf; leaf != nil && !weak(leaf) {
+		remedy = say.Text("have the CA's certificate issued again with SHA-256, or leave it out of the bundle where the " +
+			"server has a better one")
+	}
+	return j.each(j.concerned(), remedy, func(c *certificate) (say.Phrase, Result) {
+		if !weak(c) {
+			return nil, Pass
+		}
+		return say.Text("is signed with ", c.SignatureAlgorithm, ", which current TLS libraries refuse"), Fail
+	})
 }

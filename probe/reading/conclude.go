@@ -184,10 +184,21 @@ func contrasts() []contrast {
 			// It may speak another protocol.
 			name:     "a silent end is not a refusal where refusals come by alerts",
 			controls: func(c *controls) bool { return every(c.none, byAlert) && every(c.selfSigned, byAlert) },
-			trial:    func(_ *controls, t *Trial) bool { return t.Outcome == Closed && t.Processed && t.Asked },
-			outcome:  UnknownOutcome,
+			trial: func(_ *controls, t *Trial) bool {
+				return t.Outcome == Closed && t.Processed && t.Asked && t.Guessed
+			},
+			outcome: UnknownOutcome,
 			detail: "the server closed the connection after the handshake without an answer, although it refuses others " +
 				"with alerts: perhaps it speaks another protocol",
+		},
+		{
+			name:     "what TLS has accepted is not refused for its certificate",
+			controls: func(c *controls) bool { return every(c.none, byAlert) && every(c.selfSigned, byAlert) },
+			trial:    func(_ *controls, t *Trial) bool { return t.Outcome == Closed && t.Processed && t.Asked },
+			outcome:  UnknownOutcome,
+			detail: "TLS accepted the certificate, where both controls were refused by alerts; then the server closed the " +
+				"connection without an answer: an account, a client ID or a policy decides there, and not the certificate's " +
+				"chain or dates",
 		},
 		{
 			name:     "nothing can be told where everything is closed in the same way",

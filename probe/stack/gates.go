@@ -60,10 +60,17 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 				" are required"),
 			Remedy: say.Text("use a longer key")}
 	}
-	if profile.Load.WeakLeaf && chain.IsWeak(i.Leaf.SignatureAlgorithm) && !selfIssued(i.Leaf) {
-		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
-			Reason: say.Text("a certificate signed with ", i.Leaf.SignatureAlgorithm, " is refused when it is loaded"),
-			Remedy: say.Text("have the certificate issued with SHA-256")}
+	loaded := []*x509.Certificate{i.Leaf}
+	if profile.Chain != LeafAlone {
+		loaded = append(loaded, i.Chain...)
+	}
+	for _, c := range loaded {
+		if profile.Load.Weak && chain.IsWeak(c.SignatureAlgorithm) && !selfIssued(c) {
+			return &Prediction{Sends: say.No, Action: Fails, Fault: true,
+				Reason: say.Text(match.Name(c.RawSubject), " is signed with ", c.SignatureAlgorithm,
+					", which is refused when it is loaded"),
+				Remedy: say.Text("have it issued again with SHA-256")}
+		}
 	}
 	return nil
 }

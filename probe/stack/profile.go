@@ -125,8 +125,9 @@ const (
 
 // LoadRules are what a library refuses before any connection.
 type LoadRules struct {
-	MinRSA   int  // bits
-	WeakLeaf bool // a leaf signed with SHA-1 or MD5
+	MinRSA int // bits
+	// Weak says that certificates signed with SHA-1 or MD5 are refused, roots aside.
+	Weak bool
 	// NoLegacy says that a PKCS #12 file with RC2, RC4 or DES is not opened.
 	NoLegacy bool
 	// Leading12 and Leading13 say what comes of a PEM file that does not begin with

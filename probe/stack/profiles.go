@@ -2,7 +2,7 @@ package stack
 
 // weakDebian is what OpenSSL at security level 2, as Debian sets it, refuses to
 // load: SSL_CTX_use_certificate answers "ee key too small" and "ca md too weak".
-var weakDebian = LoadRules{MinRSA: 2048, WeakLeaf: true, Leading12: fails, Leading13: fails}
+var weakDebian = LoadRules{MinRSA: 2048, Weak: true, Leading12: fails, Leading13: fails}
 
 // openSSL is the selection of OpenSSL without a callback: what most programs on
 // top of it do (ssl/statem/statem_clnt.c, ssl/t1_lib.c).
@@ -26,7 +26,7 @@ func Profiles() []*Profile {
 	nginx := openSSL("nginx", "nginx proxy", "1.22", "nginx src/event/ngx_event_openssl.c: SSL_MODE_NO_AUTO_CHAIN")
 	nginx.Chain = AsStored
 	node := openSSL("node", "Node.js", "20", "Node.js src/crypto/crypto_context.cc")
-	node.Load = LoadRules{MinRSA: 1024, WeakLeaf: true, Leading12: fails, Leading13: fails}
+	node.Load = LoadRules{MinRSA: 1024, Weak: true, Leading12: fails, Leading13: fails}
 	mysql := openSSL("mysql", "MySQL client", "8", "MySQL vio/viosslfactories.c: vio_set_cert_stuff loads the leaf only")
 	mysql.Confidence, mysql.Chain = Source, LeafAlone
 	strict := openSSL("openssl-strict", "OpenSSL strict", "3.0", "OpenSSL ssl/t1_lib.c: tls1_check_chain with SSL_CERT_FLAG_TLS_STRICT")
