@@ -185,6 +185,10 @@ func explainRefusal(i *Identity) string {
 	switch {
 	case i.Trial == nil:
 		return ""
+	case i.Trial.PastTLS && i.Trial.Application == nil:
+		return "TLS accepted the certificate, where both controls were refused by alerts; then the server closed the " +
+			"connection without an answer: most likely an account, a client ID or a policy decides there, and not the " +
+			"certificate's chain or dates: ask the server's operator what is allowed for this name"
 	case i.Trial.PastTLS:
 		return fmt.Sprintf("TLS accepted the certificate (the self-signed control failed differently); HTTP %d is most "+
 			"likely an authorization decision: "+

@@ -52,10 +52,15 @@ func (d *Diagnosis) verdict(i *Identity) (Verdict, Basis) {
 	return Unknown, Predicted
 }
 
-// refusal explains a trial that was refused; nil for any other.
+// refusal explains a trial that was refused, or ended past TLS; nil for any other.
 func (d *Diagnosis) refusal(i *Identity) *Refusal {
 	t := i.Trial
-	if t == nil || !t.Refused() || d.Server == nil {
+	switch {
+	case t == nil || d.Server == nil:
+		return nil
+	case t.PastTLS:
+		return &Refusal{Authorization: true}
+	case !t.Refused():
 		return nil
 	}
 	var control *reading.Trial

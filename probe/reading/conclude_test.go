@@ -3,6 +3,7 @@ package reading
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"mtlsprobe/probe/protocol"
@@ -106,7 +107,8 @@ func TestContrasts(t *testing.T) {
 		{"silence, once refused without and once not", trials(RefusedByTLS, StayedSilent), trials(RefusedByTLS), made(StayedSilent), nil, StayedSilent},
 		{"open, both controls closed", trials(Closed), trials(Closed), open, nil, Accepted},
 		{"open, one control open", trials(Closed), trials(StayedSilent), open, nil, StayedSilent},
-		{"a silent end among alerts", trials(RefusedByTLS), trials(RefusedByTLS), made(Closed), nil, UnknownOutcome},
+		{"a silent end among alerts, in a guessed protocol", trials(RefusedByTLS), trials(RefusedByTLS), guessed(), nil, UnknownOutcome},
+		{"a silent end among alerts, in a protocol that was named", trials(RefusedByTLS), trials(RefusedByTLS), made(Closed), nil, UnknownOutcome},
 		{"a silent end like the control's", trials(RefusedByTLS), trials(Closed), made(Closed), nil, Closed},
 		{"everything closes in a guessed protocol", []*Trial{guessed()}, []*Trial{guessed()}, guessed(), nil, UnknownOutcome},
 		{"everything closes in a protocol that was named", trials(Closed), trials(Closed), made(Closed), nil, Closed},
@@ -131,7 +133,11 @@ func TestContrasts(t *testing.T) {
 			} else {
 				e.Identities = [][]*Trial{tt.others}
 			}
-			if got := Conclude(e).Trials[0]; got.Outcome != tt.want {
+			got := Conclude(e).Trials[0]
+			if past := strings.HasSuffix(tt.name, "in a protocol that was named") && tt.want == UnknownOutcome; got.PastTLS != past {
+				t.Errorf("past TLS: %t, want %t", got.PastTLS, past)
+			}
+			if got.Outcome != tt.want {
 				t.Errorf("%s (%s), want %s", got.Outcome, got.Detail, tt.want)
 			}
 		})

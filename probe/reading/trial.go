@@ -38,6 +38,9 @@ type Trial struct {
 	// Processed says that the server showed, after our Finished, that it had read it:
 	// its own Finished up to TLS 1.2, a session ticket after ours in TLS 1.3.
 	Processed bool
+	// PastTLS says that TLS accepted the certificate, as the controls show, and that
+	// what ended the connection came after it.
+	PastTLS bool
 	// Withheld is why the certificate was not presented; empty where that was not so.
 	Withheld Withheld
 	// Verification is that of the server on this connection.
