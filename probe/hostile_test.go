@@ -160,7 +160,7 @@ func TestHostileEmptyName(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	probetest.Row{Attacker: "an empty name", Tries: "to switch the verification of the name off", Said: "not verified"}.Log(t)
-	for _, bad := range []string{"", "https://", ":443", "a\x00b", "[::1", "host:0"} {
+	for _, bad := range []string{"", "https://", ":443", "a\x00b", "[::1", "host:0", "::%\x00", "[::%\x00]:443"} {
 		if target, err := ParseTarget(bad); err == nil {
 			t.Errorf("%q: %+v", bad, target)
 		}

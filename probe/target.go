@@ -132,7 +132,7 @@ func StartTLSNames() []string {
 }
 
 func splitHostPort(s, standard string) (host, port string, err error) {
-	if addr, err := netip.ParseAddr(s); err == nil {
+	if addr, err := netip.ParseAddr(s); err == nil && speakable(s) { // a zone may hold anything
 		return addr.String(), standard, nil
 	}
 	if inner, ok := strings.CutPrefix(s, "["); ok && strings.HasSuffix(inner, "]") {
@@ -150,8 +150,13 @@ func splitHostPort(s, standard string) (host, port string, err error) {
 	switch {
 	case host == "":
 		return "", "", errors.New("the host name is missing")
-	case strings.ContainsAny(host, " /\\\"'<>&") || strings.ContainsFunc(host, unicode.IsControl):
+	case !speakable(host):
 		return "", "", fmt.Errorf("%q is not a host name", shown(host))
 	}
 	return host, port, nil
+}
+
+// speakable reports whether a host has only characters that names and addresses have.
+func speakable(host string) bool {
+	return !strings.ContainsAny(host, " /\\\"'<>&") && !strings.ContainsFunc(host, unicode.IsControl)
 }
