@@ -9,10 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
-	"mtlsprobe/probe/diagnosis"
+	"mtlsprobe/report"
 )
 
 // replace writes a file that only its owner may read in place of an earlier one, at
@@ -134,9 +135,7 @@ func isOurs(path string, size int64) bool {
 		text = append(text, block.Bytes...)
 	}
 	word, _, _ := bytes.Cut(text, []byte(" "))
-	verdict := diagnosis.Verdict(word)
-	return bytes.Contains(text, []byte("mtlsprobe")) || verdict == diagnosis.Fits || verdict == diagnosis.DoesNotFit ||
-		verdict == diagnosis.Unknown
+	return bytes.Contains(text, []byte("mtlsprobe")) || slices.Contains(report.BriefWords(), string(word))
 }
 
 // looked is how much of a file's beginning and end is looked at.

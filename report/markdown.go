@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"mtlsprobe/certstore"
 )
 
 // escapeMarkdown makes text that GitHub shows as it is: no markup, no HTML, no
@@ -170,9 +172,15 @@ func (m *Migration) markdown(b *bytes.Buffer) {
 	}
 }
 
+// BriefWords are those that a brief report begins with.
+func BriefWords() []string {
+	return []string{"fits", "FAILS", "unknown", "asked", string(certstore.Usable), string(certstore.Locked),
+		string(certstore.Missing), string(certstore.Unreadable), string(certstore.Mismatched)}
+}
+
 // writeBrief writes a line for each identity, of at most 60 plain characters, so
 // that somebody can read it out or type it again elsewhere.
-func writeBrief(w io.Writer, r *Report) error {
+func writeBrief(w io.Writer, f Format, r *Report) error {
 	const most = 60
 	var b bytes.Buffer
 	if q := r.Request; len(r.Identities) == 0 && q != nil {
@@ -188,6 +196,8 @@ func writeBrief(w io.Writer, r *Report) error {
 		why := ""
 		lines, refusal := reasons(i)
 		switch {
+		case f.Client != "" && i.Verdict == Fits && !i.sentBy(f.Client):
+			verdict, why = "FAILS", f.Client+" does not send it"
 		case i.Verdict == "" && i.NotAfter != nil:
 			verdict, why = i.Key.State, "until "+i.NotAfter.Format("2006-01-02")
 		case i.Verdict == "":

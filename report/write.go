@@ -18,6 +18,9 @@ type Format struct {
 	Width int
 	// Color allows escape sequences for colours.
 	Color bool
+	// Client is the client stack that the verdicts of a brief report are for; empty for
+	// the server's.
+	Client string
 	// ASCII keeps a table to characters that every terminal shows.
 	ASCII bool
 	// Clients adds what each client stack would do to a table.
@@ -87,7 +90,7 @@ func Write(w io.Writer, f Format, r *Report) error {
 	case "junit":
 		return writeJUnit(w, r)
 	case "brief":
-		return writeBrief(w, r)
+		return writeBrief(w, f, r)
 	case "dot":
 		return writeDOT(w, r)
 	case "mermaid":

@@ -48,6 +48,12 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 	if out := p.leading(profile, i); out != nil {
 		return out
 	}
+	if format := unread(profile, i); format != "" {
+		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
+			Reason: say.Text("this client does not read ", format),
+			Remedy: say.Text("write it as PEM: mtlsprobe fix --encoding pem, or openssl pkcs12 -nodes; for PKCS#12, ",
+				"--encoding pkcs12")}
+	}
 	if profile.Load.NoLegacy && i.Container != nil && i.Container.Legacy {
 		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
 			Reason: say.Text("OpenSSL 3 opens a PKCS#12 file with RC2, RC4 or DES only with its legacy provider, which this " +
@@ -73,6 +79,25 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 		}
 	}
 	return nil
+}
+
+// unread is the format of the identity's file if the client does not read that;
+// empty if it does.
+func unread(profile *Profile, i *certstore.Identity) string {
+	if i.Container == nil {
+		return ""
+	}
+	switch format := i.Container.Format; format {
+	case "PKCS#12":
+		if profile.Load.PEMOnly {
+			return format
+		}
+	case "JKS", "JCEKS":
+		if !profile.Load.JavaStores {
+			return format
+		}
+	}
+	return ""
 }
 
 // usage is the gate of dates and usages.

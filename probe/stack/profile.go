@@ -128,6 +128,10 @@ type LoadRules struct {
 	MinRSA int // bits
 	// Weak says that certificates signed with SHA-1 or MD5 are refused, roots aside.
 	Weak bool
+	// PEMOnly says that no PKCS #12 file is read.
+	PEMOnly bool
+	// JavaStores says that Java's key stores, JKS and JCEKS, are read.
+	JavaStores bool
 	// NoLegacy says that a PKCS #12 file with RC2, RC4 or DES is not opened.
 	NoLegacy bool
 	// Leading12 and Leading13 say what comes of a PEM file that does not begin with

@@ -40,24 +40,30 @@ func Profiles() []*Profile {
 	for _, p := range []*Profile{curl, node} { // which take PKCS #12
 		p.Load.NoLegacy = true
 	}
+	python := openSSL("python", "Python", "3.11 ssl", "CPython Modules/_ssl.c: load_cert_chain")
+	libpq := openSSL("libpq", "psql (libpq)", "15", "PostgreSQL src/interfaces/libpq/fe-secure-openssl.c")
+	mariadb := openSSL("mariadb", "MariaDB client", "10.11 with OpenSSL", "MariaDB Connector/C libmariadb/secure/openssl.c")
+	for _, p := range []*Profile{python, nginx, libpq, mysql, mariadb} { // SSL_CTX_use_certificate_chain_file and its kin
+		p.Load.PEMOnly = true
+	}
 	return []*Profile{
 		openSSL("openssl", "OpenSSL", "3.0 (Debian)", "OpenSSL ssl/statem/statem_clnt.c: tls_prepare_client_certificate; ssl/t1_lib.c: tls_choose_sigalg"),
 		strict,
 		curl,
-		openSSL("python", "Python", "3.11 ssl", "CPython Modules/_ssl.c: load_cert_chain"),
+		python,
 		node,
 		nginx,
-		openSSL("libpq", "psql (libpq)", "15", "PostgreSQL src/interfaces/libpq/fe-secure-openssl.c"),
+		libpq,
 		mysql,
-		openSSL("mariadb", "MariaDB client", "10.11 with OpenSSL", "MariaDB Connector/C libmariadb/secure/openssl.c"),
+		mariadb,
 		{
 			ID: "go", Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate",
 			Names: RawStored, Several: FirstFit, MaxRequest: 65536, Load: LoadRules{Leading12: fails, Leading13: fails},
 			Schemes: SchemeRules{Types: true, NoSHA1: true, None12: declines, None13: declines},
 		},
 		{
-			ID: "client-go", Name: "kubectl (client-go)", Versions: "0.37", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate",
-			Several: LastLoaded, MaxRequest: 65536, Load: LoadRules{Leading12: Failure{Alerts, 80}, Leading13: fails},
+			ID: "client-go", Name: "kubectl (client-go)", Versions: "0.34", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate",
+			Several: LastLoaded, MaxRequest: 65536, Load: LoadRules{PEMOnly: true, Leading12: Failure{Alerts, 80}, Leading13: fails},
 			Schemes: SchemeRules{NoSHA1: true, None12: sends40, None13: sends40},
 		},
 		{
@@ -97,12 +103,12 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "java-sunx509", Name: "Java SunX509", Versions: "JDK 8 to 25, the default key manager", Confidence: Run, Citation: "OpenJDK sun/security/ssl/SunX509KeyManagerImpl.java, CertificateRequest.java",
-			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, // a PKCS #12 key store links by issuer
+			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{JavaStores: true}, // a PKCS #12 key store links by issuer
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
 		{
 			ID: "java-pkix", Name: "Java PKIX", Versions: "JDK 17 NewSunX509; from JDK 26 on SunX509, too, unless jdk.tls.SunX509KeyManager.certChecking=false", Confidence: Run, Citation: "OpenJDK sun/security/ssl/X509KeyManagerImpl.java; JDK-8359956",
-			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted,
+			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{JavaStores: true},
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, ChainToo: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
 		{

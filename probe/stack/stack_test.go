@@ -124,6 +124,18 @@ func TestPredictLimits(t *testing.T) {
 			t.Errorf("%s with an old PKCS#12: %+v", id, got)
 		}
 	}
+	for format, clients := range map[string]map[string]say.Answer{
+		"PKCS#12": {"python": say.No, "nginx": say.No, "libpq": say.No, "mysql": say.No, "client-go": say.No, "curl": say.Yes, "java-pkix": say.Yes},
+		"JKS":     {"python": say.No, "curl": say.No, "openssl": say.No, "java-pkix": say.Yes, "java-sunx509": say.Yes},
+	} {
+		for id, want := range clients {
+			stored := *i
+			stored.Container = &certstore.Container{Format: format}
+			if got := ask(q, id, &stored); got.Sends != want || want == say.No && got.Reason.String() != "this client does not read "+format {
+				t.Errorf("%s with %s: %+v", id, format, got)
+			}
+		}
+	}
 	if got := ask(q, "curl", &certstore.Identity{}); got.Sends != say.Unknown {
 		t.Errorf("nothing read: %+v", got)
 	}
