@@ -2,6 +2,7 @@ package certstore
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,6 +49,21 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 		h.complain(c.file, KeyOnly, fmt.Errorf("holds a private key only, no certificate: %w", errors.Unwrap(c.foreign[0])))
 	default:
 		h.complain(c.file, KeyOnly, errors.New("holds a private key only, no certificate"))
+	}
+}
+
+// addBeside takes CA certificates of a key store that are entries of their own for
+// authorities, of the weakest kind: the store's key entries have chains of their own,
+// and programs send no more than these.
+func (h *Holding) addBeside(c *contents, leaves []*x509.Certificate, chains [][]*x509.Certificate) {
+	if c.chains == nil || c.file.authority() {
+		return
+	}
+	for _, cert := range c.certs {
+		if cert.IsCA && !slices.ContainsFunc(append(chains, leaves),
+			func(held []*x509.Certificate) bool { return slices.ContainsFunc(held, cert.Equal) }) {
+			h.Authorities = append(h.Authorities, Authority{Certificate: cert, Source: c.file.path, Origin: FromBundle})
+		}
 	}
 }
 

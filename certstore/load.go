@@ -51,8 +51,8 @@ func Load(ctx context.Context, o *Options, sources ...Source) (*Holding, error) 
 // openAll opens the files in parallel, for deriving keys from passwords is what
 // takes time. Tokens, and what somebody has to be asked for, come afterwards, one by
 // one. The results have the order of files.
-func openAll(ctx context.Context, o *opener, files []*file) (opened []*contents, errs []error, err error) {
-	opened, errs = make([]*contents, len(files)), make([]error, len(files))
+func openAll(ctx context.Context, o *opener, files []*file) ([]*contents, []error, error) {
+	opened, errs := make([]*contents, len(files)), make([]error, len(files))
 	done := make(chan error, 1)
 	go func() {
 		group, opening := errgroup.WithContext(ctx)

@@ -179,6 +179,7 @@ func (p *pairing) pair(h *Holding) {
 			h.addAuthorities(c)
 		}
 		labels, chains := c.labels(leaves), c.chainsOf(leaves)
+		h.addBeside(c, leaves, chains)
 		for n, leaf := range leaves {
 			i := c.identity(labels[n], leaf, chains[n])
 			if key := p.key(c, leaf); key != nil {
