@@ -58,7 +58,7 @@ var (
 			"for self-signed and does not look for its issuer.",
 		Citation:   "OpenSSL, X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT",
 		Objections: append(objections(trustAlerts), Objection{wire.AlertUnknownCA, OpenSSL}),
-		HowTo: requestHowTo, judge: selfIssued,
+		HowTo:      requestHowTo, judge: selfIssued,
 	}
 )
 

@@ -197,7 +197,7 @@ func contrasts() []contrast {
 			controls: func(c *controls) bool { return every(c.none, byAlert) && every(c.selfSigned, byAlert) },
 			trial:    func(_ *controls, t *Trial) bool { return t.Outcome == Closed && t.Processed && t.Asked },
 			outcome:  UnknownOutcome,
-			detail:  "TLS accepted it; then closed without an answer", pastTLS: true,
+			detail:   "TLS accepted it; then closed without an answer", pastTLS: true,
 		},
 		{
 			name:     "nothing can be told where everything is closed in the same way",
