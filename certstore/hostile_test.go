@@ -53,7 +53,7 @@ func TestHostileWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := &opener{options: Options{Passwords: []string{"secret"}}}
-	o.spent.Store(maxSpent)
+	o.spentCostly.Store(maxCostly)
 	if c, err := o.open(t.Context(), &file{path: "cheap.p12", data: cheap}); err != nil || len(c.certs) == 0 {
 		t.Errorf("a file of the usual cost: %v", err)
 	}
@@ -62,6 +62,15 @@ func TestHostileWork(t *testing.T) {
 			t.Errorf("%d iterations: %v, want %v", work, err, want)
 		}
 	}
+	just := &opener{}
+	opened := 0
+	for range 400 {
+		_ = just.unlock(t.Context(), &file{path: "just.pem"}, "", costly-1, func(string) error { opened++; return errWrongPassword })
+	}
+	if opened != maxSpent/(costly-1) {
+		t.Errorf("%d derivations just below what is costly", opened)
+	}
+	row(t, "400 keys that demand 999,999 iterations each", "minutes of work", fmt.Sprintf("%d derivations", opened))
 	fresh := &opener{}
 	tried := 0
 	for range 12 {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
 	"sync/atomic"
 
 	"mtlsprobe/certstore/nss"
@@ -22,24 +21,28 @@ type opener struct {
 	asking  bool            // the user, now: one file is opened after the other
 	typed   []string        // passwords that were right somewhere
 	refused map[string]bool // sources for which none was
-	spent   atomic.Int64    // iterations for keys that are costly to derive
+	// Iterations that were spent on deriving keys, and on those that are costly.
+	spent, spentCostly atomic.Int64
 }
 
-// Bounds on the derivation of keys over all files of one run. What programs write
-// demands some thousands of iterations, with care 600,000 (OWASP, 2023): that is never
-// counted. What demands more is counted each time that a password is tried.
+// Bounds on the derivation of keys over all files of one run, in iterations, counted
+// each time that a password is tried. What programs write demands some thousands, with
+// care 600,000 (OWASP, 2023): ten thousand usual bundles are within the bound. What
+// demands more than that is bounded by itself.
 const (
-	costly   = 1_000_000
-	maxSpent = 2 * pbe.MaxIterations
+	costly    = 1_000_000
+	maxCostly = 2 * pbe.MaxIterations
+	maxSpent  = 10 * pbe.MaxIterations
 )
 
 // errSpent is the error of a file for which no work is left.
-var errSpent = errors.New("was not opened: it demands " + strconv.Itoa(costly) + " iterations or more for each " +
-	"password, and this run has spent its limit on such files: open it by itself")
+var errSpent = errors.New("was not opened: this run has spent its limit of work on deriving keys from passwords: " +
+	"open " +
+	"it by itself")
 
 // afford counts the iterations of one attempt.
 func (o *opener) afford(work int64) error {
-	if work >= costly && o.spent.Add(work) > maxSpent {
+	if work >= costly && o.spentCostly.Add(work) > maxCostly || o.spent.Add(work) > maxSpent {
 		return errSpent
 	}
 	return nil
@@ -94,7 +97,8 @@ func (o *opener) passwords(f *file) (list []string, own bool) {
 // errWrongPassword: those given, the empty one, and then what the prompt brings.
 // Of several locks of one file the lock's name tells which. Work is what one attempt
 // costs, in iterations.
-func (o *opener) unlock(ctx context.Context, f *file, lock string, work int64, open func(password string) error) error {
+func (o *opener) unlock(ctx context.Context, f *file, lock string, work int64,
+	open func(password string) error) error {
 	passwords, own := o.passwords(f)
 	for _, password := range slices.Concat(passwords, o.typed) {
 		if err := cmp.Or(ctx.Err(), o.afford(work)); err != nil {

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -9,11 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"regexp"
 	"strings"
 	"syscall"
-
-	"mtlsprobe/report"
 )
 
 // replace writes a file that only its owner may read in place of an earlier one, at
@@ -89,7 +88,7 @@ func standing(path string, force bool) error {
 		return fmt.Errorf("%q is a folder: name a file", path)
 	case err == nil && info.Mode().IsRegular() && holdsKey(path):
 		return fmt.Errorf("%q holds a key or a bundle, and is not overwritten", path)
-	case force || device && (link.Mode()&fs.ModeSymlink == 0 || strings.HasPrefix(path, "/dev/")):
+	case force || device && (link.Mode()&fs.ModeSymlink == 0 || isStandardStream(path)):
 		return nil
 	case link.Mode()&fs.ModeSymlink != 0:
 		return fmt.Errorf("%q is a link, and is not followed: name the file itself, or replace the link with --force", path)
@@ -100,25 +99,44 @@ func standing(path string, force bool) error {
 	return nil
 }
 
+// isStandardStream reports whether a path is one of the links by which Unix names the
+// streams of a process.
+func isStandardStream(path string) bool {
+	return path == "/dev/stdout" || path == "/dev/stderr" || strings.HasPrefix(path, "/dev/fd/")
+}
+
+// written stands near the beginning or at the end of a file that this program wrote.
+func written() string { return "written by mtlsprobe " + version() }
+
 // mark returns the last line of a file in a format that does not name this program by
 // itself; empty for the others. By it a file is known as one that may be replaced.
 func mark(format string) string {
-	by := "written by mtlsprobe " + version()
 	switch format {
 	case "table":
-		return "\n" + by + "\n"
+		return "\n" + written() + "\n"
 	case "markdown", "svg":
-		return "\n<!-- " + by + " -->\n"
+		return "\n<!-- " + written() + " -->\n"
 	case "dot":
-		return "// " + by + "\n"
+		return "// " + written() + "\n"
 	case "mermaid":
-		return "%% " + by + "\n"
+		return "%% " + written() + "\n"
+	case "brief":
+		return "# " + written() + "\n"
 	}
 	return ""
 }
 
-// isOurs reports whether this program wrote a file, or it is empty: by its name near
-// the beginning or the end, or by the words that a brief report begins with.
+// ours are how files of this program begin, and how they end, up to the version.
+var (
+	beginnings = regexp.MustCompile(`^(\{\s*"schema": "mtlsprobe/|# written by mtlsprobe |Made by mtlsprobe demo|` +
+		`<\?xml [^>]*\?>\s*<testsuites name="mtlsprobe"|` +
+		`<!DOCTYPE html>\s*<html lang="en">\s*<head>[^\n]*\n(?s:.{0,600})<meta name="generator" content="mtlsprobe">|` +
+		"\n\r\r\n(?s:.{0,200})mtlsprobe )")
+	endings = regexp.MustCompile(`(?:^|\n)(?:|<!-- |// |%% |# |  "written by": ")(?:written by )?mtlsprobe [^\s"]+` +
+		`(?: -->|"\n\})?\n$`)
+)
+
+// isOurs reports whether this program wrote a file, or it is empty.
 func isOurs(path string, size int64) bool {
 	if size == 0 {
 		return true
@@ -128,28 +146,42 @@ func isOurs(path string, size int64) bool {
 		return false
 	}
 	defer f.Close()
-	start := io.NewSectionReader(f, 0, looked)
-	end := io.NewSectionReader(f, max(0, size-looked), looked)
-	text, _ := io.ReadAll(io.MultiReader(start, end))
-	if block, _ := pem.Decode(text); block != nil { // the CA of the mirror
-		text = append(text, block.Bytes...)
+	start, _ := io.ReadAll(io.NewSectionReader(f, 0, looked))
+	end, _ := io.ReadAll(io.NewSectionReader(f, max(0, size-looked), looked))
+	return beginnings.Match(start) || endings.Match(end) || isMirrorCA(start)
+}
+
+// isMirrorCA reports whether a file is one certificate, which the mirror made.
+func isMirrorCA(data []byte) bool {
+	block, rest := pem.Decode(data)
+	if block == nil || len(bytes.TrimSpace(rest)) > 0 || !bytes.HasPrefix(data, []byte("-----BEGIN CERTIFICATE-----")) {
+		return false
 	}
-	word, _, _ := bytes.Cut(text, []byte(" "))
-	return bytes.Contains(text, []byte("mtlsprobe")) || slices.Contains(report.BriefWords(), string(word))
+	cert, err := x509.ParseCertificate(block.Bytes)
+	return err == nil && cert.Subject.CommonName == mirrorCA
 }
 
 // looked is how much of a file's beginning and end is looked at.
-const looked = 64 << 10
+const looked = 4 << 10
 
-// holdsKey looks at the beginning of a file: a private key in PEM, or DER.
+// holdsKey reports whether a file is a bundle or a key store, or holds a private key:
+// PEM of any kind but the mirror's CA, DER, Java's stores, NSS databases, PuTTY's keys.
 func holdsKey(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	start, _ := io.ReadAll(io.LimitReader(f, looked))
-	return bytes.Contains(start, []byte("PRIVATE KEY-----")) || bytes.HasPrefix(start, []byte{0x30})
+	const most = 16 << 20
+	data, _ := io.ReadAll(io.LimitReader(f, most))
+	for _, magic := range []string{"\x30", "\xfe\xed\xfe\xed", "\xce\xce\xce\xce", "SQLite format 3",
+		"PuTTY-User-Key-File"} {
+		if bytes.HasPrefix(data, []byte(magic)) {
+			return true
+		}
+	}
+	return bytes.Contains(data, []byte("PRIVATE KEY-----")) ||
+		bytes.HasPrefix(bytes.TrimSpace(data), []byte("-----BEGIN ")) && !isMirrorCA(data)
 }
 
 // writeNew writes a file that only its owner may read: first beside its place,

@@ -23,7 +23,13 @@ func TestReplace(t *testing.T) {
 		return string(data)
 	}
 	write("old.json", `{"schema": "mtlsprobe/1"}`)
-	write("brief.txt", "fits client.p12\n")
+	write("brief.txt", "fits client.p12\n"+mark("brief"))
+	write("run.sh", "#!/bin/sh\nmtlsprobe probe api --cert c.pem\n")
+	write("words.txt", "unknown hosts of mine\n")
+	write("late.txt", strings.Repeat("#", 70_000)+"\n-----BEGIN PRIVATE KEY-----\n# mtlsprobe\n")
+	write("store.jks", "\xfe\xed\xfe\xed mtlsprobe")
+	write("key4.db", "SQLite format 3\x00 mtlsprobe")
+	write("ca.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n# for mtlsprobe\n")
 	write("empty", "")
 	write("table.txt", "Request\n"+mark("table"))
 	write("notes.txt", "mine")
@@ -33,12 +39,17 @@ func TestReplace(t *testing.T) {
 	if err := os.Symlink("victim", "link"); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"key.pem", "bundle.p12"} {
+	for _, name := range []string{"key.pem", "bundle.p12", "late.txt", "store.jks", "key4.db", "ca.pem"} {
 		before := read(name)
 		if err := replace(name, []byte("new"), true); err == nil || !strings.Contains(err.Error(), "is not overwritten") || read(name) != before {
 			t.Errorf("%s: %v, holds %q", name, err, read(name))
 		}
 		if err := replaceable(name, true); err == nil || !strings.Contains(err.Error(), "is not overwritten") {
+			t.Errorf("%s: replaceable: %v", name, err)
+		}
+	}
+	for _, name := range []string{"run.sh", "words.txt"} {
+		if err := replaceable(name, false); err == nil || !strings.Contains(err.Error(), "was not written by mtlsprobe") {
 			t.Errorf("%s: replaceable: %v", name, err)
 		}
 	}

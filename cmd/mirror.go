@@ -228,6 +228,9 @@ func suits(pair tls.Certificate) error {
 	return errors.New("the mirror takes a key of RSA or ECDSA P-256")
 }
 
+// mirrorCA is the common name of the CA that the mirror makes.
+const mirrorCA = "mtlsprobe mirror CA"
+
 // makeServer makes a CA and a certificate for localhost, good for a week.
 func makeServer(now time.Time) (own tls.Certificate, ca []byte, err error) {
 	keys := make([]*ecdsa.PrivateKey, 2)
@@ -237,7 +240,7 @@ func makeServer(now time.Time) (own tls.Certificate, ca []byte, err error) {
 		}
 	}
 	root := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "mtlsprobe mirror CA",
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: mirrorCA,
 			SerialNumber: rand.Text()[:8]},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(0, 0, 7), IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign,

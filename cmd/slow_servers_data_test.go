@@ -90,7 +90,7 @@ action(type="omfile" file="$dir/messages.log")
 `},
 			targets: []target{{"syslog-tls://127.0.0.1:$port", nil,
 				expect{"required", "closed", "accepted", "closed", "closed", "closed", "accepted", "closed"},
-				expect{"required", "closed", "accepted", "closed", "closed", "closed", "accepted", "closed"}}}},
+				expect{"required", "closed", "silent", "closed", "closed", "closed", "silent", "closed"}}}},
 		{name: "RabbitMQ, fail_if_no_peer_cert", program: "/usr/lib/rabbitmq/bin/rabbitmq-server", pkg: "rabbitmq-server", root: true,
 			files: map[string]string{"rabbitmq.conf": "listeners.tcp = none\nlisteners.ssl.default = 127.0.0.1:$port\nssl_options.cacertfile = $pki/ca.pem\nssl_options.certfile = $pki/server.pem\n" +
 				"ssl_options.keyfile = $pki/server.key\nssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n"},

@@ -7,8 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-
-	"mtlsprobe/certstore"
 )
 
 // escapeMarkdown makes text that GitHub shows as it is: no markup, no HTML, no
@@ -170,12 +168,6 @@ func (m *Migration) markdown(b *bytes.Buffer) {
 			fmt.Fprintf(b, "- → %s\n", escapeMarkdown(row.Remedy.String()))
 		}
 	}
-}
-
-// BriefWords are those that a brief report begins with.
-func BriefWords() []string {
-	return []string{"fits", "FAILS", "unknown", "asked", string(certstore.Usable), string(certstore.Locked),
-		string(certstore.Missing), string(certstore.Unreadable), string(certstore.Mismatched)}
 }
 
 // writeBrief writes a line for each identity, of at most 60 plain characters, so

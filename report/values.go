@@ -48,7 +48,14 @@ func values(r *Report) []Value {
 }
 
 // A splitter finds known values in sentences, by their first four bytes.
-type splitter struct{ byPrefix map[string][]say.Part }
+type splitter struct {
+	byPrefix map[string][]say.Part
+	left     int // bytes that may still be compared
+}
+
+// maxCompared bounds the bytes that are compared for one report: for those that this
+// program writes, thousands of identities among them, far less is enough.
+const maxCompared = 256 << 20
 
 const prefixLength = 4
 
@@ -59,7 +66,7 @@ func newSplitter(values []Value) *splitter {
 	for kind, name := range kindNames() {
 		kinds[name] = kind
 	}
-	s := &splitter{byPrefix: make(map[string][]say.Part)}
+	s := &splitter{byPrefix: make(map[string][]say.Part), left: maxCompared}
 	for _, v := range values {
 		kind, known := kinds[v.Kind]
 		if !known || v.Text == "" {
@@ -98,10 +105,15 @@ func unquote(text string) string {
 	return inner
 }
 
+// split finds the values in a sentence. One that would take more work than is left is
+// of values that are not known.
 func (s *splitter) split(sentence string) say.Phrase {
 	var phrase say.Phrase
 	literal := 0
 	for at := 0; at < len(sentence); {
+		if s.left <= 0 {
+			return say.Phrase{{Kind: say.UnknownKind, Value: sentence}}
+		}
 		found := s.at(sentence[at:], at == 0 || !wordByte(sentence[at-1]))
 		if found == nil {
 			at++
@@ -121,6 +133,7 @@ func (s *splitter) at(text string, begins bool) *say.Part {
 		for n := range s.byPrefix[text[:length]] {
 			p := &s.byPrefix[text[:length]][n]
 			value := p.String()
+			s.left -= len(value)
 			ends := len(value) >= len(text) || !wordByte(text[len(value)]) || strings.HasSuffix(value, `"`)
 			if strings.HasPrefix(text, value) && ends && (begins || len(value) > prefixLength) {
 				return p

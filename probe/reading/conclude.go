@@ -172,14 +172,16 @@ func contrasts() []contrast {
 			selfSigned: true, outcome: Accepted, detail: "accepted by TLS; the application said nothing",
 		},
 		{
-			name: "staying open is acceptance where both controls are ended",
+			// Somebody on the way may hold the refusal back, or the server be slow.
+			name: "staying open where both controls are ended is a sign, and no proof",
 			controls: func(c *controls) bool {
 				return every(c.none, (*Trial).Refused) && every(c.selfSigned, (*Trial).Refused)
 			},
 			trial: func(_ *controls, t *Trial) bool {
 				return t.Outcome == StayedSilent && t.Asked && t.Presented && t.established()
 			},
-			outcome: Accepted, detail: "the connection stays open, where both controls were ended by the server",
+			outcome: StayedSilent, detail: "it stays open, where the server ended both controls: probably accepted, " +
+				"which only an answer proves",
 		},
 		{
 			// It may speak another protocol.
@@ -365,7 +367,7 @@ func (c *controls) mode() Mode {
 	switch {
 	case len(c.none) == 0 || c.differences() != nil || !every(c.none, func(t *Trial) bool { return t.Asked }):
 		return UnknownMode
-	case every(c.none, refusedForIt), every(c.none, (*Trial).Refused) && anyPassed:
+	case every(c.none, refusedForIt), every(c.none, (*Trial).Refused) && (anyPassed || c.staysOpen()):
 		return Required
 	case every(c.none, accepted) && every(c.selfSigned, accepted) && !anyRefused && every(certs, accepted):
 		return IgnoredMode
@@ -374,6 +376,13 @@ func (c *controls) mode() Mode {
 		return Optional // without the control it is not known whether it is checked
 	}
 	return UnknownMode
+}
+
+// staysOpen reports whether a connection with a certificate stayed open, where the
+// self-signed control was ended.
+func (c *controls) staysOpen() bool {
+	return every(c.selfSigned, (*Trial).Refused) && slices.ContainsFunc(c.tried(),
+		func(t *Trial) bool { return t.Outcome == StayedSilent && t.Asked && t.Presented && t.established() })
 }
 
 // verified is whether the server looks at what it gets.

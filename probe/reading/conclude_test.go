@@ -105,7 +105,7 @@ func TestContrasts(t *testing.T) {
 	}{
 		{"silence, refused without", trials(RefusedByTLS), trials(RefusedByTLS), made(StayedSilent), nil, Accepted},
 		{"silence, once refused without and once not", trials(RefusedByTLS, StayedSilent), trials(RefusedByTLS), made(StayedSilent), nil, StayedSilent},
-		{"open, both controls closed", trials(Closed), trials(Closed), open, nil, Accepted},
+		{"open, both controls closed", trials(Closed), trials(Closed), open, nil, StayedSilent},
 		{"open, one control open", trials(Closed), trials(StayedSilent), open, nil, StayedSilent},
 		{"a silent end among alerts, in a guessed protocol", trials(RefusedByTLS), trials(RefusedByTLS), guessed(), nil, UnknownOutcome},
 		{"a silent end among alerts, in a protocol that was named", trials(RefusedByTLS), trials(RefusedByTLS), made(Closed), nil, UnknownOutcome},
