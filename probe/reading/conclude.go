@@ -180,8 +180,7 @@ func contrasts() []contrast {
 			trial: func(_ *controls, t *Trial) bool {
 				return t.Outcome == StayedSilent && t.Asked && t.Presented && t.established()
 			},
-			outcome: StayedSilent, detail: "it stays open, where the server ended both controls: probably accepted, " +
-				"which only an answer proves",
+			outcome: StayedSilent, detail: "it stays open, unlike both controls, which is a sign and no proof",
 		},
 		{
 			// It may speak another protocol.
