@@ -54,7 +54,7 @@ func inTurn(t *testing.T, pattern string) (probe.Target, Settings, *probe.Option
 	}
 	target.ServerName = "localhost"
 	s := settings(p)
-	s.Pause = func(context.Context, time.Duration) {}
+	s.Pause = none
 	return target, s, &probe.Options{Roots: pool, Timeout: 20 * time.Second}
 }
 
@@ -150,3 +150,6 @@ func TestHostileCertificates(t *testing.T) {
 	}
 	probetest.Row{Attacker: "balancer with a second certificate", Tries: "every other connection is an unverified server's", Said: f.Detail.String(), Received: "nothing where the server is not verified"}.Log(t)
 }
+
+// none is a pause that is over at once.
+func none(context.Context, time.Duration) {}
