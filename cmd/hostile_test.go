@@ -352,3 +352,55 @@ func TestHostileNames(t *testing.T) {
 		probetest.Row{Attacker: "a certificate with a common name of 256 KiB", Tries: "quadratic work, as " + format, Said: fmt.Sprintf("exit code %d, %d bytes", code, len(stdout))}.Log(t)
 	}
 }
+
+// TestHostileList holds that a long list of CA names is not repeated for each
+// identity.
+func TestHostileList(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const names = 300
+	edges := []certtest.Edge{{Subject: "Root", Issuer: "Root"}, {Subject: "client", Issuer: "Root"}}
+	list := []string{"Root"}
+	for n := range names - 1 {
+		name := fmt.Sprintf("Other %d", n)
+		edges, list = append(edges, certtest.Edge{Subject: name, Issuer: name}), append(list, name)
+	}
+	p := certtest.NewAt("list", time.Now(), edges...)
+	for name, data := range map[string][]byte{"cas.pem": p.CertPEM(list...), "client.pem": append(p.CertPEM("client"), p.KeyPEM("client")...)} {
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := runJSON(t, 0, "check", "--cert", "client.pem", "--named-ca", "cas.pem")
+	i := r.Identities[0]
+	if len(r.Request.NamedCAs) != names || len(i.NamedCAs) != 1 || i.NamedCAsRest == nil || i.NamedCAsRest.Count != names-1 || i.NamedCAsRest.Result != "not-reached" {
+		t.Errorf("%d names, %d results, the rest %+v", len(r.Request.NamedCAs), len(i.NamedCAs), i.NamedCAsRest)
+	}
+	probetest.Row{Attacker: fmt.Sprintf("a list of %d CA names", names), Tries: "memory and output for each identity and name", Said: fmt.Sprintf("1 result, and %d not reached", i.NamedCAsRest.Count)}.Log(t)
+}
+
+// TestHostileMirror holds that the mirror redacts what it shows, and writes it to the
+// file.
+func TestHostileMirror(t *testing.T) {
+	p := hostileFolder(t)
+	address, result := startMirror(t, "--named-ca", "ca.pem", "--redact", "--output-file", "seen.txt")
+	config := &tls.Config{InsecureSkipVerify: true, ServerName: "secret.example", //nolint:gosec // the mirror is ours
+		Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("good").Raw, p.Cert("Issuing").Raw}, PrivateKey: p.Key("good")}}}
+	conn, err := tls.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(address, "https://"), "/"), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	_, _ = io.Copy(io.Discard, conn)
+	conn.Close()
+	code, stdout := result()
+	seen, err := os.ReadFile("seen.txt")
+	if err != nil || code != 0 || stdout != "" || !strings.Contains(string(seen), "a certificate was sent") {
+		t.Errorf("exit code %d, %v\n%s%s", code, err, stdout, seen)
+	}
+	for _, secret := range []string{"CN=good", "Issuing", "secret.example", "127.0.0.1"} {
+		if strings.Contains(string(seen), secret) {
+			t.Errorf("%s is shown:\n%s", secret, seen)
+		}
+	}
+	probetest.Row{Attacker: "whoever reads mirror --redact", Tries: "to learn names", Said: firstLine(string(seen))}.Log(t)
+}
