@@ -110,6 +110,8 @@ func handshakeError(t Target, tr *wire.Transcript, err error, end reading.End) e
 		}
 	}
 	switch a := tr.Refusal(wire.Server); {
+	case tr.Cut:
+		e.Detail = "this program stopped reading, for the server sent more messages than any handshake has"
 	case a != nil:
 		e.Kind, e.Alert, e.Detail = Alerted, a.Description, fmt.Sprintf("alert %d %s", a.Description, a.Name())
 		if tr.Version != 0 {

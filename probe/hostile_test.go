@@ -1,12 +1,15 @@
 package probe
 
 import (
+	"bytes"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -250,4 +253,41 @@ func tampered(t *testing.T, p *certtest.PKI, target Target, o *Options, m *probe
 	}
 	through.ServerName, through.Protocol = target.ServerName, target.Protocol
 	return Try(t.Context(), through, certificate(p, "client"), o)
+}
+
+// TestHostileRecords floods the client before the server's hello: with more records
+// than any server sends, and with more bytes. What this program stopped is not told of
+// the server.
+func TestHostileRecords(t *testing.T) {
+	p := testPKI(time.Now())
+	for name, flood := range map[string][]byte{
+		"6,000 warning alerts":     bytes.Repeat([]byte{21, 3, 3, 0, 2, 1, 90}, 6_000),
+		"6,000 empty records":      bytes.Repeat([]byte{22, 3, 3, 0, 0}, 6_000),
+		"40 records of 16 KiB":     bytes.Repeat(append([]byte{22, 3, 3, 64, 0}, make([]byte, 1<<14)...), 40),
+		"change_cipher_spec again": bytes.Repeat([]byte{20, 3, 3, 0, 1, 1}, 6_000),
+		"zero bytes":               make([]byte, 1<<20),
+	} {
+		server, err := probetest.Serve(func(conn net.Conn) {
+			_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+			if _, err := conn.Read(make([]byte, 4096)); err == nil {
+				_, _ = conn.Write(flood)
+			}
+			_, _ = io.Copy(io.Discard, conn)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		target, o := hostile(t, server.Address, rootsOf(p.Cert("Root")))
+		o.Timeout = time.Second
+		obs, _, err := Ask(t.Context(), target, o)
+		said := fmt.Sprint(err)
+		if err == nil {
+			said = fmt.Sprintf("asked %s, %s", obs.Asked, obs.None.Outcome)
+			if obs.Asked != say.Unknown || obs.Verification.Result == say.Yes || obs.None.Outcome == reading.Accepted {
+				t.Errorf("%s: %s", name, said)
+			}
+		}
+		server.Close()
+		probetest.Row{Attacker: "a server that sends " + name, Tries: "to have bounds of this program told as its answer", Said: said}.Log(t)
+	}
 }

@@ -55,7 +55,8 @@ type half struct {
 	keys      *Protection
 	secret    []byte // TLS 1.3: the application traffic secret in use
 	opened    bool   // a record of TLS 1.3 was decrypted
-	broken    bool   // what follows is no TLS, or lies beyond the bounds
+	broken    bool   // what follows is no TLS
+	beyond    bool   // what follows lies beyond the bounds, and is not read
 }
 
 func (c *connection) half(from Peer) *half {
@@ -70,6 +71,10 @@ func (c *connection) half(from Peer) *half {
 
 // records takes every whole record from the half's pending bytes.
 func (c *connection) records(h *half) {
+	if h.beyond {
+		h.pending = nil
+		return
+	}
 	for !h.broken && len(h.pending) >= recordHeader {
 		header := h.pending[:recordHeader]
 		length := int(header[3])<<8 | int(header[4])
@@ -90,6 +95,9 @@ func (c *connection) records(h *half) {
 			return
 		}
 		c.record(h, contentType, header, h.pending[recordHeader:recordHeader+length])
+		if h.beyond {
+			return
+		}
 		h.pending = h.pending[recordHeader+length:]
 		h.consumed += recordHeader + length
 	}
@@ -105,7 +113,7 @@ func (c *connection) fault(h *half, err error) {
 
 // bound ends the transcript where this program stops reading.
 func (c *connection) bound(h *half) {
-	c.transcript.Cut = true
+	c.transcript.Cut, h.beyond = true, true
 	c.fault(h, fmt.Errorf("more than %d messages, the rest was not read", maxEntries))
 	h.pending = nil
 }

@@ -249,6 +249,21 @@ func TestVersionNames(t *testing.T) {
 	}
 }
 
+// A flood of messages within one record ends the transcript, and what follows is not
+// told as something else.
+func TestFlood(t *testing.T) {
+	record := append([]byte{22, 3, 3, 64, 0}, make([]byte, 1<<14)...)
+	tr := Decode([]Flow{{Server, record}, {Server, record}, {Server, record[:7]}}, nil)
+	if !tr.Cut || len(tr.Entries) > maxEntries+1 {
+		t.Errorf("cut %t, %d entries", tr.Cut, len(tr.Entries))
+	}
+	for _, e := range tr.Entries {
+		if e.ContentType == NotTLS {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
 // Hostile streams neither panic nor grow the transcript beyond its input.
 func FuzzDecode(f *testing.F) {
 	seeds := []recording{
