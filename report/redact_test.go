@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"slices"
@@ -162,4 +163,25 @@ func mustJSON(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// TestHostileResolver holds that what a resolver or responder is quoted with does not
+// outlive a redaction.
+func TestHostileResolver(t *testing.T) {
+	const secret = "ocsp.secret.example"
+	r := sample(1)
+	r.Problems = []string{"asking \"http://" + secret + "/\": lookup " + secret + ": no such host"}
+	r.Identities[0].Findings = append(r.Identities[0].Findings, Finding{Check: "revocation.revoked", Title: "Revoked", Result: "unknown",
+		Detail: say.Phrase{{Kind: say.UnknownKind, Value: "lookup " + secret + ": no such host"}}})
+	redacted, _ := Redact(r)
+	for _, name := range Formats() {
+		var b bytes.Buffer
+		if err := Write(&b, Format{Name: name, Width: 100}, redacted); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(b.String(), secret) {
+			t.Errorf("%s: %s", name, b.String())
+		}
+		t.Logf("row: whoever reads --ocsp --redact as %s | to learn the responder's host | %d bytes without it | nothing", name, b.Len())
+	}
 }

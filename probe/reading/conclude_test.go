@@ -188,7 +188,7 @@ func TestClassify(t *testing.T) {
 
 // A session ticket proves that the server read the client's flight only if it came
 // after it.
-func TestProcessed(t *testing.T) {
+func TestHostileTicket(t *testing.T) {
 	message := func(from wire.Peer, kind wire.HandshakeType) wire.Entry {
 		return wire.Entry{From: from, ContentType: wire.HandshakeRecord, Handshake: kind}
 	}
@@ -207,9 +207,11 @@ func TestProcessed(t *testing.T) {
 		{"TLS 1.2", 0x0303, nil, true, true},
 	} {
 		c := &Connection{Transcript: &wire.Transcript{Version: tt.version, Entries: tt.entries}, Established: tt.done}
-		if got := Classify(c).Processed; got != tt.want {
+		got := Classify(c).Processed
+		if got != tt.want {
 			t.Errorf("%s: processed %t, want %t", tt.name, got, tt.want)
 		}
+		t.Logf("row: a server's session ticket, %s | to be taken for having read the client's flight | processed %t | nothing", tt.name, got)
 	}
 }
 
