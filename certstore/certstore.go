@@ -110,7 +110,7 @@ type Authority struct {
 	Origin      Origin // empty means FromAuthorities
 }
 
-// An Origin says who brought a CA certificate: what it is worth as an anchor.
+// An Origin says who brought a CA certificate, which decides whether it is an anchor.
 type Origin string
 
 // The origins, the strongest first.

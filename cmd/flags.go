@@ -299,7 +299,8 @@ func complete(c *cobra.Command, values map[string]func() []string) {
 
 func (f *outputFlags) registerExpect(flags *pflag.FlagSet) {
 	flags.StringVar(&f.expect, "expect", "",
-		"hold the result against what should be, in a JSON `FILE` such as {\"insistence\": \"required\", \"verdicts\": "+
+		"compare the result with an expected-results file, a JSON `FILE` such as {\"insistence\": \"required\", "+
+			"\"verdicts\": "+
 			"{\"client.p12\": \"fits\"}}; a difference is exit code 3")
 }
 

@@ -112,7 +112,7 @@ func identity(p *certtest.PKI, name string) *certstore.Identity {
 	return &certstore.Identity{Label: name, Source: name, Leaf: p.Cert(name), Key: certstore.Key{State: certstore.Usable, Signer: p.Key(name)}}
 }
 
-// serve starts a server that verifies clients as told, and returns how to reach it.
+// serve starts a server with the client authentication, and returns how to reach it.
 func serve(t *testing.T, p *certtest.PKI, auth tls.ClientAuthType) (probe.Target, *probe.Options) {
 	t.Helper()
 	pool := x509.NewCertPool()

@@ -37,12 +37,18 @@ func answering(t *testing.T, p *certtest.PKI, config *tls.Config, answer func(ne
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	target, err := probe.ParseTarget("https://" + server.Address)
+	return localhost(t, server.Address), &probe.Options{Roots: roots, Timeout: 5 * time.Second}
+}
+
+// localhost is the address as a target with the name that the servers' certificate has.
+func localhost(t *testing.T, address string) probe.Target {
+	t.Helper()
+	target, err := probe.ParseTarget("https://" + address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	target.ServerName = "localhost"
-	return target, &probe.Options{Roots: roots, Timeout: 5 * time.Second}
+	return target
 }
 
 // TestHostileAnswers holds that an answer which says nothing of a certificate, or never
@@ -145,11 +151,7 @@ func TestHostileWithholding(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		through, err := probe.ParseTarget("https://" + between.Address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		through.ServerName = "localhost"
+		through := localhost(t, between.Address)
 		s := settings(p)
 		s.Pause = none
 		d, err := New(s).Probe(t.Context(), through, o)

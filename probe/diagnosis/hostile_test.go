@@ -48,11 +48,7 @@ func inTurn(t *testing.T, pattern string) (probe.Target, Settings, *probe.Option
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	target, err := probe.ParseTarget("https://" + server.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	target.ServerName = "localhost"
+	target := localhost(t, server.Address)
 	s := settings(p)
 	s.Pause = none
 	return target, s, &probe.Options{Roots: pool, Timeout: 20 * time.Second}
@@ -132,11 +128,7 @@ func TestHostileCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	target, err := probe.ParseTarget("https://" + server.Address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	target.ServerName = "localhost"
+	target := localhost(t, server.Address)
 	d, err := New(settings(p)).Probe(t.Context(), target, &probe.Options{Roots: pool, Timeout: 20 * time.Second})
 	if err != nil {
 		t.Fatal(err)

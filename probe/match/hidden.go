@@ -90,7 +90,7 @@ func hiddenCauses(r *Refusal, v *Verdict) []Cause {
 		offer(HiddenDepth, say.Text(unseen, ": ", count(intermediates, "certificate"),
 			" between the client's and the root, which the limit has to allow"))
 	}
-	if intermediates > 1 { // more than many servers allow unless told
+	if intermediates > 1 { // more than many servers allow by default
 		depth()
 	}
 	if above := v.namedIntermediate(); above != nil && (r.Library == OpenSSL || r.Library == OtherLibrary) {
