@@ -85,7 +85,19 @@ func (f *connectFlags) parse(ctx context.Context, s *Streams, target string) (pr
 	if err != nil {
 		return t, nil, err
 	}
+	t.User = login(s, t)
 	return t, o, f.way.apply(s, t, o)
+}
+
+// login is the user whom a database is told, by the rules of its own clients.
+func login(s *Streams, t probe.Target) string {
+	switch t.Protocol {
+	case "postgres": // PostgreSQL, libpq, Parameter Key Words, user
+		return cmp.Or(t.User, s.Getenv("PGUSER"), s.Account)
+	case "mysql": // MySQL, Connection Options, --user
+		return cmp.Or(t.User, s.Account)
+	}
+	return t.User
 }
 
 func (f *connectFlags) target(s string) (t probe.Target, err error) {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"regexp"
 	"runtime/debug"
 	"strings"
@@ -27,6 +28,8 @@ type Streams struct {
 	Out, Err io.Writer
 	Now      func() time.Time
 	Getenv   func(string) string
+	// Account is the name of the one that this runs as; empty where it has none.
+	Account string
 	// Width is that of the terminal at Out; zero means that Out is none.
 	Width int
 	// Root says that this runs as the user who may read everything.
@@ -56,6 +59,9 @@ func (s *Streams) lines(name string, r io.Reader) *bufio.Reader {
 func Standard() *Streams {
 	s := &Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now, Getenv: os.Getenv,
 		Root: os.Geteuid() == 0, ErrTerminal: term.IsTerminal(int(os.Stderr.Fd()))}
+	if account, err := user.Current(); err == nil {
+		s.Account = account.Username
+	}
 	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
 		if width, _, err := term.GetSize(fd); err == nil {
 			s.Width = width

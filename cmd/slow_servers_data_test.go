@@ -32,16 +32,16 @@ func databaseServers() []setup {
 		postgres("PostgreSQL, verify-full", "trust clientcert=verify-full",
 			same("postgres://good@127.0.0.1:$port", byOpenSSL("required", "refused-by-application: 28000 connection requires a valid client certificate")),
 			same("postgres://another@127.0.0.1:$port", expect{"required", "refused-by-application: 28000 connection requires a valid client certificate",
-				"refused-by-application: 28000", unknownCA, unknownCA, certExpired, wrongUse, unknownCA})),
+				"refused-by-application: 28000 \"trust\" authentication failed", unknownCA, unknownCA, certExpired, wrongUse, unknownCA})),
 		postgres("PostgreSQL, optional", "trust", same("postgres://good@127.0.0.1:$port", byOpenSSL("optional", "accepted"))),
 		{name: "PgBouncer, verify-full", program: "pgbouncer", pkg: "pgbouncer", user: "postgres", copies: []string{"server.pem", "server.key", "ca.pem"},
 			files: map[string]string{"pgbouncer.ini": "[databases]\npostgres = host=127.0.0.1 port=1\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = $port\nunix_socket_dir =\nauth_type = md5\nauth_file = $dir/users\n" +
 				"client_tls_sslmode = verify-full\nclient_tls_ca_file = $dir/ca.pem\nclient_tls_cert_file = $dir/server.pem\nclient_tls_key_file = $dir/server.key\n",
 				"users": "\"mtlsprobe\" \"secret\"\n"},
-			args: []string{"$dir/pgbouncer.ini"}, targets: []target{required("postgres://127.0.0.1:$port")}},
+			args: []string{"$dir/pgbouncer.ini"}, targets: []target{required("postgres://mtlsprobe@127.0.0.1:$port")}},
 		mariadb("MariaDB", nil,
 			// Fact 14: 1045 is undecidable.
-			same("mysql://127.0.0.1:$port", expect{"unknown", denied, denied, unknownCA, unknownCA, certExpired, wrongUse, unknownCA}),
+			same("mysql://nobody-here@127.0.0.1:$port", expect{"unknown", denied, denied, unknownCA, unknownCA, certExpired, wrongUse, unknownCA}),
 			// But with the name of a user who has no password it is decided.
 			same("mysql://good@127.0.0.1:$port", byOpenSSL("required", "refused-by-application 1045: Access denied"))),
 		mariadb("MariaDB, require_secure_transport", []string{"--require-secure-transport"}, optional("mysql://anybody@127.0.0.1:$port")),

@@ -2,6 +2,12 @@
 
 package cmd
 
+// atRCPT is a server that takes everybody until the first recipient.
+func atRCPT(bad string) expect {
+	bad = "refused-by-application " + bad
+	return byOne(bad, bad)
+}
+
 // mailServers speak SMTP, IMAP or POP3.
 func mailServers() []setup {
 	const (
@@ -84,22 +90,48 @@ smtpd_tls_cert_file = $pki/server.pem
 smtpd_tls_key_file = $pki/server.key
 smtpd_tls_CAfile = $pki/ca.pem
 smtpd_tls_ccert_verifydepth = 5
+in_flow_delay = 0
 smtpd_tls_security_level = encrypt
 `
 		postfixMaster = `127.0.0.1:$port inet n - n - - smtpd
 127.0.0.1:$port2 inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
 tlsmgr unix - - n 1000? 1 tlsmgr
+cleanup unix n - n - 0 cleanup
 rewrite unix - - n - - trivial-rewrite
 anvil unix - - n - 1 anvil
 proxymap unix - - n - - proxymap
 postlog unix-dgram n - n - 1 postlogd
 `
 	)
+	exim := func(name, acl string, targets ...target) setup {
+		return setup{name: name, program: "/opt/exim4/usr/sbin/exim4", pkg: "exim4-daemon-light", root: true, version: []string{"-bV"},
+			copies: []string{"server.pem", "server.key", "ca.pem"},
+			files: map[string]string{"exim.conf": `primary_hostname = localhost
+spool_directory = $dir/spool
+log_file_path = $dir/%slog
+pid_file_path = $dir/pid
+local_interfaces = 127.0.0.1
+daemon_smtp_ports = $port : $port2
+tls_on_connect_ports = $port2
+tls_advertise_hosts = *
+tls_certificate = $dir/server.pem
+tls_privatekey = $dir/server.key
+tls_verify_certificates = $dir/ca.pem
+acl_smtp_rcpt = rcpt
+` + acl},
+			prepare: [][]string{{"chown", "-R", "Debian-exim", "$dir"}, {"chown", "root", "$dir/exim.conf"}},
+			args:    []string{"-C", "$dir/exim.conf", "-bdf"}, targets: targets}
+	}
 	postfix := func(name, main string, targets ...target) setup {
 		// "postfix start-fg" would leave its master behind when it is ended.
 		return setup{name: name, program: "/usr/lib/postfix/sbin/master", pkg: "postfix", root: true, files: map[string]string{"main.cf": postfixMain + main, "master.cf": postfixMaster},
 			prepare: [][]string{{"install", "-d", "-m", "755", "$dir/q"}, {"install", "-d", "-o", "postfix", "$dir/d"}, {"postfix", "-c", "$dir", "check"}},
 			args:    []string{"-s", "-c", "$dir"}, targets: targets}
+	}
+	eximRule := atRCPT("550: RCPT TO: a client certificate is required")
+	eximRule.noEKU = "accepted" // GnuTLS: the usage is not looked at
+	eximHost := func(none string) expect {
+		return expect{"required", none, "accepted", badCertificate, badCertificate, badCertificate, "accepted", badCertificate}
 	}
 	modules := [][2]string{{"/usr/lib/dovecot/pop3-login", "dovecot-pop3d"}, {"/usr/lib/dovecot/managesieve-login", "dovecot-managesieved"}, {"/usr/lib/dovecot/lmtp", "dovecot-lmtpd"}}
 	imap := byOne("refused-by-application: NO [ALERT] Client didn't present", "refused-by-application: NO [ALERT] Client didn't present")
@@ -126,6 +158,14 @@ postlog unix-dgram n - n - 1 postlogd
 		postfix("Postfix, req_ccert", "smtpd_tls_req_ccert = yes\n", same("smtp://127.0.0.1:$port", ccert), same("smtps://127.0.0.1:$port2", ccert)),
 		// Trap 11: where TLS is not a must, it does not even ask.
 		postfix("Postfix, may, req_ccert", "smtpd_tls_security_level = may\nsmtpd_tls_req_ccert = yes\n", same("smtp://127.0.0.1:$port", unasked)),
+		// Rules that speak at RCPT, as delayed ones do: what passes until then is not let in.
+		postfix("Postfix, ask_ccert, a rule for clients", "smtpd_tls_ask_ccert = yes\nsmtpd_client_restrictions = permit_tls_all_clientcerts, reject\n",
+			same("smtp://127.0.0.1:$port", atRCPT("554: RCPT TO: 5.7.1")), same("smtps://127.0.0.1:$port2", atRCPT("554: RCPT TO: 5.7.1"))),
+		exim("Exim, a rule at RCPT", "tls_try_verify_hosts = *\nbegin acl\nrcpt:\n  accept verify = certificate\n  deny message = a client certificate is required\n",
+			same("smtp://127.0.0.1:$port", eximRule), same("smtps://127.0.0.1:$port2", eximRule)),
+		// Facts 4 and 10: GnuTLS, whose refusal is one alert for everything.
+		exim("Exim, tls_verify_hosts", "tls_verify_hosts = *\nbegin acl\nrcpt:\n  accept\n",
+			target{"smtps://127.0.0.1:$port2", nil, eximHost("refused decode_error"), eximHost(noCertificate)}),
 		// Fact 8.
 		postfix("Postfix, ask_ccert", "smtpd_tls_ask_ccert = yes\n", same("smtp://127.0.0.1:$port", ignored), same("smtps://127.0.0.1:$port2", ignored)),
 	}

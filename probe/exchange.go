@@ -26,7 +26,7 @@ const (
 	maxQuiet   = 2 * time.Second
 	ticketWait = 20 * time.Millisecond // a refusal may follow a session ticket
 	drainTime  = 300 * time.Millisecond
-	silentTime = 2 * time.Second // after the question
+	silentTime = 2 * time.Second // after the question, unless Options.Patient
 )
 
 // An exchange is one connection: preamble, handshake, question, answer.
@@ -263,6 +263,9 @@ func (x *exchange) converse(ctx context.Context, s io.ReadWriter, state tls.Conn
 	quiet time.Duration) error {
 	defer bound(ctx, x.tap)() // crypto/tls waits for the server within a write, too
 	in := newReader(ctx, s)
+	if x.options.Patient {
+		in.patience = x.options.Timeout
+	}
 	asks := x.protocol
 	switch { // what was agreed on is what is spoken
 	case state.NegotiatedProtocol == "h2":

@@ -36,6 +36,9 @@ type Options struct {
 	ALPN                   []string
 	MinVersion, MaxVersion uint16        // zero: TLS 1.0 and the highest
 	Timeout                time.Duration // of one connection, all waits included; zero: 10 s
+	// Patient waits for the application's answer as long as the timeout allows, and not
+	// for the usual two seconds: what is behind a balancer may be slow.
+	Patient bool
 	// PostHandshake offers post-handshake authentication, which takes TLS 1.3 and
 	// this program's own client.
 	PostHandshake bool

@@ -13,10 +13,11 @@ import (
 
 // A reader reads a stream in the background, so that a failed write cannot discard an
 // unread alert, and hands on what came. Its own reads are bounded: when
-// nothing comes for silentTime, or the context ends, they return
+// nothing comes for as long as its patience, or the context ends, they return
 // os.ErrDeadlineExceeded.
 type reader struct {
-	ctx context.Context //nolint:containedctx // of the one exchange
+	ctx      context.Context //nolint:containedctx // of the one exchange
+	patience time.Duration
 
 	mu    sync.Mutex
 	data  []byte
@@ -30,7 +31,7 @@ type reader struct {
 var errTooMuch = fmt.Errorf("more than %d bytes came in answer", 2*protocol.MaxAnswer)
 
 func newReader(ctx context.Context, s io.Reader) *reader {
-	in := &reader{ctx: ctx, ended: make(chan struct{}), more: make(chan struct{}, 1)}
+	in := &reader{ctx: ctx, patience: silentTime, ended: make(chan struct{}), more: make(chan struct{}, 1)}
 	go in.fill(s)
 	return in
 }
@@ -80,7 +81,7 @@ func (in *reader) empty() bool {
 
 // Read implements io.Reader.
 func (in *reader) Read(b []byte) (int, error) {
-	silence := time.NewTimer(silentTime)
+	silence := time.NewTimer(in.patience)
 	defer silence.Stop()
 	for {
 		if n, err := in.take(b); n > 0 || err != nil {

@@ -111,7 +111,7 @@ func (n *newer) clock() *Clock {
 func (n *newer) server(p *Report) {
 	s, o := n.d.Server, n.d.Server.Observation
 	p.Target = &Target{Address: s.Target.Address(), ServerName: s.Target.ServerName, Protocol: s.Target.Protocol,
-		Proxy: proxyName(s.Proxy)}
+		Proxy: proxyName(s.Proxy), User: s.Target.User}
 	if s.Target.Protocol == "http" {
 		p.Target.Protocol = "https"
 	}

@@ -58,6 +58,7 @@ type Target struct {
 	Protocol   string `json:"protocol" redact:"keep"`
 	StartTLS   string `json:"starttls,omitempty" redact:"keep"` // the protocol after whose preamble TLS began
 	Proxy      string `json:"proxy,omitempty" redact:"URL"`     // without user and password
+	User       string `json:"user,omitempty" redact:"Account"`  // whom a database was told
 }
 
 // A Server is what the server showed of itself.

@@ -29,6 +29,9 @@ func facts(r *Report) []fact {
 		verified := map[string]string{"yes": "verified", "no": "NOT VERIFIED: " + r.Server.VerifyError,
 			"unknown": "not verified"}
 		add("Server", fmt.Sprintf("%s, %s, certificate %s", r.Target.Address, r.Server.Version, verified[r.Server.Verified]))
+		if r.Target.User != "" {
+			add("User", r.Target.User)
+		}
 	}
 	if shift := r.JudgedAt.Sub(r.GeneratedAt); shift.Abs() > time.Minute {
 		text := fmt.Sprintf("as of %s, and not of now", r.JudgedAt.UTC().Format(time.RFC3339))

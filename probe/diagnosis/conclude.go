@@ -1,9 +1,9 @@
 package diagnosis
 
 import (
-	"net/http"
-
+	"mtlsprobe/certstore"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/protocol"
 	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
@@ -75,7 +75,8 @@ func (d *Diagnosis) refusal(i *Identity) *Refusal {
 	if authorization(t, control) {
 		return &Refusal{Authorization: true}
 	}
-	r := &match.Refusal{Library: match.LibraryOf(d.Request), Others: others}
+	r := &match.Refusal{Library: match.LibraryOf(d.Request), Others: others,
+		ByApplication: t.Outcome == reading.RefusedByApplication}
 	if a := t.Alert; a != nil && a.From == wire.Server {
 		r.Alert, r.Alerted = a.Description, true
 	}
@@ -93,16 +94,34 @@ func differently(t, control *reading.Trial) bool {
 	return t.Outcome != control.Outcome
 }
 
-// authorization reports whether a refusal is one of a name or role: HTTP says so, and
-// the self-signed control was refused in another way.
+// authorization reports whether a refusal is one of a name, role or account: the
+// application says so, or it denies access to this certificate and the self-signed
+// control was refused in another way.
 func authorization(t, control *reading.Trial) bool {
-	status := func(t *reading.Trial) int {
-		if t == nil || t.Application == nil || t.Outcome != reading.RefusedByApplication {
-			return 0
-		}
-		return t.Application.Status
+	if t.Outcome != reading.RefusedByApplication || t.Application == nil {
+		return false
 	}
-	own := status(t)
-	return (own == http.StatusUnauthorized || own == http.StatusForbidden) && control != nil && control.Refused() &&
-		status(control) != own
+	switch t.Application.Verdict {
+	case protocol.UserRefused:
+		return true
+	case protocol.AccessRefused:
+		return control != nil && control.Refused() && (control.Application == nil ||
+			control.Outcome != reading.RefusedByApplication || control.Application.Status != t.Application.Status)
+	}
+	return false
+}
+
+// users says which identities the server took for the user that it was told.
+func (d *Diagnosis) users() map[*certstore.Identity]say.Answer {
+	users := make(map[*certstore.Identity]say.Answer)
+	for _, i := range d.Identities {
+		switch t := i.Trial; {
+		case t == nil || t.Application == nil:
+		case t.Application.Verdict == protocol.UserRefused:
+			users[i.Identity] = say.No
+		case t.Outcome == reading.Accepted && t.Application.Before == "":
+			users[i.Identity] = say.Yes
+		}
+	}
+	return users
 }

@@ -6,6 +6,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -74,9 +77,10 @@ func TestVerdict(t *testing.T) {
 
 // A refusal of a name or role is told from one of the certificate by the control.
 func TestAuthorization(t *testing.T) {
-	http := func(status int) *reading.Trial {
-		return &reading.Trial{Outcome: reading.RefusedByApplication, Application: &protocol.Answer{Protocol: "http", Status: status, Verdict: protocol.AccessRefused}}
+	answer := func(verdict protocol.Verdict, status int) *reading.Trial {
+		return &reading.Trial{Outcome: reading.RefusedByApplication, Application: &protocol.Answer{Status: status, Verdict: verdict}}
 	}
+	http := func(status int) *reading.Trial { return answer(protocol.AccessRefused, status) }
 	alert := &reading.Trial{Outcome: reading.RefusedByTLS, Alert: &wire.AlertSeen{From: wire.Server}}
 	for _, tt := range []struct {
 		name           string
@@ -86,7 +90,11 @@ func TestAuthorization(t *testing.T) {
 		{"403, the control by TLS", http(403), alert, true},
 		{"403, the control 400", http(403), http(400), true},
 		{"403, the control 403", http(403), http(403), false},
-		{"400, the control by TLS", http(400), alert, false},
+		{"400 about the certificate, the control by TLS", answer(protocol.CertificateRefused, 400), alert, false},
+		{"MQTT not authorized, the control by TLS", answer(protocol.AccessRefused, 5), alert, true},
+		{"MQTT not authorized, the control too", answer(protocol.AccessRefused, 5), answer(protocol.AccessRefused, 5), false},
+		{"another user's", answer(protocol.UserRefused, 0), answer(protocol.CertificateRefused, 0), true},
+		{"another user's, the control by TLS", answer(protocol.UserRefused, 0), alert, true},
 		{"by TLS", alert, http(403), false},
 		{"no control", http(403), nil, false},
 	} {
@@ -243,4 +251,39 @@ func ExampleEngine_Check() {
 		fmt.Println(i.Label, i.Verdict, i.Basis)
 	}
 	// Output: client.p12 fits predicted
+}
+
+// A slow or broken application behind a TLS end that verifies: TLS has taken the
+// certificate, and what the application thinks is another fact.
+func TestSlowApplication(t *testing.T) {
+	t.Parallel()
+	const slow = 2500 * time.Millisecond // beyond what an application is given otherwise
+	for _, tt := range []struct {
+		status  string
+		version uint16
+		detail  string
+	}{
+		{"200 OK", tls.VersionTLS13, ""},
+		{"502 Bad Gateway", tls.VersionTLS13, "accepted by TLS, which refused both controls"},
+		{"502 Bad Gateway", tls.VersionTLS12, "accepted by TLS, which refused both controls"},
+		{"400 Bad Request", tls.VersionTLS13, "accepted by TLS, which refused both controls"},
+	} {
+		t.Run(fmt.Sprint(tt.status, " ", tls.VersionName(tt.version)), func(t *testing.T) {
+			t.Parallel()
+			p := testPKI()
+			config := &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, MaxVersion: tt.version, SessionTicketsDisabled: true}
+			target, o := answering(t, p, config, func(conn net.Conn) {
+				time.Sleep(slow) // the fault: nothing waits for this in the test
+				_, _ = io.WriteString(conn, "HTTP/1.1 "+tt.status+"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+			})
+			d, err := New(settings(p)).Probe(t.Context(), target, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := d.Identities[0]
+			if i.Verdict != Fits || i.Basis != Tried || !strings.Contains(i.Trial.Detail.String(), tt.detail) || i.Trial.Application == nil {
+				t.Errorf("%s, %s: %s (%s), application %+v", i.Verdict, i.Basis, i.Trial.Outcome, i.Trial.Detail, i.Trial.Application)
+			}
+		})
+	}
 }

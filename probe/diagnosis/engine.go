@@ -123,6 +123,7 @@ func (e *Engine) Probe(ctx context.Context, t probe.Target, o *probe.Options) (*
 		}
 		e.try(ctx, d, options, control)
 	}
+	q.Users = d.users()
 	e.judge(d, q)
 	if err := e.look(ctx, d, options, o, control); err != nil && ctx.Err() == nil {
 		return nil, err

@@ -22,6 +22,7 @@ func (e *Engine) question(ctx context.Context, d *Diagnosis, phases ...match.Pha
 	q := &match.Question{Request: d.Request, Now: d.JudgedAt, CRLs: e.settings.CRLs}
 	if d.Server != nil {
 		q.When, q.Protocol = d.Server.Observation.When, d.Server.Target.Protocol
+		q.User = d.Server.Target.User
 	}
 	var err error
 	if q.Graph, err = e.authorities(ctx, d, requests); err != nil || d.Holding == nil {

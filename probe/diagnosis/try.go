@@ -26,7 +26,8 @@ type trying struct {
 	options  *probe.Options
 	control  *tls.Certificate
 	evidence reading.Evidence
-	silent   int // trials in a row without an answer
+	silent   int  // trials in a row without an answer
+	mute     bool // a patient one was among them
 	// connections counts those that were made, and last has the number of the latest
 	// one that presented an identity, by its index.
 	connections int
@@ -212,8 +213,11 @@ func (w *trying) attempt(cert *tls.Certificate, label string) (t *reading.Trial,
 		return &reading.Trial{Outcome: reading.NotTried, Detail: why}, false
 	}
 	w.connections++
-	t, err := probe.Try(w.ctx, w.target, cert, w.engine.settings.Label(w.options, label))
+	options := *w.options
+	options.Patient = w.patient()
+	t, err := probe.Try(w.ctx, w.target, cert, w.engine.settings.Label(&options, label))
 	w.silent++
+	w.mute = w.mute || err == nil && options.Patient && t.Outcome == reading.StayedSilent
 	switch {
 	case w.ctx.Err() != nil:
 		return &reading.Trial{Outcome: reading.NotTried, Detail: say.Text("interrupted")}, false
@@ -224,6 +228,16 @@ func (w *trying) attempt(cert *tls.Certificate, label string) (t *reading.Trial,
 		w.silent = 0
 	}
 	return t, t.TurnedAway()
+}
+
+// patient reports whether a late answer is worth the wait: TLS has refused both
+// controls, so that an answer shows that it took the certificate. Where one did not
+// come, no more time is spent on the next.
+func (w *trying) patient() bool {
+	byTLS := func(trials []*reading.Trial) bool {
+		return len(trials) > 0 && trials[len(trials)-1].Outcome == reading.RefusedByTLS
+	}
+	return !w.mute && byTLS(w.evidence.None) && byTLS(w.evidence.SelfSigned)
 }
 
 // refused reports whether a connection was turned down at once, rather than left

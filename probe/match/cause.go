@@ -14,6 +14,8 @@ type Refusal struct {
 	Alert   uint8
 	Alerted bool
 	Library TLSLibrary
+	// ByApplication says that the program behind TLS refused, in its own words.
+	ByApplication bool
 	// Others says that the same server refused the self-signed control otherwise or
 	// accepted another identity, so that this refusal is about this identity.
 	Others bool

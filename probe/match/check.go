@@ -97,7 +97,7 @@ func Checks() []*Check {
 		[]*Check{StrengthSignature, PathNotReached, PathRekeyed, PathRenamed, PathCrossSigned, ChainIncomplete, ChainTwins,
 			ChainKeyIdentifier},
 		[]*Check{SelfNamed, SelfIssued, IssuerNotNamed, IssuerEncoding, ChainOrder, ChainSurplus},
-		[]*Check{RequestType, RequestScheme, RequestChainSignature},
+		[]*Check{RequestType, RequestScheme, RequestChainSignature, UserName},
 		[]*Check{Ending, StrengthKey},
 		[]*Check{ServerInjection, ServerSSL3, ServerVersion, ServerLate, ServerFront, ServerVersionsDiffer, ServerVariants,
 			ServerCAList,

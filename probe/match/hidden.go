@@ -80,6 +80,9 @@ func hiddenCauses(r *Refusal, v *Verdict) []Cause {
 	if v.Identity.Leaf == nil {
 		return nil
 	}
+	if r.ByApplication && !r.Alerted {
+		causes = append(causes, Cause{Check: HiddenRules, Status: Unknown, Detail: say.Text(unseen)})
+	}
 	intermediates := 0
 	for _, c := range v.Identity.Chain {
 		if string(c.RawSubject) != string(c.RawIssuer) {

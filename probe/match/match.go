@@ -42,6 +42,10 @@ type Question struct {
 	// Protocol is what is spoken on top of TLS, as in probe/protocol; empty if not
 	// known.
 	Protocol string
+	// User is whom the server was told to log in; empty for none. Users says which
+	// identities it took for this user; Unknown for those of which it did not say.
+	User  string
+	Users map[*certstore.Identity]say.Answer
 	// Clocks are what else is known of the time: the server's clock first.
 	Clocks []Clock
 	// Ending is how long before its end a certificate is worth a warning.

@@ -78,6 +78,12 @@ type setup struct {
 	question    func(*Question, *certtest.PKI)
 }
 
+func loggedIn(user string, taken say.Answer) func(*Question, *certtest.PKI) {
+	return func(q *Question, _ *certtest.PKI) {
+		q.User, q.Users = user, map[*certstore.Identity]say.Answer{q.Identities[0]: taken}
+	}
+}
+
 func access(result say.Answer) func(*certstore.Identity) {
 	return func(i *certstore.Identity) {
 		i.Access = &certstore.Access{Account: "app", Access: account.Access{Result: result, Detail: "directory"}}
@@ -377,6 +383,12 @@ func TestChecks(t *testing.T) {
 		{"path.rekeyed", setup{leaf: "direct", chain: []string{"Root"}, authorities: []string{"rekeyed root", "Root"}}, Pass, ""},
 		{"path.rekeyed", setup{leaf: "namesake", chain: none, authorities: []string{"rekeyed root"}}, Fail, "did not make the signature"},
 		{"path.not-reached", setup{leaf: "namesake", chain: none, authorities: none}, Warn, "not at hand"},
+		{"user.name", setup{}, NotApplicable, ""},
+		{"user.name", setup{question: loggedIn("another", say.Unknown)}, NotApplicable, ""},
+		{"user.name", setup{question: loggedIn("good", say.Yes)}, Pass, ""},
+		{"user.name", setup{question: loggedIn("another", say.No)}, Fail, `names "good", and the user is "another"`},
+		{"user.name", setup{question: loggedIn("good", say.No)}, Fail, "pg_ident.conf"},
+		{"user.name", setup{question: loggedIn("good", say.No), identity: noLeaf}, NotApplicable, ""},
 		{"path.leaf-named", setup{}, Pass, ""},
 		{"path.leaf-named", setup{named: none}, NotApplicable, ""},
 		{"path.leaf-named", setup{named: []string{"good"}}, Warn, "a server that pins"},

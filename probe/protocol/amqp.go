@@ -22,7 +22,8 @@ func amqpProtocol() *Protocol {
 			if head[0] != 1 {
 				return unknown(string(head))
 			}
-			a := &Answer{Protocol: "amqp", Complete: true, Verdict: Welcome, Detail: "the server begins to negotiate"}
+			a := &Answer{Protocol: "amqp", Complete: true, Verdict: Welcome, Before: login,
+				Detail: "the server begins to negotiate"}
 			// One byte of the frame's payload has been read with its head.
 			if rest, err := c.bytes(int(binary.BigEndian.Uint32(head[3:])) - 1); err == nil &&
 				bytes.Contains(rest, []byte("EXTERNAL")) {

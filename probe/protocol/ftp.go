@@ -43,5 +43,7 @@ func askCoded(c *Conversation, q *Question, name, command string) *Answer {
 		return nil
 	}
 	c.send("QUIT\r\n")
-	return codeAnswer(name, code, text)
+	a := codeAnswer(name, code, text)
+	a.Before = login
+	return a
 }

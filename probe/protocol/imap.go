@@ -54,7 +54,7 @@ func askIMAP(c *Conversation, q *Question) *Answer {
 	switch {
 	case strings.HasPrefix(line, "+"):
 		c.send("*\r\n")
-		a.Verdict, a.Detail = Welcome, "ready to log in"
+		a.Verdict, a.Detail, a.Before = Welcome, "ready to log in", login
 	case certificateWord(line):
 		a.Verdict = CertificateRefused
 	case strings.HasPrefix(line, "* BYE"):

@@ -29,7 +29,7 @@ func ircProtocol() *Protocol {
 			a := &Answer{Protocol: "irc", Detail: shorten(line), Complete: true}
 			switch command := ircCommand(line); {
 			case command == "CAP":
-				a.Verdict = Welcome
+				a.Verdict, a.Before = Welcome, "registration"
 			case command == "ERROR", len(command) == 3 && command[0] >= '4' && command[0] <= '9':
 				a.Verdict = refused(line)
 			default:

@@ -18,7 +18,8 @@ func kafkaProtocol() *Protocol {
 			if err != nil || len(said) < 6 || !bytes.Equal(said[:4], []byte{0, 0, 0, 1}) {
 				return nil
 			}
-			a := &Answer{Protocol: "kafka", Complete: true, Verdict: Welcome, Status: int(binary.BigEndian.Uint16(said[4:])),
+			a := &Answer{Protocol: "kafka", Complete: true, Verdict: Welcome, Before: login,
+				Status: int(binary.BigEndian.Uint16(said[4:])),
 				Detail: "ApiVersions is answered"}
 			if a.Status != 0 {
 				a.Detail = fmt.Sprintf("ApiVersions is answered with error %d", a.Status)

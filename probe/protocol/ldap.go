@@ -34,7 +34,8 @@ func askLDAP(c *Conversation, _ *Question) *Answer {
 	if err != nil {
 		return nil
 	}
-	a := &Answer{Protocol: "ldap", Complete: true, Verdict: Welcome, Detail: "the root DSE is shown"}
+	a := &Answer{Protocol: "ldap", Complete: true, Verdict: Welcome, Detail: "the root DSE is shown",
+		Before: "bind"}
 	if tag == 0x64 || tag == 0x73 {
 		return a
 	}

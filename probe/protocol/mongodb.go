@@ -26,7 +26,7 @@ func mongoProtocol() *Protocol {
 			if binary.LittleEndian.Uint32(said[4:]) != 1 || binary.LittleEndian.Uint32(said[8:]) != 2013 {
 				return unknown(string(said))
 			}
-			a := &Answer{Protocol: "mongodb", Complete: true, Verdict: Welcome, Detail: "hello is answered"}
+			a := &Answer{Protocol: "mongodb", Complete: true, Verdict: Welcome, Before: login, Detail: "hello is answered"}
 			if i := bytes.Index(said, []byte("errmsg\x00")); i >= 0 {
 				a.Detail = shorten(string(said[i+7+min(4, len(said)-i-7):]))
 				a.Verdict = refused(a.Detail)

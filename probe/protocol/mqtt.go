@@ -21,7 +21,7 @@ func mqttProtocol() *Protocol {
 			}
 			switch said[3] {
 			case 0:
-				a.Verdict = Welcome
+				a.Verdict, a.Before = Welcome, "subscribing and publishing"
 			case 4, 5:
 				a.Verdict = AccessRefused
 			}

@@ -14,7 +14,7 @@ func nntpProtocol() *Protocol {
 		Ask: func(c *Conversation, q *Question) *Answer {
 			a := askCoded(c, q, "nntp", "DATE")
 			if a != nil && a.Status == 111 {
-				a.Verdict = Welcome
+				a.Verdict, a.Before = Welcome, login
 				if date, err := time.Parse("20060102150405", strings.TrimSpace(a.Detail)); err == nil {
 					a.Date, a.DateFrom = date, "NNTP DATE"
 				}

@@ -44,7 +44,7 @@ func askPOP3(c *Conversation, q *Question) *Answer {
 	switch {
 	case strings.HasPrefix(line, "+"):
 		c.send("*\r\n")
-		a.Verdict, a.Detail = Welcome, "ready to log in"
+		a.Verdict, a.Detail, a.Before = Welcome, "ready to log in", login
 	case !strings.HasPrefix(line, "-ERR"):
 		return unknown(line)
 	case certificateWord(line):

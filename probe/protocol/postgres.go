@@ -38,10 +38,10 @@ func askPostgres(c *Conversation, q *Question) *Answer {
 	}
 	switch kind[0] {
 	case 'R':
-		a := &Answer{Protocol: "postgres", Complete: true, Verdict: Welcome,
+		a := &Answer{Protocol: "postgres", Complete: true, Verdict: Welcome, Before: login,
 			Detail: "the server goes on to authenticate the user"}
 		if len(message) >= 4 && binary.BigEndian.Uint32(message) == 0 {
-			a.Detail = "logged in"
+			a.Detail, a.Before = "logged in", ""
 			c.sendBytes([]byte{'X', 0, 0, 0, 4}) // Terminate
 		}
 		return a
@@ -52,7 +52,9 @@ func askPostgres(c *Conversation, q *Question) *Answer {
 }
 
 // postgresError reads an ErrorResponse. SQLSTATE 28000 stands for many reasons,
-// so the message decides: facts seen with PostgreSQL 15.
+// so the message decides: facts seen with PostgreSQL 15. Where clientcert=verify-full
+// or the method cert compares the certificate's name with the user's, the method is
+// what the message names: see auth_failed in src/backend/libpq/auth.c.
 func postgresError(message []byte) *Answer {
 	var state, text string
 	for field := range bytes.SplitSeq(message, []byte{0}) {
@@ -65,14 +67,22 @@ func postgresError(message []byte) *Answer {
 	}
 	a := &Answer{Protocol: "postgres", Complete: true, Detail: shorten(state + " " + text), Verdict: AccessRefused}
 	switch {
+	case strings.HasPrefix(text, "certificate authentication failed for user"),
+		strings.HasPrefix(text, "\"trust\" authentication failed for user"):
+		a.Verdict = UserRefused
 	case strings.Contains(text, "client certificate"):
 		a.Verdict = CertificateRefused
-	case strings.HasPrefix(text, "role ") || strings.HasPrefix(text, "database "),
-		strings.HasPrefix(text, "no pg_hba.conf entry"):
+	case strings.HasPrefix(text, "role ") || strings.HasPrefix(text, "database "):
 		a.Verdict = Welcome // TLS and the certificate were good enough to look it up
-		if strings.HasPrefix(text, "no pg_hba") {
-			a.Verdict = AccessRefused
-		}
+	case state == tooManyConnections, state == cannotConnectNow:
+		a.Verdict = Undecided
 	}
 	return a
 }
+
+// States in which the server takes nobody. See the PostgreSQL manual, "PostgreSQL
+// Error Codes".
+const (
+	tooManyConnections = "53300"
+	cannotConnectNow   = "57P03"
+)

@@ -43,7 +43,7 @@ type Question struct {
 	Host string // for HTTP's Host and its like
 	Name string // the server's name without a port
 	Path string // HTTP's; starts with "/"
-	User string // that databases are told; empty: one that nobody has
+	User string // that databases are told; empty: "mtlsprobe", whom hardly any knows
 	// Plain says that TLS began after a preamble: servers then do not greet again.
 	Plain bool
 }
@@ -65,6 +65,8 @@ const (
 	Welcome            Verdict = "welcome"             // it goes on with this client
 	CertificateRefused Verdict = "certificate-refused" // it wants another certificate, or one at all
 	AccessRefused      Verdict = "access-refused"      // which may have to do with the certificate or not
+	// UserRefused: it takes the certificate, whose name is not the user's.
+	UserRefused Verdict = "user-refused"
 )
 
 // An Answer is what the application said.
@@ -82,11 +84,17 @@ type Answer struct {
 	DateFrom string
 	// Complete says that nothing more is expected.
 	Complete bool
-	// UserOrCertificate says that the answer is about the user or about the
-	// certificate: if the same user is welcome with another certificate, it was this
-	// one.
+	// UserOrCertificate says that the answer is about the user, or another thing that
+	// was asked for, or about the certificate: if the same is welcome with another
+	// certificate, it was this one.
 	UserOrCertificate bool
+	// Before is the step that was not taken, and at which the server may yet look at
+	// the certificate, such as "login"; empty where the answer is the last word.
+	Before string
 }
+
+// login is the step before which many protocols let in anybody.
+const login = "login"
 
 // RateLimit reports whether the server turned the connection away for the number of
 // connections.

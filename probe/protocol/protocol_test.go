@@ -40,8 +40,14 @@ func TestAsk(t *testing.T) {
 		status         int
 		detail         string // contained
 	}{
-		{"welcome", "smtp", true, "250-mail\r\n250 HELP\r\n", Welcome, 250, "mail"},
-		{"greeting first", "smtps", false, "220 mail ready\r\n250 mail\r\n", Welcome, 250, "mail"},
+		{"welcome", "smtp", true, "250-mail\r\n250 HELP\r\n250 Ok\r\n250 Accepted\r\n", Welcome, 250, "Accepted"},
+		{"greeting first", "smtps", false, "220 mail ready\r\n250 mail\r\n250 Ok\r\n250 Accepted\r\n", Welcome, 250, "Accepted"},
+		{"Postfix, at RCPT", "smtp", true, "250 mail\r\n250 Ok\r\n554 5.7.1 <x>: Client host rejected: Access denied\r\n", AccessRefused, 554, "RCPT TO: 5.7.1"},
+		{"Exim, at RCPT", "smtp", true, "250 mail\r\n250 OK\r\n550 a client certificate is required\r\n", CertificateRefused, 550, "RCPT TO: a client"},
+		{"at MAIL", "smtp", true, "250 mail\r\n550 no null sender\r\n", AccessRefused, 550, "MAIL FROM: no null"},
+		{"greylisting", "smtp", true, "250 mail\r\n250 Ok\r\n450 4.2.0 try again\r\n", Undecided, 450, "try again"},
+		{"no such mailbox", "smtp", true, "250 mail\r\n250 Ok\r\n550 5.1.1 unknown\r\n", Undecided, 550, "5.1.1"},
+		{"a login first", "submission", true, "250 mail\r\n530 5.7.0 Authentication required\r\n", Undecided, 530, "Authentication"},
 		{"Postfix, wrapper mode", "smtps", false, "421 4.7.1 mail Error: No client certificate presented\r\n220 mail\r\n", CertificateRefused, 421, "No client certificate"},
 		{"Postfix, STARTTLS", "smtp", true, "421 4.7.1 Client certificate not trusted\r\n", CertificateRefused, 421, "not trusted"},
 		{"not for another reason", "smtp", true, "421 too busy\r\n", AccessRefused, 421, "too busy"},
@@ -64,8 +70,12 @@ func TestAsk(t *testing.T) {
 		{"strong authentication required", "ldap", true, "\x30\x0c\x02\x01\x02\x65\x07\x0a\x01\x08\x04\x00\x04\x00", AccessRefused, 8, "result 8"},
 		{"goes on", "postgres", true, readyPG, Welcome, 0, "goes on"},
 		{"no certificate", "postgres", true, pgError("28000", "connection requires a valid client certificate"), CertificateRefused, 0, "28000"},
+		{"too many", "postgres", true, pgError("53300", "sorry, too many clients already"), Undecided, 0, "too many"},
+		{"starting", "postgres", true, pgError("57P03", "the database system is starting up"), Undecided, 0, "starting"},
+		{"no rule", "postgres", true, pgError("28000", "no pg_hba.conf entry for host"), AccessRefused, 0, "no pg_hba"},
+		{"another user's, verify-full", "postgres", true, pgError("28000", "\"trust\" authentication failed for user \"x\""), UserRefused, 0, "trust"},
 		{"unknown role", "postgres", true, pgError("28000", "role \"x\" does not exist"), Welcome, 0, "role"},
-		{"another user's", "postgres", true, pgError("28000", "certificate authentication failed for user \"x\""), AccessRefused, 0, "authentication failed"},
+		{"another user's", "postgres", true, pgError("28000", "certificate authentication failed for user \"x\""), UserRefused, 0, "authentication failed"},
 		{"denied", "mysql", true, "\x1b\x00\x00\x03\xff\x15\x04#28000Access denied for u", Undecided, 1045, "the same is said"},
 		{"asks for a password", "mariadb", true, "\x01\x00\x00\x03\xfe", Undecided, 0, "password"},
 		{"logged in", "mysql", true, "\x01\x00\x00\x03\x00", Welcome, 0, "logged in"},
@@ -181,7 +191,7 @@ func TestStartTLS(t *testing.T) {
 func TestDates(t *testing.T) {
 	want := time.Date(2026, 11, 24, 17, 0, 0, 0, time.UTC)
 	for scheme, said := range map[string]string{
-		"smtps": "220 mail ESMTP Exim 4.96 Tue, 24 Nov 2026 18:00:00 +0100\r\n250 mail\r\n",
+		"smtps": "220 mail ESMTP Exim 4.96 Tue, 24 Nov 2026 18:00:00 +0100\r\n250 mail\r\n250 Ok\r\n250 Ok\r\n",
 		"nntps": "200 hi\r\n111 20261124170000\r\n",
 		"https": "HTTP/1.1 200 OK\r\nDate: Tue, 24 Nov 2026 17:00:00 GMT\r\n\r\n",
 	} {

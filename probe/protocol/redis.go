@@ -16,8 +16,10 @@ func redisProtocol() *Protocol {
 			}
 			a := &Answer{Protocol: "redis", Detail: shorten(line), Complete: true}
 			switch {
-			case strings.HasPrefix(line, "+"), strings.HasPrefix(line, "-NOAUTH"), strings.HasPrefix(line, "-NOPERM"):
+			case strings.HasPrefix(line, "+"):
 				a.Verdict = Welcome
+			case strings.HasPrefix(line, "-NOAUTH"), strings.HasPrefix(line, "-NOPERM"):
+				a.Verdict, a.Before = Welcome, login
 			case strings.HasPrefix(line, "-"):
 				a.Verdict = refused(line)
 			default:

@@ -46,7 +46,7 @@ func askSieve(c *Conversation, _ *Question) *Answer {
 	switch {
 	case !sieveEnd(line):
 		c.send("\"*\"\r\n")
-		a.Verdict, a.Detail = Welcome, "ready to log in"
+		a.Verdict, a.Detail, a.Before = Welcome, "ready to log in", login
 	case certificateWord(line):
 		a.Verdict = CertificateRefused
 	case strings.HasPrefix(line, "BYE"):

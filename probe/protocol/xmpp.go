@@ -29,7 +29,7 @@ func xmppProtocol() *Protocol {
 			if err != nil {
 				return nil
 			}
-			a := &Answer{Protocol: "xmpp", Complete: true, Verdict: Welcome,
+			a := &Answer{Protocol: "xmpp", Complete: true, Verdict: Welcome, Before: login,
 				Detail: "the stream is open; the certificate is not taken as an identity (no SASL EXTERNAL)"}
 			switch {
 			case !strings.Contains(said, "<stream:features") && !strings.Contains(said, "<stream:error"):

@@ -212,8 +212,8 @@ func contrasts() []contrast {
 			name:     "a certificate that TLS accepted is accepted, whatever the application is up to",
 			controls: func(c *controls) bool { return every(c.none, byAlert) && every(c.selfSigned, byAlert) },
 			trial: func(_ *controls, t *Trial) bool {
-				return t.Outcome == UnknownOutcome && t.Asked && t.Presented && t.Processed && t.Application != nil &&
-					t.Application.Protocol != ""
+				return t.Outcome == UnknownOutcome && t.Asked && t.Presented && t.Application != nil &&
+					t.Application.Protocol != "" // it has read the question, after our Finished
 			},
 			outcome: Accepted, detail: "accepted by TLS, which refused both controls; the application's answer does not " +
 				"show whether it accepts the certificate",
@@ -421,13 +421,21 @@ func depend(t *Trial, c *Conclusion) {
 	case c.Differs != nil:
 		t.Outcome, t.Detail = UnknownOutcome, say.Text("answers differ from connection to connection: ", c.Differs)
 	case c.Mode == IgnoredMode:
-		t.Outcome, t.Detail = Ignored, say.Text("no certificate and any certificate are accepted as well")
+		t.Outcome, t.Detail = Ignored, say.Text("no certificate and any certificate are accepted as well", upTo(t))
 	case c.Mode == UnknownMode:
 		t.Outcome, t.Detail = UnknownOutcome,
 			say.Text("it was accepted, and it is not known whether that depended on the certificate")
 	case t != c.SelfSigned && c.Verified == VerifiedNo:
-		t.Detail = say.Text("any certificate is accepted here, a self-signed one too")
+		t.Detail = say.Text("any certificate is accepted here, a self-signed one too", upTo(t))
 	case t != c.SelfSigned && c.Verified == VerifiedPartly:
 		t.Detail = say.Text("a self-signed certificate is accepted here, too; others were refused")
 	}
+}
+
+// upTo says where the trial stopped, if the server may look at the certificate later.
+func upTo(t *Trial) say.Phrase {
+	if t.Application == nil || t.Application.Before == "" {
+		return nil
+	}
+	return say.Text(", up to ", t.Application.Before, ", which was not tried")
 }

@@ -69,7 +69,7 @@ func File(path string) Part { return Part{Kind: FileKind, Value: path} }
 // Host is a host name or address, with or without a port.
 func Host(host string) Part { return Part{Kind: HostKind, Value: host} }
 
-// Account is a user or group of the operating system.
+// Account is a user or group, of the operating system or of a server.
 func Account(name string) Part { return Part{Kind: AccountKind, Value: name} }
 
 // Quote is what somebody else said: a server, a file, the operating system.
