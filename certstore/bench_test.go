@@ -19,14 +19,16 @@ import (
 // alone takes, and go-pkcs12 with the files in memory, in parallel, too.
 func BenchmarkLoad(b *testing.B) {
 	const count = 1000
-	p := certtest.New(certtest.Edge{Subject: "Root", Issuer: "Root"}, certtest.Edge{Subject: "Issuing", Issuer: "Root"}, certtest.Edge{Subject: "client", Issuer: "Issuing"})
+	p := certtest.New(certtest.Edge{Subject: "Root", Issuer: "Root"}, certtest.Edge{Subject: "Issuing", Issuer: "Root"},
+		certtest.Edge{Subject: "client", Issuer: "Issuing"})
 	files := make(map[string][]byte)
 	for n := range count {
 		files[fmt.Sprintf("%04d.pem", n)] = join(p.CertPEM("client", "Issuing"), p.KeyPEM("client"))
 	}
 	b.Run("pem", loadAll(writeFiles(b, files), count))
 	for _, iterations := range []int{2_048, 10_000} {
-		bundle, err := pkcs12.Modern.WithIterations(iterations).Encode(p.Key("client"), p.Cert("client"), p.Certs("Issuing"), "secret")
+		bundle, err := pkcs12.Modern.WithIterations(iterations).Encode(p.Key("client"), p.Cert("client"), p.Certs("Issuing"),
+			"secret")
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -141,6 +141,17 @@ type Holding struct {
 	closers    []func() error // of tokens
 	first      string         // the first source that was named
 	complaints []*SourceError // about candidates that brought no identity
+	unopened   []*SourceError // about what was named and was not opened whole
+}
+
+// RequireOpened returns nil if everything that was named was opened to its last part, and
+// else a [*SourceError] about the first that was not: it is locked, or it was changed or
+// damaged after it was made.
+func (h *Holding) RequireOpened() error {
+	if len(h.unopened) == 0 {
+		return nil
+	}
+	return h.unopened[0]
 }
 
 // Close ends what keys in tokens need. The keys in files live on.

@@ -29,19 +29,88 @@ type Container struct {
 	// Legacy says that OpenSSL 3 reads it only with its legacy provider, which is
 	// rarely loaded.
 	Legacy bool
+	// Altered says that its integrity check fails, although the password opens it.
+	Altered bool
+	// Obstacles are what keeps some programs from reading it.
+	Obstacles []Obstacle
 }
+
+// A Reader is a family of programs that read files alike.
+type Reader string
+
+// The readers whose ways were measured.
+const (
+	OpenSSLReader Reader = "OpenSSL" // and what is built on it: curl, Node.js, Python, nginx
+	GoReader      Reader = "Go"
+	JavaReader    Reader = "Java"
+	GnuTLSReader  Reader = "GnuTLS"
+	NSSReader     Reader = "NSS"
+)
+
+// An Obstacle is why some programs do not read a file.
+type Obstacle struct {
+	Readers []Reader
+	Why     string
+}
+
+// String says who does not read it, and why.
+func (o Obstacle) String() string {
+	names := make([]string, len(o.Readers))
+	for n, r := range o.Readers {
+		names[n] = string(r)
+	}
+	last := len(names) - 1
+	list := names[last]
+	if last > 0 {
+		list = strings.Join(names[:last], ", ") + " and " + list
+	}
+	return list + " cannot read it: " + o.Why
+}
+
+// Describes reports whether there is more to say of the file than its format.
+func (c *Container) Describes() bool {
+	return c != nil && (c.Integrity != "" || len(c.Parts)+len(c.Readers) > 0)
+}
+
+// ObstacleFor returns what keeps the programs from reading the file; nil where
+// nothing is known to, or c is nil.
+func (c *Container) ObstacleFor(r Reader) *Obstacle {
+	if c == nil {
+		return nil
+	}
+	at := slices.IndexFunc(c.Obstacles, func(o Obstacle) bool { return slices.Contains(o.Readers, r) })
+	if at < 0 {
+		return nil
+	}
+	return &c.Obstacles[at]
+}
+
+// PKCS12Format is the Format of PKCS #12 files in DER.
+const PKCS12Format = "PKCS#12"
 
 // describePFX words the structure of a file; certs are those in it that could be
 // parsed.
 func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
-	c := &Container{Format: "PKCS#12", Keys: true, Integrity: file.Integrity,
+	c := &Container{Format: PKCS12Format, Keys: true, Integrity: file.Integrity,
 		Readers: append(openSSLReads(file), javaReads(file)...)}
+	c.Altered = file.Altered
+	switch {
+	case file.Altered:
+		c.Obstacles = append(c.Obstacles, Obstacle{[]Reader{OpenSSLReader, JavaReader, GoReader, GnuTLSReader, NSSReader},
+			"its integrity check fails"})
+	case file.Integrity == "none":
+		c.Obstacles = append(c.Obstacles, Obstacle{[]Reader{OpenSSLReader, GoReader, GnuTLSReader, NSSReader},
+			"it has no integrity check (MAC); OpenSSL's command line reads it, and programs such as Node.js do not"})
+	}
+	for _, o := range c.Obstacles {
+		c.Readers = append(c.Readers, o.String())
+	}
 	c.Legacy = slices.ContainsFunc(file.Bags, func(b pfx.Bag) bool { return b.Legacy })
 	if file.BER {
 		c.Format += " in BER"
 		c.Readers = append(c.Readers, "programs that insist on DER do not read it")
 	}
-	if slices.ContainsFunc(file.Bags, func(b pfx.Bag) bool { return b.Kind == pfx.Sealed }) {
+	if !file.Altered && slices.ContainsFunc(file.Bags, func(b pfx.Bag) bool { return b.Kind == pfx.Sealed }) {
 		c.Readers = append(c.Readers, "what lies under the password may change that")
 	}
 	subjects := make(map[string]string)
@@ -94,7 +163,8 @@ func attributes(b pfx.Bag) string {
 func openSSLReads(file *pfx.File) []string {
 	has := func(which func(pfx.Bag) bool) bool { return slices.ContainsFunc(file.Bags, which) }
 	switch {
-	case has(func(b pfx.Bag) bool { return strings.HasPrefix(b.Encryption, pfx.Unknown) }):
+	case file.Altered, file.Integrity == "none", // which is an obstacle of its own
+		has(func(b pfx.Bag) bool { return strings.HasPrefix(b.Encryption, pfx.Unknown) }):
 		return nil
 	case strings.HasPrefix(file.Integrity, "PBMAC1"):
 		return []string{"OpenSSL reads it from 3.4 on (PBMAC1)"}
@@ -109,7 +179,11 @@ func openSSLReads(file *pfx.File) []string {
 // on; of macOS only that old versions did not is known here. What Java does not
 // read was seen with keytool of JDK 17.
 func javaReads(file *pfx.File) []string {
+	if file.Altered {
+		return nil
+	}
 	var obstacles []string
+	sha1 := file.Integrity == "none" || strings.HasPrefix(file.Integrity, "HMAC-SHA-1,")
 	classic, aes := strings.HasPrefix(file.Integrity, "HMAC-SHA-1,"), false
 	for _, b := range file.Bags {
 		e := b.Encryption
@@ -145,6 +219,8 @@ func javaReads(file *pfx.File) []string {
 	case aes:
 		return []string{"Java before 8u301, and Windows before 10 1709 and Server 2019, do not read it (AES); older " +
 			"macOS may not"}
+	case !sha1:
+		return []string{"Java before 8u301, and other programs that know only SHA-1 for the integrity check, do not read it"}
 	case classic:
 		return []string{"old Java and Windows read it, too"}
 	}

@@ -31,10 +31,11 @@ func TestDescribePKCS12(t *testing.T) {
 		return data
 	}
 	const (
-		modern     = "PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC, 2048 iterations"
-		threeDES   = "PKCS #12 with SHA-1 and 3DES, 2048 iterations"
-		openSSL    = "OpenSSL 3 reads it"
-		notOld     = "Java before 8u301, and Windows before 10 1709 and Server 2019, do not read it (AES); older macOS may not"
+		modern   = "PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC, 2048 iterations"
+		threeDES = "PKCS #12 with SHA-1 and 3DES, 2048 iterations"
+		openSSL  = "OpenSSL 3 reads it"
+		notOld   = "Java before 8u301, and Windows before 10 1709 and Server 2019, do not read it (AES); older macOS " +
+			"may not"
 		old        = "old Java and Windows read it, too"
 		goReads    = "Go programs read it with go-pkcs12"
 		secondCert = "certificate of CN=Issuing,O=Example: likewise"
@@ -48,13 +49,20 @@ func TestDescribePKCS12(t *testing.T) {
 		readers []string
 	}{
 		{"open", write(pfx.Modern, leaf, issuing), Options{Passwords: []string{"secret"}, Readers: true},
-			[]string{`certificate "mine" of CN=client,O=Example, local key ID: ` + modern, secondCert, `private key "mine", local key ID: likewise`}, []string{openSSL, notOld, goReads}},
+			[]string{`certificate "mine" of CN=client,O=Example, local key ID: ` + modern, secondCert,
+				`private key "mine", local key ID: likewise`}, []string{openSSL, notOld, goReads}},
 		{"old encryption, nobody asked for Go", write(pfx.Legacy, leaf, issuing), Options{Passwords: []string{"secret"}},
-			[]string{`certificate "mine" of CN=client,O=Example, local key ID: ` + threeDES, secondCert, `private key "mine", local key ID: likewise`}, []string{openSSL, old}},
+			[]string{`certificate "mine" of CN=client,O=Example, local key ID: ` + threeDES, secondCert,
+				`private key "mine", local key ID: likewise`}, []string{openSSL, old}},
 		{"locked", write(pfx.Modern, leaf, issuing), Options{Readers: true},
-			[]string{"encrypted contents: " + modern, `private key "mine", local key ID: likewise`}, []string{openSSL, notOld, "what lies under the password may change that"}},
-		{"trailing bytes, which Go does not bear", append(write(pfx.Legacy, leaf), 0), Options{Passwords: []string{"secret"}, Readers: true},
-			[]string{`certificate "mine" of CN=client,O=Example, local key ID: ` + threeDES, `private key "mine", local key ID: likewise`}, []string{openSSL, old, "Go programs do not read it with go-pkcs12: error reading P12 data: pkcs12: trailing data found"}},
+			[]string{"encrypted contents: " + modern, `private key "mine", local key ID: likewise`},
+			[]string{openSSL, notOld, "what lies under the password may change that"}},
+		{"trailing bytes, which Go does not bear", append(write(pfx.Legacy, leaf), 0),
+			Options{Passwords: []string{"secret"}, Readers: true},
+			[]string{`certificate "mine" of CN=client,O=Example, local key ID: ` + threeDES,
+				`private key "mine", local key ID: likewise`},
+			[]string{openSSL, old,
+				"Go programs do not read it with go-pkcs12: error reading P12 data: pkcs12: trailing data found"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "a.p12")
@@ -75,7 +83,8 @@ func TestDescribePKCS12(t *testing.T) {
 			if diff := cmp.Diff(tt.readers, c.Readers); diff != "" {
 				t.Errorf("readers (-want +got):\n%s", diff)
 			}
-			if locked := h.Identities[0].Leaf == nil; !locked && h.Identities[0].FriendlyName != "mine" || slices.ContainsFunc(c.Readers, func(r string) bool { return locked && strings.HasPrefix(r, "Go ") }) {
+			if locked := h.Identities[0].Leaf == nil; !locked && h.Identities[0].FriendlyName != "mine" ||
+				slices.ContainsFunc(c.Readers, func(r string) bool { return locked && strings.HasPrefix(r, "Go ") }) {
 				t.Errorf("identity = %+v", h.Identities[0])
 			}
 		})
@@ -94,20 +103,29 @@ func TestReaders(t *testing.T) {
 		java    string
 	}{
 		{"modern", nil, "OpenSSL 3 reads it", "Java before 8u301"},
-		{"3DES", []string{"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"}, "OpenSSL 3 reads it", "old Java and Windows read it, too"},
-		{"3DES with a modern MAC", []string{"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES"}, "OpenSSL 3 reads it", ""},
+		{"3DES", []string{"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"}, "OpenSSL 3 reads it",
+			"old Java and Windows read it, too"},
+		{"3DES with a modern MAC", []string{"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES"}, "OpenSSL 3 reads it",
+			"Java before 8u301, and other programs"},
 		{"RC2", []string{"-legacy"}, "OpenSSL 3 reads it only with -legacy", "old Java and Windows read it, too"},
-		{"two-key 3DES", []string{"-keypbe", "PBE-SHA1-2DES", "-certpbe", "PBE-SHA1-2DES", "-macalg", "sha1"}, "OpenSSL 3 reads it", "Java (17) does not read it: it is encrypted with two-key"},
-		{"PBES2 with 3DES", []string{"-keypbe", "des-ede3-cbc", "-certpbe", "des-ede3-cbc"}, "OpenSSL 3 reads it", "Java (17) does not read it: it is encrypted by PBES2 with another"},
-		{"AES-192", []string{"-keypbe", "aes-192-cbc", "-certpbe", "aes-192-cbc"}, "OpenSSL 3 reads it", "Java (17) does not read it: it is encrypted with AES-192"},
-		{"PBES1", []string{"-keypbe", "PBE-SHA1-DES", "-certpbe", "PBE-SHA1-DES", "-legacy"}, "OpenSSL 3 reads it only with -legacy", "Java (17) does not read it: it is encrypted by PBES1"},
-		{"in clear", []string{"-keypbe", "NONE", "-certpbe", "NONE"}, "OpenSSL 3 reads it", "Java (17) does not read it: its private key is not"},
-		{"SHA-3", []string{"-macalg", "sha3-256"}, "OpenSSL 3 reads it", "Java (17) does not read it: its integrity is by SHA-3"},
+		{"two-key 3DES", []string{"-keypbe", "PBE-SHA1-2DES", "-certpbe", "PBE-SHA1-2DES", "-macalg", "sha1"},
+			"OpenSSL 3 reads it", "Java (17) does not read it: it is encrypted with two-key"},
+		{"PBES2 with 3DES", []string{"-keypbe", "des-ede3-cbc", "-certpbe", "des-ede3-cbc"}, "OpenSSL 3 reads it",
+			"Java (17) does not read it: it is encrypted by PBES2 with another"},
+		{"AES-192", []string{"-keypbe", "aes-192-cbc", "-certpbe", "aes-192-cbc"}, "OpenSSL 3 reads it",
+			"Java (17) does not read it: it is encrypted with AES-192"},
+		{"PBES1", []string{"-keypbe", "PBE-SHA1-DES", "-certpbe", "PBE-SHA1-DES", "-legacy"},
+			"OpenSSL 3 reads it only with -legacy", "Java (17) does not read it: it is encrypted by PBES1"},
+		{"in clear", []string{"-keypbe", "NONE", "-certpbe", "NONE"}, "OpenSSL 3 reads it",
+			"Java (17) does not read it: its private key is not"},
+		{"SHA-3", []string{"-macalg", "sha3-256"}, "OpenSSL 3 reads it",
+			"Java (17) does not read it: its integrity is by SHA-3"},
 		{"MD5", []string{"-macalg", "md5"}, "OpenSSL 3 reads it", "Java (17) does not read it: its integrity is by MD5"},
 		{"Camellia", []string{"-keypbe", "camellia-256-cbc", "-certpbe", "camellia-256-cbc"}, "", ""},
 	} {
 		file := tt.name + ".p12"
-		args := append([]string{"pkcs12", "-export", "-in", "a.pem", "-name", "mine", "-passout", "pass:secret", "-out", file}, tt.args...)
+		args := append([]string{"pkcs12", "-export", "-in", "a.pem", "-name", "mine", "-passout", "pass:secret", "-out",
+			file}, tt.args...)
 		if out, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
 			t.Fatalf("openssl %q: %v\n%s", args, err, out)
 		}
@@ -145,7 +163,8 @@ func TestAttributes(t *testing.T) {
 	openssl := debian.Program(t, "openssl", "openssl")
 	p := testPKI()
 	t.Chdir(writeFiles(t, map[string][]byte{"a.pem": join(p.KeyPEM("client"), p.CertPEM("client"))}))
-	if out, err := exec.Command(openssl, "pkcs12", "-export", "-in", "a.pem", "-name", "mine", "-LMK", "-CSP", "Some Provider", "-passout", "pass:secret", "-out", "a.p12").CombinedOutput(); err != nil {
+	if out, err := exec.Command(openssl, "pkcs12", "-export", "-in", "a.pem", "-name", "mine", "-LMK", "-CSP",
+		"Some Provider", "-passout", "pass:secret", "-out", "a.p12").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{Path: "a.p12"})
@@ -153,7 +172,8 @@ func TestAttributes(t *testing.T) {
 		t.Fatal(err)
 	}
 	part := h.Identities[0].Container.Parts[1]
-	for _, want := range []string{`private key "mine"`, "local key ID ", `for the provider "Some Provider"`, "for the machine's keys"} {
+	for _, want := range []string{`private key "mine"`, "local key ID ", `for the provider "Some Provider"`,
+		"for the machine's keys"} {
 		if !strings.Contains(part, want) {
 			t.Errorf("%q is not in %q", want, part)
 		}
@@ -170,7 +190,8 @@ func TestAttributes(t *testing.T) {
 func TestPasswordBeyondASCII(t *testing.T) {
 	p := testPKI()
 	for password, want := range map[string]bool{"pä": true, "pa": false} {
-		h := load(t, &Options{Passwords: []string{password}}, map[string][]byte{"a.p12": encodeP12(t, p, password, "client")}, "a.p12")
+		h := load(t, &Options{Passwords: []string{password}},
+			map[string][]byte{"a.p12": encodeP12(t, p, password, "client")}, "a.p12")
 		if got := strings.Contains(strings.Join(h.Identities[0].Container.Readers, " "), "not in ASCII"); got != want {
 			t.Errorf("%q: %q", password, h.Identities[0].Container.Readers)
 		}

@@ -124,7 +124,8 @@ func TestContainersPrivateKeys(t *testing.T) {
 			t.Errorf("%s: OpenSSL loads it, and nothing is said of it here", path)
 		}
 	}
-	t.Logf("private keys: opened as OpenSSL does %d, beyond it %d, refused with a reason %d, in silence %d", same, more, explained, silent)
+	t.Logf("private keys: opened as OpenSSL does %d, beyond it %d, refused with a reason %d, in silence %d", same, more,
+		explained, silent)
 	if same < 100 {
 		t.Errorf("only %d opened", same)
 	}

@@ -13,8 +13,10 @@ import (
 // FuzzCRLs takes anything for revocation lists.
 func FuzzCRLs(f *testing.F) {
 	p := certtest.New(certtest.Edge{Subject: "CA", Issuer: "CA"})
-	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: certtest.Now, NextUpdate: certtest.Now.AddDate(0, 0, 1),
-		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: big.NewInt(5), RevocationTime: certtest.Now}}}, p.Cert("CA"), p.Key("CA"))
+	der, err := x509.CreateRevocationList(rand.Reader,
+		&x509.RevocationList{Number: big.NewInt(1), ThisUpdate: certtest.Now, NextUpdate: certtest.Now.AddDate(0, 0, 1),
+			RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: big.NewInt(5),
+				RevocationTime: certtest.Now}}}, p.Cert("CA"), p.Key("CA"))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -25,6 +25,7 @@ func (o *opener) der(ctx context.Context, c *contents, data []byte) error {
 	if len(bytes.TrimSpace(s)) > 0 {
 		c.problem("", fmt.Errorf("%d bytes after the end of the DER object were not read", len(s)))
 	}
+	c.container = &Container{Format: "DER"}
 	if looksLikeCertificate(first) {
 		cert, err := x509.ParseCertificate(first)
 		if err != nil {

@@ -44,7 +44,10 @@ func web(t *testing.T) (p *certtest.PKI, close func()) {
 	serve("/root.crt", p.CertPEM("Root"))
 	serve("/text", []byte("hello"))
 	serve("/large", make([]byte, maxFetchSize+1))
-	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/ca.crt", http.StatusFound) })
+	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/ca.crt",
+			http.StatusFound)
+	})
 	mux.HandleFunc("/ocsp", func(w http.ResponseWriter, r *http.Request) {
 		data := make([]byte, 4096)
 		n, _ := r.Body.Read(data)
@@ -53,7 +56,8 @@ func web(t *testing.T) (p *certtest.PKI, close func()) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		answer := ocsp.Response{Status: ocsp.Good, SerialNumber: request.SerialNumber, ThisUpdate: time.Now(), NextUpdate: time.Now().Add(time.Hour), IssuerHash: crypto.SHA1}
+		answer := ocsp.Response{Status: ocsp.Good, SerialNumber: request.SerialNumber, ThisUpdate: time.Now(),
+			NextUpdate: time.Now().Add(time.Hour), IssuerHash: crypto.SHA1}
 		if request.SerialNumber.Cmp(p.Cert("revoked").SerialNumber) == 0 {
 			answer.Status, answer.RevokedAt = ocsp.Revoked, certtest.Now
 		}
@@ -71,11 +75,13 @@ func TestIssuers(t *testing.T) {
 	p, stop := web(t)
 	defer stop()
 	found, problems := (&Fetcher{Private: true}).Issuers(t.Context(), p.Certs("client"))
-	if len(problems) > 0 || len(found) != 2 || !found[0].Certificate.Equal(p.Cert("CA")) || !found[1].Certificate.Equal(p.Cert("Root")) || !strings.HasSuffix(found[0].Source, "/ca.crt") {
+	if len(problems) > 0 || len(found) != 2 || !found[0].Certificate.Equal(p.Cert("CA")) ||
+		!found[1].Certificate.Equal(p.Cert("Root")) || !strings.HasSuffix(found[0].Source, "/ca.crt") {
 		t.Errorf("found %v, problems %v", found, problems)
 	}
 	found, problems = (&Fetcher{}).Issuers(t.Context(), p.Certs("client"))
-	if len(found) > 0 || len(problems) != 1 || !strings.Contains(problems[0].Error(), "private address, which is not asked unless told") {
+	if len(found) > 0 || len(problems) != 1 || !strings.Contains(problems[0].Error(),
+		"private address, which is not asked unless told") {
 		t.Errorf("private addresses: found %v, problems %v", found, problems)
 	}
 	found, problems = (&Fetcher{Private: true}).Issuers(t.Context(), p.Certs("astray"))
@@ -97,7 +103,8 @@ func TestStatus(t *testing.T) {
 	if s := f.Status(t.Context(), p.Cert("client"), p.Cert("CA")); s.Status != Good || s.Err != nil {
 		t.Errorf("good: %+v", s)
 	}
-	if s := f.Status(t.Context(), p.Cert("revoked"), p.Cert("CA")); s.Status != Revoked || !s.RevokedAt.Equal(certtest.Now) {
+	if s := f.Status(t.Context(), p.Cert("revoked"), p.Cert("CA")); s.Status != Revoked ||
+		!s.RevokedAt.Equal(certtest.Now) {
 		t.Errorf("revoked: %+v", s)
 	}
 	if s := f.Status(t.Context(), p.Cert("client"), p.Cert("Root")); s.Status != StatusUnknown || s.Err == nil {
@@ -113,8 +120,10 @@ func TestStatus(t *testing.T) {
 
 func TestLoadCRLs(t *testing.T) {
 	p := certtest.New(certtest.Edge{Subject: "CA", Issuer: "CA"}, certtest.Edge{Subject: "client", Issuer: "CA"})
-	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: certtest.Now, NextUpdate: certtest.Now.AddDate(0, 0, 1),
-		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: p.Cert("client").SerialNumber, RevocationTime: certtest.Now}}}, p.Cert("CA"), p.Key("CA"))
+	der, err := x509.CreateRevocationList(rand.Reader,
+		&x509.RevocationList{Number: big.NewInt(1), ThisUpdate: certtest.Now, NextUpdate: certtest.Now.AddDate(0, 0, 1),
+			RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: p.Cert("client").SerialNumber,
+				RevocationTime: certtest.Now}}}, p.Cert("CA"), p.Key("CA"))
 	if err != nil {
 		t.Fatal(err)
 	}

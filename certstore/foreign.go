@@ -61,7 +61,7 @@ func foreignKey(der []byte) (kind, algorithm string) {
 	switch name := oid.String(); name {
 	case oidECPublicKey:
 		return curveKind(parameters), name
-	case "1.2.840.113549.1.1.1": // rsaEncryption: damaged
+	case "1.2.840.113549.1.1.1", "1.3.101.112": // rsaEncryption, Ed25519: damaged
 		return "", ""
 	case oidRSAPSS:
 		return "an RSA key for PSS alone (id-RSASSA-PSS, RFC 4055)", name

@@ -19,7 +19,8 @@ func TestForeignKeys(t *testing.T) {
 	run := func(args ...string) string {
 		t.Helper()
 		out := filepath.Join(dir, "key")
-		if text, err := exec.Command(openssl, slices.Concat(args[:1], []string{"-out", out}, args[1:])...).CombinedOutput(); err != nil {
+		if text, err := exec.Command(openssl, slices.Concat(args[:1], []string{"-out", out},
+			args[1:])...).CombinedOutput(); err != nil {
 			t.Fatalf("openssl %q: %v\n%s", args, err, text)
 		}
 		return out
@@ -32,10 +33,11 @@ func TestForeignKeys(t *testing.T) {
 		"an Ed448 key":                     {"genpkey", "-algorithm", "ed448", "-outform", "DER"},
 		"an X448 key, which signs nothing": {"genpkey", "-algorithm", "x448"},
 		"secp256k1":                        {"ecparam", "-genkey", "-name", "secp256k1", "-outform", "DER", "-noout"},
-		"explicit curve":                   {"ecparam", "-genkey", "-name", "prime256v1", "-param_enc", "explicit", "-noout"},
-		"for PSS alone":                    {"genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"},
-		"an X25519 key, which":             {"genpkey", "-algorithm", "x25519"},
-		dsaKey:                             {"gendsa", params},
+		"explicit curve": {"ecparam", "-genkey", "-name", "prime256v1", "-param_enc", "explicit",
+			"-noout"},
+		"for PSS alone":        {"genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"},
+		"an X25519 key, which": {"genpkey", "-algorithm", "x25519"},
+		dsaKey:                 {"gendsa", params},
 	} {
 		h, err := Load(t.Context(), nil, Source{Path: run(args...)})
 		if err == nil {
@@ -66,12 +68,14 @@ func TestForeignIdentities(t *testing.T) {
 		{"rsa-pss", "RSA-PSS", []string{"-pkeyopt", "rsa_keygen_bits:2048"}, true},
 		{"ec", "", []string{"-pkeyopt", "ec_paramgen_curve:secp256k1"}, false},
 	} {
-		key, cert, locked := filepath.Join(dir, tt.name+".key"), filepath.Join(dir, tt.name+".crt"), filepath.Join(dir, tt.name+".enc")
+		key, cert, locked := filepath.Join(dir, tt.name+".key"), filepath.Join(dir, tt.name+".crt"),
+			filepath.Join(dir, tt.name+".enc")
 		run(append([]string{"genpkey", "-algorithm", tt.name, "-out", key}, tt.options...)...)
 		run("req", "-x509", "-new", "-key", key, "-subj", "/CN=x", "-addext", "basicConstraints=CA:FALSE", "-out", cert)
 		run("pkcs8", "-topk8", "-in", key, "-out", locked, "-passout", "pass:secret")
 		for _, k := range []string{key, locked} {
-			h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{Path: cert}, Source{Path: k, Role: KeyFile})
+			h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{Path: cert},
+				Source{Path: k, Role: KeyFile})
 			if err != nil || len(h.Identities) != 1 {
 				t.Fatalf("%s: %v, %+v", k, err, h)
 			}
@@ -94,7 +98,8 @@ func TestForeignKinds(t *testing.T) {
 	for _, algorithm := range []string{"ed448", "rsa-pss"} {
 		for _, args := range [][]string{
 			{"genpkey", "-algorithm", algorithm, "-out", "key"},
-			{"req", "-x509", "-new", "-key", "key", "-subj", "/CN=" + algorithm, "-addext", "basicConstraints=CA:FALSE", "-out", "crt"},
+			{"req", "-x509", "-new", "-key", "key", "-subj", "/CN=" + algorithm, "-addext", "basicConstraints=CA:FALSE", "-out",
+				"crt"},
 		} {
 			if text, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
 				t.Fatalf("openssl %q: %v\n%s", args, err, text)
@@ -134,7 +139,8 @@ func TestForeignEncryption(t *testing.T) {
 		if text, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
 			t.Fatalf("openssl %q: %v\n%s", args, err, text)
 		}
-		h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{Path: "a.crt"}, Source{Path: "enc.key", Role: KeyFile})
+		h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{Path: "a.crt"},
+			Source{Path: "enc.key", Role: KeyFile})
 		if err != nil || len(h.Identities) != 1 {
 			t.Fatalf("%q: %v", args, err)
 		}

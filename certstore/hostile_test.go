@@ -28,8 +28,10 @@ func row(t *testing.T, attacker, tries, said string) {
 // TestHostileAddresses holds that what certificates name is fetched from the public
 // Internet only.
 func TestHostileAddresses(t *testing.T) {
-	for _, inside := range []string{"127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "192.168.0.1", "172.16.0.1", "0.0.0.0",
-		"224.0.0.1", "255.255.255.255", "198.18.0.1", "192.0.2.1", "::1", "::", "fe80::1", "fc00::1", "fec0::1", "ff02::1", "::ffff:10.0.0.1",
+	for _, inside := range []string{"127.0.0.1", "10.1.2.3", "169.254.169.254", "100.64.0.1", "192.168.0.1", "172.16.0.1",
+		"0.0.0.0",
+		"224.0.0.1", "255.255.255.255", "198.18.0.1", "192.0.2.1", "::1", "::", "fe80::1", "fc00::1", "fec0::1", "ff02::1",
+		"::ffff:10.0.0.1",
 		"::ffff:127.0.0.1", "::127.0.0.1", "64:ff9b::a00:1", "64:ff9b:1::a00:1", "2002:a00:1::", "2001::1", "2001:db8::1"} {
 		if public(netip.MustParseAddr(inside)) {
 			t.Errorf("%s is taken for public", inside)
@@ -65,7 +67,8 @@ func TestHostileWork(t *testing.T) {
 	just := &opener{}
 	opened := 0
 	for range 400 {
-		_ = just.unlock(t.Context(), &file{path: "just.pem"}, "", costly-1, func(string) error { opened++; return errWrongPassword })
+		_ = just.unlock(t.Context(), &file{path: "just.pem"}, "", costly-1,
+			func(string) error { opened++; return errWrongPassword })
 	}
 	if opened != maxSpent/(costly-1) {
 		t.Errorf("%d derivations just below what is costly", opened)
@@ -74,7 +77,8 @@ func TestHostileWork(t *testing.T) {
 	fresh := &opener{}
 	tried := 0
 	for range 12 {
-		_ = fresh.unlock(t.Context(), &file{path: "bomb.p12"}, "", 10_000_000, func(string) error { tried++; return errWrongPassword })
+		_ = fresh.unlock(t.Context(), &file{path: "bomb.p12"}, "", 10_000_000,
+			func(string) error { tried++; return errWrongPassword })
 	}
 	if tried != 2 {
 		t.Errorf("%d derivations of 10 million iterations", tried)
@@ -95,7 +99,8 @@ func TestHostileInterrupt(t *testing.T) {
 		b.AddBytes(algorithm)
 		b.AddASN1OctetString(encrypted)
 	})
-	bomb := append(p.CertPEM("client"), pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: info.BytesOrPanic()})...)
+	bomb := append(p.CertPEM("client"), pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY",
+		Bytes: info.BytesOrPanic()})...)
 	open := func(ctx context.Context, o *opener) (time.Duration, error) {
 		begin := time.Now()
 		_, _, err := openAll(ctx, o, []*file{{path: "bomb.pem", data: bomb}})

@@ -33,7 +33,11 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 			Label: c.file.name(), Source: c.file.path, Container: c.container,
 			Key: Key{State: Unknown, Detail: quote(c.file.path) + ": " + c.closed[0].Error()},
 		})
-		h.complain(c.file, WrongPassword, fmt.Errorf("is open in part only: %w", c.closed[0]))
+		kind := WrongPassword
+		if c.container != nil && c.container.Altered {
+			kind = NotUnderstood
+		}
+		h.complain(c.file, kind, fmt.Errorf("is open in part only: %w", c.closed[0]))
 	case len(c.unread) > 0:
 		h.Identities = append(h.Identities, &Identity{
 			Label: c.file.name(), Source: c.file.path, Container: c.container,
@@ -106,11 +110,19 @@ func (p *pairing) leftOver(h *Holding) {
 	}
 	if len(h.complaints) > 0 && h.RequireIdentity() == nil {
 		for _, complaint := range h.complaints {
-			if complaint.Kind == CAOnly || complaint.Kind == KeyOnly {
+			if complaint.Kind == CAOnly || complaint.Kind == KeyOnly && p.leftKey(complaint.Source) {
 				h.Problems = append(h.Problems, complaint)
 			}
 		}
 	}
+}
+
+// leftKey reports whether a file has a key that belongs to no certificate, or one that
+// cannot be used.
+func (p *pairing) leftKey(path string) bool {
+	return !slices.ContainsFunc(p.contents, func(c *contents) bool {
+		return c.file.path == path && len(c.keys) > 0 && len(c.locked)+len(c.foreign) == 0 && !p.anyUnpaired(c)
+	})
 }
 
 // other says what a candidate without a leaf is made of; nil for one that makes an
@@ -127,7 +139,7 @@ func (p *pairing) other(c *contents) *Container {
 		}
 		out.Parts = append(out.Parts, publicKeyAlgorithm(key.Public())+": "+cmp.Or(c.protected[id], "not encrypted"))
 	}
-	if c.container != nil {
+	if c.container.Describes() {
 		return c.container
 	}
 	out.Parts = append(out.Parts, c.locked...)

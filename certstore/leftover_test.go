@@ -10,7 +10,8 @@ import (
 // What stands in a key store as an entry of its own is at hand for paths, and proves
 // nothing; what is in a key entry's chain, and a file without such entries, adds none.
 func TestAddBeside(t *testing.T) {
-	p := certtest.New(certtest.Edge{Subject: "Root", Issuer: "Root"}, certtest.Edge{Subject: "Issuing", Issuer: "Root"}, certtest.Edge{Subject: "client", Issuer: "Issuing"})
+	p := certtest.New(certtest.Edge{Subject: "Root", Issuer: "Root"}, certtest.Edge{Subject: "Issuing", Issuer: "Root"},
+		certtest.Edge{Subject: "client", Issuer: "Issuing"})
 	leaf := p.Cert("client")
 	for name, tt := range map[string]struct {
 		chain  []*x509.Certificate
@@ -23,7 +24,8 @@ func TestAddBeside(t *testing.T) {
 		"no entries of their own":     {nil, false, Candidate, 0},
 		"a file that is given for it": {nil, true, Authorities, 0},
 	} {
-		c := &contents{file: &file{path: "ks.jks", source: Source{Path: "ks.jks", Role: tt.origin}}, certs: p.Certs("client", "Issuing", "Root")}
+		c := &contents{file: &file{path: "ks.jks", source: Source{Path: "ks.jks", Role: tt.origin}},
+			certs: p.Certs("client", "Issuing", "Root")}
 		if tt.apart {
 			c.chains = map[string][]*x509.Certificate{string(leaf.Raw): tt.chain}
 		}

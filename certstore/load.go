@@ -100,6 +100,29 @@ func (c *contents) withheld() bool {
 	return c != nil && (len(c.locked)+len(c.closed) > 0 || c.sealed != "")
 }
 
+// keyless reports whether a file was read and no private key is in it, in any state.
+func (c *contents) keyless() bool {
+	return c.sealed == "" && len(c.keys)+len(c.locked)+len(c.foreign)+len(c.closed)+len(c.problems) == 0
+}
+
+// unopened says what of a file was not opened; nil if all of it was.
+func (c *contents) unopened() *SourceError {
+	e := &SourceError{Source: c.file.path, Kind: WrongPassword}
+	switch {
+	case c.container != nil && c.container.Altered:
+		e.Kind, e.Err = NotUnderstood, errors.New("was changed or damaged after it was made")
+	case c.sealed != "":
+		e.Err = errors.New("is locked: " + c.sealed)
+	case len(c.locked) > 0:
+		e.Err = errors.New("has a part that is locked: " + c.locked[0])
+	case len(c.closed) > 0:
+		e.Err = fmt.Errorf("has a part that is locked: %w", c.closed[0])
+	default:
+		return nil
+	}
+	return e
+}
+
 // accept takes failures for problems, where that may be, or returns the first.
 func (h *Holding) accept(failures []*SourceError, partial bool) error {
 	useful := len(h.Identities)+len(h.Authorities)+len(h.Others) > 0
@@ -145,8 +168,14 @@ func hold(files []*file, opened []*contents, errs []error, failures []*SourceErr
 				Err: fmt.Errorf("(for %s) %w", f.label, err)})
 		case err != nil:
 			h.Problems = append(h.Problems, &SourceError{Source: f.path, Kind: kindOf(f), Err: err})
+		case f.is(KeyFile) && f.named() && opened[i].keyless():
+			failures = append(failures, &SourceError{Source: f.path, Kind: NotUnderstood,
+				Err: errors.New("was given for its private key (--key), and holds none")})
 		default:
 			p.add(opened[i])
+			if e := opened[i].unopened(); e != nil && f.named() {
+				h.unopened = append(h.unopened, e)
+			}
 		}
 	}
 	p.pair(h)

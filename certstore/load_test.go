@@ -90,61 +90,105 @@ func TestLoad(t *testing.T) {
 	}{
 		{"PEM, key first", map[string][]byte{"a.pem": join(p.KeyPEM("client"), p.CertPEM("client", "Issuing"))},
 			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [Issuing] usable"}},
-		{"PEM, key in the middle, CA first, text between", map[string][]byte{"a.pem": join(p.CertPEM("Issuing"), []byte("Bag Attributes\n  x: y\n"), p.KeyPEM("client"), p.CertPEM("client"))},
+		{"PEM, key in the middle, CA first, text between",
+			map[string][]byte{"a.pem": join(p.CertPEM("Issuing"), []byte("Bag Attributes\n  x: y\n"), p.KeyPEM("client"),
+				p.CertPEM("client"))},
 			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [Issuing] usable"}},
 		{"DER certificate and SEC 1 key apart", map[string][]byte{"a.cer": p.Cert("client").Raw, "b.key": sec1},
-			Options{}, []Source{{Path: "a.cer", Role: Candidate}, {Path: "b.key", Role: KeyFile}}, []string{"a.cer: client [] usable"}},
+			Options{}, []Source{{Path: "a.cer", Role: Candidate}, {Path: "b.key", Role: KeyFile}},
+			[]string{"a.cer: client [] usable"}},
 		{"PKCS#8 DER key, given as certificate", map[string][]byte{"a.cer": p.Cert("client").Raw, "b.key": pkcs8.Bytes},
-			Options{}, []Source{{Path: "a.cer", Role: Candidate}, {Path: "b.key", Role: Candidate}}, []string{"a.cer: client [] usable"}},
+			Options{}, []Source{{Path: "a.cer", Role: Candidate}, {Path: "b.key", Role: Candidate}},
+			[]string{"a.cer: client [] usable"}},
 		{"PKCS#12, empty password", map[string][]byte{"a.p12": encodeP12(t, p, "", "client", "Issuing", "Root")},
 			Options{}, []Source{{Path: "a.p12", Role: Candidate}}, []string{"a.p12: client [Issuing Root] usable"}},
 		{"PKCS#12, right password second", map[string][]byte{"a.p12": encodeP12(t, p, "secret", "client")},
-			Options{Passwords: []string{"no", "secret"}}, []Source{{Path: "a.p12", Role: Candidate}}, []string{"a.p12: client [] usable"}},
+			Options{Passwords: []string{"no", "secret"}}, []Source{{Path: "a.p12", Role: Candidate}},
+			[]string{"a.p12: client [] usable"}},
 		{"PKCS#12, locked", map[string][]byte{"a.p12": encodeP12(t, p, "secret", "client")},
 			Options{Passwords: []string{"no"}}, []Source{{Path: "a.p12", Role: Candidate}}, []string{"a.p12: - [] locked"}},
-		{"locked key in the same file", map[string][]byte{"a.pem": join(p.CertPEM("client"), encryptedKey(t, p, "client", "secret"))},
+		{"locked key in the same file", map[string][]byte{"a.pem": join(p.CertPEM("client"),
+			encryptedKey(t, p, "client", "secret"))},
 			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [] locked"}},
-		{"unlocked key in the same file", map[string][]byte{"a.pem": join(p.CertPEM("client"), encryptedKey(t, p, "client", "secret"))},
-			Options{Passwords: []string{"secret"}}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [] usable"}},
+		{"unlocked key in the same file", map[string][]byte{"a.pem": join(p.CertPEM("client"),
+			encryptedKey(t, p, "client", "secret"))},
+			Options{Passwords: []string{"secret"}}, []Source{{Path: "a.pem", Role: Candidate}},
+			[]string{"a.pem: client [] usable"}},
 		{"key missing", map[string][]byte{"a.pem": p.CertPEM("client", "Issuing")},
 			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [Issuing] missing"}},
 		{"key of another in the same file", map[string][]byte{"a.pem": join(p.CertPEM("client"), p.KeyPEM("other"))},
 			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [] mismatched"}},
 		{"key of another in a key file", map[string][]byte{"a.pem": p.CertPEM("client"), "b.key": p.KeyPEM("other")},
-			Options{}, []Source{{Path: "a.pem", Role: Candidate}, {Path: "b.key", Role: KeyFile}}, []string{"a.pem: client [] mismatched"}},
-		{"two clients in one file", map[string][]byte{"a.pem": join(p.CertPEM("client", "other"), p.KeyPEM("client"), p.KeyPEM("other"))},
-			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem#1: client [] usable", "a.pem#2: other [] usable"}},
-		{"directory like Kubernetes", map[string][]byte{"d/tls.crt": p.CertPEM("client", "Issuing"), "d/tls.key": p.KeyPEM("client"), "d/ca.crt": p.CertPEM("Root"), "d/token": []byte("abc")},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}, {Path: "b.key", Role: KeyFile}},
+			[]string{"a.pem: client [] mismatched"}},
+		{"two clients in one file", map[string][]byte{"a.pem": join(p.CertPEM("client", "other"), p.KeyPEM("client"),
+			p.KeyPEM("other"))},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}},
+			[]string{"a.pem#1: client [] usable", "a.pem#2: other [] usable"}},
+		{"directory like Kubernetes", map[string][]byte{"d/tls.crt": p.CertPEM("client", "Issuing"),
+			"d/tls.key": p.KeyPEM("client"), "d/ca.crt": p.CertPEM("Root"), "d/token": []byte("abc")},
 			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{"tls.crt: client [Issuing] usable"}},
-		{"directory of a PKI: a CA with its key is no client", map[string][]byte{"d/ca.crt": p.CertPEM("Root"), "d/ca.key": p.KeyPEM("Root"), "d/client.crt": p.CertPEM("client"), "d/client.key": p.KeyPEM("client")},
+		{"directory of a PKI: a CA with its key is no client",
+			map[string][]byte{"d/ca.crt": p.CertPEM("Root"), "d/ca.key": p.KeyPEM("Root"), "d/client.crt": p.CertPEM("client"),
+				"d/client.key": p.KeyPEM("client")},
 			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{"client.crt: client [] usable"}},
 		{"a CA with its key, by its name", map[string][]byte{"ca.pem": join(p.CertPEM("Root"), p.KeyPEM("Root"))},
 			Options{}, []Source{{Path: "ca.pem", Role: Candidate}}, []string{"ca.pem: Root [] usable"}},
-		{"keys are paired across folders, labels are unique", map[string][]byte{"x/c.pem": p.CertPEM("client"), "y/c.pem": p.CertPEM("other"), "z/1": p.KeyPEM("other"), "z/2": p.KeyPEM("client")},
-			Options{}, []Source{{Path: "x", Role: Candidate}, {Path: "y", Role: Candidate}, {Path: "z", Role: Candidate}}, []string{"x/c.pem: client [] usable", "y/c.pem: other [] usable"}},
-		{"locked key beside its certificate", map[string][]byte{"d/client.crt": p.CertPEM("client"), "d/client.key": encryptedKey(t, p, "client", "x"), "d/other.crt": p.CertPEM("other")},
-			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{"client.crt: client [] locked", "other.crt: other [] missing"}},
+		{"keys are paired across folders, labels are unique",
+			map[string][]byte{"x/c.pem": p.CertPEM("client"), "y/c.pem": p.CertPEM("other"), "z/1": p.KeyPEM("other"),
+				"z/2": p.KeyPEM("client")},
+			Options{}, []Source{{Path: "x", Role: Candidate}, {Path: "y", Role: Candidate}, {Path: "z", Role: Candidate}},
+			[]string{"x/c.pem: client [] usable", "y/c.pem: other [] usable"}},
+		{"locked key beside its certificate", map[string][]byte{"d/client.crt": p.CertPEM("client"),
+			"d/client.key": encryptedKey(t, p, "client", "x"), "d/other.crt": p.CertPEM("other")},
+			Options{}, []Source{{Path: "d", Role: Candidate}},
+			[]string{"client.crt: client [] locked", "other.crt: other [] missing"}},
 		{"one file twice", map[string][]byte{"a.pem": join(p.KeyPEM("client"), p.CertPEM("client"))},
-			Options{}, []Source{{Path: "a.pem", Role: Candidate}, {Path: "a.pem", Role: KeyFile}}, []string{"a.pem: client [] usable"}},
-		{"a bundle whose password a configuration after it tells", map[string][]byte{"d/a.p12": encodeP12(t, p, "secret", "client"), "d/b.properties": []byte("javax.net.ssl.keyStore=a.p12\njavax.net.ssl.keyStorePassword=secret\n")},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}, {Path: "a.pem", Role: KeyFile}},
+			[]string{"a.pem: client [] usable"}},
+		{"a bundle whose password a configuration after it tells",
+			map[string][]byte{"d/a.p12": encodeP12(t, p, "secret", "client"),
+				"d/b.properties": []byte("javax.net.ssl.keyStore=a.p12\njavax.net.ssl.keyStorePassword=secret\n")},
 			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{"b.properties: client [] usable"}},
-		{"a bundle whose password a configuration before it tells", map[string][]byte{"d/b.p12": encodeP12(t, p, "secret", "client"), "d/a.properties": []byte("javax.net.ssl.keyStore=b.p12\njavax.net.ssl.keyStorePassword=secret\n")},
+		{"a bundle whose password a configuration before it tells",
+			map[string][]byte{"d/b.p12": encodeP12(t, p, "secret", "client"),
+				"d/a.properties": []byte("javax.net.ssl.keyStore=b.p12\njavax.net.ssl.keyStorePassword=secret\n")},
 			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{"a.properties: client [] usable"}},
-		{"a configuration that names the wrong key, though the right one is at hand", map[string][]byte{"a.curlrc": []byte("cert = x.pem\nkey = other.key\n"), "x.pem": join(p.CertPEM("client"), p.KeyPEM("client")), "other.key": p.KeyPEM("other")},
-			Options{}, []Source{{Path: "a.curlrc", Role: Candidate}, {Path: "x.pem", Role: Candidate}}, []string{"a.curlrc: client [] mismatched", "x.pem: client [] usable"}},
-		{"a configuration that names no key, which lies beside", map[string][]byte{"a.curlrc": []byte("cert = x.pem\n"), "x.pem": p.CertPEM("client"), "k.pem": p.KeyPEM("client")},
-			Options{}, []Source{{Path: "a.curlrc", Role: Candidate}, {Path: "k.pem", Role: KeyFile}}, []string{"a.curlrc: client [] missing"}},
-		{"two clients with one certificate, one of them with a key that is not there", map[string][]byte{"d/.curlrc": []byte("cert = x.pem\nkey = x.key\n"), "d/.wgetrc": []byte("certificate = x.pem\nprivate_key = none.key\n"), "d/x.pem": p.CertPEM("client"), "d/x.key": p.KeyPEM("client")},
-			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{".curlrc: client [] usable", ".wgetrc: client [] unreadable"}},
-		{"two services with their keys swapped", map[string][]byte{"pg_service.conf": []byte("[a]\nsslcert=a.pem\nsslkey=b.key\n[b]\nsslcert=b.pem\nsslkey=a.key\n"), "a.pem": p.CertPEM("client"), "a.key": p.KeyPEM("client"), "b.pem": p.CertPEM("other"), "b.key": p.KeyPEM("other")},
-			Options{}, []Source{{Path: "pg_service.conf", Role: Candidate}}, []string{"pg_service.conf#a: client [] mismatched", "pg_service.conf#b: other [] mismatched"}},
-		{"a locked key that is named, and not as such", map[string][]byte{"a.pem": p.CertPEM("client"), "k": encryptedKey(t, p, "client", "secret")},
-			Options{}, []Source{{Path: "a.pem", Role: Candidate}, {Path: "k", Role: Candidate}}, []string{"a.pem: client [] locked"}},
-		{"a locked key in the folder that belongs to no other by its name", map[string][]byte{"d/client.crt": p.CertPEM("client"), "d/privkey.pem": encryptedKey(t, p, "client", "secret")},
+		{"a configuration that names the wrong key, though the right one is at hand",
+			map[string][]byte{"a.curlrc": []byte("cert = x.pem\nkey = other.key\n"),
+				"x.pem": join(p.CertPEM("client"), p.KeyPEM("client")), "other.key": p.KeyPEM("other")},
+			Options{}, []Source{{Path: "a.curlrc", Role: Candidate}, {Path: "x.pem", Role: Candidate}},
+			[]string{"a.curlrc: client [] mismatched", "x.pem: client [] usable"}},
+		{"a configuration that names no key, which lies beside",
+			map[string][]byte{"a.curlrc": []byte("cert = x.pem\n"), "x.pem": p.CertPEM("client"), "k.pem": p.KeyPEM("client")},
+			Options{}, []Source{{Path: "a.curlrc", Role: Candidate}, {Path: "k.pem", Role: KeyFile}},
+			[]string{"a.curlrc: client [] missing"}},
+		{"two clients with one certificate, one of them with a key that is not there",
+			map[string][]byte{"d/.curlrc": []byte("cert = x.pem\nkey = x.key\n"),
+				"d/.wgetrc": []byte("certificate = x.pem\nprivate_key = none.key\n"), "d/x.pem": p.CertPEM("client"),
+				"d/x.key": p.KeyPEM("client")},
+			Options{}, []Source{{Path: "d", Role: Candidate}},
+			[]string{".curlrc: client [] usable", ".wgetrc: client [] unreadable"}},
+		{"two services with their keys swapped",
+			map[string][]byte{"pg_service.conf": []byte("[a]\nsslcert=a.pem\nsslkey=b.key\n[b]\nsslcert=b.pem\nsslkey=a.key\n"),
+				"a.pem": p.CertPEM("client"), "a.key": p.KeyPEM("client"), "b.pem": p.CertPEM("other"),
+				"b.key": p.KeyPEM("other")},
+			Options{}, []Source{{Path: "pg_service.conf", Role: Candidate}},
+			[]string{"pg_service.conf#a: client [] mismatched", "pg_service.conf#b: other [] mismatched"}},
+		{"a locked key that is named, and not as such",
+			map[string][]byte{"a.pem": p.CertPEM("client"), "k": encryptedKey(t, p, "client", "secret")},
+			Options{}, []Source{{Path: "a.pem", Role: Candidate}, {Path: "k", Role: Candidate}},
+			[]string{"a.pem: client [] locked"}},
+		{"a locked key in the folder that belongs to no other by its name",
+			map[string][]byte{"d/client.crt": p.CertPEM("client"), "d/privkey.pem": encryptedKey(t, p, "client", "secret")},
 			Options{}, []Source{{Path: "d", Role: Candidate}}, []string{"client.crt: client [] locked"}},
-		{"what a configuration names stands in its place", map[string][]byte{"a.curlrc": []byte("cert = x.pem\n"), "x.pem": join(p.CertPEM("client"), p.KeyPEM("client")), "b.pem": p.CertPEM("other")},
-			Options{}, []Source{{Path: "a.curlrc", Role: Candidate}, {Path: "b.pem", Role: Candidate}}, []string{"a.curlrc: client [] usable", "b.pem: other [] missing"}},
-		{"a leaf that two roots' bundles hold twice", map[string][]byte{"a.pem": join(p.CertPEM("client", "client", "Issuing"), p.KeyPEM("client"))},
+		{"what a configuration names stands in its place",
+			map[string][]byte{"a.curlrc": []byte("cert = x.pem\n"), "x.pem": join(p.CertPEM("client"), p.KeyPEM("client")),
+				"b.pem": p.CertPEM("other")},
+			Options{}, []Source{{Path: "a.curlrc", Role: Candidate}, {Path: "b.pem", Role: Candidate}},
+			[]string{"a.curlrc: client [] usable", "b.pem: other [] missing"}},
+		{"a leaf that two roots' bundles hold twice",
+			map[string][]byte{"a.pem": join(p.CertPEM("client", "client", "Issuing"), p.KeyPEM("client"))},
 			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [Issuing] usable"}},
 	}
 	for _, tt := range tests {
@@ -196,8 +240,10 @@ func TestLoadErrors(t *testing.T) {
 		{"cut PKCS#12", p12[:len(p12)/2], NotUnderstood, "cut off"},
 		{"garbage", []byte("\x00\x01garbage"), NotUnderstood, "is in no format that is known here"},
 		{"cut PEM", p.CertPEM("client")[:200], NotUnderstood, "holds nothing usable: line 1: a PEM block without its end"},
-		{"JKS", []byte("\xfe\xed\xfe\xed\x00\x00\x00\x07\x00\x00\x00\x01"), NotUnderstood, "Java key store of an unknown version"},
-		{"a request", []byte("-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n"), NotUnderstood, "neither certificate nor key, but: certificate request"},
+		{"JKS", []byte("\xfe\xed\xfe\xed\x00\x00\x00\x07\x00\x00\x00\x01"), NotUnderstood,
+			"Java key store of an unknown version"},
+		{"a request", []byte("-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n"),
+			NotUnderstood, "neither certificate nor key, but: certificate request"},
 		{"too large", make([]byte, maxFileSize+1), NotUnderstood, "larger than 16 MiB"},
 	}
 	for _, tt := range tests {
@@ -248,7 +294,8 @@ func TestLoadUnreadable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(h.Identities) != 2 || h.Identities[0].Key.State != Unreadable || h.Identities[1].Key.State != Unreadable || h.Identities[1].Leaf != nil {
+	if len(h.Identities) != 2 || h.Identities[0].Key.State != Unreadable || h.Identities[1].Key.State != Unreadable ||
+		h.Identities[1].Leaf != nil {
 		t.Fatalf("identities = %v", h.Identities)
 	}
 	if detail := h.Identities[0].Key.Detail; !strings.Contains(detail, "too many levels of symbolic links") {
@@ -304,7 +351,8 @@ func TestPrompt(t *testing.T) {
 		t.Errorf("%v, %v, asked %d times, want usable after 2", h, err, asked)
 	}
 	// In the order of the files, and what was right once is tried on the next.
-	t.Chdir(writeFiles(t, map[string][]byte{"d/1.p12": encodeP12(t, p, "one", "client"), "d/2.p12": encodeP12(t, p, "two", "other"), "d/3.p12": encodeP12(t, p, "one", "other")}))
+	t.Chdir(writeFiles(t, map[string][]byte{"d/1.p12": encodeP12(t, p, "one", "client"),
+		"d/2.p12": encodeP12(t, p, "two", "other"), "d/3.p12": encodeP12(t, p, "one", "other")}))
 	var sources []string
 	h, err = Load(t.Context(), &Options{Prompt: func(_ context.Context, source string, attempt int) (string, error) {
 		sources = append(sources, filepath.Base(source))
@@ -313,7 +361,8 @@ func TestPrompt(t *testing.T) {
 	if err != nil || len(h.Identities) != 3 || !cmp.Equal(sources, []string{"1.p12", "2.p12", "2.p12", "2.p12"}) {
 		t.Fatalf("%v, asked for %q", err, sources)
 	}
-	if i := h.Identities[1]; h.Identities[2].Key.State != Usable || i.Key.State != Locked || !strings.Contains(i.Key.Detail, "no password that was typed opens it") {
+	if i := h.Identities[1]; h.Identities[2].Key.State != Usable || i.Key.State != Locked ||
+		!strings.Contains(i.Key.Detail, "no password that was typed opens it") {
 		t.Errorf("%s, then %+v", i.Key.Detail, h.Identities[2].Key)
 	}
 	t.Chdir(writeFiles(t, map[string][]byte{"a.p12": encodeP12(t, p, "secret", "client")}))
@@ -344,7 +393,8 @@ func TestOpenSSLKeys(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Chdir(writeFiles(t, map[string][]byte{"a.pem": join(p.CertPEM("client"), encrypted)}))
-			h, err := Load(t.Context(), &Options{Passwords: []string{"wrong", "secret"}}, Source{Path: "a.pem", Role: Candidate})
+			h, err := Load(t.Context(), &Options{Passwords: []string{"wrong", "secret"}},
+				Source{Path: "a.pem", Role: Candidate})
 			if err != nil || h.Identities[0].Key.State != Usable {
 				t.Fatalf("%v, %v", h, err)
 			}
@@ -368,7 +418,8 @@ func TestIterationsLimit(t *testing.T) {
 	if bytes.Equal(huge, data) {
 		t.Fatal("no count was found")
 	}
-	t.Chdir(writeFiles(t, map[string][]byte{"a.p12": bytes.ReplaceAll(data, []byte{0x02, 0x03, 0x01, 0x11, 0x70}, []byte{0x02, 0x03, 0x4c, 0x4b, 0x40})}))
+	t.Chdir(writeFiles(t, map[string][]byte{"a.p12": bytes.ReplaceAll(data, []byte{0x02, 0x03, 0x01, 0x11, 0x70},
+		[]byte{0x02, 0x03, 0x4c, 0x4b, 0x40})}))
 	_, err = Load(t.Context(), &Options{Passwords: []string{"x"}}, Source{Path: "a.p12", Role: Candidate})
 	if err == nil || !strings.Contains(err.Error(), "iterations") {
 		t.Errorf("three derivations of five million iterations: %v, want a refusal", err)
@@ -424,7 +475,8 @@ func TestFits(t *testing.T) {
 func TestBesides(t *testing.T) {
 	p := newPairing()
 	besides := func(key, cert string) bool { return p.stemmed(&file{path: key}) == p.stemmed(&file{path: cert}) }
-	for _, pair := range [][2]string{{"client.key", "client.crt"}, {"client-key.pem", "client-cert.pem"}, {"key.pem", "cert.pem"}, {"tls.key", "tls.crt"}} {
+	for _, pair := range [][2]string{{"client.key", "client.crt"}, {"client-key.pem", "client-cert.pem"},
+		{"key.pem", "cert.pem"}, {"tls.key", "tls.crt"}} {
 		if !besides(pair[0], pair[1]) {
 			t.Errorf("%v do not belong together", pair)
 		}
@@ -439,7 +491,8 @@ func FuzzOpen(f *testing.F) {
 	p := testPKI()
 	seeds := [][]byte{
 		p.CertPEM("client"), p.KeyPEM("client"), p.Cert("client").Raw,
-		encodeP12(f, p, "", "client"), encryptedKey(f, p, "client", "x"), []byte("\xfe\xed\xfe\xed\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x02\x00\x01a12345678\x00\x05X.509\x00\x00\x00\x02\x30\x00"),
+		encodeP12(f, p, "", "client"), encryptedKey(f, p, "client", "x"),
+		[]byte("\xfe\xed\xfe\xed\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x02\x00\x01a12345678\x00\x05X.509\x00\x00\x00\x02\x30\x00"),
 	}
 	for _, s := range seeds {
 		if len(s) == 0 {
@@ -494,7 +547,8 @@ func TestKeyBudget(t *testing.T) {
 	data := pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: b.BytesOrPanic()})
 	c := &contents{file: &file{path: "keys.pem"}, work: pbe.MaxIterations}
 	o := &opener{options: Options{Passwords: []string{"x"}}}
-	if err := o.pem(t.Context(), c, data); err != nil || len(c.locked) != 1 || !strings.Contains(c.locked[0], "together demand more than") {
+	if err := o.pem(t.Context(), c, data); err != nil || len(c.locked) != 1 ||
+		!strings.Contains(c.locked[0], "together demand more than") {
 		t.Errorf("%v, %q", err, c.locked)
 	}
 }
@@ -505,8 +559,10 @@ func TestKeytool(t *testing.T) {
 	for _, kind := range []string{"JKS", "JCEKS", "PKCS12"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Chdir(t.TempDir())
-			for alias, algorithm := range map[string][]string{"first": {"-keyalg", "RSA", "-keysize", "2048"}, "second": {"-keyalg", "EC", "-groupname", "secp256r1"}} {
-				args := append([]string{"-genkeypair", "-keystore", "store", "-storetype", kind, "-storepass", "secret", "-keypass", "secret", "-alias", alias, "-dname", "CN=" + alias, "-ext", "EKU=clientAuth"}, algorithm...)
+			for alias, algorithm := range map[string][]string{"first": {"-keyalg", "RSA", "-keysize", "2048"},
+				"second": {"-keyalg", "EC", "-groupname", "secp256r1"}} {
+				args := append([]string{"-genkeypair", "-keystore", "store", "-storetype", kind, "-storepass", "secret",
+					"-keypass", "secret", "-alias", alias, "-dname", "CN=" + alias, "-ext", "EKU=clientAuth"}, algorithm...)
 				if out, err := exec.Command(keytool, args...).CombinedOutput(); err != nil {
 					t.Fatalf("keytool: %v\n%s", err, out)
 				}
@@ -517,7 +573,8 @@ func TestKeytool(t *testing.T) {
 			}
 			for _, i := range h.Identities {
 				if i.Key.State != Usable || i.Leaf.Subject.CommonName != i.FriendlyName || len(i.Chain) != 0 {
-					t.Errorf("%s: key %s, %q, named %q, chain of %d", i.Label, i.Key.State, i.Key.Detail, i.FriendlyName, len(i.Chain))
+					t.Errorf("%s: key %s, %q, named %q, chain of %d", i.Label, i.Key.State, i.Key.Detail, i.FriendlyName,
+						len(i.Chain))
 				}
 			}
 			if want := "SHA-1 with the password, which fits"; kind != "PKCS12" && h.Identities[0].Container.Integrity != want {
@@ -541,7 +598,8 @@ func TestKeytoolStores(t *testing.T) {
 			t.Fatalf("keytool %q: %v\n%s", args, err, out)
 		}
 	}
-	run("-genkeypair", "-keystore", "a.jks", "-storetype", "JKS", "-keypass", "secret", "-alias", "a", "-dname", "CN=a", "-keyalg", "EC")
+	run("-genkeypair", "-keystore", "a.jks", "-storetype", "JKS", "-keypass", "secret", "-alias", "a", "-dname", "CN=a",
+		"-keyalg", "EC")
 	run("-genseckey", "-keystore", "s.p12", "-storetype", "PKCS12", "-alias", "s", "-keyalg", "AES", "-keysize", "128")
 	data, err := os.ReadFile("a.jks")
 	if err != nil {
@@ -558,20 +616,25 @@ func TestKeytoolStores(t *testing.T) {
 	}{
 		{"fits", data, []string{"no", "secret"}, "SHA-1 with the password, which fits", ""},
 		{"no password", data, nil, "SHA-1 with the password, which was not given", ""},
-		{"wrong password", data, []string{"no"}, "SHA-1 with the password, and none that was given fits", "it is another, or the file was changed"},
-		{"changed", flipped, []string{"secret"}, "SHA-1 with the password, and none that was given fits", "it is another, or the file was changed"},
-		{"cut off", data[:len(data)-1], []string{"secret"}, "SHA-1 with the password, which cannot fit", "does not end with its digest"},
+		{"wrong password", data, []string{"no"}, "SHA-1 with the password, and none that was given fits",
+			"it is another, or the file was changed"},
+		{"changed", flipped, []string{"secret"}, "SHA-1 with the password, and none that was given fits",
+			"it is another, or the file was changed"},
+		{"cut off", data[:len(data)-1], []string{"secret"}, "SHA-1 with the password, which cannot fit",
+			"does not end with its digest"},
 	} {
 		h := load(t, &Options{Passwords: tt.passwords}, map[string][]byte{"x.jks": tt.data}, "x.jks")
 		if got := h.Identities[0].Container.Integrity; got != tt.integrity {
 			t.Errorf("%s: integrity %q, want %q", tt.name, got, tt.integrity)
 		}
-		if text := fmt.Sprint(h.Problems); (tt.problem == "") != (len(h.Problems) == 0) || !strings.Contains(text, tt.problem) {
+		if text := fmt.Sprint(h.Problems); (tt.problem == "") != (len(h.Problems) == 0) ||
+			!strings.Contains(text, tt.problem) {
 			t.Errorf("%s: problems %s, want %q", tt.name, text, tt.problem)
 		}
 	}
 	h, err := Load(t.Context(), &Options{Passwords: []string{"secret"}}, Source{Path: "s.p12"})
-	if err != nil || len(h.Others) != 1 || !strings.HasPrefix(h.Others[0].Container.Parts[0], `secret "s"`) || !strings.Contains(h.Others[0].Container.Parts[0], ": PBES2 with") {
+	if err != nil || len(h.Others) != 1 || !strings.HasPrefix(h.Others[0].Container.Parts[0], `secret "s"`) ||
+		!strings.Contains(h.Others[0].Container.Parts[0], ": PBES2 with") {
 		t.Errorf("%v, %+v", err, h)
 	}
 }

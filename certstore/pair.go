@@ -57,7 +57,8 @@ func (p *pairing) add(c *contents) {
 	}
 	for _, key := range c.keys {
 		id := keyID(key.Public())
-		k := &heldKey{id: id, signer: key, file: c.file, protection: c.protected[id], inStore: c.container != nil}
+		k := &heldKey{id: id, signer: key, file: c.file, protection: c.protected[id],
+			inStore: c.container != nil && c.container.Keys}
 		for _, at := range places(id, c.file) {
 			if p.keys[at] == nil {
 				p.keys[at] = k

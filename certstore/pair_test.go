@@ -61,7 +61,8 @@ func TestNamedBy(t *testing.T) {
 func TestFromStart(t *testing.T) {
 	p := testPKI()
 	both := join(p.CertPEM("client"), p.KeyPEM("client"))
-	dir := writeFiles(t, map[string][]byte{"conf/.curlrc": []byte("cert = a.pem\n"), "a.pem": both, "conf/.wgetrc": []byte("certificate = b.pem\n"), "b.pem": nil, "conf/b.pem": both})
+	dir := writeFiles(t, map[string][]byte{"conf/.curlrc": []byte("cert = a.pem\n"), "a.pem": both,
+		"conf/.wgetrc": []byte("certificate = b.pem\n"), "b.pem": nil, "conf/b.pem": both})
 	t.Chdir(dir)
 	for config, want := range map[string]string{"conf/.curlrc": "a.pem", "conf/.wgetrc": "conf/b.pem"} {
 		h, err := Load(t.Context(), nil, Source{Path: config})
@@ -92,7 +93,8 @@ func TestIsAuthority(t *testing.T) {
 
 // Identities in one store are called by their own names there, where they differ.
 func TestLabels(t *testing.T) {
-	a, b, c := &x509.Certificate{Raw: []byte("a")}, &x509.Certificate{Raw: []byte("b")}, &x509.Certificate{Raw: []byte("c")}
+	a, b, c := &x509.Certificate{Raw: []byte("a")}, &x509.Certificate{Raw: []byte("b")},
+		&x509.Certificate{Raw: []byte("c")}
 	held := &contents{file: &file{path: "store.jks"}, friendly: map[string]string{"a": "web", "b": "same", "c": "same"}}
 	all := []*x509.Certificate{a, b, c}
 	if got := held.labels(all); !slices.Equal(got, []string{"store.jks#web", "store.jks#2", "store.jks#3"}) {
@@ -106,7 +108,8 @@ func TestLabels(t *testing.T) {
 // A file below a folder is read for itself and for a configuration once.
 func TestReadOnce(t *testing.T) {
 	p := testPKI()
-	dir := writeFiles(t, map[string][]byte{"curlrc": []byte("cert = a.pem\n"), "a.pem": join(p.CertPEM("client"), p.KeyPEM("client"))})
+	dir := writeFiles(t, map[string][]byte{"curlrc": []byte("cert = a.pem\n"),
+		"a.pem": join(p.CertPEM("client"), p.KeyPEM("client"))})
 	files, _, err := readSources(t.Context(), &Options{}, []Source{{Path: dir}})
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +123,8 @@ func TestReadOnce(t *testing.T) {
 // A locked key in a file takes nothing from the usable one beside it, and is told.
 func TestLockedBesideUsable(t *testing.T) {
 	p := testPKI()
-	h := load(t, nil, map[string][]byte{"two.pem": join(p.CertPEM("client"), p.KeyPEM("client"), p.CertPEM("other"), encryptedKey(t, p, "other", "secret"))}, "two.pem")
+	h := load(t, nil, map[string][]byte{"two.pem": join(p.CertPEM("client"), p.KeyPEM("client"), p.CertPEM("other"),
+		encryptedKey(t, p, "other", "secret"))}, "two.pem")
 	var got []string
 	for _, i := range h.Identities {
 		got = append(got, summary(i))
@@ -174,7 +178,8 @@ func BenchmarkMany(b *testing.B) {
 	for _, count := range []int{500, 2000} { // none of the keys is a certificate's
 		files := make(map[string][]byte)
 		for n := range count {
-			files[fmt.Sprintf("certs/%04d.pem", n)], files[fmt.Sprintf("keys/%04d.key", n)] = p.CertPEM("client"), others.KeyPEM("x")
+			files[fmt.Sprintf("certs/%04d.pem", n)], files[fmt.Sprintf("keys/%04d.key", n)] = p.CertPEM("client"),
+				others.KeyPEM("x")
 		}
 		dir := writeFiles(b, files)
 		b.Run(fmt.Sprintf("strangers-%d", count), func(b *testing.B) {
@@ -186,7 +191,8 @@ func BenchmarkMany(b *testing.B) {
 		})
 	}
 	for _, count := range []int{100_000, 400_000} {
-		path := filepath.Join(writeFiles(b, map[string][]byte{"a.pem": append(p.CertPEM("client"), strings.Repeat("-----BEGIN \n", count)...)}), "a.pem")
+		path := filepath.Join(writeFiles(b, map[string][]byte{"a.pem": append(p.CertPEM("client"),
+			strings.Repeat("-----BEGIN \n", count)...)}), "a.pem")
 		b.Run(fmt.Sprintf("begin-%d", count), func(b *testing.B) {
 			for b.Loop() {
 				if h, err := Load(b.Context(), nil, Source{Path: path}); err != nil || len(h.Identities) != 1 {
@@ -200,8 +206,10 @@ func BenchmarkMany(b *testing.B) {
 // Of a locked key with a copy elsewhere the copy is used, and both are told.
 func TestLockedWithCopy(t *testing.T) {
 	p := testPKI()
-	h := load(t, nil, map[string][]byte{"a.pem": join(p.CertPEM("client"), encryptedKey(t, p, "client", "secret")), "b.key": p.KeyPEM("client")}, "a.pem", "b.key")
-	if key := h.Identities[0].Key; key.State != Usable || filepath.Base(key.Source) != "b.key" || !strings.Contains(key.OwnLocked, "none was given") {
+	h := load(t, nil, map[string][]byte{"a.pem": join(p.CertPEM("client"), encryptedKey(t, p, "client", "secret")),
+		"b.key": p.KeyPEM("client")}, "a.pem", "b.key")
+	if key := h.Identities[0].Key; key.State != Usable || filepath.Base(key.Source) != "b.key" ||
+		!strings.Contains(key.OwnLocked, "none was given") {
 		t.Errorf("%+v", key)
 	}
 	if len(h.Others) != 0 {
@@ -212,12 +220,14 @@ func TestLockedWithCopy(t *testing.T) {
 // What holds no identity is described all the same.
 func TestOthers(t *testing.T) {
 	p := testPKI()
-	h := load(t, nil, map[string][]byte{"b.key": p.KeyPEM("client"), "c.key": encryptedKey(t, p, "other", "secret"), "ca.pem": p.CertPEM("Root")}, "b.key", "c.key", "ca.pem")
+	h := load(t, nil, map[string][]byte{"b.key": p.KeyPEM("client"), "c.key": encryptedKey(t, p, "other", "secret"),
+		"ca.pem": p.CertPEM("Root")}, "b.key", "c.key", "ca.pem")
 	got := make(map[string]string)
 	for _, o := range h.Others {
 		got[filepath.Base(o.Source)] = o.Container.Format + ": " + strings.Join(o.Container.Parts, "; ")
 	}
-	if len(got) != 2 || got["b.key"] != "private key: ECDSA P-256: not encrypted" || !strings.Contains(got["c.key"], "PEM, AES-256-CBC") {
+	if len(got) != 2 || got["b.key"] != "private key: ECDSA P-256: not encrypted" ||
+		!strings.Contains(got["c.key"], "PEM, AES-256-CBC") {
 		t.Errorf("%q", got)
 	}
 }
@@ -227,7 +237,8 @@ func TestRoles(t *testing.T) {
 	p := testPKI()
 	both := join(p.CertPEM("client", "Issuing"), p.KeyPEM("client"))
 	path := filepath.Join(writeFiles(t, map[string][]byte{"a.pem": both}), "a.pem")
-	for _, roles := range [][]Role{{Candidate, KeyFile, Authorities}, {KeyFile, Candidate}, {Authorities, KeyFile, Candidate}, {Authorities, Candidate}} {
+	for _, roles := range [][]Role{{Candidate, KeyFile, Authorities}, {KeyFile, Candidate},
+		{Authorities, KeyFile, Candidate}, {Authorities, Candidate}} {
 		var sources []Source
 		for _, role := range roles {
 			sources = append(sources, Source{Path: path, Role: role})
@@ -246,13 +257,16 @@ func TestRoles(t *testing.T) {
 // The key of an unknown kind that a configuration names is unknown, too.
 func TestForeignKeyOfConfiguration(t *testing.T) {
 	p := testPKI()
-	ed448 := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: append([]byte{0x30, 0x47, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x71, 4, 0x3b, 4, 0x39}, make([]byte, 57)...)})
-	h := load(t, nil, map[string][]byte{"curlrc": []byte("cert = a.pem\nkey = a.key\n"), "a.pem": p.CertPEM("client"), "a.key": ed448}, "curlrc")
+	ed448 := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY",
+		Bytes: append([]byte{0x30, 0x47, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x71, 4, 0x3b, 4, 0x39}, make([]byte, 57)...)})
+	h := load(t, nil, map[string][]byte{"curlrc": []byte("cert = a.pem\nkey = a.key\n"), "a.pem": p.CertPEM("client"),
+		"a.key": ed448}, "curlrc")
 	if key := h.Identities[0].Key; key.State != Missing {
 		t.Errorf("a key of another kind than the certificate's: %+v", key)
 	}
 	sealed := strings.Replace(string(encryptedKey(t, p, "client", "x")), "AES-256-CBC", "CAMELLIA-256-CBC", 1)
-	h = load(t, nil, map[string][]byte{"curlrc": []byte("cert = a.pem\nkey = a.key\n"), "a.pem": p.CertPEM("client"), "a.key": []byte(sealed)}, "curlrc")
+	h = load(t, nil, map[string][]byte{"curlrc": []byte("cert = a.pem\nkey = a.key\n"), "a.pem": p.CertPEM("client"),
+		"a.key": []byte(sealed)}, "curlrc")
 	if key := h.Identities[0].Key; key.State != Unknown || !strings.Contains(key.Detail, "CAMELLIA-256-CBC") {
 		t.Errorf("a key encrypted in a way that is not known: %+v", key)
 	}
@@ -279,8 +293,11 @@ func TestFriendlyNames(t *testing.T) {
 	}
 	c := &contents{file: &file{path: "x"}}
 	c.names(&pfx.File{Bags: []pfx.Bag{
-		{Kind: pfx.CertBag, DER: []byte("a"), LocalKeyID: []byte{1}}, {Kind: pfx.CertBag, DER: []byte("b"), FriendlyName: "own", LocalKeyID: []byte{2}}, {Kind: pfx.CertBag, DER: []byte("b"), FriendlyName: "again"},
-		{Kind: pfx.KeyBag, LocalKeyID: []byte{1}, FriendlyName: "of the key"}, {Kind: pfx.KeyBag, FriendlyName: "nobody's"}, {Kind: pfx.CertBag, DER: []byte("c")},
+		{Kind: pfx.CertBag, DER: []byte("a"), LocalKeyID: []byte{1}},
+		{Kind: pfx.CertBag, DER: []byte("b"), FriendlyName: "own", LocalKeyID: []byte{2}},
+		{Kind: pfx.CertBag, DER: []byte("b"), FriendlyName: "again"},
+		{Kind: pfx.KeyBag, LocalKeyID: []byte{1}, FriendlyName: "of the key"}, {Kind: pfx.KeyBag, FriendlyName: "nobody's"},
+		{Kind: pfx.CertBag, DER: []byte("c")},
 	}})
 	if c.friendly["a"] != "of the key" || c.friendly["b"] != "own" || c.friendly["c"] != "" {
 		t.Errorf("%q", c.friendly)

@@ -24,6 +24,7 @@ var pemBegin = []byte("-----BEGIN ")
 func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
 	c.ordered = true
 	var other []string
+	var odd []Obstacle
 	line, counted := 1, 0
 	for start := bytes.Index(data, pemBegin); start >= 0; {
 		if err := ctx.Err(); err != nil {
@@ -36,6 +37,14 @@ func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
 			end = start + 1 + next
 		}
 		block, _ := pem.Decode(data[start:end])
+		joined := false
+		if block == nil {
+			block, _ = pem.Decode(separateEnd(data[start:end]))
+			joined = block != nil
+		}
+		if block != nil {
+			odd = append(odd, oddities(data, start, line, block, joined)...)
+		}
 		if block == nil {
 			c.problem(fmt.Sprintf("line %d", line), damagedPEM(data[start:end], line))
 		} else if err := o.block(ctx, c, block, fmt.Sprintf("line %d", line)); errors.Is(err, errOtherBlock) {
@@ -48,6 +57,7 @@ func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
 		}
 		start = end
 	}
+	c.obstacles(odd)
 	switch {
 	case !c.empty():
 		return nil

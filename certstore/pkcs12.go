@@ -51,6 +51,13 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 	})
 	locked := errors.Is(err, errWrongPassword)
 	if locked {
+		if file = o.salvage(data, work, all); file != nil {
+			locked, err = false, nil
+			c.problem("", errors.New("the password opens it, and its integrity check fails: the file was changed or damaged "+
+				"after it was made; programs refuse it, so export it again"))
+		}
+	}
+	if locked {
 		if file, err = pfx.Parse(data); err != nil {
 			return damaged(err)
 		}
@@ -58,7 +65,7 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 	if err != nil {
 		return err
 	}
-	if !locked {
+	if !locked && !file.Altered {
 		file = o.pkcs12Parts(ctx, c.file, file, all, func(passwords []string) (*pfx.File, error) {
 			return pfx.Open(data, password, passwords...)
 		})
@@ -67,13 +74,17 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 		c.problem("", fmt.Errorf("%d bytes after the end of the file were not read; some programs refuse it for them",
 			file.Trailing))
 	}
-	c.bags(file, o.whyLocked(c.file))
+	why := o.whyLocked(c.file)
+	if file.Altered {
+		why = "it is damaged: the password opens other parts of the file"
+	}
+	c.bags(file, why)
 	c.names(file)
 	c.container = describePFX(file, c.certs)
 	switch {
 	case locked && len(c.certs) == 0:
 		c.sealed = "PKCS#12: " + o.whyLocked(c.file)
-	case !locked && o.options.Readers:
+	case !locked && !file.Altered && o.options.Readers:
 		c.container.Readers = append(c.container.Readers, readByGo(data, password))
 	}
 	if !locked && strings.ContainsFunc(password, func(r rune) bool { return r >= utf8.RuneSelf }) {
@@ -82,6 +93,20 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 	}
 	if c.empty() && len(c.problems) > 0 {
 		return fmt.Errorf("is a PKCS#12 file that holds nothing usable: %w", errors.Unwrap(c.problems[0]))
+	}
+	return nil
+}
+
+// salvage reads a file whose MAC fits no password, if one of them opens parts of it;
+// nil where none does.
+func (o *opener) salvage(data []byte, work int64, passwords []string) *pfx.File {
+	for _, password := range passwords {
+		if o.afford(work) != nil {
+			return nil
+		}
+		if file, err := pfx.Salvage(data, password); err == nil {
+			return file
+		}
 	}
 	return nil
 }

@@ -27,14 +27,16 @@ func TestNoSecretInReports(t *testing.T) {
 	both := join(p.CertPEM("client"), p.KeyPEM("client"))
 	const secret = "hunter2-secret"
 	kubeconfig := "apiVersion: v1\nkind: Config\nusers:\n- name: u\n  user:\n    client-certificate-data: " +
-		base64.StdEncoding.EncodeToString(p.CertPEM("client")) + "\n    client-key-data: " + base64.StdEncoding.EncodeToString([]byte(secret)) + "\n"
+		base64.StdEncoding.EncodeToString(p.CertPEM("client")) + "\n    client-key-data: " +
+		base64.StdEncoding.EncodeToString([]byte(secret)) + "\n"
 	for _, tt := range []struct {
 		name  string
 		files map[string][]byte
 	}{
 		{"a file with a password", map[string][]byte{"d/creds": []byte(secret), "d/a.pem": both}},
 		{"a key in a configuration", map[string][]byte{"d/kube.yaml": []byte(kubeconfig)}},
-		{"user and password in a URL", map[string][]byte{"d/.gitconfig": []byte("[http \"https://bob:" + secret + "@git.example/\"]\n\tsslCert = a.pem\n"), "d/a.pem": both}},
+		{"user and password in a URL", map[string][]byte{"d/.gitconfig": []byte("[http \"https://bob:" + secret +
+			"@git.example/\"]\n\tsslCert = a.pem\n"), "d/a.pem": both}},
 	} {
 		h := load(t, nil, tt.files, "d")
 		text := everything(h)
@@ -47,7 +49,9 @@ func TestNoSecretInReports(t *testing.T) {
 			t.Errorf("%s: nothing is said", tt.name)
 		}
 	}
-	for _, property := range []string{"javax.net.ssl.keyStorePassword=" + secret, "javax.net.ssl.keyStorePassword: " + secret + ",javax.net.ssl.keyStore=a.p12", "javax.net.ssl.keyStorePassword " + secret} {
+	for _, property := range []string{"javax.net.ssl.keyStorePassword=" + secret,
+		"javax.net.ssl.keyStorePassword: " + secret + ",javax.net.ssl.keyStore=a.p12", "javax.net.ssl.keyStorePassword " +
+			secret} {
 		h, err := Load(t.Context(), nil, Source{Path: property})
 		if h != nil {
 			err = fmt.Errorf("%w %s", err, everything(h))
@@ -61,7 +65,8 @@ func TestNoSecretInReports(t *testing.T) {
 // A link to a folder is followed where it was named, and told of below another.
 func TestLinkedFolders(t *testing.T) {
 	p := testPKI()
-	dir := writeFiles(t, map[string][]byte{"real/a.pem": join(p.CertPEM("client"), p.KeyPEM("client")), "outer/x.pem": p.CertPEM("other")})
+	dir := writeFiles(t, map[string][]byte{"real/a.pem": join(p.CertPEM("client"), p.KeyPEM("client")),
+		"outer/x.pem": p.CertPEM("other")})
 	t.Chdir(dir)
 	for link, to := range map[string]string{"link": "real", "outer/inner": "../real", "outer/..data": "../real"} {
 		if err := os.Symlink(to, link); err != nil {
@@ -73,7 +78,8 @@ func TestLinkedFolders(t *testing.T) {
 		t.Errorf("%v, %+v", err, h)
 	}
 	h, err = Load(t.Context(), nil, Source{Path: "outer"})
-	if err != nil || len(h.Identities) != 1 || len(h.Problems) != 1 || !strings.Contains(h.Problems[0].Error(), `"outer/inner": is a link to a folder`) {
+	if err != nil || len(h.Identities) != 1 || len(h.Problems) != 1 ||
+		!strings.Contains(h.Problems[0].Error(), `"outer/inner": is a link to a folder`) {
 		t.Errorf("%v, %v", err, h.Problems)
 	}
 }
@@ -84,7 +90,8 @@ func TestGivenTwice(t *testing.T) {
 	both := join(p.CertPEM("client"), p.KeyPEM("client"))
 	p12 := encodeP12(t, p, "secret", "client")
 	dir := writeFiles(t, map[string][]byte{
-		"q/client.crt": p.CertPEM("client"), "q/zz.pem": encryptedKey(t, p, "client", "secret"), "q/other.crt": p.CertPEM("other"), "q/other.key": p.KeyPEM("other"),
+		"q/client.crt": p.CertPEM("client"), "q/zz.pem": encryptedKey(t, p, "client", "secret"),
+		"q/other.crt": p.CertPEM("other"), "q/other.key": p.KeyPEM("other"),
 		"c/ca.pem": join(p.CertPEM("Root"), p.KeyPEM("Root")), "a.pem": both, "a.p12": p12, "e/a.p12": p12,
 	})
 	t.Chdir(dir)
@@ -98,14 +105,22 @@ func TestGivenTwice(t *testing.T) {
 		sources []Source
 		want    string
 	}{
-		{"a folder, and the key in it", Options{}, []Source{{Path: "q"}, {Path: "q/zz.pem", Role: KeyFile}}, "client.crt: client [] locked; other.crt: other [] usable"},
+		{"a folder, and the key in it", Options{}, []Source{{Path: "q"}, {Path: "q/zz.pem", Role: KeyFile}},
+			"client.crt: client [] locked; other.crt: other [] usable"},
 		{"a folder, and a CA in it", Options{}, []Source{{Path: "c"}, {Path: "c/ca.pem"}}, "ca.pem: Root [] usable"},
-		{"as authorities, then as candidate", Options{}, []Source{{Path: "a.pem", Role: Authorities}, {Path: "a.pem"}}, "a.pem: client [] usable"},
-		{"relative and absolute", Options{}, []Source{{Path: "a.pem"}, {Path: filepath.Join(dir, "a.pem")}}, "a.pem: client [] usable"},
-		{"a variable twice", Options{Getenv: os.Getenv}, []Source{{Path: "env:BOTH"}, {Path: "env:BOTH"}}, "env:BOTH: client [] usable"},
-		{"the password by the name of a link", Options{PasswordsFor: map[string][]string{"link.p12": {"secret"}}}, []Source{{Path: "a.p12"}, {Path: "link.p12"}}, "a.p12: client [] usable"},
-		{"passwords for the folder and for the file", Options{PasswordsFor: map[string][]string{"e": {"x"}, "a.p12": {"secret"}}}, []Source{{Path: "e"}}, "a.p12: client [] usable"},
-		{"a password by another spelling", Options{PasswordsFor: map[string][]string{"./e/../e/a.p12": {"secret"}}}, []Source{{Path: "e/a.p12"}}, "a.p12: client [] usable"},
+		{"as authorities, then as candidate", Options{}, []Source{{Path: "a.pem", Role: Authorities}, {Path: "a.pem"}},
+			"a.pem: client [] usable"},
+		{"relative and absolute", Options{}, []Source{{Path: "a.pem"}, {Path: filepath.Join(dir, "a.pem")}},
+			"a.pem: client [] usable"},
+		{"a variable twice", Options{Getenv: os.Getenv}, []Source{{Path: "env:BOTH"}, {Path: "env:BOTH"}},
+			"env:BOTH: client [] usable"},
+		{"the password by the name of a link", Options{PasswordsFor: map[string][]string{"link.p12": {"secret"}}},
+			[]Source{{Path: "a.p12"}, {Path: "link.p12"}}, "a.p12: client [] usable"},
+		{"passwords for the folder and for the file",
+			Options{PasswordsFor: map[string][]string{"e": {"x"}, "a.p12": {"secret"}}}, []Source{{Path: "e"}},
+			"a.p12: client [] usable"},
+		{"a password by another spelling", Options{PasswordsFor: map[string][]string{"./e/../e/a.p12": {"secret"}}},
+			[]Source{{Path: "e/a.p12"}}, "a.p12: client [] usable"},
 	} {
 		h, err := Load(t.Context(), &tt.o, tt.sources...)
 		if err != nil {
@@ -127,9 +142,12 @@ func TestGivenTwice(t *testing.T) {
 func TestConfigurationEntries(t *testing.T) {
 	p := testPKI()
 	encode := base64.StdEncoding.EncodeToString
-	h := load(t, nil, map[string][]byte{"kube.yaml": []byte("apiVersion: v1\nkind: Config\nusers:\n- name: good\n  user:\n    client-certificate-data: " + encode(p.CertPEM("client")) +
-		"\n    client-key-data: " + encode(p.KeyPEM("client")) + "\n- name: bad\n  user:\n    client-certificate-data: " + encode([]byte("not a certificate")) + "\n")}, "kube.yaml")
-	if len(h.Identities) != 1 || h.Identities[0].Label != "kube.yaml#good" || !strings.Contains(everything(h), "(for kube.yaml#bad)") {
+	h := load(t, nil, map[string][]byte{"kube.yaml": []byte("apiVersion: v1\nkind: Config\nusers:\n- name: good\n  " +
+		"user:\n    client-certificate-data: " + encode(p.CertPEM("client")) +
+		"\n    client-key-data: " + encode(p.KeyPEM("client")) + "\n- name: bad\n  user:\n    client-certificate-data: " +
+		encode([]byte("not a certificate")) + "\n")}, "kube.yaml")
+	if len(h.Identities) != 1 || h.Identities[0].Label != "kube.yaml#good" ||
+		!strings.Contains(everything(h), "(for kube.yaml#bad)") {
 		t.Errorf("%s", everything(h))
 	}
 	h = load(t, nil, map[string][]byte{"a.p12": encodeP12(t, p, "secret", "client"),
@@ -150,7 +168,8 @@ func TestUnknownFormats(t *testing.T) {
 		{"text", []byte("hunter2\n"), "is text, and neither PEM"},
 		{"gzip", []byte("\x1f\x8b\x08\x00"), "is an archive or compressed"},
 		{"UTF-16", []byte("\xff\xfe-\x00-\x00"), "is text in UTF-16"},
-		{"Base64", []byte(base64.StdEncoding.EncodeToString(p.Cert("client").Raw)), "is Base64 without the lines BEGIN and END"},
+		{"Base64", []byte(base64.StdEncoding.EncodeToString(p.Cert("client").Raw)),
+			"is Base64 without the lines BEGIN and END"},
 		{"short Base64", []byte("MIIB"), "is text"},
 		{"binary", []byte{0, 1, 2, 3}, "is in no format that is known here"},
 		{"PDF", []byte("%PDF-1.4"), "is a PDF"},

@@ -20,7 +20,7 @@ func TestDemoServe(t *testing.T) {
 	go func() {
 		var out bytes.Buffer
 		ended <- Main(ctx, []string{"demo", "--keep", "kept", "--serve", "127.0.0.1:0"},
-			&Streams{In: strings.NewReader(""), Out: &out, Err: serving, Now: time.Now, Getenv: os.Getenv})
+			&Streams{In: strings.NewReader(""), Out: &out, Err: serving, Now: time.Now, LookupEnv: os.LookupEnv})
 	}()
 	select {
 	case line := <-serving.found:

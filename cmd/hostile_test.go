@@ -32,7 +32,7 @@ func runIn(t *testing.T, environment map[string]string, args ...string) (code in
 	defer cancel()
 	var out, errs bytes.Buffer
 	s := &Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Now: time.Now,
-		Getenv: func(name string) string { return environment[name] }}
+		LookupEnv: func(name string) (string, bool) { value, set := environment[name]; return value, set }}
 	code = Main(ctx, args, s)
 	if ctx.Err() != nil {
 		t.Fatalf("%v: still at work after %v", args, hangs)

@@ -78,10 +78,12 @@ func runInspect(ctx context.Context, s *Streams, o *inspectOptions) error {
 		false)); err != nil {
 		return err
 	}
-	if len(holding.Authorities)+len(holding.Others) > 0 || len(o.hold.certs) == 0 { // which may be what was looked for
-		return nil
+	if len(holding.Authorities)+len(holding.Others) == 0 && len(o.hold.certs) > 0 { // which may be what was looked for
+		if err := holding.RequireIdentity(); err != nil {
+			return err
+		}
 	}
-	return holding.RequireIdentity()
+	return holding.RequireOpened()
 }
 
 // discover finds the places that exist, and says which they are: those of this

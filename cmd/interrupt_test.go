@@ -43,7 +43,7 @@ func TestInterrupt(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out, errs bytes.Buffer
-		s := &Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Now: time.Now, Getenv: os.Getenv}
+		s := &Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Now: time.Now, LookupEnv: os.LookupEnv}
 		begin := time.Now()
 		code := Main(ctx, []string{"probe", server.Address, "-k", "--cert", "good.pem", "--cert", "expired.pem", "-o", format, "--timeout", "30s"}, s)
 		server.Close()

@@ -27,7 +27,8 @@ type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 	Now      func() time.Time
-	Getenv   func(string) string
+	// LookupEnv is os.LookupEnv.
+	LookupEnv func(name string) (value string, set bool)
 	// Account is the name of the one that this runs as; empty where it has none.
 	Account string
 	// Width is that of the terminal at Out; zero means that Out is none.
@@ -55,9 +56,15 @@ func (s *Streams) lines(name string, r io.Reader) *bufio.Reader {
 	return s.buffered[name]
 }
 
+// Getenv returns the value of an environment variable, or "" without one.
+func (s *Streams) Getenv(name string) string {
+	value, _ := s.LookupEnv(name)
+	return value
+}
+
 // Standard returns the process's own streams.
 func Standard() *Streams {
-	s := &Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now, Getenv: os.Getenv,
+	s := &Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now, LookupEnv: os.LookupEnv,
 		Root: os.Geteuid() == 0, ErrTerminal: term.IsTerminal(int(os.Stderr.Fd()))}
 	if account, err := user.Current(); err == nil {
 		s.Account = account.Username

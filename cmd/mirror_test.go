@@ -28,7 +28,7 @@ func startMirror(t *testing.T, args ...string) (address string, result func() (i
 	t.Helper()
 	reader, writer := io.Pipe()
 	var out bytes.Buffer
-	s := &Streams{In: strings.NewReader(""), Out: &out, Err: lines{writer}, Now: time.Now, Getenv: func(string) string { return "" }}
+	s := &Streams{In: strings.NewReader(""), Out: &out, Err: lines{writer}, Now: time.Now, LookupEnv: func(string) (string, bool) { return "", false }}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	code := make(chan int, 1)
 	go func() {

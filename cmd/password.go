@@ -79,10 +79,10 @@ func password(ctx context.Context, s *Streams, form string) (string, error) {
 	kind, value, _ := strings.Cut(form, ":")
 	switch kind {
 	case "env":
-		if word := s.Getenv(value); word != "" {
+		if word, set := s.LookupEnv(value); set {
 			return word, nil
 		}
-		return "", fmt.Errorf("--pass env:%s: the variable is not set, or empty", value)
+		return "", fmt.Errorf("--pass env:%s: the variable is not set", value)
 	case "file":
 		return passwordFile(ctx, value)
 	case "fd":

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"math/big"
 	"net"
@@ -79,17 +80,28 @@ func writeScriptFiles(dir string, p *certtest.PKI) error {
 	if err != nil {
 		return err
 	}
+	der, err := x509.MarshalECPrivateKey(p.Key("good"))
+	if err != nil {
+		return err
+	}
+	//nolint:staticcheck // still what OpenSSL writes with -traditional
+	locked, err := x509.EncryptPEMBlock(rand.Reader, "EC PRIVATE KEY", der, []byte("hunter2secret"), x509.PEMCipherAES256)
+	if err != nil {
+		return err
+	}
 	for name, data := range map[string][]byte{
-		"ca.pem":      p.CertPEM("Root"),
-		"good.pem":    append(p.CertPEM("good", "Issuing"), p.KeyPEM("good")...),
-		"expired.pem": append(p.CertPEM("expired", "Issuing"), p.KeyPEM("expired")...),
-		"secret.p12":  secret,
-		"cut.p12":     secret[:len(secret)/2],
-		"key.pem":     p.KeyPEM("good"),
-		"leaf.pem":    append(p.CertPEM("good"), p.KeyPEM("good")...),
-		"issuing.pem": p.CertPEM("Issuing"),
-		"revoked.crl": list,
-		"empty.pem":   nil,
+		"certificate.pem": p.CertPEM("good"),
+		"locked-key.pem":  pem.EncodeToMemory(locked),
+		"ca.pem":          p.CertPEM("Root"),
+		"good.pem":        append(p.CertPEM("good", "Issuing"), p.KeyPEM("good")...),
+		"expired.pem":     append(p.CertPEM("expired", "Issuing"), p.KeyPEM("expired")...),
+		"secret.p12":      secret,
+		"cut.p12":         secret[:len(secret)/2],
+		"key.pem":         p.KeyPEM("good"),
+		"leaf.pem":        append(p.CertPEM("good"), p.KeyPEM("good")...),
+		"issuing.pem":     p.CertPEM("Issuing"),
+		"revoked.crl":     list,
+		"empty.pem":       nil,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			return err

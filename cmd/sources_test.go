@@ -36,7 +36,7 @@ func do(t *testing.T, name string, args ...string) {
 func runEnv(t *testing.T, env map[string]string, args ...string) (*report.Report, string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	s := &Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Now: time.Now, Getenv: func(name string) string { return env[name] }}
+	s := &Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Now: time.Now, LookupEnv: func(name string) (string, bool) { value, set := env[name]; return value, set }}
 	Main(t.Context(), append(args, "-o", "json"), s)
 	var r report.Report
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {

@@ -189,7 +189,7 @@ func newContainer(c *certstore.Container) *Container {
 func (n *newer) identity(i *diagnosis.Identity) Identity {
 	out := Identity{Label: i.Label, Source: i.Source, NamedBy: i.NamedBy, FriendlyName: i.FriendlyName,
 		Key: Key{State: string(i.Key.State), Detail: i.Key.Detail, Source: i.Key.Source, Protection: i.Key.Protection}}
-	if i.Container != nil {
+	if i.Container.Describes() {
 		out.Container = newContainer(i.Container)
 	}
 	if i.Preceding != nil {

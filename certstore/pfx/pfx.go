@@ -39,6 +39,9 @@ type File struct {
 	BER bool
 	// Trailing is how many bytes follow the file's end, which some readers refuse.
 	Trailing int
+	// Altered says that parts opened with the password and the MAC does not fit it: the
+	// file was changed or damaged after it was made. Only [Salvage] sets it.
+	Altered bool
 	// Bags are what the file holds, in stored order, those in nested SafeContents
 	// in place. Of what lies under a password Parse gives one bag of kind Sealed.
 	Bags []Bag
@@ -115,6 +118,22 @@ func Open(data []byte, password string, others ...string) (*File, error) {
 		}
 	}
 	return read(data, passwords...)
+}
+
+// Salvage reads a file whose MAC does not fit the password, as far as its parts open
+// with it. It returns ErrPassword where none does: the password may be wrong.
+func Salvage(data []byte, password string) (*File, error) {
+	f := &File{passwords: []string{password}, Altered: true}
+	if err := f.outer(data); err != nil {
+		return nil, err
+	}
+	if err := f.contents(f.authSafe); err != nil {
+		return nil, err
+	}
+	if !f.openedAny {
+		return nil, ErrPassword
+	}
+	return f, nil
 }
 
 func read(data []byte, passwords ...string) (*File, error) {

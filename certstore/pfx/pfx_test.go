@@ -303,6 +303,7 @@ func FuzzParse(f *testing.F) {
 		file, err := Parse(data)
 		if err == nil && file.Work() < 10_000 {
 			_, _ = Open(data, "")
+			_, _ = Salvage(data, "")
 		}
 		der, converted, _, err := toDER(data)
 		if err != nil || !converted {

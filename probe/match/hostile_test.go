@@ -14,20 +14,23 @@ import (
 // responder that may speak now.
 func TestHostileResponses(t *testing.T) {
 	p := pki()
-	expired := &x509.Certificate{RawSubject: p.Cert("Root").RawSubject, NotBefore: certtest.Now.AddDate(-2, 0, 0), NotAfter: certtest.Now.AddDate(-1, 0, 0)}
+	expired := &x509.Certificate{RawSubject: p.Cert("Root").RawSubject, NotBefore: certtest.Now.AddDate(-2, 0, 0),
+		NotAfter: certtest.Now.AddDate(-1, 0, 0)}
 	for name, tt := range map[string]struct {
 		response certstore.Statement
 		want     Result
 	}{
-		"of an hour ago, without an end":    {certstore.Statement{AsOf: certtest.Now.Add(-time.Hour)}, Pass},
-		"of two days ago, without an end":   {certstore.Statement{AsOf: certtest.Now.Add(-48 * time.Hour)}, Unknown},
-		"of the future":                     {certstore.Statement{AsOf: certtest.Now.Add(time.Hour)}, Unknown},
-		"whose time is over":                {certstore.Statement{AsOf: certtest.Now.Add(-48 * time.Hour), Until: certtest.Now.Add(-time.Hour)}, Unknown},
+		"of an hour ago, without an end":  {certstore.Statement{AsOf: certtest.Now.Add(-time.Hour)}, Pass},
+		"of two days ago, without an end": {certstore.Statement{AsOf: certtest.Now.Add(-48 * time.Hour)}, Unknown},
+		"of the future":                   {certstore.Statement{AsOf: certtest.Now.Add(time.Hour)}, Unknown},
+		"whose time is over": {certstore.Statement{AsOf: certtest.Now.Add(-48 * time.Hour),
+			Until: certtest.Now.Add(-time.Hour)}, Unknown},
 		"signed by a responder that is out": {certstore.Statement{AsOf: certtest.Now, Delegate: expired}, Unknown},
 	} {
 		leaf := p.Cert("direct")
 		tt.response.Certificate, tt.response.Source, tt.response.Status = leaf, "http://ocsp", certstore.Good
-		j := &judgement{Question: &Question{Graph: chain.NewGraph(), Now: certtest.Now, Statements: []*certstore.Statement{&tt.response}},
+		j := &judgement{Question: &Question{Graph: chain.NewGraph(), Now: certtest.Now,
+			Statements: []*certstore.Statement{&tt.response}},
 			identity: &certstore.Identity{Leaf: leaf}, list: &nameList{}}
 		f := revocation(j)
 		if f.Result != tt.want {

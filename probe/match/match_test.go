@@ -36,7 +36,8 @@ func pki() *certtest.PKI {
 		certtest.Edge{Subject: "Issuing", Issuer: "Old", Name: "Issuing<Old"},
 		certtest.Edge{Subject: "Restricted", Issuer: "Root", Mutate: server},
 		certtest.Edge{Subject: "Root#2", Issuer: "Root#2", Name: "rekeyed root"},
-		certtest.Edge{Subject: "Root", Issuer: "Root", Name: "renamed root", Mutate: func(c *x509.Certificate) { c.Subject.CommonName = "Renamed" }},
+		certtest.Edge{Subject: "Root", Issuer: "Root", Name: "renamed root",
+			Mutate: func(c *x509.Certificate) { c.Subject.CommonName = "Renamed" }},
 		certtest.Edge{Subject: "good", Issuer: "Issuing"},
 		certtest.Edge{Subject: "hint", Issuer: "Issuing", Mutate: serialHint},
 		certtest.Edge{Subject: "expired", Issuer: "Issuing", Mutate: at(-100, -1)},
@@ -44,7 +45,8 @@ func pki() *certtest.PKI {
 		certtest.Edge{Subject: "ending", Issuer: "Issuing", Mutate: at(-100, 10)},
 		certtest.Edge{Subject: "server", Issuer: "Issuing", Mutate: server},
 		certtest.Edge{Subject: "restricted", Issuer: "Restricted"},
-		certtest.Edge{Subject: "agreement", Issuer: "Issuing", Mutate: func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyAgreement }},
+		certtest.Edge{Subject: "agreement", Issuer: "Issuing",
+			Mutate: func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyAgreement }},
 		certtest.Edge{Subject: "no usage", Issuer: "Issuing", Mutate: func(c *x509.Certificate) { c.KeyUsage = 0 }},
 		certtest.Edge{Subject: "ca", Issuer: "Issuing", Mutate: func(c *x509.Certificate) { c.IsCA = true }},
 		certtest.Edge{Subject: "direct", Issuer: "Root"},
@@ -58,7 +60,8 @@ func pki() *certtest.PKI {
 		certtest.Edge{Subject: "netscape server", Issuer: "Issuing", Mutate: netscape(0x40)},
 		certtest.Edge{Subject: "netscape client", Issuer: "Issuing", Mutate: netscape(0x80)},
 		certtest.Edge{Subject: "Issuing", Issuer: "Root", Name: "Issuing expired", Mutate: at(-100, -1)},
-		certtest.Edge{Subject: "Weak", Issuer: "Root", Mutate: func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }},
+		certtest.Edge{Subject: "Weak", Issuer: "Root",
+			Mutate: func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }},
 		certtest.Edge{Subject: "below weak", Issuer: "Weak"},
 	)
 }
@@ -84,6 +87,10 @@ func loggedIn(user string, taken say.Answer) func(*Question, *certtest.PKI) {
 	}
 }
 
+func contained(c certstore.Container) func(*certstore.Identity) {
+	return func(i *certstore.Identity) { i.Container = &c }
+}
+
 func access(result say.Answer) func(*certstore.Identity) {
 	return func(i *certstore.Identity) {
 		i.Access = &certstore.Access{Account: "app", Access: account.Access{Result: result, Detail: "directory"}}
@@ -105,14 +112,16 @@ func exposure(readers ...string) func(*certstore.Identity) {
 // netscape is a Mutate that adds nsCertType with these bits.
 func netscape(bits byte) func(*x509.Certificate) {
 	return func(c *x509.Certificate) {
-		c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 16, 840, 1, 113730, 1, 1}, Value: []byte{3, 2, 0, bits}})
+		c.ExtraExtensions = append(c.ExtraExtensions,
+			pkix.Extension{Id: asn1.ObjectIdentifier{2, 16, 840, 1, 113730, 1, 1}, Value: []byte{3, 2, 0, bits}})
 	}
 }
 
 // serialHint is a Mutate that adds an authority key identifier with the serial
 // number of another certificate of the issuer.
 func serialHint(c *x509.Certificate) {
-	c.ExtraExtensions = append(c.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 35}, Value: []byte{0x30, 4, 0x82, 2, 0x12, 0x34}})
+	c.ExtraExtensions = append(c.ExtraExtensions,
+		pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 35}, Value: []byte{0x30, 4, 0x82, 2, 0x12, 0x34}})
 }
 
 // answered adds a response about the certificate, which says that it is good.
@@ -126,13 +135,15 @@ func answered(name string, response certstore.Statement) setup {
 // revoking adds a list of the CA's on which the certificates stand.
 func revoking(ca string, names ...string) func(*Question, *certtest.PKI) {
 	return func(q *Question, p *certtest.PKI) {
-		template := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: certtest.Now.AddDate(0, 0, -1), NextUpdate: certtest.Now.AddDate(0, 0, 1)}
+		template := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: certtest.Now.AddDate(0, 0, -1),
+			NextUpdate: certtest.Now.AddDate(0, 0, 1)}
 		if ca == "Old" {
 			template.NextUpdate = certtest.Now.Add(-time.Hour)
 		}
 		revoked := make(map[string]x509.RevocationListEntry)
 		for _, c := range p.Certs(names...) {
-			entry := x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: certtest.Now.Add(-time.Hour), ReasonCode: 1}
+			entry := x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: certtest.Now.Add(-time.Hour),
+				ReasonCode: 1}
 			template.RevokedCertificateEntries = append(template.RevokedCertificateEntries, entry)
 			revoked[string(c.SerialNumber.Bytes())] = entry
 		}
@@ -164,7 +175,8 @@ func judgeSetup(s setup) Verdict {
 	if s.named == nil {
 		s.named = []string{"Root"}
 	}
-	i := &certstore.Identity{Label: s.leaf, Leaf: p.Cert(s.leaf), Chain: p.Certs(s.chain...), Key: certstore.Key{State: certstore.Usable}}
+	i := &certstore.Identity{Label: s.leaf, Leaf: p.Cert(s.leaf), Chain: p.Certs(s.chain...),
+		Key: certstore.Key{State: certstore.Usable}}
 	if s.key != "" {
 		i.Key = certstore.Key{State: s.key, Detail: "why"}
 	}
@@ -259,7 +271,8 @@ func TestChecks(t *testing.T) {
 		{"key.elsewhere", setup{identity: keyIn("b.key")}, Warn, `the one in "b.key" was used here`},
 		{"key.cannot-sign", setup{}, NotApplicable, ""},
 		{"key.cannot-sign", setup{question: proofs(nil)}, Pass, "1 schemes"},
-		{"key.cannot-sign", setup{question: proofs(nil, errors.New("too short"))}, Warn, "rsa_pss_rsae_sha512: \"too short\""},
+		{"key.cannot-sign", setup{question: proofs(nil, errors.New("too short"))}, Warn,
+			"rsa_pss_rsae_sha512: \"too short\""},
 		{"key.cannot-sign", setup{question: proofs(errors.New("too short"))}, Fail, "rsa_pss_rsae_sha512: \"too short\""},
 		{"validity.expired", setup{}, Pass, ""},
 		{"validity.expired", setup{leaf: "expired"}, Fail, "expired 2026-06-14T12:00:00Z, 24h0m0s ago"},
@@ -273,49 +286,74 @@ func TestChecks(t *testing.T) {
 		{"validity.ending", setup{leaf: "expired"}, Pass, ""},
 		{"clock.skew", setup{}, NotApplicable, ""},
 		{"clock.skew", setup{skew: time.Second}, Pass, "agrees with"},
-		{"validity.expired", setup{leaf: "expired", skew: -25 * time.Hour}, Warn, "by this host's clock only: not by the server's clock"},
+		{"validity.expired", setup{leaf: "expired", skew: -25 * time.Hour}, Warn,
+			"by this host's clock only: not by the server's clock"},
 		{"validity.not-yet-valid", setup{leaf: "future", skew: 25 * time.Hour}, Warn, "by this host's clock only"},
 		{"clock.skew", setup{skew: 2 * time.Hour}, Pass, "the server's clock is 2 h ahead of this host's"},
-		{"clock.skew", setup{leaf: "expired", skew: -25 * time.Hour}, Fail, "the certificate is outside its validity only because this host's clock is 1 d 1 h ahead of the server's clock"},
-		{"clock.skew", setup{leaf: "expired", ntp: -25 * time.Hour}, Warn, "the certificate is outside its validity only because this host's clock is 1 d 1 h ahead of the clock of ntp"},
-		{"clock.skew", setup{leaf: "good", ntp: 400 * 24 * time.Hour}, Fail, "the certificate is valid only because this host's clock is 400 d behind the clock of ntp"},
-		{"clock.skew", setup{leaf: "good", skew: 400 * 24 * time.Hour}, Fail, "the certificate is valid only because this host's clock is 400 d behind the server's clock"},
+		{"clock.skew", setup{leaf: "expired", skew: -25 * time.Hour}, Fail,
+			"the certificate is outside its validity only because this host's clock is 1 d 1 h ahead of the server's clock"},
+		{"clock.skew", setup{leaf: "expired", ntp: -25 * time.Hour}, Warn,
+			"the certificate is outside its validity only because this host's clock is 1 d 1 h ahead of the clock of ntp"},
+		{"clock.skew", setup{leaf: "good", ntp: 400 * 24 * time.Hour}, Fail,
+			"the certificate is valid only because this host's clock is 400 d behind the clock of ntp"},
+		{"clock.skew", setup{leaf: "good", skew: 400 * 24 * time.Hour}, Fail,
+			"the certificate is valid only because this host's clock is 400 d behind the server's clock"},
 		{"revocation.revoked", setup{}, NotApplicable, ""},
-		{"revocation.revoked", setup{question: revoking("Issuing")}, Unknown, "no current list or response covers CN=Issuing,O=Example"},
-		{"revocation.revoked", setup{question: func(q *Question, p *certtest.PKI) { revoking("Issuing")(q, p); revoking("Root")(q, p) }}, Pass, "CN=good,O=Example is not on the list"},
+		{"revocation.revoked", setup{question: revoking("Issuing")}, Unknown,
+			"no current list or response covers CN=Issuing,O=Example"},
+		{"revocation.revoked", setup{question: func(q *Question, p *certtest.PKI) {
+			revoking("Issuing")(q,
+				p)
+			revoking("Root")(q, p)
+		}}, Pass, "CN=good,O=Example is not on the list"},
 		{"revocation.revoked", setup{leaf: "direct", chain: none, question: func(q *Question, p *certtest.PKI) {
 			revoking("Root")(q, p)
 			q.CRLs[0].ThisUpdate = certtest.Now.Add(time.Hour)
 		}}, Unknown, "dated in the future"},
-		{"revocation.revoked", setup{question: revoking("Issuing", "good")}, Fail, "CN=good,O=Example was revoked 2026-06-15T11:00:00Z (keyCompromise), according to \"list.crl\""},
+		{"revocation.revoked", setup{question: revoking("Issuing", "good")}, Fail,
+			"CN=good,O=Example was revoked 2026-06-15T11:00:00Z (keyCompromise), according to \"list.crl\""},
 		{"revocation.revoked", setup{question: revoking("Root", "Issuing")}, Fail, "CN=Issuing,O=Example was revoked"},
 		{"revocation.revoked", setup{question: revoking("Stranger")}, Unknown, "no current list or response covers CN=good"},
-		{"revocation.revoked", setup{question: revoking("Old"), chain: []string{"Issuing<Old"}, authorities: []string{"Old"}}, Unknown, "was due to be replaced by 2026-06-15T11:00:00Z"},
-		{"revocation.revoked", setup{question: revoking("Old"), chain: []string{"Issuing<Old"}}, Unknown, "no key at hand made the signature"},
+		{"revocation.revoked", setup{question: revoking("Old"), chain: []string{"Issuing<Old"},
+			authorities: []string{"Old"}}, Unknown, "was due to be replaced by 2026-06-15T11:00:00Z"},
+		{"revocation.revoked", setup{question: revoking("Old"), chain: []string{"Issuing<Old"}}, Unknown,
+			"no key at hand made the signature"},
 		{"revocation.revoked", setup{question: func(q *Question, p *certtest.PKI) {
-			q.Statements = []*certstore.Statement{{Certificate: p.Cert("good"), Source: "http://ocsp", Status: certstore.Revoked, RevokedAt: certtest.Now}}
+			q.Statements = []*certstore.Statement{{Certificate: p.Cert("good"), Source: "http://ocsp",
+				Status: certstore.Revoked, RevokedAt: certtest.Now}}
 		}}, Fail, "was revoked 2026-06-15T12:00:00Z, according to http://ocsp"},
-		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now.Add(-time.Hour)}), Pass, "CN=direct,O=Example is good"},
-		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now.Add(-48 * time.Hour)}), Unknown, "in a response that is not for this time"},
-		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now.Add(time.Hour)}), Unknown, "in a response that is not for this time"},
-		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now.Add(-48 * time.Hour), Until: certtest.Now.Add(-time.Hour)}), Unknown, "in a response that is not for this time"},
-		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now, Delegate: &x509.Certificate{NotBefore: certtest.Now.AddDate(-2, 0, 0), NotAfter: certtest.Now.AddDate(-1, 0, 0)}}), Unknown, "signed by a certificate that is not valid now"},
+		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now.Add(-time.Hour)}), Pass,
+			"CN=direct,O=Example is good"},
+		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now.Add(-48 * time.Hour)}), Unknown,
+			"in a response that is not for this time"},
+		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now.Add(time.Hour)}), Unknown,
+			"in a response that is not for this time"},
+		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now.Add(-48 * time.Hour),
+			Until: certtest.Now.Add(-time.Hour)}), Unknown, "in a response that is not for this time"},
+		{"revocation.revoked", answered("direct", certstore.Statement{AsOf: certtest.Now,
+			Delegate: &x509.Certificate{NotBefore: certtest.Now.AddDate(-2, 0, 0), NotAfter: certtest.Now.AddDate(-1, 0, 0)}}),
+			Unknown, "signed by a certificate that is not valid now"},
 		{"revocation.revoked", setup{question: func(q *Question, p *certtest.PKI) {
-			q.Statements = []*certstore.Statement{{Certificate: p.Cert("good"), Status: certstore.StatusUnknown, Err: errors.New("no answer")}}
+			q.Statements = []*certstore.Statement{{Certificate: p.Cert("good"), Status: certstore.StatusUnknown,
+				Err: errors.New("no answer")}}
 		}}, Unknown, "no answer"},
 		{"path.renamed", setup{}, Pass, ""},
-		{"path.renamed", setup{leaf: "direct", chain: none, authorities: []string{"renamed root"}, named: []string{"renamed root"}}, Fail, "that key belongs to CN=Renamed,O=Example"},
+		{"path.renamed", setup{leaf: "direct", chain: none, authorities: []string{"renamed root"},
+			named: []string{"renamed root"}}, Fail, "that key belongs to CN=Renamed,O=Example"},
 		{"path.renamed", setup{identity: noLeaf}, Unknown, ""},
 		{"chain.twins", setup{}, NotApplicable, ""},
 		{"chain.twins", setup{chain: []string{"Issuing", "Issuing<Old"}, authorities: []string{"Root", "Old"}}, Pass, ""},
-		{"chain.twins", setup{chain: []string{"Issuing<Old", "Issuing"}, authorities: []string{"Root", "Old"}}, Warn, "signed by CN=Old,O=Example comes first"},
+		{"chain.twins", setup{chain: []string{"Issuing<Old", "Issuing"}, authorities: []string{"Root", "Old"}}, Warn,
+			"signed by CN=Old,O=Example comes first"},
 		{"chain.key-identifier", setup{}, Pass, ""},
 		{"chain.key-identifier", setup{leaf: "hint"}, Warn, "points to serial 1234"},
 		{"chain.key-identifier", setup{identity: noLeaf}, Unknown, ""},
-		{"strength.signature", setup{identity: change(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.MD5WithRSA })}, Fail, "MD5-RSA"},
+		{"strength.signature", setup{identity: change(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.MD5WithRSA })},
+			Fail, "MD5-RSA"},
 		{"usage.extended-key-usage", setup{}, Pass, ""},
 		{"usage.extended-key-usage", setup{leaf: "server"}, Fail, "without clientAuth"},
-		{"usage.extended-key-usage", setup{leaf: "restricted", chain: []string{"Restricted"}}, Fail, "CN=Restricted,O=Example has an extendedKeyUsage without clientAuth"},
+		{"usage.extended-key-usage", setup{leaf: "restricted", chain: []string{"Restricted"}}, Fail,
+			"CN=Restricted,O=Example has an extendedKeyUsage without clientAuth"},
 		{"usage.extended-key-usage", setup{identity: noLeaf}, Unknown, ""},
 		{"usage.key-usage", setup{}, Pass, ""},
 		{"usage.key-usage", setup{leaf: "agreement"}, Fail, "digitalSignature"},
@@ -326,7 +364,8 @@ func TestChecks(t *testing.T) {
 		{"path.not-reached", setup{}, Pass, "CN=Root,O=Example is reached (presented)"},
 		{"path.not-reached", setup{authorities: none}, Warn, "add the CA's certificate with --authorities"},
 		{"path.not-reached", setup{leaf: "stranger", chain: none}, Fail, "append the certificate of CN=Stranger"},
-		{"path.not-reached", setup{leaf: "stranger", chain: none, authorities: []string{"Stranger"}}, Fail, "issued by CN=Stranger"},
+		{"path.not-reached", setup{leaf: "stranger", chain: none, authorities: []string{"Stranger"}}, Fail,
+			"issued by CN=Stranger"},
 		{"path.not-reached", setup{leaf: "rekeyed", chain: none}, Fail, "signature"},
 		{"path.not-reached", setup{named: none}, NotApplicable, ""},
 		{"path.not-reached", setup{noRequest: true}, NotApplicable, ""},
@@ -334,55 +373,83 @@ func TestChecks(t *testing.T) {
 		{"path.rekeyed", setup{leaf: "rekeyed", chain: none}, Fail, "did not make the signature"},
 		{"path.rekeyed", setup{identity: noLeaf}, Unknown, ""},
 		{"path.cross-signed", setup{}, Pass, ""},
-		{"path.cross-signed", setup{chain: []string{"Issuing<Old"}, authorities: []string{"Root", "Issuing"}}, Fail, `found in "authorities.pem"`},
+		{"path.cross-signed", setup{chain: []string{"Issuing<Old"}, authorities: []string{"Root", "Issuing"}}, Fail,
+			`found in "authorities.pem"`},
 		{"path.cross-signed", setup{chain: []string{"Issuing<Old", "Issuing"}}, Pass, ""},
 		{"path.cross-signed", setup{named: none}, NotApplicable, ""},
 		{"chain.incomplete", setup{}, Pass, ""},
 		{"chain.incomplete", setup{leaf: "direct", chain: none}, Pass, ""},
-		{"chain.incomplete", setup{chain: none, authorities: []string{"Root", "Issuing"}}, Fail, "append CN=Issuing,O=Example (sha256 "},
-		{"chain.incomplete", setup{chain: none, authorities: []string{"Root", "Issuing"}, named: none}, Warn, "append CN=Issuing"},
+		{"chain.incomplete", setup{chain: none, authorities: []string{"Root", "Issuing"}}, Fail,
+			"append CN=Issuing,O=Example (sha256 "},
+		{"chain.incomplete", setup{chain: none, authorities: []string{"Root", "Issuing"}, named: none}, Warn,
+			"append CN=Issuing"},
 		{"chain.incomplete", setup{identity: noLeaf}, Unknown, ""},
 		{"chain.incomplete", setup{authorities: []string{"Root", "Issuing<Old", "Old"}, named: none}, Pass, ""},
 		{"chain.incomplete", setup{chain: none, authorities: []string{"Issuing"}, named: none}, Warn, "append CN=Issuing"},
 		{"issuer.not-named", setup{}, Pass, ""},
 		{"issuer.not-named", setup{leaf: "stranger", chain: none}, Fail, "the next certificate is that of CN=Stranger"},
-		{"issuer.not-named", setup{leaf: "stranger", chain: none, authorities: []string{"Stranger"}}, Fail, "no change to the bundle"},
+		{"issuer.not-named", setup{leaf: "stranger", chain: none, authorities: []string{"Stranger"}}, Fail,
+			"no change to the bundle"},
 		{"issuer.not-named", setup{chain: none, authorities: []string{"Root", "Issuing"}}, Warn, "no issuer in the bundle"},
 		{"issuer.not-named", setup{named: none}, NotApplicable, ""},
 		{"issuer.encoding", setup{}, Pass, ""},
-		{"issuer.encoding", setup{leaf: "latin", chain: none, named: []string{"printable"}, authorities: []string{"printable"}}, Warn, "CN=Latin,O=Example as 30"},
+		{"issuer.encoding", setup{leaf: "latin", chain: none, named: []string{"printable"},
+			authorities: []string{"printable"}}, Warn, "CN=Latin,O=Example as 30"},
 		{"issuer.encoding", setup{leaf: "stranger", chain: none}, NotApplicable, ""},
 		{"chain.order", setup{}, NotApplicable, ""},
-		{"chain.order", setup{identity: func(i *certstore.Identity) { i.Preceding = pki().Cert("Issuing") }}, Fail, "begins with CN=Issuing,O=Example"},
+		{"chain.order", setup{identity: func(i *certstore.Identity) { i.Preceding = pki().Cert("Issuing") }}, Fail,
+			"begins with CN=Issuing,O=Example"},
 		{"chain.order", setup{chain: []string{"Issuing", "Root"}}, Pass, ""},
 		{"chain.order", setup{chain: []string{"Root", "Issuing"}}, Warn, "after CN=good,O=Example comes CN=Root,O=Example"},
 		{"chain.surplus", setup{}, Pass, ""},
 		{"chain.surplus", setup{chain: []string{"Issuing", "Stranger"}}, Warn, "CN=Stranger,O=Example is on no path"},
 		{"chain.surplus", setup{chain: none}, NotApplicable, ""},
 		{"request.certificate-type", setup{}, Pass, ""},
-		{"request.certificate-type", setup{request: func(r *wire.CertificateRequest) { r.CertificateTypes = r.CertificateTypes[:1] }}, Fail, "ecdsa_sign"},
-		{"request.certificate-type", setup{request: func(r *wire.CertificateRequest) { r.CertificateTypes = nil }}, NotApplicable, ""},
+		{"request.certificate-type",
+			setup{request: func(r *wire.CertificateRequest) { r.CertificateTypes = r.CertificateTypes[:1] }}, Fail,
+			"ecdsa_sign"},
+		{"request.certificate-type", setup{request: func(r *wire.CertificateRequest) { r.CertificateTypes = nil }},
+			NotApplicable, ""},
 		{"request.signature-scheme", setup{}, Pass, ""},
-		{"request.signature-scheme", setup{request: func(r *wire.CertificateRequest) { r.SignatureSchemes[0] = tls.PSSWithSHA256 }}, Fail, "ECDSA P-256 fits none of rsa_pss_rsae_sha256"},
+		{"request.signature-scheme",
+			setup{request: func(r *wire.CertificateRequest) { r.SignatureSchemes[0] = tls.PSSWithSHA256 }}, Fail,
+			"ECDSA P-256 fits none of rsa_pss_rsae_sha256"},
 		{"request.signature-scheme", setup{request: func(r *wire.CertificateRequest) {
 			r.SignatureSchemes[0], r.Version = tls.ECDSAWithP384AndSHA384, tls.VersionTLS13
 		}}, Fail, "TLS 1.3"},
-		{"request.signature-scheme", setup{request: func(r *wire.CertificateRequest) { r.SignatureSchemes = nil }}, NotApplicable, ""},
+		{"request.signature-scheme", setup{request: func(r *wire.CertificateRequest) { r.SignatureSchemes = nil }},
+			NotApplicable, ""},
 		{"request.chain-signature", setup{}, Pass, ""},
-		{"request.chain-signature", setup{request: func(r *wire.CertificateRequest) { r.SignatureSchemesCert = []tls.SignatureScheme{tls.Ed25519} }}, Warn, "ecdsa_secp256r1_sha256, which is not"},
+		{"request.chain-signature",
+			setup{request: func(r *wire.CertificateRequest) { r.SignatureSchemesCert = []tls.SignatureScheme{tls.Ed25519} }},
+			Warn, "ecdsa_secp256r1_sha256, which is not"},
 		{"request.chain-signature", setup{noRequest: true}, NotApplicable, ""},
 		{"strength.key", setup{}, Pass, ""},
-		{"strength.key", setup{identity: change(func(c *x509.Certificate) { c.PublicKey = &short.PublicKey })}, Warn, "1024 bits"},
+		{"strength.key", setup{identity: change(func(c *x509.Certificate) { c.PublicKey = &short.PublicKey })}, Warn,
+			"1024 bits"},
 		{"strength.key", setup{identity: noLeaf}, Unknown, ""},
 		{"strength.signature", setup{}, Pass, ""},
-		{"strength.signature", setup{identity: change(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 })}, Fail, "ECDSA-SHA1"},
+		{"strength.signature",
+			setup{identity: change(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 })}, Fail,
+			"ECDSA-SHA1"},
 		{"strength.signature", setup{identity: noLeaf}, Unknown, ""},
 		{"path.not-reached", setup{leaf: "direct", chain: []string{"Root"}, authorities: none}, Warn, "which is not proof"},
-		{"path.not-reached", setup{leaf: "direct", chain: []string{"Root"}, authorities: []string{"rekeyed root"}}, Fail, "has another key than CN=Root,O=Example"},
-		{"path.rekeyed", setup{leaf: "direct", chain: []string{"Root"}, authorities: []string{"rekeyed root"}}, Fail, "has another key than CN=Root,O=Example"},
-		{"path.rekeyed", setup{leaf: "direct", chain: []string{"Root"}, authorities: []string{"rekeyed root", "Root"}}, Pass, ""},
-		{"path.rekeyed", setup{leaf: "namesake", chain: none, authorities: []string{"rekeyed root"}}, Fail, "did not make the signature"},
+		{"path.not-reached", setup{leaf: "direct", chain: []string{"Root"}, authorities: []string{"rekeyed root"}}, Fail,
+			"has another key than CN=Root,O=Example"},
+		{"path.rekeyed", setup{leaf: "direct", chain: []string{"Root"}, authorities: []string{"rekeyed root"}}, Fail,
+			"has another key than CN=Root,O=Example"},
+		{"path.rekeyed", setup{leaf: "direct", chain: []string{"Root"}, authorities: []string{"rekeyed root", "Root"}}, Pass,
+			""},
+		{"path.rekeyed", setup{leaf: "namesake", chain: none, authorities: []string{"rekeyed root"}}, Fail,
+			"did not make the signature"},
 		{"path.not-reached", setup{leaf: "namesake", chain: none, authorities: none}, Warn, "not at hand"},
+		{"container.altered", setup{}, NotApplicable, ""},
+		{"container.altered", setup{identity: contained(certstore.Container{Format: "PKCS#12", Integrity: "HMAC-SHA-256"})},
+			Pass, ""},
+		{"container.altered", setup{identity: contained(certstore.Container{Format: "PKCS#12", Integrity: "none"})},
+			NotApplicable, ""},
+		{"container.altered", setup{identity: contained(certstore.Container{Format: "PKCS#12", Integrity: "HMAC-SHA-256",
+			Altered: true})}, Fail, "HMAC-SHA-256) fails"},
 		{"user.name", setup{}, NotApplicable, ""},
 		{"user.name", setup{question: loggedIn("another", say.Unknown)}, NotApplicable, ""},
 		{"user.name", setup{question: loggedIn("good", say.Yes)}, Pass, ""},
@@ -404,7 +471,8 @@ func TestChecks(t *testing.T) {
 		{"validity.expired", setup{chain: []string{"Issuing", "Issuing expired"}}, Warn, "not on the path in use"},
 		{"validity.expired", setup{chain: []string{"Issuing expired"}}, Fail, "CN=Issuing,O=Example expired"},
 		{"path.not-reached", setup{leaf: "below weak", chain: []string{"Weak"}}, Fail, "weak signature"},
-		{"strength.signature", setup{leaf: "below weak", chain: none, authorities: []string{"Root", "Weak"}}, Fail, "CN=Weak,O=Example is signed with ECDSA-SHA1"},
+		{"strength.signature", setup{leaf: "below weak", chain: none, authorities: []string{"Root", "Weak"}}, Fail,
+			"CN=Weak,O=Example is signed with ECDSA-SHA1"},
 	}
 	covered := make(map[string]map[Result]bool)
 	for n, tt := range tests {
@@ -464,12 +532,15 @@ func TestNamedCAs(t *testing.T) {
 		{"the root is not needed in the bundle", setup{leaf: "direct", chain: none}, Reached, Presented},
 		{"an intermediate is named", setup{named: []string{"Issuing"}}, Reached, Presented},
 		{"local", setup{chain: none, authorities: []string{"Root", "Issuing"}}, Reached, Local},
-		{"cross-signed", setup{chain: []string{"Issuing<Old"}, authorities: []string{"Root", "Issuing"}}, Reached, CrossSigned},
+		{"cross-signed", setup{chain: []string{"Issuing<Old"}, authorities: []string{"Root", "Issuing"}}, Reached,
+			CrossSigned},
 		{"both twins in the bundle", setup{chain: []string{"Issuing<Old", "Issuing"}}, Reached, Presented},
 		{"name only", setup{authorities: none}, NameOnly, Presented},
 		{"re-keyed", setup{leaf: "rekeyed", chain: none}, NearMiss, Presented},
-		{"renamed", setup{leaf: "direct", chain: none, authorities: []string{"renamed root"}, named: []string{"renamed root"}}, NearMiss, Presented},
-		{"another encoding", setup{leaf: "latin", chain: none, named: []string{"utf8"}, authorities: []string{"printable"}}, Reached, Presented},
+		{"renamed", setup{leaf: "direct", chain: none, authorities: []string{"renamed root"},
+			named: []string{"renamed root"}}, NearMiss, Presented},
+		{"another encoding", setup{leaf: "latin", chain: none, named: []string{"utf8"}, authorities: []string{"printable"}},
+			Reached, Presented},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -502,7 +573,8 @@ func TestCatalogue(t *testing.T) {
 		}
 		seen[c.ID] = true
 		theme, name, found := strings.Cut(c.ID, ".")
-		if !found || theme == "" || name == "" || c.Title == "" || len(c.Doc) < 40 || c.Citation == "" || c.Since == "" || (c.judge == nil) == (c.server == nil) && c.judge != nil {
+		if !found || theme == "" || name == "" || c.Title == "" || len(c.Doc) < 40 || c.Citation == "" || c.Since == "" ||
+			(c.judge == nil) == (c.server == nil) && c.judge != nil {
 			t.Errorf("%s is incomplete", c.ID)
 		}
 		for _, h := range c.HowTo {
@@ -514,7 +586,11 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("%s: a title has no period, a text has one", c.ID)
 		}
 	}
-	for _, id := range strings.Fields("validity.expired validity.not-yet-valid validity.ending clock.skew key.missing key.unreadable key.locked key.mismatched key.cannot-sign usage.extended-key-usage usage.key-usage usage.ca request.certificate-type request.signature-scheme request.chain-signature issuer.not-named issuer.encoding path.not-reached path.cross-signed path.rekeyed chain.incomplete chain.order chain.surplus strength.signature strength.key server.version server.ca-list") {
+	for _, id := range strings.Fields("validity.expired validity.not-yet-valid validity.ending clock.skew key.missing " +
+		"key.unreadable key.locked key.mismatched key.cannot-sign usage.extended-key-usage usage.key-usage usage.ca " +
+		"request.certificate-type request.signature-scheme request.chain-signature issuer.not-named issuer.encoding " +
+		"path.not-reached path.cross-signed path.rekeyed chain.incomplete chain.order chain.surplus strength.signature " +
+		"strength.key server.version server.ca-list") {
 		if !seen[id] {
 			t.Errorf("%s is missing: others rely on it", id)
 		}
@@ -556,7 +632,8 @@ func BenchmarkEvaluate(b *testing.B) {
 					if err != nil {
 						b.Fatal(err)
 					}
-					q.Identities = append(q.Identities, &certstore.Identity{Leaf: c, Chain: []*x509.Certificate{issuing}, Key: certstore.Key{State: certstore.Usable}})
+					q.Identities = append(q.Identities, &certstore.Identity{Leaf: c, Chain: []*x509.Certificate{issuing},
+						Key: certstore.Key{State: certstore.Usable}})
 				}
 				if v := Evaluate(q); v[count-1].Fits() != Pass {
 					b.Fatalf("%+v", v[count-1].Findings)
@@ -580,7 +657,8 @@ func hierarchy() (p *certtest.PKI, authorities, leaves []string) {
 	for i := range intermediates {
 		for s := range signers {
 			name := fmt.Sprintf("CA %d by %d", i, s)
-			edges = append(edges, certtest.Edge{Subject: fmt.Sprintf("CA %d", i), Issuer: fmt.Sprintf("Root %d", (i+5*s)%roots), Name: name})
+			edges = append(edges, certtest.Edge{Subject: fmt.Sprintf("CA %d", i), Issuer: fmt.Sprintf("Root %d", (i+5*s)%roots),
+				Name: name})
 			authorities = append(authorities, name)
 		}
 		name := fmt.Sprintf("leaf %d", i)
@@ -613,7 +691,8 @@ func BenchmarkHierarchy(b *testing.B) {
 							b.Fatal(err)
 						}
 						held := p.Cert(fmt.Sprintf("CA %d by 0", n%len(leaves)))
-						q.Identities = append(q.Identities, &certstore.Identity{Leaf: c, Chain: []*x509.Certificate{held}, Key: certstore.Key{State: certstore.Usable}})
+						q.Identities = append(q.Identities, &certstore.Identity{Leaf: c, Chain: []*x509.Certificate{held},
+							Key: certstore.Key{State: certstore.Usable}})
 					}
 					if v := Evaluate(q); len(v[count-1].Search.Paths) != 4 {
 						b.Fatalf("%d paths", len(v[count-1].Search.Paths))
@@ -628,7 +707,8 @@ func BenchmarkHierarchy(b *testing.B) {
 // namesRequest names so many CAs, the last one being the given.
 func namesRequest(b *testing.B, names int, last []byte) *wire.CertificateRequest {
 	b.Helper()
-	r := &wire.CertificateRequest{Version: tls.VersionTLS13, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}}
+	r := &wire.CertificateRequest{Version: tls.VersionTLS13,
+		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}}
 	for i := range names - 1 {
 		name := pkix.Name{CommonName: fmt.Sprintf("CA %d", i), Organization: []string{"Elsewhere"}}
 		der, err := asn1.Marshal(name.ToRDNSequence())

@@ -14,7 +14,8 @@ import (
 )
 
 func phase(p *certtest.PKI, label string, names ...string) Phase {
-	r := &wire.CertificateRequest{Version: tls.VersionTLS13, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}}
+	r := &wire.CertificateRequest{Version: tls.VersionTLS13,
+		SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256}}
 	for _, c := range p.Certs(names...) {
 		r.NamedCAs = append(r.NamedCAs, c.RawSubject)
 	}
@@ -38,7 +39,8 @@ func TestMigrate(t *testing.T) {
 		{"the old bundle", "client", []string{"CA"}, "pass pass fail breaks 2", "put CN=CA,O=Example"},
 		{"the new bundle", "client", []string{"cross"}, "fail pass pass breaks -1", "put CN=CA,O=Example"},
 		{"both", "client", []string{"cross", "CA"}, "pass pass pass breaks -1", ""},
-		{"out of the new root's reach", "direct", nil, "pass pass fail breaks 2", `let the server name and trust CN=Old,O=Example in phase "after", too, until this identity is replaced; its path ends 2027-06-15`},
+		{"out of the new root's reach", "direct", nil, "pass pass fail breaks 2",
+			`let the server name and trust CN=Old,O=Example in phase "after", too, until this identity is replaced; its path ends 2027-06-15`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -46,7 +48,8 @@ func TestMigrate(t *testing.T) {
 			for _, c := range p.Certs("Old", "New", "CA", "cross") {
 				g.Add(certstore.Authority{Certificate: c, Source: "authorities.pem"})
 			}
-			i := &certstore.Identity{Leaf: p.Cert(tt.leaf), Chain: p.Certs(tt.chain...), Key: certstore.Key{State: certstore.Usable}}
+			i := &certstore.Identity{Leaf: p.Cert(tt.leaf), Chain: p.Certs(tt.chain...),
+				Key: certstore.Key{State: certstore.Usable}}
 			m := Migrate(&Question{Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now}, phases)
 			row := m.Rows[0]
 			var got []string
@@ -79,17 +82,25 @@ func TestMigrationVariants(t *testing.T) {
 		detail string
 	}{
 		{"plain", nil, nil, Reached, ""},
-		{"expired cross-certificate", func(c *x509.Certificate) { c.NotAfter = certtest.Now.AddDate(0, 0, -1) }, nil, NearMiss, "breaks at CN=CA,O=Example: expired, since 2026-06-14"},
-		{"name constraint excludes the leaf", func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{"example.com"} }, func(c *x509.Certificate) { c.DNSNames = []string{"client.example.com"} }, NearMiss, `name constraint, "client.example.com" lies in the excluded subtree "example.com"`},
+		{"expired cross-certificate", func(c *x509.Certificate) { c.NotAfter = certtest.Now.AddDate(0, 0, -1) }, nil,
+			NearMiss, "breaks at CN=CA,O=Example: expired, since 2026-06-14"},
+		{"name constraint excludes the leaf", func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{"example.com"} },
+			func(c *x509.Certificate) { c.DNSNames = []string{"client.example.com"} }, NearMiss,
+			`name constraint, "client.example.com" lies in the excluded subtree "example.com"`},
 		{"path length exceeded", nil, nil, NearMiss, "path too long, pathLenConstraint is 0, 1 intermediates stand below"},
-		{"extended key usage", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, nil, NearMiss, "not for client authentication"},
-		{"SHA-1", func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }, nil, NearMiss, "weak signature, signed with ECDSA-SHA1"},
+		{"extended key usage", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} },
+			nil, NearMiss, "not for client authentication"},
+		{"SHA-1", func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }, nil, NearMiss,
+			"weak signature, signed with ECDSA-SHA1"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := certtest.New(
-				certtest.Edge{Subject: "Old", Issuer: "Old"}, certtest.Edge{Subject: "New", Issuer: "New", Mutate: func(c *x509.Certificate) { c.MaxPathLenZero = strings.HasPrefix(tt.name, "path length") }},
-				certtest.Edge{Subject: "CA", Issuer: "Old"}, certtest.Edge{Subject: "CA", Issuer: "New", Name: "cross", Mutate: tt.cross},
+				certtest.Edge{Subject: "Old", Issuer: "Old"},
+				certtest.Edge{Subject: "New", Issuer: "New",
+					Mutate: func(c *x509.Certificate) { c.MaxPathLenZero = strings.HasPrefix(tt.name, "path length") }},
+				certtest.Edge{Subject: "CA", Issuer: "Old"},
+				certtest.Edge{Subject: "CA", Issuer: "New", Name: "cross", Mutate: tt.cross},
 				certtest.Edge{Subject: "client", Issuer: "CA", Mutate: tt.leaf},
 			)
 			g := chain.NewGraph()
@@ -97,11 +108,14 @@ func TestMigrationVariants(t *testing.T) {
 				g.Add(certstore.Authority{Certificate: c})
 			}
 			i := &certstore.Identity{Leaf: p.Cert("client"), Chain: p.Certs("CA"), Key: certstore.Key{State: certstore.Usable}}
-			v := Evaluate(&Question{Request: phase(p, "", "New").Request, Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now})[0]
-			if len(v.NamedCAs) != 1 || v.NamedCAs[0].Result != tt.result || v.NamedCAs[0].Via != CrossSigned || !strings.Contains(v.NamedCAs[0].Detail.String(), tt.detail) {
+			v := Evaluate(&Question{Request: phase(p, "", "New").Request, Identities: []*certstore.Identity{i}, Graph: g,
+				Now: certtest.Now})[0]
+			if len(v.NamedCAs) != 1 || v.NamedCAs[0].Result != tt.result || v.NamedCAs[0].Via != CrossSigned ||
+				!strings.Contains(v.NamedCAs[0].Detail.String(), tt.detail) {
 				t.Errorf("got %+v, want %s with %q", v.NamedCAs, tt.result, tt.detail)
 			}
-			if certs, reached := Bundle(&v); (reached == 1) != (tt.result == Reached) || reached == 1 && (len(certs) != 1 || !certs[0].Equal(p.Cert("cross"))) {
+			if certs, reached := Bundle(&v); (reached == 1) != (tt.result == Reached) || reached == 1 &&
+				(len(certs) != 1 || !certs[0].Equal(p.Cert("cross"))) {
 				t.Errorf("the bundle has %d certificates and reaches %d", len(certs), reached)
 			}
 		})
@@ -113,11 +127,13 @@ func TestMigrationOwnFault(t *testing.T) {
 	p := certtest.New(
 		certtest.Edge{Subject: "Old", Issuer: "Old"}, certtest.Edge{Subject: "CA", Issuer: "Old"},
 		certtest.Edge{Subject: "client", Issuer: "CA"},
-		certtest.Edge{Subject: "expired", Issuer: "CA", Mutate: func(c *x509.Certificate) { c.NotAfter = certtest.Now.AddDate(0, 0, -1) }},
+		certtest.Edge{Subject: "expired", Issuer: "CA",
+			Mutate: func(c *x509.Certificate) { c.NotAfter = certtest.Now.AddDate(0, 0, -1) }},
 	)
 	after := phase(p, "after")
 	after.Request.SignatureSchemes = []tls.SignatureScheme{tls.PSSWithSHA256}
-	for leaf, want := range map[string]string{"expired": "have the certificate renewed", "client": "use a certificate with a key that fits one of these schemes"} {
+	for leaf, want := range map[string]string{"expired": "have the certificate renewed",
+		"client": "use a certificate with a key that fits one of these schemes"} {
 		g := chain.NewGraph()
 		for _, c := range p.Certs("Old", "CA") {
 			g.Add(certstore.Authority{Certificate: c})
@@ -126,7 +142,8 @@ func TestMigrationOwnFault(t *testing.T) {
 		if leaf == "client" {
 			i.Chain = p.Certs("CA")
 		}
-		m := Migrate(&Question{Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now}, []Phase{phase(p, "before", "Old"), after})
+		m := Migrate(&Question{Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now},
+			[]Phase{phase(p, "before", "Old"), after})
 		if got := m.Rows[0].Remedy.String(); !strings.Contains(got, want) {
 			t.Errorf("%s: remedy %q, want %q", leaf, got, want)
 		}
@@ -136,15 +153,18 @@ func TestMigrationOwnFault(t *testing.T) {
 // A former key of another CA is no matter when the named one is reached.
 func TestRekeyedElsewhere(t *testing.T) {
 	p := certtest.New(
-		certtest.Edge{Subject: "Old", Issuer: "Old"}, certtest.Edge{Subject: "New", Issuer: "New"}, certtest.Edge{Subject: "New#2", Issuer: "New#2", Name: "new key"},
-		certtest.Edge{Subject: "CA", Issuer: "Old"}, certtest.Edge{Subject: "CA", Issuer: "New", Name: "cross"}, certtest.Edge{Subject: "client", Issuer: "CA"},
+		certtest.Edge{Subject: "Old", Issuer: "Old"}, certtest.Edge{Subject: "New", Issuer: "New"},
+		certtest.Edge{Subject: "New#2", Issuer: "New#2", Name: "new key"},
+		certtest.Edge{Subject: "CA", Issuer: "Old"}, certtest.Edge{Subject: "CA", Issuer: "New", Name: "cross"},
+		certtest.Edge{Subject: "client", Issuer: "CA"},
 	)
 	g := chain.NewGraph()
 	for _, c := range p.Certs("Old", "new key", "CA", "cross") {
 		g.Add(certstore.Authority{Certificate: c})
 	}
 	i := &certstore.Identity{Leaf: p.Cert("client"), Chain: p.Certs("CA"), Key: certstore.Key{State: certstore.Usable}}
-	if v := Evaluate(&Question{Request: phase(p, "", "Old").Request, Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now})[0]; v.Fits() != Pass {
+	if v := Evaluate(&Question{Request: phase(p, "", "Old").Request, Identities: []*certstore.Identity{i}, Graph: g,
+		Now: certtest.Now})[0]; v.Fits() != Pass {
 		t.Errorf("%+v", v.Findings)
 	}
 }

@@ -48,6 +48,11 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 	if out := p.leading(profile, i); out != nil {
 		return out
 	}
+	if o := i.Container.ObstacleFor(profile.Reader); o != nil {
+		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
+			Reason: say.Text("this client cannot read the file: ", o.Why),
+			Remedy: say.Text("write the file again: mtlsprobe fix")}
+	}
 	if format := unread(profile, i); format != "" {
 		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
 			Reason: say.Text("this client does not read ", format),
@@ -88,7 +93,7 @@ func unread(profile *Profile, i *certstore.Identity) string {
 		return ""
 	}
 	switch format := i.Container.Format; format {
-	case "PKCS#12":
+	case "PKCS#12", "DER":
 		if profile.Load.PEMOnly {
 			return format
 		}

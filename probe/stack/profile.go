@@ -1,5 +1,7 @@
 package stack
 
+import "mtlsprobe/certstore"
+
 // A Profile is how one client stack selects: data over few parameters, each as
 // the cited source shows.
 type Profile struct {
@@ -10,13 +12,14 @@ type Profile struct {
 	Confidence Confidence
 	Citation   string
 
-	Names   Names       // how the server's list is compared
-	Empty   EmptyList   // what a request without names means
-	Gate    Gate        // what is filtered by dates and usages
-	Schemes SchemeRules // which signature schemes are looked at
-	Chain   ChainSource // where the rest of the chain comes from
-	Load    LoadRules   // what is refused before any connection
-	Several Several     // which of several identities wins
+	Names   Names            // how the server's list is compared
+	Empty   EmptyList        // what a request without names means
+	Gate    Gate             // what is filtered by dates and usages
+	Schemes SchemeRules      // which signature schemes are looked at
+	Chain   ChainSource      // where the rest of the chain comes from
+	Load    LoadRules        // what is refused before any connection
+	Reader  certstore.Reader // how it reads files; empty where that was not measured
+	Several Several          // which of several identities wins
 	// MaxRequest is the largest CertificateRequest it takes, in bytes with the
 	// message's header; 0 means that no limit is known.
 	MaxRequest int

@@ -1,5 +1,7 @@
 package stack
 
+import "mtlsprobe/certstore"
+
 // weakDebian is what OpenSSL at security level 2, as Debian sets it, refuses to
 // load: SSL_CTX_use_certificate answers "ee key too small" and "ca md too weak".
 var weakDebian = LoadRules{MinRSA: 2048, Weak: true, Leading12: fails, Leading13: fails}
@@ -9,7 +11,7 @@ var weakDebian = LoadRules{MinRSA: 2048, Weak: true, Leading12: fails, Leading13
 func openSSL(id, name, versions, citation string) *Profile {
 	return &Profile{
 		ID: id, Name: name, Versions: versions, Confidence: Run, Citation: citation,
-		Chain: TrustStore, Load: weakDebian, Several: LastLoaded, MaxRequest: 102400,
+		Chain: TrustStore, Load: weakDebian, Reader: certstore.OpenSSLReader, Several: LastLoaded, MaxRequest: 102400,
 		Schemes: SchemeRules{None12: declines, None13: declines},
 	}
 }
@@ -57,40 +59,40 @@ func Profiles() []*Profile {
 		mysql,
 		mariadb,
 		{
-			ID: "go", Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate",
+			ID: "go", Reader: certstore.GoReader, Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate",
 			Names: RawStored, Several: FirstFit, MaxRequest: 65536, Load: LoadRules{Leading12: fails, Leading13: fails},
 			Schemes: SchemeRules{Types: true, NoSHA1: true, None12: declines, None13: declines},
 		},
 		{
-			ID: "client-go", Name: "kubectl (client-go)", Versions: "0.34", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate",
+			ID: "client-go", Reader: certstore.GoReader, Name: "kubectl (client-go)", Versions: "0.34", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate",
 			Several: LastLoaded, MaxRequest: 65536, Load: LoadRules{PEMOnly: true, Leading12: Failure{Alerts, 80}, Leading13: fails},
 			Schemes: SchemeRules{NoSHA1: true, None12: sends40, None13: sends40},
 		},
 		{
-			ID: "gnutls", Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
+			ID: "gnutls", Reader: certstore.GnuTLSReader, Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
 			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Load: LoadRules{Leading12: declines, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails13: true}, Chain: Sorted,
 			Schemes: SchemeRules{Types: true, TypedEd25519: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
-			ID: "gnutls-forced", Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
+			ID: "gnutls-forced", Reader: certstore.GnuTLSReader, Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
 			Several: LastLoaded, MaxRequest: 131072, Load: LoadRules{Leading12: fails, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails: true}, Chain: Sorted,
 			Schemes: SchemeRules{PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
-			ID: "nss", Name: "NSS", Versions: "3.87, automatic", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData; lib/pki/pkibase.c: nssCertificateArray_FindBestCertificate",
+			ID: "nss", Reader: certstore.NSSReader, Name: "NSS", Versions: "3.87, automatic", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData; lib/pki/pkibase.c: nssCertificateArray_FindBestCertificate",
 			Names: TextBuilt, Gate: browsers, Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072,
 		},
 		{
-			ID: "nss-nickname", Name: "NSS by nickname", Versions: "3.87", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData",
+			ID: "nss-nickname", Reader: certstore.NSSReader, Name: "NSS by nickname", Versions: "3.87", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData",
 			Gate: Gate{ExtKeyUsage: true, KeyUsage: true}, Chain: BuiltNewest, Schemes: nss, Several: FirstFit, MaxRequest: 131072,
 		},
 		{
-			ID: "firefox", Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
+			ID: "firefox", Reader: certstore.NSSReader, Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
 			Names: RawAll, Gate: Gate{Expired: true, NotYetValid: true, PathDates: true, ExtKeyUsage: true, KeyUsage: true},
 			Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072,
 		},
 		{
-			ID: "chromium-linux", Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
+			ID: "chromium-linux", Reader: certstore.NSSReader, Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
 			Names: RawBuilt, Empty: EmptyMeansLeaf, Gate: browsers, Chain: WalkedToName, Schemes: chromiumLinux, MaxRequest: 102400,
 		},
 		{
@@ -102,12 +104,12 @@ func Profiles() []*Profile {
 			Names: EngineBest, Gate: Gate{Expired: true, ExtKeyUsage: true, KeyUsage: true}, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400,
 		},
 		{
-			ID: "java-sunx509", Name: "Java SunX509", Versions: "JDK 8 to 25, the default key manager", Confidence: Run, Citation: "OpenJDK sun/security/ssl/SunX509KeyManagerImpl.java, CertificateRequest.java",
+			ID: "java-sunx509", Reader: certstore.JavaReader, Name: "Java SunX509", Versions: "JDK 8 to 25, the default key manager", Confidence: Run, Citation: "OpenJDK sun/security/ssl/SunX509KeyManagerImpl.java, CertificateRequest.java",
 			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{JavaStores: true}, // a PKCS #12 key store links by issuer
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
 		{
-			ID: "java-pkix", Name: "Java PKIX", Versions: "JDK 17 NewSunX509; from JDK 26 on SunX509, too, unless jdk.tls.SunX509KeyManager.certChecking=false", Confidence: Run, Citation: "OpenJDK sun/security/ssl/X509KeyManagerImpl.java; JDK-8359956",
+			ID: "java-pkix", Reader: certstore.JavaReader, Name: "Java PKIX", Versions: "JDK 17 NewSunX509; from JDK 26 on SunX509, too, unless jdk.tls.SunX509KeyManager.certChecking=false", Confidence: Run, Citation: "OpenJDK sun/security/ssl/X509KeyManagerImpl.java; JDK-8359956",
 			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{JavaStores: true},
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, ChainToo: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
