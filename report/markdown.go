@@ -176,8 +176,12 @@ func writeBrief(w io.Writer, f Format, r *Report) error {
 	const most = 60
 	var b bytes.Buffer
 	if q := r.Request; len(r.Identities) == 0 && q != nil {
-		fmt.Fprintf(&b, "asked %s, %s, %s, %d CA names\n", q.Asked, q.Insistence, cmp.Or(q.Version, "no version"),
-			len(q.NamedCAs))
+		names := "CA names"
+		if len(q.NamedCAs) == 1 {
+			names = "CA name"
+		}
+		fmt.Fprintf(&b, "asked %s, %s, %s, %d %s\n", q.Asked, q.Insistence, cmp.Or(q.Version, "no version"),
+			len(q.NamedCAs), names)
 	}
 	for n := range r.Identities {
 		if r.Migration != nil { // which has a line for each

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"bytes"
 	"slices"
 
 	"mtlsprobe/certstore/chain"
@@ -241,7 +242,7 @@ func issuerNotNamed(j *judgement) Finding {
 	}
 	result, remedy := fail,
 		say.Text("use a certificate issued under a named CA: no change to the bundle puts this one on the list")
-	if missing := j.missingIssuer(); missing != nil {
+	if missing := j.missingIssuer(); bytes.Equal(missing, j.identity.Leaf.RawIssuer) {
 		remedy = say.Text("complete the bundle up to a named CA: the next certificate is that of ", Name(missing))
 	}
 	if best := j.bestNamed(); best != nil {

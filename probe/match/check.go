@@ -101,7 +101,7 @@ func Checks() []*Check {
 		[]*Check{RequestType, RequestScheme, RequestChainSignature, UserName},
 		[]*Check{Ending, StrengthKey},
 		[]*Check{ServerInjection, ServerSSL3, ServerVersion, ServerLate, ServerFront, ServerVersionsDiffer, ServerVariants,
-			ServerCAList,
+			ServerCAList, ServerPublicCAs,
 			ServerListSize, ServerAnyPasses, ServerAnswersDiffer, ServerCertificatesDiffer, ServerRateLimit},
 		[]*Check{HiddenTrust, HiddenRoot, HiddenDepth, HiddenRevocation, HiddenRules},
 	)

@@ -27,7 +27,10 @@ const (
 // BoringSSL in Bun and workerd, and wolfSSL 5.5. It is a guess: the order can be
 // configured.
 func LibraryOf(r *wire.CertificateRequest) TLSLibrary {
-	if r == nil || len(r.SignatureSchemes) < 3 {
+	// A short list was configured by somebody; of those that libraries send by
+	// themselves Go's in TLS 1.3 is the shortest.
+	const shortest = 7
+	if r == nil || len(r.SignatureSchemes) < shortest {
 		return OtherLibrary
 	}
 	begins := func(schemes ...tls.SignatureScheme) bool {

@@ -456,6 +456,8 @@ func TestChecks(t *testing.T) {
 		{"user.name", setup{question: loggedIn("another", say.No)}, Fail, `names "good", and the user is "another"`},
 		{"user.name", setup{question: loggedIn("good", say.No)}, Fail, "pg_ident.conf"},
 		{"user.name", setup{question: loggedIn("good", say.No), identity: noLeaf}, NotApplicable, ""},
+		{"path.not-reached", setup{authorities: none, named: []string{"Stranger"}}, Fail, "→ use a certificate issued under a named CA, or have the server name and trust CN=Root"},
+		{"path.not-reached", setup{chain: none, authorities: none, named: []string{"Stranger"}}, Fail, "→ append the certificate of CN=Issuing"},
 		{"path.leaf-named", setup{}, Pass, ""},
 		{"path.leaf-named", setup{named: none}, NotApplicable, ""},
 		{"path.leaf-named", setup{named: []string{"good"}}, Warn, "a server that pins"},

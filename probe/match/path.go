@@ -1,6 +1,7 @@
 package match
 
 import (
+	"bytes"
 	"slices"
 
 	"mtlsprobe/certstore/chain"
@@ -90,6 +91,12 @@ func pathNotReached(j *judgement) Finding {
 		return unknown(say.Text("the search was stopped: too many cross-certificates"))
 	case best == nil && j.missingIssuer() != nil:
 		missing := Name(j.missingIssuer())
+		if !bytes.Equal(j.missingIssuer(), j.identity.Leaf.RawIssuer) { // the bundle leads further up, to another CA
+			return fail(say.Text("the chain leads to ", missing,
+				", which is not on the server's list; its certificate is neither in the bundle nor at hand"),
+				say.Text("use a certificate issued under a named CA, or have the server name and trust ", missing,
+					"; if a named CA issued the certificate of ", missing, ", add that with --authorities"))
+		}
 		return fail(say.Text("the chain stops at ", missing,
 			", which is not on the server's list and whose certificate is neither in the bundle nor at hand"),
 			say.Text("append the certificate of ", missing,

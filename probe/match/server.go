@@ -2,6 +2,7 @@ package match
 
 import (
 	"crypto/x509"
+
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"

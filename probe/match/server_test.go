@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -102,6 +105,11 @@ func TestServerChecks(t *testing.T) {
 		{"server.any-passes", &Server{Request: request(root), AnyPasses: say.Yes}, Warn,
 			"accepted a self-signed test certificate"},
 		{"server.any-passes", &Server{}, NotApplicable, ""},
+		{"server.public-cas", &Server{Request: request(root)}, Pass, ""},
+		{"server.public-cas", &Server{}, NotApplicable, ""},
+		{"server.public-cas", &Server{Request: request(organizations(t, 60, "Private ")...)}, Pass, ""},
+		{"server.public-cas", &Server{Request: request(organizations(t, 60, publicCAs...)...)}, Warn, "60 CA names, among them those of \"AffirmTrust\""},
+		{"server.public-cas", &Server{Request: request(organizations(t, 40, publicCAs...)...)}, Pass, ""},
 		{"server.front", &Server{Asked: say.No}, Pass, ""},
 		{"server.front", &Server{Asked: say.No, Missed: say.Text("HTTP 400")}, Warn,
 			"the application says HTTP 400, although TLS did not ask"},
@@ -144,6 +152,32 @@ func TestServerChecks(t *testing.T) {
 	for _, c := range Checks() {
 		if seen := covered[c.ID]; c.server != nil && (!seen[Pass] || !seen[NotApplicable] || !seen[Fail] && !seen[Warn]) {
 			t.Errorf("%s lacks a passing, a failing or a not applicable case", c.ID)
+		}
+	}
+}
+
+// organizations are names of as many CAs of the organizations, in turn.
+func organizations(t *testing.T, count int, names ...string) [][]byte {
+	t.Helper()
+	var all [][]byte
+	for n := range count {
+		name := pkix.Name{Organization: []string{names[n%len(names)]}, CommonName: fmt.Sprint("Root ", n)}
+		der, err := asn1.Marshal(name.ToRDNSequence())
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, der)
+	}
+	return all
+}
+
+// A guess at the library needs a list that somebody did not cut short.
+func TestLibraryOfShortLists(t *testing.T) {
+	p256 := []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256, tls.PSSWithSHA256, tls.PKCS1WithSHA256, tls.ECDSAWithP384AndSHA384,
+		tls.PSSWithSHA384, tls.PKCS1WithSHA384, tls.PSSWithSHA512, tls.PKCS1WithSHA512}
+	for count, want := range map[int]TLSLibrary{3: OtherLibrary, 4: OtherLibrary, 8: BoringSSL} {
+		if got := LibraryOf(&wire.CertificateRequest{Version: tls.VersionTLS13, SignatureSchemes: p256[:count]}); got != want {
+			t.Errorf("%d schemes: %q, want %q", count, got, want)
 		}
 	}
 }
