@@ -1,7 +1,6 @@
 package chain
 
 import (
-	"bytes"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -26,6 +25,7 @@ const (
 	directoryName nameKind = 4
 	uriName       nameKind = 6
 	addressName   nameKind = 7
+	lastName      nameKind = 8 // beyond it there are none
 )
 
 // maxComparisons bounds the work on one pair of certificates: names of one kind
@@ -37,6 +37,8 @@ type generalName struct {
 	kind  nameKind
 	value []byte   // content of the GeneralName; for directoryName the DER of the Name
 	rdns  []string // of a directoryName, as keys; nil if it cannot be decoded
+	// mistyped says that a mail address in a subject is no IA5String.
+	mistyped bool
 }
 
 func directory(der []byte) generalName {
@@ -129,6 +131,9 @@ func readGeneralName(s *cryptobyte.String) (generalName, bool) {
 		return generalName{}, false
 	}
 	n := generalName{kind: nameKind(tag & 0x1f), value: content}
+	if n.kind > lastName {
+		return generalName{}, false
+	}
 	if n.kind == directoryName {
 		var name cryptobyte.String // the CHOICE of Name makes the tag explicit
 		if !content.ReadASN1Element(&name, casn1.SEQUENCE) || !content.Empty() {
@@ -158,7 +163,7 @@ func (w *walk) excluded(ca *Certificate, s *step) []string {
 		pair := [2]*Certificate{ca, s.cert}
 		detail, known := w.violations[pair]
 		if !known {
-			detail = w.violation(l, s.cert)
+			detail = w.violation(l, s.cert, s.below == nil)
 			w.violations[pair] = detail
 		}
 		if detail != "" {
@@ -169,8 +174,8 @@ func (w *walk) excluded(ca *Certificate, s *step) []string {
 }
 
 // violation says which name of the certificate the limits do not allow.
-func (w *walk) violation(l *limits, c *Certificate) string {
-	names, err := namesOf(c)
+func (w *walk) violation(l *limits, c *Certificate, leaf bool) string {
+	names, err := namesOf(c, leaf)
 	if err != nil {
 		return fmt.Sprintf("%s: %v", shortName(c), err)
 	}
@@ -193,17 +198,21 @@ func shortName(c *Certificate) string {
 	return string(name)
 }
 
-// violation says which of the names the limits do not allow.
+// violation says which of the names the limits do not allow. Where a server's library
+// gives up on a name or a constraint, the name is not allowed: RFC 5280, Section 4.2.1.10,
+// wants a certificate rejected then.
 func (l *limits) violation(names []generalName) string {
 	for _, name := range names {
-		if name.malformed() && l.concerns(name.kind) {
+		// crypto/x509 gives up on hosts and URIs whatever is constrained, and OpenSSL on
+		// a mail address of another type.
+		if name.mistyped || name.malformed() && (name.kind != mailName || l.concerns(mailName)) {
 			return fmt.Sprintf("%v is malformed, so that no constraint can be judged", name)
 		}
 		for _, base := range l.excluded {
 			if base.kind != name.kind {
 				continue
 			}
-			if in, known := name.within(base); in || !known && l.critical || name.wildcardMeets(base) {
+			if in, known := name.within(base); in || !known || name.wildcardMeets(base) {
 				return fmt.Sprintf("%v lies in the excluded subtree %v", name, base)
 			}
 		}
@@ -212,8 +221,8 @@ func (l *limits) violation(names []generalName) string {
 			if base.kind != name.kind {
 				continue
 			}
-			in, known := name.within(base)
-			constrained, permitted = constrained || known || l.critical, permitted || in
+			in, _ := name.within(base)
+			constrained, permitted = true, permitted || in
 		}
 		if constrained && !permitted {
 			return fmt.Sprintf("%v lies in no permitted subtree", name)
@@ -241,15 +250,23 @@ func (l *limits) concerns(kind nameKind) bool {
 	return slices.ContainsFunc(l.permitted, is) || slices.ContainsFunc(l.excluded, is)
 }
 
-// malformed reports whether the name is none of its kind: a host with an empty
-// label, or a mail address with several unquoted at signs.
+// malformed reports whether the name is none of its kind: a host with an empty label,
+// also at its end; a mail address with several unquoted at signs; or a URI without a
+// host's name, which no constraint can be compared with.
 func (n generalName) malformed() bool {
 	text := string(n.value)
 	switch n.kind {
 	case dnsName:
-		return strings.HasPrefix(text, ".") || strings.Contains(text, "..")
+		return strings.HasPrefix(text, ".") || strings.HasSuffix(text, ".") || strings.Contains(text, "..")
 	case mailName:
 		return !strings.Contains(text, "@") || !strings.Contains(text, `"`) && strings.Count(text, "@") > 1
+	case uriName:
+		u, err := url.Parse(text)
+		if err != nil || u.Hostname() == "" || strings.HasSuffix(u.Hostname(), ".") {
+			return true
+		}
+		_, err = netip.ParseAddr(u.Hostname())
+		return err == nil
 	}
 	return false
 }
@@ -261,10 +278,11 @@ func (n generalName) wildcardMeets(base generalName) bool {
 	return n.kind == dnsName && wildcard && above == parent
 }
 
-// namesOf returns every name of a certificate that constraints apply to: its
-// subject, the alternative names, and, without any alternative mail address, the
-// address in the subject (RFC 5280, Section 4.2.1.10).
-func namesOf(c *Certificate) ([]generalName, error) {
+// namesOf returns every name of a certificate that constraints apply to: its subject,
+// the alternative names, and what OpenSSL adds to them: mail addresses in the subject
+// (RFC 5280, Section 4.2.1.10, has them only without an alternative one), and in a leaf
+// without an alternative host name a commonName that looks like one.
+func namesOf(c *Certificate, leaf bool) ([]generalName, error) {
 	subject, err := certstore.ParseName(c.RawSubject)
 	if err != nil {
 		return nil, err
@@ -273,7 +291,7 @@ func namesOf(c *Certificate) ([]generalName, error) {
 	if len(subject.RDNs) > 0 {
 		names = append(names, directory(c.RawSubject))
 	}
-	hasMail := false
+	hasHost := false
 	for _, e := range c.Extensions {
 		if !e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 17}) {
 			continue
@@ -288,18 +306,38 @@ func namesOf(c *Certificate) ([]generalName, error) {
 			if !ok {
 				return nil, errors.New("a subjectAltName cannot be decoded")
 			}
-			hasMail = hasMail || name.kind == mailName
+			hasHost = hasHost || name.kind == dnsName
 			names = append(names, name)
 		}
 	}
 	for _, rdn := range subject.RDNs {
 		for _, a := range rdn {
-			if a.OID == "1.2.840.113549.1.9.1" && a.IsText && !hasMail {
-				names = append(names, generalName{kind: mailName, value: []byte(a.Value)})
+			switch {
+			case a.OID == "1.2.840.113549.1.9.1" && a.IsText:
+				names = append(names, generalName{kind: mailName, value: []byte(a.Value),
+					mistyped: casn1.Tag(a.Tag) != casn1.IA5String})
+			case a.OID == "2.5.4.3" && a.IsText && leaf && !hasHost && looksLikeHost(a.Value):
+				names = append(names, generalName{kind: dnsName, value: []byte(a.Value)})
 			}
 		}
 	}
 	return names, nil
+}
+
+// looksLikeHost reports whether OpenSSL takes a commonName for a host name
+// (crypto/x509/v3_ncons.c, cn2dnsid): letters, digits and underscores in at least two
+// labels, with hyphens within these.
+func looksLikeHost(name string) bool {
+	labels := strings.Split(name, ".")
+	for _, label := range labels {
+		odd := func(r rune) bool {
+			return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		}
+		if label == "" || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") || strings.ContainsFunc(label, odd) {
+			return false
+		}
+	}
+	return len(labels) > 1
 }
 
 // within reports whether the name lies in the subtree of a base of its kind.
@@ -317,11 +355,8 @@ func (n generalName) within(base generalName) (in, known bool) {
 		return mailWithin(string(n.value), string(base.value)), true
 	case uriName:
 		u, err := url.Parse(string(n.value))
-		if err != nil || u.Hostname() == "" {
+		if err != nil {
 			return false, true
-		}
-		if _, err := netip.ParseAddr(u.Hostname()); err == nil {
-			return false, true // constraints on URIs speak of host names only
 		}
 		return hostWithin(u.Hostname(), string(base.value), false), true
 	case addressName:
@@ -333,7 +368,7 @@ func (n generalName) within(base generalName) (in, known bool) {
 // hostWithin compares host names. A base with a leading dot stands for the
 // hosts below it; one without for itself and, if below is set, those below it.
 func hostWithin(host, base string, below bool) bool {
-	host, base = strings.ToLower(strings.TrimSuffix(host, ".")), strings.ToLower(base)
+	host, base = strings.ToLower(host), strings.ToLower(base)
 	switch {
 	case base == "":
 		return true
@@ -356,14 +391,16 @@ func mailWithin(address, base string) bool {
 	return hostWithin(address[at+1:], base, false)
 }
 
-// addressWithin compares an address with a base of address and mask.
+// addressWithin compares an address with a base of address and mask, which may have bits
+// beyond the mask.
 func addressWithin(address, base []byte) bool {
 	if len(base) != 2*len(address) || len(address) != 4 && len(address) != 16 {
 		return false
 	}
-	masked := make([]byte, len(address))
-	for i := range masked {
-		masked[i] = address[i] & base[len(address)+i]
+	for i, mask := range base[len(address):] {
+		if (address[i]^base[i])&mask != 0 {
+			return false
+		}
 	}
-	return bytes.Equal(masked, base[:len(address)])
+	return true
 }

@@ -3,6 +3,8 @@ package chain
 import (
 	"bytes"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
 	"math/rand/v2"
@@ -190,4 +192,82 @@ func meshOf(size int) (*certtest.PKI, []string) {
 		}
 	}
 	return certtest.New(append(edges, certtest.Edge{Subject: "leaf", Issuer: "CA0"})...), names
+}
+
+// Name constraints hold where both crypto/x509 and OpenSSL let them: either of them may
+// be the server's. Each row is judged by all three.
+func TestNameConstraints(t *testing.T) {
+	der := func(tag byte, content ...byte) []byte { return append([]byte{tag, byte(len(content))}, content...) }
+	text := func(tag byte, s string) []byte { return der(tag, []byte(s)...) }
+	permitted := func(base []byte) []byte { return der(0x30, der(0xa0, der(0x30, base...)...)...) }
+	excluded := func(base []byte) []byte { return der(0x30, der(0xa1, der(0x30, base...)...)...) }
+	const mail, host, uri, address, ediParty, beyond = 0x81, 0x82, 0x86, 0x87, 0xa5, 0x89
+	edi := der(ediParty, der(0xa1, text(0x0c, "x")...)...)
+	for _, tt := range []struct {
+		name        string
+		constraints []byte
+		san         []byte // one name; nil for none
+		subject     pkix.Name
+		want        bool
+	}{
+		{"host within", permitted(text(host, "example.com")), text(host, "a.example.com"), pkix.Name{}, true},
+		{"host outside", permitted(text(host, "example.com")), text(host, "a.example.org"), pkix.Name{}, false},
+		{"host excluded", excluded(text(host, "example.com")), text(host, "a.example.com"), pkix.Name{}, false},
+		{"trailing dot, permitted", permitted(text(host, "example.com")), text(host, "a.example.com."), pkix.Name{}, false},
+		{"trailing dot, excluded", excluded(text(host, "example.com")), text(host, "a.example.com."), pkix.Name{}, false},
+		{"urn excluded", excluded(text(uri, "example.com")), text(uri, "urn:x:y"), pkix.Name{}, false},
+		{"urn permitted", permitted(text(uri, "example.com")), text(uri, "urn:x:y"), pkix.Name{}, false},
+		{"urn, another kind of constraint", permitted(text(host, "example.com")), text(uri, "urn:x:y"), pkix.Name{}, false},
+		{"trailing dot, another kind of constraint", permitted(text(uri, "example.com")), text(host, "a.example.com."), pkix.Name{}, false},
+		{"two at signs, another kind of constraint", permitted(text(uri, "example.com")), text(mail, "a@b@example.com"), pkix.Name{}, true},
+		{"URI with an address", excluded(text(uri, "example.com")), text(uri, "spiffe://192.0.2.1/x"), pkix.Name{}, false},
+		{"URI within", permitted(text(uri, "example.com")), text(uri, "spiffe://example.com/x"), pkix.Name{}, true},
+		{"ediPartyName", excluded(edi), edi, pkix.Name{}, false},
+		{"ediPartyName, another kind of constraint", permitted(text(host, "example.com")), edi, pkix.Name{CommonName: "x"}, true},
+		{"a tag that no name has, constraint", permitted(text(beyond, "x")), text(host, "a.example.com"), pkix.Name{}, false},
+		{"address within", permitted(der(address, 192, 168, 1, 0, 255, 255, 255, 0)), der(address, 192, 168, 1, 7), pkix.Name{}, true},
+		{"address within, base with host bits", permitted(der(address, 192, 168, 1, 1, 255, 255, 255, 0)), der(address, 192, 168, 1, 7), pkix.Name{}, true},
+		{"address excluded, base with host bits", excluded(der(address, 192, 168, 1, 1, 255, 255, 255, 0)), der(address, 192, 168, 1, 7), pkix.Name{}, false},
+		{"address outside", permitted(der(address, 192, 168, 1, 1, 255, 255, 255, 0)), der(address, 192, 168, 2, 7), pkix.Name{}, false},
+		{"commonName outside", permitted(text(host, "example.com")), nil, pkix.Name{CommonName: "a.example.org"}, false},
+		{"commonName within", permitted(text(host, "example.com")), nil, pkix.Name{CommonName: "a.example.com"}, true},
+		{"commonName excluded", excluded(text(host, "example.com")), nil, pkix.Name{CommonName: "a.example.com"}, false},
+		{"commonName outside, a host within", permitted(text(host, "example.com")), text(host, "a.example.com"), pkix.Name{CommonName: "a.example.org"}, true},
+		{"commonName of one label", permitted(text(host, "example.com")), nil, pkix.Name{CommonName: "client"}, true},
+		{"commonName with a space", permitted(text(host, "example.com")), nil, pkix.Name{CommonName: "the client.example"}, true},
+		{"commonName with underscore", permitted(text(host, "example.com")), nil, pkix.Name{CommonName: "a_b.example.org"}, false},
+		{"commonName with a hyphen at a label's end", permitted(text(host, "example.com")), nil, pkix.Name{CommonName: "a-.example.org"}, true},
+		{"mail in the subject outside", permitted(text(mail, "example.com")), nil, mailSubject("a@example.org"), false},
+		{"mail in the subject within", permitted(text(mail, "example.com")), nil, mailSubject("a@example.com"), true},
+		{"mail in the subject, not of ASCII's type", permitted(text(mail, "example.com")), nil, pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, Value: "a@example.com"}}}, false},
+		{"likewise, another kind of constraint", permitted(text(host, "example.com")), nil, pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, Value: "a@example.com"}}}, false},
+		{"mail in the subject outside, another within", permitted(text(mail, "example.com")), text(mail, "a@example.com"), mailSubject("a@example.org"), false},
+	} {
+		p := certtest.New(certtest.Edge{Subject: "Root", Issuer: "Root"},
+			certtest.Edge{Subject: "CA", Issuer: "Root", Mutate: func(c *x509.Certificate) {
+				c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 30}, Critical: true, Value: tt.constraints}}
+			}},
+			certtest.Edge{Subject: "leaf", Issuer: "CA", Mutate: func(c *x509.Certificate) {
+				c.Subject = tt.subject
+				if tt.san != nil {
+					c.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Critical: tt.subject.String() == "", Value: der(0x30, tt.san...)}}
+				}
+			}})
+		got, s := reaches(p.Cert("leaf"), p.Certs("CA"), p.Certs("Root"), certtest.Now, x509.ExtKeyUsageClientAuth)
+		if got != tt.want {
+			t.Errorf("%s: %t, want %t\n%s", tt.name, got, tt.want, strings.Join(describePaths(s), "\n"))
+		}
+		roots, intermediates := x509.NewCertPool(), x509.NewCertPool()
+		roots.AddCert(p.Cert("Root"))
+		intermediates.AddCert(p.Cert("CA"))
+		_, err := p.Cert("leaf").Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, CurrentTime: certtest.Now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+		theirs, out := opensslVerify(t, p.Cert("leaf"), p.Certs("CA"), p.Certs("Root"))
+		if tt.want != (err == nil && theirs) {
+			t.Errorf("%s: crypto/x509: %v; openssl: %t %s; want %t", tt.name, err, theirs, lastLine(out), tt.want)
+		}
+	}
+}
+
+func mailSubject(address string) pkix.Name {
+	return pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{{Type: asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}, Value: asn1.RawValue{Tag: asn1.TagIA5String, Bytes: []byte(address)}}}}
 }
