@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"slices"
 
+	"mtlsprobe/certstore/config"
+
 	"golang.org/x/sync/errgroup"
 )
 
@@ -179,6 +181,13 @@ func hold(files []*file, opened []*contents, errs []error, failures []*SourceErr
 		}
 	}
 	p.pair(h)
+	for _, i := range h.Identities {
+		if path, err := filepath.Abs(i.Source); err == nil && i.Leaf != nil {
+			if why := config.Misplaced(path); why != "" {
+				h.Problems = append(h.Problems, fmt.Errorf("%s: %s", quote(i.Source), why))
+			}
+		}
+	}
 	for _, c := range slices.Backward(p.contents) { // pairing has taken away what it explains
 		h.Problems = append(slices.Clone(c.problems), h.Problems...)
 	}

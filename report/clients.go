@@ -11,12 +11,15 @@ import (
 
 // A Prediction is what one client stack would do with an identity.
 type Prediction struct {
-	Stack      string     `json:"stack" redact:"keep"`
-	Name       string     `json:"name" redact:"keep"`  // for people
-	Sends      string     `json:"sends" redact:"keep"` // yes, no, unknown
-	Action     string     `json:"action" redact:"keep"`
-	Alert      uint8      `json:"alert,omitempty"`             // that the client sends
-	Chain      []string   `json:"chain,omitempty" redact:"CA"` // subjects, the leaf first; absent if not known
+	Stack  string   `json:"stack" redact:"keep"`
+	Name   string   `json:"name" redact:"keep"`  // for people
+	Sends  string   `json:"sends" redact:"keep"` // yes, no, unknown
+	Action string   `json:"action" redact:"keep"`
+	Alert  uint8    `json:"alert,omitempty"`             // that the client sends
+	Chain  []string `json:"chain,omitempty" redact:"CA"` // subjects, the leaf first; absent if not known
+	// Taken says whether the server accepts what is sent, where that is the leaf alone
+	// out of a bundle with more: yes, no, unknown; absent otherwise.
+	Taken      string     `json:"taken,omitempty" redact:"keep"`
 	Reason     say.Phrase `json:"reason"`
 	ServerLog  string     `json:"server_log,omitempty" redact:"keep"`
 	Remedy     say.Phrase `json:"remedy,omitempty"`
@@ -31,10 +34,35 @@ func newPrediction(p *stack.Prediction) Prediction {
 		Confidence: string(p.Profile.Confidence), Citation: p.Profile.Name + " " + p.Profile.Versions + ": " +
 			p.Profile.Citation,
 	}
+	if p.LeafAlone {
+		out.Taken = p.Taken.String()
+	}
 	for _, c := range p.Chain {
 		out.Chain = append(out.Chain, certstore.NameString(c.RawSubject))
 	}
 	return out
+}
+
+// clientLine says how many of the identities that fit one client gets accepted, and why
+// not the first of the others; empty without a client, or where they all are.
+func clientLine(r *Report, client string) string {
+	fitting := r.Fitting("")
+	if sent := r.Fitting(client); client == "" || r.Migration != nil || sent == fitting {
+		return ""
+	}
+	for _, i := range r.Identities {
+		for _, p := range i.Predictions {
+			if p.Stack != client || i.Verdict != Fits || i.sentBy(client) {
+				continue
+			}
+			line := fmt.Sprintf("With %s %d of these %d: for %s, %s", p.Name, r.Fitting(client), fitting, i.Label, p.Reason)
+			if p.Remedy != nil {
+				line += ". Remedy: " + p.Remedy.String()
+			}
+			return line + "."
+		}
+	}
+	return ""
 }
 
 // clientsCell groups the stacks that send an identity: "all", "none", "only
@@ -42,10 +70,10 @@ func newPrediction(p *stack.Prediction) Prediction {
 func clientsCell(predictions []Prediction) string {
 	var yes, no, unknown []string
 	for _, p := range predictions {
-		switch p.Sends {
-		case "yes":
+		switch {
+		case p.Sends == "yes" && p.Taken != "no":
 			yes = append(yes, p.Name)
-		case "no":
+		case p.Sends != "unknown":
 			no = append(no, p.Name)
 		default:
 			unknown = append(unknown, p.Name)
@@ -106,6 +134,9 @@ func (t *text) clients(r *Report) error {
 				why += "; log: " + p.ServerLog
 			}
 			sends := p.Sends
+			if p.Taken == "no" {
+				sends += ", and is refused"
+			}
 			if p.Action != "sends" && p.Action != "empty certificate" && p.Action != "unknown" {
 				sends += ", " + p.Action
 				if p.Alert != 0 {

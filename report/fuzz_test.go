@@ -29,7 +29,8 @@ func FuzzParse(f *testing.F) {
 		for _, one := range []*Report{r, redacted} {
 			for _, name := range Formats() {
 				var b bytes.Buffer
-				if err := Write(&b, Format{Name: name, Width: 80, Clients: true, Paths: true, Timeline: true, Transcript: true}, one); err != nil {
+				if err := Write(&b, Format{Name: name, Width: 80, Clients: true, Paths: true, Timeline: true, Transcript: true},
+					one); err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
 				if strings.ContainsFunc(b.String(), func(r rune) bool { return r != '\n' && r != '\t' && !unicode.IsGraphic(r) }) {

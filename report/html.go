@@ -57,6 +57,7 @@ type pageIdentity struct {
 	Identity             *Identity
 	Findings             []Finding
 	Refused              string
+	RefusedFirst         bool // before the findings
 	Notes                []note
 	Tree, Timeline       template.HTML
 	Window               string
@@ -71,7 +72,7 @@ type pageMigration struct {
 // writeHTML writes one page that needs nothing from elsewhere: no font, no
 // script, no picture. Its content security policy allows nothing but its own
 // style and script, by their hashes.
-func writeHTML(w io.Writer, r *Report) error {
+func writeHTML(w io.Writer, f Format, r *Report) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"plain":    func(text any) string { return plain(fmt.Sprint(text)) },
 		"sentence": func(f Finding) string { return f.text() },
@@ -80,19 +81,20 @@ func writeHTML(w io.Writer, r *Report) error {
 	if err != nil {
 		return fmt.Errorf("reading the page's template: %w", err)
 	}
-	if err := t.Execute(w, newPage(r)); err != nil {
+	if err := t.Execute(w, newPage(r, f.Client)); err != nil {
 		return fmt.Errorf("writing the page: %w", err)
 	}
 	return nil
 }
 
-func newPage(r *Report) *pageView {
+func newPage(r *Report, client string) *pageView {
 	v := &pageView{
 		Title: "Client certificates", Generated: r.GeneratedAt.Format("2006-01-02 15:04:05 MST"),
 		Judged: r.JudgedAt.Format("2006-01-02 15:04:05 MST"),
 		CSS:    template.CSS(pageCSS), JS: template.JS(pageJS), Facts: facts(r), Server: serverFindings(r),
 		Migration: r.Migration,
-		Sightings: r.Sightings, Conversations: conversations(r), Problems: r.Problems, Summary: summary(r),
+		Sightings: r.Sightings, Conversations: conversations(r), Problems: r.Problems,
+		Summary: summary(r, client),
 	}
 	v.Policy = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'; base-uri 'none'; "+
 		"form-action 'none'", digest(pageCSS), digest(pageJS))
@@ -125,6 +127,7 @@ func newPage(r *Report) *pageView {
 		v.Rows = append(v.Rows, row)
 		p := pageIdentity{ID: id, Heading: heading(i), Verdict: i.Verdict, Identity: i, TreeCut: i.TreeCut}
 		p.Findings, p.Refused = reasons(i)
+		p.RefusedFirst = i.refusedFirst(p.Findings, p.Refused)
 		p.Notes = notes[n]
 		if i.Tree != nil {
 			line := spans(i.Tree)

@@ -67,7 +67,7 @@ func writeMarkdown(w io.Writer, f Format, r *Report) error {
 		}
 		b.WriteByte('\n')
 	}
-	if line := summary(r); line != "" {
+	if line := summary(r, f.Client); line != "" {
 		fmt.Fprintf(&b, "\n%s\n", escapeMarkdown(line))
 	}
 	if f.Transcript {
@@ -101,10 +101,14 @@ func markdownReasons(b *bytes.Buffer, r *Report) {
 			continue
 		}
 		fmt.Fprintf(b, "\n### %s\n\n", escapeMarkdown(heading(i)))
+		first := i.refusedFirst(lines, refusal)
+		if first {
+			fmt.Fprintf(b, "- %s\n", escapeMarkdown(refusal))
+		}
 		for _, f := range lines {
 			markdownFinding(b, &f)
 		}
-		if refusal != "" {
+		if refusal != "" && !first {
 			fmt.Fprintf(b, "- %s\n", escapeMarkdown(refusal))
 		}
 	}
@@ -194,6 +198,12 @@ func writeBrief(w io.Writer, f Format, r *Report) error {
 		switch {
 		case f.Client != "" && i.Verdict == Fits && !i.sentBy(f.Client):
 			verdict, why = "FAILS", f.Client+" does not send it"
+			if slices.ContainsFunc(i.Predictions, func(p Prediction) bool { return p.Stack == f.Client && p.Sends == "yes" }) {
+				verdict, why = "unknown", f.Client+" sends its leaf alone"
+			}
+			if slices.ContainsFunc(i.Predictions, func(p Prediction) bool { return p.Stack == f.Client && p.Taken == "no" }) {
+				verdict = "FAILS"
+			}
 		case i.Verdict == "" && i.NotAfter != nil:
 			verdict, why = i.Key.State, "until "+i.NotAfter.Format("2006-01-02")
 		case i.Verdict == "":

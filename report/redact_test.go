@@ -15,7 +15,8 @@ import (
 // TestRedactTags holds that every field of a report that can hold text says what it
 // holds: a new field without a tag would be told as it is.
 func TestRedactTags(t *testing.T) {
-	known := []string{"keep", "drop", "Host", "URL", "CA", "Client", "Name", "File", "Phase", "Account", "Friendly", "Fingerprint"}
+	known := []string{"keep", "drop", "Host", "URL", "CA", "Client", "Name", "File", "Phase", "Account", "Friendly",
+		"Fingerprint"}
 	seen := make(map[reflect.Type]bool)
 	var walk func(reflect.Type, string)
 	walk = func(typ reflect.Type, field string) {
@@ -35,7 +36,8 @@ func TestRedactTags(t *testing.T) {
 				for inner.Kind() == reflect.Slice && inner != reflect.TypeFor[say.Phrase]() {
 					inner = inner.Elem()
 				}
-				if tag := f.Tag.Get("redact"); (inner.Kind() == reflect.String || inner.Kind() == reflect.Uint8 && f.Type.Kind() == reflect.Slice) && !slices.Contains(known, tag) {
+				if tag := f.Tag.Get("redact"); (inner.Kind() == reflect.String || inner.Kind() == reflect.Uint8 &&
+					f.Type.Kind() == reflect.Slice) && !slices.Contains(known, tag) {
 					t.Errorf("%s.%s: redact tag %q", typ.Name(), f.Name, tag)
 				}
 				walk(f.Type, f.Name)
@@ -55,14 +57,20 @@ func secretive() *Report {
 	when := time.Date(2026, 6, 15, 0, 0, 0, 0, time.UTC)
 	dn := "CN=Hugo; Secret,O=Secret (Werk 7): Nord"
 	r := &Report{
-		Schema: Schema, GeneratedAt: when, JudgedAt: when, Target: &Target{Address: "secret.example:8443", ServerName: "secret.example", Proxy: "http://secret-proxy:3128"},
-		Identities: []Identity{{Label: "label-secret", Source: "/home/secretuser/a.pem", NamedBy: "/home/secretuser/.curlrc", BeginsWith: dn, SHA256: "abcdef",
-			Container: &Container{Format: "PKCS#12", Parts: []string{`certificate "secretname"`}}, Key: Key{State: "usable", Source: "/home/secretuser/a.key", Detail: "secret"},
+		Schema: Schema, GeneratedAt: when, JudgedAt: when,
+		Target: &Target{Address: "secret.example:8443", ServerName: "secret.example", Proxy: "http://secret-proxy:3128"},
+		Identities: []Identity{{Label: "label-secret", Source: "/home/secretuser/a.pem", NamedBy: "/home/secretuser/.curlrc",
+			BeginsWith: dn, SHA256: "abcdef",
+			Container: &Container{Format: "PKCS#12", Parts: []string{`certificate "secretname"`}},
+			Key:       Key{State: "usable", Source: "/home/secretuser/a.key", Detail: "secret"},
 			Findings: []Finding{{Check: "chain.order", Title: "Chain is out of order", Result: "fail",
-				Detail: say.Text("the file begins with ", say.DN(dn), " found in ", say.File("/home/secretuser/b.pem"), "; account ", say.Account("secretuser"), "; ends ", say.Time(when)),
-				Remedy: say.Text("ask ", say.Host("secret.example:8443"), ", which says ", say.Quote("Secret page"), " of ", say.Digest([]byte{0xab}))}}}},
-		Containers: []Contained{{"/home/secretuser/other.p12", Container{Format: "PKCS#12", Parts: []string{`private key "secretname"`}}}},
-		Problems:   []string{"secret"},
+				Detail: say.Text("the file begins with ", say.DN(dn), " found in ", say.File("/home/secretuser/b.pem"),
+					"; account ", say.Account("secretuser"), "; ends ", say.Time(when)),
+				Remedy: say.Text("ask ", say.Host("secret.example:8443"), ", which says ", say.Quote("Secret page"), " of ",
+					say.Digest([]byte{0xab}))}}}},
+		Containers: []Contained{{"/home/secretuser/other.p12",
+			Container{Format: "PKCS#12", Parts: []string{`private key "secretname"`}}}},
+		Problems: []string{"secret"},
 	}
 	r.Values = values(r)
 	return r
@@ -86,10 +94,12 @@ func TestRedactValues(t *testing.T) {
 	if want := `ask Host-1:8443, which says (removed) of Fingerprint-2`; f.Remedy.String() != want {
 		t.Errorf("%s\nwant %s", f.Remedy, want)
 	}
-	if redacted.Target.Address != "Host-1:8443" || redacted.Target.ServerName != "Host-1" || names["Host-1"] != "secret.example" {
+	if redacted.Target.Address != "Host-1:8443" || redacted.Target.ServerName != "Host-1" ||
+		names["Host-1"] != "secret.example" {
 		t.Errorf("one host, two pseudonyms: %+v", redacted.Target)
 	}
-	if len(redacted.Containers) != 1 || redacted.Containers[0].Format != "PKCS#12" || !strings.HasPrefix(redacted.Identities[0].NamedBy, "File-") {
+	if len(redacted.Containers) != 1 || redacted.Containers[0].Format != "PKCS#12" ||
+		!strings.HasPrefix(redacted.Identities[0].NamedBy, "File-") {
 		t.Errorf("what identifies nobody is gone: %s", data)
 	}
 }
@@ -106,7 +116,8 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := again.Identities[0].Findings[0].Detail, r.Identities[0].Findings[0].Detail; !reflect.DeepEqual(got, want) {
+	if got, want := again.Identities[0].Findings[0].Detail,
+		r.Identities[0].Findings[0].Detail; !reflect.DeepEqual(got, want) {
 		t.Errorf("%#v\nwant %#v", got, want)
 	}
 	one, _ := Redact(r)
@@ -132,7 +143,8 @@ func TestParse(t *testing.T) {
 
 // A short value is found where it is a word of its own, and not within words.
 func TestSplit(t *testing.T) {
-	s := newSplitter([]Value{{"host", "e"}, {"name", "CN=a"}, {"name", "CN=ab"}, {"file", `"kc"`}, {"time", "2026-06-15T00:00:00Z"}, {"bogus", "word"}, {"time", "yesterday"}})
+	s := newSplitter([]Value{{"host", "e"}, {"name", "CN=a"}, {"name", "CN=ab"}, {"file", `"kc"`},
+		{"time", "2026-06-15T00:00:00Z"}, {"bogus", "word"}, {"time", "yesterday"}})
 	for give, want := range map[string]string{
 		"the key of e is here":          "the key of [e] is here",
 		"CN=ab signed CN=a":             "[CN=ab] signed [CN=a]",
@@ -171,8 +183,9 @@ func TestHostileResolver(t *testing.T) {
 	const secret = "ocsp.secret.example"
 	r := sample(1)
 	r.Problems = []string{"asking \"http://" + secret + "/\": lookup " + secret + ": no such host"}
-	r.Identities[0].Findings = append(r.Identities[0].Findings, Finding{Check: "revocation.revoked", Title: "Revoked", Result: "unknown",
-		Detail: say.Phrase{{Kind: say.UnknownKind, Value: "lookup " + secret + ": no such host"}}})
+	r.Identities[0].Findings = append(r.Identities[0].Findings,
+		Finding{Check: "revocation.revoked", Title: "Revoked", Result: "unknown",
+			Detail: say.Phrase{{Kind: say.UnknownKind, Value: "lookup " + secret + ": no such host"}}})
 	redacted, _ := Redact(r)
 	for _, name := range Formats() {
 		var b bytes.Buffer
@@ -182,6 +195,7 @@ func TestHostileResolver(t *testing.T) {
 		if strings.Contains(b.String(), secret) {
 			t.Errorf("%s: %s", name, b.String())
 		}
-		t.Logf("row: whoever reads --ocsp --redact as %s | to learn the responder's host | %d bytes without it | nothing", name, b.Len())
+		t.Logf("row: whoever reads --ocsp --redact as %s | to learn the responder's host | %d bytes without it | nothing",
+			name, b.Len())
 	}
 }

@@ -321,6 +321,6 @@ func (r *Report) Fitting(client string) int {
 func (i *Identity) sentBy(client string) bool {
 	return slices.ContainsFunc(i.Predictions, func(p Prediction) bool {
 		return p.Stack == client && p.Sends == "yes" &&
-			p.Action == "sends"
+			p.Action == "sends" && (p.Taken == "" || p.Taken == "yes")
 	})
 }

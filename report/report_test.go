@@ -27,27 +27,42 @@ func sample(namedCAs int) *Report {
 	skew := int64(-11520)
 	r := &Report{
 		Schema: Schema, GeneratedAt: when, JudgedAt: when,
-		Target:  &Target{Address: "api.example.com:8443", ServerName: "api.example.com", Protocol: "https"},
-		Server:  &Server{Version: "TLS 1.3", Verified: "no", VerifyError: "x509: certificate signed by unknown authority"},
-		Request: &Request{Asked: "yes", When: "handshake", Insistence: "required", Version: "TLS 1.3", SignatureSchemes: []string{"ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256"}},
-		Clock:   &Clock{Local: when, Server: &when, SkewSeconds: &skew, Source: "HTTP Date"},
-		Controls: []Control{{Kind: "none", Trial: Trial{Outcome: "refused", Alert: &Alert{116, "certificate_required", "server", "after-handshake"}}},
-			{Kind: "self-signed", Trial: Trial{Outcome: "refused-by-application", Application: &Application{"http", 400, "The SSL certificate error"}}}},
+		Target: &Target{Address: "api.example.com:8443", ServerName: "api.example.com", Protocol: "https"},
+		Server: &Server{Version: "TLS 1.3", Verified: "no", VerifyError: "x509: certificate signed by unknown authority"},
+		Request: &Request{Asked: "yes", When: "handshake", Insistence: "required", Version: "TLS 1.3",
+			SignatureSchemes: []string{"ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256"}},
+		Clock: &Clock{Local: when, Server: &when, SkewSeconds: &skew, Source: "HTTP Date"},
+		Controls: []Control{{Kind: "none", Trial: Trial{Outcome: "refused",
+			Alert: &Alert{116, "certificate_required", "server", "after-handshake"}}},
+			{Kind: "self-signed", Trial: Trial{Outcome: "refused-by-application",
+				Application: &Application{"http", 400, "The SSL certificate error"}}}},
 	}
-	finding := Finding{Check: "validity.expired", Title: "Expired", Result: "fail", Detail: say.Text("expired 2026-06-01T00:00:00Z, 14 days ago"), Remedy: say.Text("have the certificate renewed, and replace it in the bundle")}
+	finding := Finding{Check: "validity.expired", Title: "Expired", Result: "fail",
+		Detail: say.Text("expired 2026-06-01T00:00:00Z, 14 days ago"), Remedy: say.Text("have the certificate renewed, " +
+			"and replace it in the bundle")}
 	r.Identities = []Identity{
-		{Label: "good.p12", Source: "good.p12", Subject: "CN=good", NotAfter: &when, Key: Key{Algorithm: "ECDSA P-256", State: "usable"}, Verdict: Fits, Trial: &Trial{Outcome: "accepted", Application: &Application{"http", 200, "OK"}}},
-		{Label: "a-very-long-file-name-without-any-space-in-it-2026.pem", Source: "x", Subject: "CN=日本語の証明書", NotAfter: &when, Key: Key{Algorithm: "RSA 2048", State: "mismatched"}, Verdict: DoesNotFit,
+		{Label: "good.p12", Source: "good.p12", Subject: "CN=good", NotAfter: &when,
+			Key: Key{Algorithm: "ECDSA P-256", State: "usable"}, Verdict: Fits,
+			Trial: &Trial{Outcome: "accepted", Application: &Application{"http", 200, "OK"}}},
+		{Label: "a-very-long-file-name-without-any-space-in-it-2026.pem", Source: "x", Subject: "CN=日本語の証明書",
+			NotAfter: &when, Key: Key{Algorithm: "RSA 2048", State: "mismatched"}, Verdict: DoesNotFit,
 			Findings: []Finding{finding}, Trial: &Trial{Outcome: "not-tried", Detail: say.Text("its key is mismatched")}},
-		{Label: "evil\x1b[31m\u202e.pem", Source: "evil", Key: Key{State: "locked"}, Verdict: Unknown, Trial: &Trial{Outcome: "refused", Alert: &Alert{48, "unknown_ca", "server", "handshake"}}},
-		{Label: "lucky.pem", Source: "lucky.pem", Subject: "CN=lucky", NotAfter: &when, Key: Key{Algorithm: "Ed25519", State: "usable"}, Verdict: Fits, Findings: []Finding{finding}, Trial: &Trial{Outcome: "accepted"}},
-		{Label: "puzzle.pem", Source: "puzzle.pem", Subject: "CN=puzzle", NotAfter: &when, Key: Key{Algorithm: "Ed25519", State: "usable"}, Verdict: DoesNotFit, Trial: &Trial{Outcome: "closed", Presented: true, Detail: say.Text("the server closed the connection during the handshake, without an alert")}},
+		{Label: "evil\x1b[31m\u202e.pem", Source: "evil", Key: Key{State: "locked"}, Verdict: Unknown,
+			Trial: &Trial{Outcome: "refused", Alert: &Alert{48, "unknown_ca", "server", "handshake"}}},
+		{Label: "lucky.pem", Source: "lucky.pem", Subject: "CN=lucky", NotAfter: &when,
+			Key: Key{Algorithm: "Ed25519", State: "usable"}, Verdict: Fits, Findings: []Finding{finding},
+			Trial: &Trial{Outcome: "accepted"}},
+		{Label: "puzzle.pem", Source: "puzzle.pem", Subject: "CN=puzzle", NotAfter: &when,
+			Key: Key{Algorithm: "Ed25519", State: "usable"}, Verdict: DoesNotFit,
+			Trial: &Trial{Outcome: "closed", Presented: true,
+				Detail: say.Text("the server closed the connection during the handshake, without an alert")}},
 	}
 	for k := range namedCAs {
 		name := Name{DN: fmt.Sprintf("CN=Root %d,O=Example", k), DER: []byte{0x30, 0}}
 		r.Request.NamedCAs = append(r.Request.NamedCAs, name)
 		for i := range r.Identities {
-			r.Identities[i].NamedCAs = append(r.Identities[i].NamedCAs, NamedCA{DN: name.DN, Result: []string{"reached", "not-reached", "near-miss"}[(i+k)%3], Via: "cross-signed"})
+			r.Identities[i].NamedCAs = append(r.Identities[i].NamedCAs,
+				NamedCA{DN: name.DN, Result: []string{"reached", "not-reached", "near-miss"}[(i+k)%3], Via: "cross-signed"})
 		}
 	}
 	return r
@@ -194,14 +209,21 @@ func TestHostileNames(t *testing.T) {
 		Schema: Schema, Target: &Target{Address: name, ServerName: name}, Server: &Server{Verified: "no", VerifyError: name},
 		Request:  &Request{Asked: "yes", Insistence: "required", Version: "TLS 1.3", NamedCAs: []Name{{DN: name}}},
 		Problems: []string{name},
-		Identities: []Identity{{Label: name, Source: name, Subject: name, Verdict: DoesNotFit, Findings: []Finding{{Check: "validity.expired", Title: "Expired", Result: "fail", Detail: say.Text(name), Remedy: say.Text(name)}},
-			NamedCAs: []NamedCA{{DN: name, Result: "near-miss", Detail: say.Text(name)}}, Tree: &Branch{Subject: name, Breaks: []say.Phrase{say.Text(name)}, Issuers: []*Branch{{Subject: name, Source: name, NotAfter: &until}}},
+		Identities: []Identity{{Label: name, Source: name, Subject: name, Verdict: DoesNotFit,
+			Findings: []Finding{{Check: "validity.expired", Title: "Expired", Result: "fail", Detail: say.Text(name),
+				Remedy: say.Text(name)}},
+			NamedCAs: []NamedCA{{DN: name, Result: "near-miss", Detail: say.Text(name)}},
+			Tree: &Branch{Subject: name, Breaks: []say.Phrase{say.Text(name)},
+				Issuers: []*Branch{{Subject: name, Source: name, NotAfter: &until}}},
 			Predictions: []Prediction{{Name: "curl", Sends: "no", Reason: say.Text(name), Remedy: say.Text(name)}}}},
 		Transcript: []TranscriptRow{{Direction: "server", Detail: name}},
-		Sightings:  []Sighting{{Remote: name, Action: "sent", Chain: []Certificate{{Subject: name, Issuer: name}}, Compared: []say.Phrase{say.Text(name)}}},
-		Migration:  nil,
+		Sightings: []Sighting{{Remote: name, Action: "sent", Chain: []Certificate{{Subject: name, Issuer: name}},
+			Compared: []say.Phrase{say.Text(name)}}},
+		Migration: nil,
 	}
-	for _, migration := range []*Migration{nil, {Phases: []Phase{{Label: name, NamedCAs: []string{name}}}, Rows: []MigrationRow{{Label: name, BreaksIn: name, Remedy: say.Text(name), Cells: []MigrationCell{{Phase: name, NamedCA: name, Reasons: []say.Phrase{say.Text(name)}}}}}}} {
+	for _, migration := range []*Migration{nil, {Phases: []Phase{{Label: name, NamedCAs: []string{name}}},
+		Rows: []MigrationRow{{Label: name, BreaksIn: name, Remedy: say.Text(name),
+			Cells: []MigrationCell{{Phase: name, NamedCA: name, Reasons: []say.Phrase{say.Text(name)}}}}}}} {
 		r.Migration = migration
 		for _, format := range Formats() {
 			var b bytes.Buffer
@@ -226,7 +248,8 @@ func TestHostileNames(t *testing.T) {
 					t.Errorf("dot: quotes are left:\n%s", text)
 				}
 			}
-			if format == "markdown" && (strings.Contains(text, "](javascript") && !strings.Contains(text, `\](javascript`) || strings.Contains(text, "> |*x*")) {
+			if format == "markdown" && (strings.Contains(text, "](javascript") && !strings.Contains(text, `\](javascript`) ||
+				strings.Contains(text, "> |*x*")) {
 				t.Errorf("markdown: markup is left:\n%s", text)
 			}
 		}
@@ -240,7 +263,8 @@ func TestEscapeJSON(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	var before, after any
-	if json.Unmarshal([]byte(in), &before) != nil || json.Unmarshal([]byte(got), &after) != nil || !cmp.Equal(before, after) {
+	if json.Unmarshal([]byte(in), &before) != nil || json.Unmarshal([]byte(got), &after) != nil ||
+		!cmp.Equal(before, after) {
 		t.Errorf("%v became %v", before, after)
 	}
 }
@@ -250,9 +274,12 @@ func TestEscapeJSON(t *testing.T) {
 func TestInspection(t *testing.T) {
 	r := &Report{
 		Identities: []Identity{
-			{Label: "a.p12", Source: "a.p12", Container: &Container{Format: "PKCS#12", Integrity: "none", Parts: []string{`certificate "<b>mine" of CN=a: PBES2`}, Readers: []string{"OpenSSL 3 reads it"}},
-				Key: Key{State: "locked", Detail: "no password"}, Access: &Access{Account: "app", Result: "no", Detail: "it is root's", Remedy: "chgrp app"}},
-			{Label: "b.pem", Source: "b.pem", Key: Key{State: "usable", Source: "b.key", ExposedTo: []string{"it may be read by everybody"}}},
+			{Label: "a.p12", Source: "a.p12", Container: &Container{Format: "PKCS#12", Integrity: "none",
+				Parts: []string{`certificate "<b>mine" of CN=a: PBES2`}, Readers: []string{"OpenSSL 3 reads it"}},
+				Key:    Key{State: "locked", Detail: "no password"},
+				Access: &Access{Account: "app", Result: "no", Detail: "it is root's", Remedy: "chgrp app"}},
+			{Label: "b.pem", Source: "b.pem", Key: Key{State: "usable", Source: "b.key",
+				ExposedTo: []string{"it may be read by everybody"}}},
 			{Label: "c.pem", Source: "c.pem", Key: Key{State: "usable", Source: "c.pem", Protection: "PBES2, too"}},
 			{Label: "d.pem", Source: "d.pem", Key: Key{State: "usable", Source: "d.pem"}},
 		},
@@ -265,7 +292,8 @@ func TestInspection(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := strings.NewReplacer(`\#`, "#", "&#34;", `"`, "&#39;", "'").Replace(b.String())
-		for _, want := range []string{"PKCS#12, not protected against change", "of CN=a: PBES2", "OpenSSL 3 reads it", "the key is locked", "no password", `the account "app" cannot read it: it is root's`, "chgrp app",
+		for _, want := range []string{"PKCS#12, not protected against change", "of CN=a: PBES2", "OpenSSL 3 reads it",
+			"the key is locked", "no password", `the account "app" cannot read it: it is root's`, "chgrp app",
 			"the key is in another file", `"b.key"`, "it may be read by everybody", "the key is encrypted", "PBES2, too", "other.p12: PKCS#12, integrity by a MAC", "CN=Root, in ca.pem"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: %q is not said", format, want)
@@ -283,7 +311,9 @@ func TestInspection(t *testing.T) {
 
 // What fails is told before what is only not good, whatever the catalogue's order.
 func TestReasonsFailFirst(t *testing.T) {
-	i := &Identity{Label: "a.pem", Verdict: DoesNotFit, Findings: []Finding{{Check: "key.exposed", Result: "warn"}, {Check: "x", Result: "pass"}, {Check: "validity.expired", Result: "fail"}, {Check: "chain.order", Result: "fail"}}}
+	i := &Identity{Label: "a.pem", Verdict: DoesNotFit,
+		Findings: []Finding{{Check: "key.exposed", Result: "warn"}, {Check: "x", Result: "pass"},
+			{Check: "validity.expired", Result: "fail"}, {Check: "chain.order", Result: "fail"}}}
 	lines, _ := reasons(i)
 	var got []string
 	for _, f := range lines {
@@ -293,7 +323,8 @@ func TestReasonsFailFirst(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	var b bytes.Buffer
-	if err := Write(&b, Format{Name: "brief"}, &Report{Identities: []Identity{*i}}); err != nil || b.String() != "FAILS a.pem validity.expired\n" {
+	if err := Write(&b, Format{Name: "brief"}, &Report{Identities: []Identity{*i}}); err != nil ||
+		b.String() != "FAILS a.pem validity.expired\n" {
 		t.Errorf("brief: %v, %q", err, b.String())
 	}
 }
@@ -301,7 +332,8 @@ func TestReasonsFailFirst(t *testing.T) {
 // Who is refused with 403, where a self-signed certificate is refused otherwise, is
 // known to the server.
 func TestPastTLS(t *testing.T) {
-	i := &Identity{Verdict: DoesNotFit, Trial: &Trial{Outcome: "refused-by-application", PastTLS: true, Application: &Application{Status: 403}}}
+	i := &Identity{Verdict: DoesNotFit, Trial: &Trial{Outcome: "refused-by-application", PastTLS: true,
+		Application: &Application{Protocol: "http", Status: 403}}}
 	if _, refusal := reasons(i); !strings.Contains(refusal, "HTTP 403 is most likely an authorization decision") {
 		t.Errorf("%q", refusal)
 	}

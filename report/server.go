@@ -189,10 +189,12 @@ func explainRefusal(i *Identity) string {
 		return "TLS accepted the certificate, where both controls were refused by alerts; then the server closed the " +
 			"connection without an answer: most likely an account, a client ID or a policy decides there, and not the " +
 			"certificate's chain or dates: ask the server's operator what is allowed for this name"
+	case i.Trial.PastTLS && slices.ContainsFunc(i.Findings,
+		func(f Finding) bool { return f.Check == match.UserName.ID && f.Result == "fail" }):
+		return "" // the finding says it
 	case i.Trial.PastTLS:
-		return fmt.Sprintf("TLS accepted the certificate (the self-signed control failed differently); HTTP %d is most "+
-			"likely an authorization decision: "+
-			"ask the server's operator which names or roles are allowed", i.Trial.Application.Status)
+		return "TLS accepted the certificate (the self-signed control failed differently); " + i.Trial.Application.name() +
+			" is most likely an authorization decision: ask the server's operator which names, roles or accounts are allowed"
 	case len(i.Trial.Causes) == 0:
 		return ""
 	}
@@ -237,6 +239,17 @@ func explainRefusal(i *Identity) string {
 		said = append(said, "ruled out: "+strings.Join(ruledOut, ", "))
 	}
 	return strings.Join(said, "; ")
+}
+
+// name is an answer as a sentence calls it.
+func (a *Application) name() string {
+	switch {
+	case a.Protocol == "http", a.Protocol == "h2":
+		return fmt.Sprintf("HTTP %d", a.Status)
+	case a.Status != 0:
+		return fmt.Sprintf("the answer %d (%s)", a.Status, a.Protocol)
+	}
+	return fmt.Sprintf("the application's answer (%s)", a.Protocol)
 }
 
 // text is a possible cause with what is known about it.

@@ -61,7 +61,7 @@ func (t *text) report(f Format, r *Report) error {
 	if f.Transcript {
 		t.transcripts(r)
 	}
-	t.notes(r)
+	t.notes(r, f.Client)
 	return nil
 }
 
@@ -124,10 +124,14 @@ func (t *text) reasons(r *Report) {
 		for _, l := range wrap(heading(i), t.width) {
 			fmt.Fprintln(t, t.emphasis(l))
 		}
+		first := i.refusedFirst(lines, refusal)
+		if first {
+			t.item("-", refusal)
+		}
 		for _, f := range lines {
 			t.finding(&f)
 		}
-		if refusal != "" {
+		if refusal != "" && !first {
 			t.item("-", refusal)
 		}
 	}
@@ -180,7 +184,7 @@ func (t *text) note(n note) {
 
 // notes says what the table is worth, and what was shown to the server; where
 // nothing was judged, which CA certificates are at hand.
-func (t *text) notes(r *Report) {
+func (t *text) notes(r *Report, client string) {
 	if !r.judged() {
 		for _, n := range allNotes(r) {
 			t.note(n)
@@ -191,5 +195,5 @@ func (t *text) notes(r *Report) {
 		return
 	}
 	t.WriteByte('\n')
-	t.line("", "", summary(r))
+	t.line("", "", summary(r, client))
 }

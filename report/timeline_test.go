@@ -14,7 +14,8 @@ func TestTimeline(t *testing.T) {
 		{Subject: "CN=Other", NotBefore: day(2025), NotAfter: day(2039)},
 	}}
 	list := spans(tree)
-	if got, want := windowText(list), "All of it is valid from 2026-01-01 until 2028-01-01; what ends first is the intermediate, CN=CA."; got != want {
+	if got, want := windowText(list),
+		"All of it is valid from 2026-01-01 until 2028-01-01; what ends first is the intermediate, CN=CA."; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	svg := timelineSVG(list, *day(2027))

@@ -340,6 +340,12 @@ func reasons(i *Identity) (lines []Finding, refusal string) {
 	return lines, refusal
 }
 
+// refusedFirst reports whether what explains the refusal comes before the findings: none
+// of them has to do with it.
+func (i *Identity) refusedFirst(lines []Finding, refusal string) bool {
+	return refusal != "" && len(lines) > 0 && i.Trial != nil && i.Verdict == DoesNotFit && i.explains(&lines[0]) != 0
+}
+
 // explains orders findings by what they have to do with a refusal: 0 for those that
 // explain it.
 func (i *Identity) explains(f *Finding) int {
@@ -387,8 +393,6 @@ func (t *Trial) shown() bool {
 		t.Outcome))
 }
 
-// summary says what the table is worth, and what was shown to the server; empty
-// if nothing was judged.
 // tried is how many identities were presented to the server.
 func (r *Report) tried() int {
 	n := 0
@@ -400,7 +404,9 @@ func (r *Report) tried() int {
 	return n
 }
 
-func summary(r *Report) string {
+// summary counts what fits, also with one client if its ID is given, and what was shown
+// to the server; empty if nothing was judged.
+func summary(r *Report, client string) string {
 	judged, tried := 0, r.tried()
 	for _, i := range r.Identities {
 		if i.Verdict != "" {
@@ -414,6 +420,9 @@ func summary(r *Report) string {
 		return "The server did not ask for a client certificate, so mtlsprobe cannot tell whether it would accept one."
 	}
 	line := fmt.Sprintf("%d of %d identities fit.", r.Fitting(""), judged)
+	if with := clientLine(r, client); with != "" {
+		line += " " + with
+	}
 	if tried == 0 {
 		return line + " Nothing was presented to the server: this is judged from names and dates, and only a trial is proof."
 	}

@@ -18,7 +18,7 @@ type Format struct {
 	Width int
 	// Color allows escape sequences for colours.
 	Color bool
-	// Client is the client stack that the verdicts of a brief report are for; empty for
+	// Client is the client stack that the summary and a brief report are for; empty for
 	// the server's.
 	Client string
 	// ASCII keeps a table to characters that every terminal shows.
@@ -86,7 +86,7 @@ func Write(w io.Writer, f Format, r *Report) error {
 	case "markdown":
 		return writeMarkdown(w, f, r)
 	case "html":
-		return writeHTML(w, r)
+		return writeHTML(w, f, r)
 	case "junit":
 		return writeJUnit(w, r)
 	case "brief":

@@ -159,6 +159,7 @@ func (l *placeList) browsers() {
 func (l *placeList) system() {
 	// docs.docker.com, "Verify repository client with certificates".
 	l.add("docker", "/etc/docker/certs.d/*")
+	l.add("docker, which does not look there", "/etc/docker/cert.d/*") // see Misplaced
 	l.add("podman", "/etc/containers/certs.d/*")
 	// kubernetes.io, "PKI certificates and requirements", and kubelet, --cert-dir;
 	// docs.k3s.io, "Cluster Access" and "certificate".

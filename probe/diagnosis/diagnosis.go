@@ -17,6 +17,7 @@ import (
 	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
 )
 
 // A Diagnosis is everything that was found about one target, or about one list of
@@ -66,8 +67,11 @@ type Identity struct {
 	Judgement   *match.Verdict
 	Predictions []stack.Prediction // nil when nothing was predicted
 	Trial       *reading.Trial     // nil when nothing was tried
-	Verdict     Verdict            // empty when nothing was judged
-	Basis       Basis
+	// LeafAlone says whether the server accepts the leaf without its intermediates, as
+	// far as that was tried.
+	LeafAlone say.Answer
+	Verdict   Verdict // empty when nothing was judged
+	Basis     Basis
 	// Refusal explains a trial in which the server refused it; nil otherwise.
 	Refusal *Refusal
 }

@@ -20,6 +20,7 @@ import (
 	"mtlsprobe/probe/probetest"
 	"mtlsprobe/probe/protocol"
 	"mtlsprobe/probe/reading"
+	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
 )
@@ -283,6 +284,61 @@ func TestSlowApplication(t *testing.T) {
 			i := d.Identities[0]
 			if i.Verdict != Fits || i.Basis != Tried || !strings.Contains(i.Trial.Detail.String(), tt.detail) || i.Trial.Application == nil {
 				t.Errorf("%s, %s: %s (%s), application %+v", i.Verdict, i.Basis, i.Trial.Outcome, i.Trial.Detail, i.Trial.Application)
+			}
+		})
+	}
+}
+
+// Some clients send the leaf alone out of a bundle: whether the server takes that is
+// tried, and said of these clients only.
+func TestLeafAlone(t *testing.T) {
+	t.Parallel()
+	p := certtest.NewAt("alone", time.Now(), certtest.Edge{Subject: "Root", Issuer: "Root"}, certtest.Edge{Subject: "Issuing", Issuer: "Root"},
+		certtest.Edge{Subject: "localhost", Issuer: "Root", Mutate: func(c *x509.Certificate) {
+			c.DNSNames, c.ExtKeyUsage = []string{"localhost"}, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+		}},
+		certtest.Edge{Subject: "client", Issuer: "Issuing"}, certtest.Edge{Subject: "direct", Issuer: "Root"})
+	for _, tt := range []struct {
+		name   string
+		known  []string // CAs that the server has
+		client string
+		want   say.Answer
+	}{
+		{"the server has the root", []string{"Root"}, "client", say.No},
+		{"the server has the intermediate, too", []string{"Root", "Issuing"}, "client", say.Yes},
+		{"there is no intermediate", []string{"Root"}, "direct", say.Unknown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			pool := x509.NewCertPool()
+			for _, c := range p.Certs(tt.known...) {
+				pool.AddCert(c)
+			}
+			server, err := probetest.ServeHTTPS(&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
+				Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("localhost").Raw}, PrivateKey: p.Key("localhost")}}}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(server.Close)
+			i := identity(p, tt.client)
+			if tt.client == "client" {
+				i.Chain = p.Certs("Issuing")
+			}
+			roots := x509.NewCertPool()
+			roots.AddCert(p.Cert("Root"))
+			d, err := New(Settings{Now: time.Now, Plan: Plan{NoSweep: true}, Holding: &certstore.Holding{Identities: []*certstore.Identity{i}}}).
+				Probe(t.Context(), localhost(t, server.Address), &probe.Options{Roots: roots})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := d.Identities[0]; got.Verdict != Fits || got.LeafAlone != tt.want {
+				t.Errorf("%s, the leaf alone %s, want %s", got.Verdict, got.LeafAlone, tt.want)
+			}
+			for _, prediction := range d.Identities[0].Predictions {
+				alone := prediction.Profile.Chain == stack.LeafAlone && tt.client == "client"
+				if prediction.LeafAlone != alone || alone && prediction.Taken != tt.want {
+					t.Errorf("%s: alone %t, taken %s", prediction.Profile.ID, prediction.LeafAlone, prediction.Taken)
+				}
 			}
 		})
 	}

@@ -253,6 +253,9 @@ func (e *Engine) judge(d *Diagnosis, q *match.Question, phases ...match.Phase) {
 		d.Identities[n].Judgement = &verdicts[n]
 		if predictions != nil {
 			d.Identities[n].Predictions = predictions[n]
+			for k := range predictions[n] {
+				predictions[n][k].Try(d.Identities[n].LeafAlone)
+			}
 		}
 	}
 }
@@ -285,6 +288,9 @@ func (e *Engine) judgeServer(d *Diagnosis) []match.Finding {
 	}
 	if a := o.None.Application; a != nil && a.Verdict == protocol.CertificateRefused {
 		s.Missed = say.Text(say.Quote(a.Detail))
+	}
+	if a := o.None.Application; a != nil && a.BadGateway() {
+		s.Gateway = say.Text("HTTP ", a.Status, " ", say.Quote(a.Detail))
 	}
 	if c := d.Server.Conclusion; c != nil {
 		s.Answers = match.Answers{Connections: c.Connections, Differ: c.Differs, Lists: c.Lists,

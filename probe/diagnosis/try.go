@@ -9,7 +9,9 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe"
+	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/reading"
+	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
 )
@@ -67,6 +69,7 @@ func (e *Engine) try(ctx context.Context, d *Diagnosis, o *probe.Options, contro
 	default:
 		w.all(identities)
 		w.again(identities)
+		w.withoutChains(d)
 	}
 	c := reading.Conclude(&w.evidence)
 	d.Server.Conclusion, d.Server.TurnedAway, d.Mode = c, w.turnedAway, c.Mode
@@ -142,6 +145,38 @@ func (w *trying) again(identities []*certstore.Identity) {
 			w.self()
 			w.none()
 		}
+	}
+}
+
+// maxAlone bounds for how many issuers it is asked whether the server needs to be sent
+// their certificates.
+const maxAlone = 3
+
+// withoutChains presents accepted identities once more, without their intermediates:
+// some clients send the leaf alone. Those of one issuer fare alike.
+func (w *trying) withoutChains(d *Diagnosis) {
+	tried := make(map[string]say.Answer)
+	for n := range d.Identities {
+		i := &d.Identities[n]
+		trials := w.evidence.Identities[n]
+		if !stack.Intermediates(i.Identity) || trials[len(trials)-1].Outcome != reading.Accepted {
+			continue
+		}
+		issuer := string(i.Leaf.RawIssuer)
+		answer, known := tried[issuer]
+		if !known && len(tried) < maxAlone {
+			alone := *i.Certificate()
+			alone.Certificate = alone.Certificate[:1]
+			t, _ := w.attempt(&alone, presentsLabel+i.Label+" without its chain")
+			switch {
+			case t.Refused():
+				answer = say.No
+			case t.Outcome == reading.Accepted && match.LibraryOf(d.Request) != match.WolfSSL: // which remembers chains
+				answer = say.Yes
+			}
+			tried[issuer] = answer
+		}
+		i.LeafAlone = answer
 	}
 }
 

@@ -111,8 +111,10 @@ func (l *nameList) reach(j *judgement) []NamedCA {
 				better, worse = have, n
 			}
 			if ok {
-				better.Others = append(have.Others[:len(have.Others):len(have.Others)], worse.alternative(better.Path)...)
-				better.Others = better.Others[:min(len(better.Others), maxOthers)]
+				better.Others = slices.Clone(have.Others)
+				if worse.isAlternative(better.Path, have.Others) && len(have.Others) < maxOthers {
+					better.Others = append(better.Others, worse.Path)
+				}
 			}
 			best[index] = better
 		}
@@ -144,13 +146,14 @@ func (l *nameList) reach(j *judgement) []NamedCA {
 	return named
 }
 
-// alternative returns the path if it holds and is another one than the best.
-func (n *NamedCA) alternative(best *chain.Path) []*chain.Path {
-	same := func(a, b *chain.Certificate) bool { return a.Certificate.Equal(b.Certificate) }
-	if n.Result != Reached || slices.EqualFunc(n.Path.Certificates, best.Certificates, same) {
-		return nil
+// isAlternative reports whether the path holds, and is another one than the best and
+// those that are noted.
+func (n *NamedCA) isAlternative(best *chain.Path, noted []*chain.Path) bool {
+	same := func(p *chain.Path) bool {
+		return slices.EqualFunc(n.Path.Certificates, p.Certificates,
+			func(a, b *chain.Certificate) bool { return a.Certificate.Equal(b.Certificate) })
 	}
-	return []*chain.Path{n.Path}
+	return n.Result == Reached && !same(best) && !slices.ContainsFunc(noted, same)
 }
 
 // Until returns when the path to the named CA ends first, and the certificate

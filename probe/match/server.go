@@ -29,6 +29,9 @@ type Server struct {
 	// Missed is what the application said to a client without a certificate, where it
 	// says that one is missing; nil otherwise.
 	Missed say.Phrase
+	// Gateway is the answer of something in front of the application that did not get one
+	// from it; nil otherwise.
+	Gateway say.Phrase
 	// EarlierRefusal is how the server refused before it asked late; nil unless it did.
 	EarlierRefusal say.Phrase
 	// AnyPasses says whether a throw-away certificate is let in where none is not.

@@ -38,9 +38,9 @@ var (
 	ServerFront = &Check{
 		ID: "server.front", Title: "Something in front of the application ends TLS",
 		Good: "The application and TLS agree on the certificate", Since: v3,
-		Doc: "The application says that a client certificate is missing, and TLS on this connection did not ask for one: " +
-			"a " +
-			"load balancer, proxy or gateway in front of it ends TLS and does not ask. No client's certificate gets through.",
+		Doc: "The application says that a client certificate is missing, or that a gateway failed, and TLS on this " +
+			"connection did not ask for one: a load balancer, proxy or gateway in front of it ends TLS and does not ask. No " +
+			"client's certificate gets through.",
 		Citation: "RFC 9440, Section 1", server: serverFront,
 	}
 	ServerVersionsDiffer = &Check{
@@ -229,6 +229,12 @@ func serverFront(s *Server) Finding {
 	switch {
 	case s.Asked != say.No:
 		return notApplicable
+	case s.Gateway != nil:
+		return warn(say.Text(s.Gateway,
+			": what ends TLS is a gateway, which got no answer from the server behind it; if that "+
+				"one asks for a certificate, the client's does not get there"),
+			say.Text("look at the gateway's log; let TLS pass through it (by SNI, in TCP mode), or have it present a "+
+				"certificate of its own to the server behind it"))
 	case s.Missed == nil:
 		return pass
 	}

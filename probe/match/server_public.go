@@ -9,7 +9,8 @@ import (
 
 // ServerPublicCAs is a server that names everybody's CAs.
 var ServerPublicCAs = &Check{
-	ID: "server.public-cas", Title: "The server names public CAs", Good: "The list is not a default trust store", Since: v3,
+	ID: "server.public-cas", Title: "The server names public CAs", Good: "The list is not a default trust store",
+	Since: v3,
 	Doc: "A list of a hundred public CAs is the default trust store of Java, of the operating system or of a browser: " +
 		"nobody has told the server which CAs issue its clients' certificates. It refuses a client of a private CA, and a " +
 		"public CA issues certificates to anybody. Public CAs no longer issue certificates for client authentication.",
@@ -56,7 +57,8 @@ func serverPublicCAs(s *Server) Finding {
 		return pass
 	}
 	return warn(say.Text(len(s.Request.NamedCAs), " CA names, among them those of ", say.Quote(public[0]), ", ",
-		say.Quote(public[1]), " and ", len(public)-2, " more public CAs: a default trust store, which nobody chose for clients"),
+		say.Quote(public[1]), " and ", len(public)-2,
+		" more public CAs: a default trust store, which nobody chose for clients"),
 		say.Text("let the server trust the CAs of its clients only (Java: javax.net.ssl.trustStore; Tomcat: ",
 			"truststoreFile, as caCertificateFile is not read with JSSE; nginx: ssl_client_certificate)"))
 }

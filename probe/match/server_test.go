@@ -108,12 +108,15 @@ func TestServerChecks(t *testing.T) {
 		{"server.public-cas", &Server{Request: request(root)}, Pass, ""},
 		{"server.public-cas", &Server{}, NotApplicable, ""},
 		{"server.public-cas", &Server{Request: request(organizations(t, 60, "Private ")...)}, Pass, ""},
-		{"server.public-cas", &Server{Request: request(organizations(t, 60, publicCAs...)...)}, Warn, "60 CA names, among them those of \"AffirmTrust\""},
+		{"server.public-cas", &Server{Request: request(organizations(t, 60, publicCAs...)...)}, Warn,
+			"60 CA names, among them those of \"AffirmTrust\""},
 		{"server.public-cas", &Server{Request: request(organizations(t, 40, publicCAs...)...)}, Pass, ""},
 		{"server.front", &Server{Asked: say.No}, Pass, ""},
 		{"server.front", &Server{Asked: say.No, Missed: say.Text("HTTP 400")}, Warn,
 			"the application says HTTP 400, although TLS did not ask"},
 		{"server.front", &Server{Asked: say.Yes}, NotApplicable, ""},
+		{"server.front", &Server{Asked: say.No, Gateway: say.Text("HTTP 502")}, Warn,
+			"HTTP 502: what ends TLS is a gateway"},
 		{"server.answers-differ", &Server{Answers: Answers{Connections: 4, Lists: 1}}, Pass, "4 connections"},
 		{"server.answers-differ", &Server{Answers: Answers{Connections: 4, Lists: 2}}, Warn,
 			"2 different lists of CA names came on 4 connections"},
@@ -173,10 +176,12 @@ func organizations(t *testing.T, count int, names ...string) [][]byte {
 
 // A guess at the library needs a list that somebody did not cut short.
 func TestLibraryOfShortLists(t *testing.T) {
-	p256 := []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256, tls.PSSWithSHA256, tls.PKCS1WithSHA256, tls.ECDSAWithP384AndSHA384,
+	p256 := []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256, tls.PSSWithSHA256, tls.PKCS1WithSHA256,
+		tls.ECDSAWithP384AndSHA384,
 		tls.PSSWithSHA384, tls.PKCS1WithSHA384, tls.PSSWithSHA512, tls.PKCS1WithSHA512}
 	for count, want := range map[int]TLSLibrary{3: OtherLibrary, 4: OtherLibrary, 8: BoringSSL} {
-		if got := LibraryOf(&wire.CertificateRequest{Version: tls.VersionTLS13, SignatureSchemes: p256[:count]}); got != want {
+		if got := LibraryOf(&wire.CertificateRequest{Version: tls.VersionTLS13,
+			SignatureSchemes: p256[:count]}); got != want {
 			t.Errorf("%d schemes: %q, want %q", count, got, want)
 		}
 	}

@@ -106,6 +106,12 @@ func (a *Answer) Busy() bool {
 	return a.RateLimit() || a.isHTTP() && a.Status == http.StatusServiceUnavailable
 }
 
+// BadGateway reports whether a gateway answered that the server behind it failed, or did
+// not answer (RFC 9110, Sections 15.6.3 and 15.6.5).
+func (a *Answer) BadGateway() bool {
+	return a.isHTTP() && (a.Status == http.StatusBadGateway || a.Status == http.StatusGatewayTimeout)
+}
+
 func (a *Answer) isHTTP() bool { return a.Protocol == "http" || a.Protocol == "h2" }
 
 // A Refusal says that a server would not start TLS, in its own words.

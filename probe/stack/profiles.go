@@ -31,6 +31,8 @@ func Profiles() []*Profile {
 	node.Load = LoadRules{MinRSA: 1024, Weak: true, Leading12: fails, Leading13: fails}
 	mysql := openSSL("mysql", "MySQL client", "8", "MySQL vio/viosslfactories.c: vio_set_cert_stuff loads the leaf only")
 	mysql.Confidence, mysql.Chain = Source, LeafAlone
+	rdkafka := openSSL("librdkafka", "librdkafka before 2.7", "1.0 to 2.6", "librdkafka src/rdkafka_ssl.c: ssl.certificate.location by SSL_CTX_use_certificate_file; issue 4894")
+	rdkafka.Confidence, rdkafka.Chain, rdkafka.Load.PEMOnly = Source, LeafAlone, true
 	strict := openSSL("openssl-strict", "OpenSSL strict", "3.0", "OpenSSL ssl/t1_lib.c: tls1_check_chain with SSL_CERT_FLAG_TLS_STRICT")
 	strict.Names, strict.Schemes.Types, strict.Schemes.ChainToo = FoldedStoredTo12, true, true
 	browsers := Gate{Expired: true, NotYetValid: true, ExtKeyUsage: true, KeyUsage: true}
@@ -58,6 +60,7 @@ func Profiles() []*Profile {
 		libpq,
 		mysql,
 		mariadb,
+		rdkafka,
 		{
 			ID: "go", Reader: certstore.GoReader, Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate",
 			Names: RawStored, Several: FirstFit, MaxRequest: 65536, Load: LoadRules{Leading12: fails, Leading13: fails},

@@ -13,6 +13,7 @@ package stack
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"slices"
 	"strings"
 
 	"mtlsprobe/certstore"
@@ -48,6 +49,10 @@ type Prediction struct {
 	Chain  []*x509.Certificate
 	Reason say.Phrase
 	Remedy say.Phrase // what to change; nil where nothing needs to be
+	// LeafAlone says that the client leaves out the intermediates that the file has, and
+	// Taken whether the server accepts the leaf without them, as far as it was tried.
+	LeafAlone bool
+	Taken     say.Answer
 	// Fault says that something is wrong with the identity for this client: the
 	// prediction is not only about the list.
 	Fault bool
@@ -169,7 +174,37 @@ func (p *Predictor) decide(profile *Profile, i *certstore.Identity) Prediction {
 	case profile.Names != Ignored:
 		reason = say.Text("a name on the list matches")
 	}
-	return Prediction{Sends: say.Yes, Action: Sends, Reason: reason}
+	out := Prediction{Sends: say.Yes, Action: Sends, Reason: reason}
+	if profile.Chain == LeafAlone && Intermediates(i) {
+		out.LeafAlone = true
+		out.Reason = say.Text("it loads the leaf alone from the file: the intermediates come along only if the file by " +
+			"which " +
+			"it verifies the server holds them")
+		out.Remedy = say.Text("let the server have the intermediates, or use a client that sends the chain")
+	}
+	return out
+}
+
+// Intermediates reports whether an identity holds CA certificates that are not
+// self-signed: what a server may lack.
+func Intermediates(i *certstore.Identity) bool {
+	return slices.ContainsFunc(i.Chain, func(c *x509.Certificate) bool { return !selfIssued(c) })
+}
+
+// Try notes whether the server accepts the leaf alone. It changes only predictions
+// whose client sends that.
+func (p *Prediction) Try(taken say.Answer) {
+	if !p.LeafAlone {
+		return
+	}
+	p.Taken = taken
+	switch taken {
+	case say.Yes:
+		p.Remedy, p.Reason = nil, say.Text("it loads the leaf alone from the file, and the server accepts that (tried)")
+	case say.No:
+		p.Fault = true
+		p.Reason = say.Text(p.Reason, "; the server refuses the leaf alone (tried)")
+	}
 }
 
 // key asks whether there is a key to load.

@@ -19,7 +19,7 @@ import (
 
 // A prediction without a source or a confidence cannot be built.
 func TestProfiles(t *testing.T) {
-	want := strings.Fields(`openssl openssl-strict curl python node nginx libpq mysql mariadb go client-go gnutls gnutls-forced nss nss-nickname firefox
+	want := strings.Fields(`openssl openssl-strict curl python node nginx libpq mysql mariadb librdkafka go client-go gnutls gnutls-forced nss nss-nickname firefox
 		chromium-linux chromium-windows chromium-macos java-sunx509 java-pkix dotnet-httpclient dotnet-sslstream schannel apple-keychain rustls boringssl mbedtls wolfssl`)
 	var got []string
 	for _, p := range stack.Profiles() {
