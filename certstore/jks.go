@@ -151,7 +151,11 @@ func (e *jksEntry) describe() string {
 	if e.key == nil {
 		return fmt.Sprintf("trusted certificate %q: not encrypted", e.alias)
 	}
-	return fmt.Sprintf("private key %q with %d certificates: %s", e.alias, len(e.certs), jksProtection(e.key))
+	certificates := "certificates"
+	if len(e.certs) == 1 {
+		certificates = "certificate"
+	}
+	return fmt.Sprintf("private key %q with %d %s: %s", e.alias, len(e.certs), certificates, jksProtection(e.key))
 }
 
 // jksProtection names what an entry's key is encrypted with.

@@ -126,6 +126,26 @@ func TestOpenSSLServerNotAsking(t *testing.T) {
 	}
 }
 
+// A list of schemes that somebody configured says nothing about the library.
+func TestOpenSSLServerOfFewSchemes(t *testing.T) {
+	openssl := tool(t, "openssl", "openssl")
+	serverFiles(t)
+	for schemes, want := range map[string]string{
+		"ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256:rsa_pkcs1_sha256": "", // with which BoringSSL's own list begins
+		"": "OpenSSL",
+	} {
+		port := freePort(t)
+		args := []string{"s_server", "-accept", "127.0.0.1:" + port, "-cert", "server.pem", "-key", "server.key", "-quiet", "-Verify", "2", "-CAfile", "ca.pem"}
+		if schemes != "" {
+			args = append(args, "-client_sigalgs", schemes)
+		}
+		startServer(t, port, openssl, args...)
+		if r := runJSON(t, 0, "request", "127.0.0.1:"+port, "-k"); r.Request.Library != want {
+			t.Errorf("%q: %q, want %q", schemes, r.Request.Library, want)
+		}
+	}
+}
+
 func TestMigration(t *testing.T) {
 	openssl := tool(t, "openssl", "openssl")
 	serverFiles(t)
