@@ -150,6 +150,27 @@ func TestAsk(t *testing.T) {
 	}
 }
 
+// A welcome says which step was not taken, where that one may yet refuse.
+func TestBefore(t *testing.T) {
+	for _, tt := range []struct{ scheme, said, before string }{
+		{"imaps", "* OK ready\r\n+ \r\n", "login"},
+		{"pop3s", "+OK ready\r\n+ \r\n", "login"},
+		{"lmtp", "250 mail\r\n", "RCPT"},
+		{"smtp", "250 mail\r\n250 Ok\r\n250 Ok\r\n", ""},
+		{"mqtts", "\x20\x02\x00\x00", "subscribing and publishing"},
+		{"rediss", "+PONG\r\n", ""},
+		{"rediss", "-NOAUTH Authentication required.\r\n", "login"},
+		{"postgres", "R\x00\x00\x00\x08\x00\x00\x00\x03", "login"},
+		{"postgres", "R\x00\x00\x00\x08\x00\x00\x00\x00", ""},
+		{"ldaps", "\x30\x07\x02\x01\x02\x64\x02\x04\x00", "bind"},
+	} {
+		a := Find(tt.scheme).Ask(NewConversation(say(tt.said)), question(tt.scheme == "smtp" || tt.scheme == "lmtp"))
+		if a == nil || a.Verdict != Welcome || a.Before != tt.before {
+			t.Errorf("%s %q: %+v, want before %q", tt.scheme, tt.said, a, tt.before)
+		}
+	}
+}
+
 func TestStartTLS(t *testing.T) {
 	tests := []struct{ scheme, yes, no string }{
 		{"smtp", "220 mail\r\n250-mail\r\n250 STARTTLS\r\n220 go\r\n", "220 mail\r\n250 mail\r\n502 no\r\n"},
