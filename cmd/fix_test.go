@@ -23,7 +23,7 @@ func TestFix(t *testing.T) {
 		}
 		code, stdout, stderr := run(t, args...)
 		if code != 0 || !strings.Contains(stdout, "Written    "+file+": the key, CN=migrated,O=Example, CN=Migrating,O=Example (signed by CN=Root,O=Example)") ||
-			!strings.Contains(stdout, "1 of 1 identities fit") || !strings.Contains(stderr, "has no password") {
+			!strings.Contains(stdout, file+" matches what is asked for") || !strings.Contains(stderr, "has no password") {
 			t.Fatalf("fix: exit code %d\n%s%s", code, stdout, stderr)
 		}
 		if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {

@@ -274,6 +274,7 @@ func (f *judgeFlags) clock(ctx context.Context, s *Streams, holding *certstore.H
 type outputFlags struct {
 	format, file, color string
 	paths, clients      bool
+	verbose             bool
 	timeline            bool
 	transcript          bool
 	redact              bool
@@ -322,6 +323,8 @@ func (f *outputFlags) registerTranscript(flags *pflag.FlagSet) {
 }
 
 func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
+	flags.BoolVarP(&f.verbose, "verbose", "v", false,
+		"show every check, the controls, and all that the server asks for")
 	flags.BoolVar(&f.clients, "clients", false, "show what each client stack would do")
 	flags.BoolVar(&f.paths, "paths", false, "draw the ways from each certificate up to the roots")
 	flags.BoolVar(&f.timeline, "timeline", false, "show from when to when each certificate works, and what ends it")
@@ -359,8 +362,8 @@ const pipedWidth = 100
 // forText returns the format for the streams: width and colours.
 func (f *outputFlags) forText(s *Streams) report.Format {
 	format := report.Format{Name: f.format, Client: f.client, Width: cmp.Or(s.Width, pipedWidth),
-		ASCII: s.Getenv("TERM") == "dumb",
-		Paths: f.paths, Clients: f.clients, Timeline: f.timeline, Transcript: f.transcript}
+		ASCII:   s.Getenv("TERM") == "dumb",
+		Verbose: f.verbose, Paths: f.paths, Clients: f.clients, Timeline: f.timeline, Transcript: f.transcript}
 	if columns, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && columns >= 20 && s.Width == 0 {
 		format.Width = columns
 	}

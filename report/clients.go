@@ -68,17 +68,7 @@ func clientLine(r *Report, client string) string {
 // clientsCell groups the stacks that send an identity: "all", "none", "only
 // curl", "20 of 29; not Go, GnuTLS and 3 more; 4 unknown", "unknown for 24 of 29; not Go".
 func clientsCell(predictions []Prediction) string {
-	var yes, no, unknown []string
-	for _, p := range predictions {
-		switch {
-		case p.Sends == "yes" && p.Taken != "no":
-			yes = append(yes, p.Name)
-		case p.Sends != "unknown":
-			no = append(no, p.Name)
-		default:
-			unknown = append(unknown, p.Name)
-		}
-	}
+	yes, no, unknown := sentBy(predictions)
 	text := fmt.Sprintf("%d of %d", len(yes), len(predictions))
 	switch all := len(predictions); {
 	case all == 0:
@@ -100,6 +90,21 @@ func clientsCell(predictions []Prediction) string {
 		text += fmt.Sprintf("; %d unknown", n)
 	}
 	return text
+}
+
+// sentBy sorts client stacks by whether they get an identity across.
+func sentBy(predictions []Prediction) (yes, no, unknown []string) {
+	for _, p := range predictions {
+		switch {
+		case p.Sends == "yes" && p.Taken != "no":
+			yes = append(yes, p.Name)
+		case p.Sends != "unknown":
+			no = append(no, p.Name)
+		default:
+			unknown = append(unknown, p.Name)
+		}
+	}
+	return yes, no, unknown
 }
 
 // some names the first ones and counts the rest.

@@ -117,8 +117,8 @@ func TestTableWidth(t *testing.T) {
 }
 
 func TestHiddenColumns(t *testing.T) {
-	out := render(t, sample(4), 80)
-	if !strings.Contains(out, "Hidden to fit 80 columns: ") || strings.Contains(out, "│ Key ") {
+	out := render(t, sample(4), 60)
+	if !strings.Contains(out, "Hidden to fit 60 columns: ") || strings.Contains(out, "│ Until ") {
 		t.Errorf("hidden columns are not said:\n%s", out)
 	}
 	if out = render(t, sample(1), 140); strings.Contains(out, "Hidden") {

@@ -34,8 +34,10 @@ func writeText(w io.Writer, f Format, r *Report) error {
 }
 
 func (t *text) report(f Format, r *Report) error {
-	for _, fact := range facts(r) {
-		t.labelled(fact.Label, fact.Text)
+	if !r.judged() || r.Migration != nil {
+		for _, fact := range facts(r) {
+			t.labelled(fact.Label, fact.Text)
+		}
 	}
 	for n := range r.Sightings {
 		t.sighting(n+1, &r.Sightings[n])
@@ -43,10 +45,16 @@ func (t *text) report(f Format, r *Report) error {
 	if r.Migration != nil {
 		return t.migration(r.Migration)
 	}
-	if err := t.table(r); err != nil {
-		return err
+	if r.judged() {
+		if err := t.judged(f, r); err != nil {
+			return err
+		}
+	} else {
+		if err := t.table(r); err != nil {
+			return err
+		}
+		t.reasons(r)
 	}
-	t.reasons(r)
 	if f.Clients {
 		if err := t.clients(r); err != nil {
 			return err
@@ -161,6 +169,14 @@ func (t *text) item(mark, body string) {
 	}
 }
 
+// paint colours a word, where colours are allowed.
+func (t *text) paint(s, color string) string {
+	if !t.color || color == "" {
+		return s
+	}
+	return "\x1b[" + color + "m" + s + "\x1b[0m"
+}
+
 func (t *text) emphasis(s string) string {
 	if !t.color {
 		return s
@@ -195,5 +211,5 @@ func (t *text) notes(r *Report, client string) {
 		return
 	}
 	t.WriteByte('\n')
-	t.line("", "", summary(r, client))
+	t.line("", "", shown(r)+"-v shows every check, the controls, and all that the server asks for.")
 }

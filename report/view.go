@@ -404,6 +404,20 @@ func (r *Report) tried() int {
 	return n
 }
 
+// shown says how many certificates the server got to see.
+func shown(r *Report) string {
+	switch tried := r.tried(); {
+	case r.Target == nil:
+		return ""
+	case tried == 0:
+		return "Nothing was presented to the server. "
+	case tried == 1:
+		return "1 certificate was shown to the server. "
+	default:
+		return fmt.Sprintf("%d certificates were shown to the server. ", tried)
+	}
+}
+
 // summary counts what fits, also with one client if its ID is given, and what was shown
 // to the server; empty if nothing was judged.
 func summary(r *Report, client string) string {

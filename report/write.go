@@ -23,6 +23,9 @@ type Format struct {
 	Client string
 	// ASCII keeps a table to characters that every terminal shows.
 	ASCII bool
+	// Verbose has everything told: every reason, the controls, and all that the server
+	// asks for.
+	Verbose bool
 	// Clients adds what each client stack would do to a table.
 	Clients bool
 	// Paths adds the ways up from each leaf to a table, as trees.

@@ -150,7 +150,7 @@ func (w *trying) again(identities []*certstore.Identity) {
 
 // maxAlone bounds for how many issuers it is asked whether the server needs to be sent
 // their certificates.
-const maxAlone = 3
+const maxAlone = 8
 
 // withoutChains presents accepted identities once more, without their intermediates:
 // some clients send the leaf alone. Those of one issuer fare alike.

@@ -1,0 +1,154 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A caNames gives the acceptable CAs names that are short enough for a table: the CN
+// where it is short and nobody else's, else "CA 3", by its place on the list.
+type caNames struct {
+	short map[string]string // by DN
+	order map[string]int
+}
+
+func newCANames(r *Report) *caNames {
+	const room = 28
+	n := &caNames{short: make(map[string]string), order: make(map[string]int)}
+	if r.Request == nil {
+		return n
+	}
+	bearers := make(map[string]int)
+	for k, ca := range r.Request.NamedCAs {
+		if _, known := n.order[ca.DN]; !known {
+			n.order[ca.DN] = k + 1
+			bearers[commonName(ca.DN)]++
+		}
+	}
+	for dn, k := range n.order {
+		cn := commonName(dn)
+		if cn == "" || bearers[cn] > 1 || displayWidth(cn) > room {
+			cn = fmt.Sprintf("CA %d", k)
+		}
+		n.short[dn] = plain(cn)
+	}
+	return n
+}
+
+// commonName is the first CN of a name in RFC 4514 form; empty without one.
+func commonName(dn string) string {
+	at := strings.Index(dn, "CN=")
+	if at < 0 || at > 0 && dn[at-1] != ',' && dn[at-1] != '+' {
+		return ""
+	}
+	rest := dn[at+len("CN="):]
+	for k := 0; k < len(rest); k++ {
+		switch rest[k] {
+		case '\\':
+			k++
+		case ',', '+':
+			return strings.ReplaceAll(rest[:k], `\`, "")
+		}
+	}
+	return strings.ReplaceAll(rest, `\`, "")
+}
+
+// sign is how a table marks a result for one CA; false for one that is out of reach.
+func (n *NamedCA) sign(ascii bool) (string, bool) {
+	pick := func(sign, plain string) (string, bool) {
+		if ascii {
+			return plain, true
+		}
+		return sign, true
+	}
+	switch {
+	case n.Result == "reached" && n.Via == "local":
+		return "+", true
+	case n.Result == "reached" && n.Via == "cross-signed":
+		return pick("×", "X")
+	case n.Result == "reached":
+		return pick("✓", "*")
+	case n.Result == "name-only":
+		return "~", true
+	case n.Result == "near-miss":
+		return "!", true
+	case n.Result == "unknown":
+		return "?", true
+	}
+	return "", false
+}
+
+// signLegend says what the marks mean, of those that are used.
+func signLegend(r *Report, ascii bool) string {
+	words := []struct {
+		result, via, text string
+	}{
+		{"reached", "presented", "reached"}, {"reached", "local", "reached with a certificate to add"},
+		{"reached", "cross-signed", "reached through a cross-certificate"}, {"name-only", "", "by its name only"},
+		{"near-miss", "", "the path breaks, or another key"}, {"unknown", "", "not known"},
+	}
+	used := make(map[string]bool)
+	for _, i := range r.Identities {
+		for _, n := range i.NamedCAs {
+			if sign, ok := n.sign(ascii); ok {
+				used[sign] = true
+			}
+		}
+	}
+	var parts []string
+	for _, w := range words {
+		n := NamedCA{Result: w.result, Via: w.via}
+		if sign, _ := n.sign(ascii); used[sign] {
+			parts = append(parts, sign+" "+w.text)
+		}
+	}
+	return strings.Join(parts, "   ")
+}
+
+// reachCell names the CAs that an identity reaches, the best results first as they are
+// listed; "-" for none.
+func reachCell(i *Identity, names *caNames, ascii bool) string {
+	const most = 4
+	between := "\u00a0" // keeps a mark beside its name
+	if ascii {
+		between = " "
+	}
+	var cells []string
+	for k := range i.NamedCAs {
+		if sign, ok := i.NamedCAs[k].sign(ascii); ok {
+			cells = append(cells, sign+between+names.short[i.NamedCAs[k].DN])
+		}
+	}
+	switch {
+	case len(i.NamedCAs) == 0 && i.NamedCAsRest == nil:
+		return "any"
+	case cells == nil:
+		return "-"
+	case len(cells) > most:
+		return strings.Join(cells[:most], ", ") + fmt.Sprintf(" and %d more", len(cells)-most)
+	}
+	return strings.Join(cells, ", ")
+}
+
+// reachedNames are the CAs that any identity reaches in some way, in the list's order.
+func reachedNames(r *Report) []string {
+	if r.Request == nil {
+		return nil
+	}
+	touched := make(map[string]bool)
+	for _, i := range r.Identities {
+		for k := range i.NamedCAs {
+			if _, ok := i.NamedCAs[k].sign(true); ok {
+				touched[i.NamedCAs[k].DN] = true
+			}
+		}
+	}
+	var out []string
+	for _, ca := range r.Request.NamedCAs {
+		if touched[ca.DN] {
+			out = append(out, ca.DN)
+			delete(touched, ca.DN)
+		}
+	}
+	return out
+}
