@@ -52,7 +52,8 @@ func BenchmarkColdStart(b *testing.B) {
 	pool := x509.NewCertPool()
 	pool.AddCert(p.Cert("Root"))
 	for i := range 99 {
-		name, err := asn1.Marshal(pkix.Name{CommonName: fmt.Sprintf("CA %d", i), Organization: []string{"Example"}}.ToRDNSequence())
+		name, err := asn1.Marshal(pkix.Name{CommonName: fmt.Sprintf("CA %d", i),
+			Organization: []string{"Example"}}.ToRDNSequence())
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -81,8 +82,10 @@ func BenchmarkColdStart(b *testing.B) {
 	if err := os.WriteFile(filepath.Join(dir, "linked.go"), []byte(linked), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	floor, libraries, ours := filepath.Join(dir, "floor"), filepath.Join(dir, "libraries"), filepath.Join(dir, "mtlsprobe")
-	for out, source := range map[string]string{floor: filepath.Join(dir, "main.go"), libraries: filepath.Join(dir, "linked.go"), ours: "./mtlsprobe"} {
+	floor, libraries, ours := filepath.Join(dir, "floor"), filepath.Join(dir, "libraries"),
+		filepath.Join(dir, "mtlsprobe")
+	for out, source := range map[string]string{floor: filepath.Join(dir, "main.go"),
+		libraries: filepath.Join(dir, "linked.go"), ours: "./mtlsprobe"} {
 		build := exec.Command("go", "build", "-trimpath", "-o", out, source)
 		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as "make build" does
 		if text, err := build.CombinedOutput(); err != nil {

@@ -29,7 +29,8 @@ func TestDemoServe(t *testing.T) {
 			t.Fatalf("not serving: %s", line)
 		}
 		address, _, _ := strings.Cut(rest, " ")
-		code, stdout, stderr := run(t, "probe", address, "--servername", "localhost", "--cacert", "kept/server-ca.pem", "--authorities", "kept/authorities", "--cert", "kept/good.p12")
+		code, stdout, stderr := run(t, "probe", address, "--servername", "localhost", "--cacert", "kept/server-ca.pem",
+			"--authorities", "kept/authorities", "--cert", "kept/good.p12")
 		if code != 0 || !strings.Contains(stdout, "good.p12 is accepted by "+address) {
 			t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 		}

@@ -41,7 +41,8 @@ func TestReplace(t *testing.T) {
 	}
 	for _, name := range []string{"key.pem", "bundle.p12", "late.txt", "store.jks", "key4.db", "ca.pem"} {
 		before := read(name)
-		if err := replace(name, []byte("new"), true); err == nil || !strings.Contains(err.Error(), "is not overwritten") || read(name) != before {
+		if err := replace(name, []byte("new"), true); err == nil || !strings.Contains(err.Error(), "is not overwritten") ||
+			read(name) != before {
 			t.Errorf("%s: %v, holds %q", name, err, read(name))
 		}
 		if err := replaceable(name, true); err == nil || !strings.Contains(err.Error(), "is not overwritten") {
@@ -81,7 +82,8 @@ func TestReplace(t *testing.T) {
 	if err := replace("no/folder", []byte("new"), false); err == nil {
 		t.Error("a folder that is not there")
 	}
-	for name, want := range map[string]string{"no/folder": `in the folder "no": no such file`, ".": "is a folder", "key.pem/x": "not a directory"} {
+	for name, want := range map[string]string{"no/folder": `in the folder "no": no such file`, ".": "is a folder",
+		"key.pem/x": "not a directory"} {
 		if err := replaceable(name, true); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}

@@ -22,7 +22,8 @@ func TestFix(t *testing.T) {
 			args = append(args, "--encoding", "pkcs12-legacy")
 		}
 		code, stdout, stderr := run(t, args...)
-		if code != 0 || !strings.Contains(stdout, "Written    "+file+": the key, CN=migrated,O=Example, CN=Migrating,O=Example (signed by CN=Root,O=Example)") ||
+		if code != 0 || !strings.Contains(stdout,
+			"Written    "+file+": the key, CN=migrated,O=Example, CN=Migrating,O=Example (signed by CN=Root,O=Example)") ||
 			!strings.Contains(stdout, file+" matches what is asked for") || !strings.Contains(stderr, "has no password") {
 			t.Fatalf("fix: exit code %d\n%s%s", code, stdout, stderr)
 		}
@@ -34,17 +35,21 @@ func TestFix(t *testing.T) {
 	// would not have sent the old one.
 	for _, client := range []string{"go", "java-sunx509", "gnutls", "curl"} {
 		for file, want := range map[string]int{"fixed.p12": exitAnswered, "old.p12": exitNoIdentity} {
-			if code, stdout, _ := run(t, "check", "--cert", file, "--named-ca", "ca.pem", "--authorities", "cross.pem", "--client", client); code != want {
+			if code, stdout, _ := run(t, "check", "--cert", file, "--named-ca", "ca.pem", "--authorities", "cross.pem",
+				"--client", client); code != want {
 				t.Errorf("%s with %s: exit code %d, want %d\n%s", client, file, code, want, stdout)
 			}
 		}
 	}
 	port := freePort(t)
-	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key", "-quiet",
+	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
+		"-quiet",
 		"-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")
 	for _, port := range []string{port, startNginx(t, nginx, "TLSv1.2 TLSv1.3", "on")} {
-		r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "-k", "--cert", "old.p12", "--cert", "fixed.p12", "--cert", "fixed.pem", "--cert", "legacy.p12")
-		compareTrials(t, trials(r), map[string]string{"fixed.p12": "accepted", "fixed.pem": "accepted", "legacy.p12": "accepted"})
+		r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "-k", "--cert", "old.p12", "--cert", "fixed.p12", "--cert",
+			"fixed.pem", "--cert", "legacy.p12")
+		compareTrials(t, trials(r), map[string]string{"fixed.p12": "accepted", "fixed.pem": "accepted",
+			"legacy.p12": "accepted"})
 		if outcome := r.Identities[0].Trial.Outcome; !strings.HasPrefix(outcome, "refused") {
 			t.Errorf("the old bundle: %s", outcome)
 		}
@@ -61,14 +66,20 @@ func TestFixRefuses(t *testing.T) {
 		code       int
 		stderr     string
 	}{
-		{"existing file", "--cert old.p12 --named-ca ca.pem --authorities cross.pem -o taken.p12", 2, `"taken.p12" exists: give --force`},
-		{"out of reach", "--cert other-ca.p12 --named-ca ca.pem -o x.p12", 3, "nothing was written: no path leads to a named CA"},
-		{"no key", "--cert cross.pem --cert server.pem --named-ca ca.pem -o x.p12", 1, "cannot be written again: its key is missing"},
-		{"several", "--cert old.p12 --cert good.p12 --named-ca ca.pem -o x.p12", 2, `choose one with --label, of ["old.p12" "good.p12"]`},
-		{"no such label", "--cert old.p12 --label new --named-ca ca.pem -o x.p12", 2, `--label "new": there are ["old.p12"]`},
+		{"existing file", "--cert old.p12 --named-ca ca.pem --authorities cross.pem -o taken.p12", 2,
+			`"taken.p12" exists: give --force`},
+		{"out of reach", "--cert other-ca.p12 --named-ca ca.pem -o x.p12", 3,
+			"nothing was written: no path leads to a named CA"},
+		{"no key", "--cert cross.pem --cert server.pem --named-ca ca.pem -o x.p12", 1,
+			"cannot be written again: its key is missing"},
+		{"several", "--cert old.p12 --cert good.p12 --named-ca ca.pem -o x.p12", 2,
+			`choose one with --label, of ["old.p12" "good.p12"]`},
+		{"no such label", "--cert old.p12 --label new --named-ca ca.pem -o x.p12", 2,
+			`--label "new": there are ["old.p12"]`},
 		{"no root", "--cert old.p12 -o x.p12", 2, "give --request FILE or --named-ca FILE"},
 		{"no folder", "--cert good.p12 --named-ca ca.pem -o no/x.p12", 2, `--out: there is no folder "no"`},
-		{"encoding", "--cert good.p12 --named-ca ca.pem -o x.p12 --encoding jks", 2, `--encoding "jks": [pkcs12 pkcs12-legacy pem] are known`},
+		{"encoding", "--cert good.p12 --named-ca ca.pem -o x.p12 --encoding jks", 2,
+			`--encoding "jks": [pkcs12 pkcs12-legacy pem] are known`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,7 +98,8 @@ func TestFixRefuses(t *testing.T) {
 	if data, _ := os.ReadFile("taken.p12"); string(data) != "mine" {
 		t.Error("an existing file was overwritten")
 	}
-	if code, _, stderr := run(t, "fix", "--cert", "good.p12", "--named-ca", "ca.pem", "-o", "taken.p12", "--force"); code != 0 {
+	if code, _, stderr := run(t, "fix", "--cert", "good.p12", "--named-ca", "ca.pem", "-o", "taken.p12",
+		"--force"); code != 0 {
 		t.Errorf("--force: exit code %d\n%s", code, stderr)
 	}
 }
@@ -99,7 +111,8 @@ func TestFixKeepsNameAndPassword(t *testing.T) {
 	serverFiles(t)
 	for _, args := range [][]string{
 		{"pkcs12", "-in", "old.p12", "-passin", "pass:", "-noenc", "-out", "old.pem"},
-		{"pkcs12", "-export", "-in", "old.pem", "-name", "Büro-Zugang", "-passout", "pass:hunter2secret", "-out", "named.p12"},
+		{"pkcs12", "-export", "-in", "old.pem", "-name", "Büro-Zugang", "-passout", "pass:hunter2secret", "-out",
+			"named.p12"},
 	} {
 		if out, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
 			t.Fatalf("openssl %q: %v\n%s", args, err, out)
@@ -108,21 +121,25 @@ func TestFixKeepsNameAndPassword(t *testing.T) {
 	if err := os.WriteFile("password", []byte("hunter2secret\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := run(t, "fix", "--cert", "named.p12", "--pass", "file:password", "--named-ca", "ca.pem", "--authorities", "cross.pem", "-o", "fixed.p12")
+	code, stdout, stderr := run(t, "fix", "--cert", "named.p12", "--pass", "file:password", "--named-ca", "ca.pem",
+		"--authorities", "cross.pem", "-o", "fixed.p12")
 	if code != 0 || strings.Contains(stdout+stderr, "hunter2secret") {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
-	if code, stdout, stderr = run(t, "fix", "--cert", "named.p12", "--pass", "file:password", "--named-ca", "ca.pem", "--authorities", "cross.pem", "-o", "fixed.pem"); code != 0 {
+	if code, stdout, stderr = run(t, "fix", "--cert", "named.p12", "--pass", "file:password", "--named-ca", "ca.pem",
+		"--authorities", "cross.pem", "-o", "fixed.pem"); code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	if data, err := os.ReadFile("fixed.pem"); err != nil || !bytes.Contains(data, []byte("ENCRYPTED PRIVATE KEY")) {
 		t.Errorf("a key that was protected is written in clear: %v", err)
 	}
-	out, err := exec.Command(openssl, "pkcs12", "-in", "fixed.p12", "-passin", "pass:hunter2secret", "-noenc").CombinedOutput()
+	out, err := exec.Command(openssl, "pkcs12", "-in", "fixed.p12", "-passin", "pass:hunter2secret",
+		"-noenc").CombinedOutput()
 	if err != nil || !bytes.Contains(out, []byte("friendlyName: B")) {
 		t.Errorf("openssl reads: %v\n%s", err, out)
 	}
-	h, err := certstore.Load(t.Context(), &certstore.Options{Passwords: []string{"hunter2secret"}}, certstore.Source{Path: "fixed.p12"}, certstore.Source{Path: "fixed.pem"})
+	h, err := certstore.Load(t.Context(), &certstore.Options{Passwords: []string{"hunter2secret"}},
+		certstore.Source{Path: "fixed.p12"}, certstore.Source{Path: "fixed.pem"})
 	if err != nil || h.Identities[0].FriendlyName != "Büro-Zugang" || h.Identities[1].Key.State != certstore.Usable {
 		t.Errorf("%v, %+v", err, h)
 	}
@@ -131,12 +148,15 @@ func TestFixKeepsNameAndPassword(t *testing.T) {
 // Three phases of a migration from the command line.
 func TestMigrationTable(t *testing.T) {
 	serverFiles(t)
-	code, stdout, stderr := run(t, "check", "--cert", "old.p12", "--cert", "new.p12", "--cert", "late.p12", "--authorities", "cross.pem", "--named-ca", "cross.pem", "--named-ca", "ca.pem")
+	code, stdout, stderr := run(t, "check", "--cert", "old.p12", "--cert", "new.p12", "--cert", "late.p12",
+		"--authorities", "cross.pem", "--named-ca", "cross.pem", "--named-ca", "ca.pem")
 	if code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
-	r := runJSON(t, 0, "check", "--cert", "old.p12", "--cert", "new.p12", "--authorities", "cross.pem", "--named-ca", "ca.pem", "--named-ca", "cross.pem", "-o", "json")
-	if r.Migration == nil || len(r.Migration.Rows) != 2 || r.Migration.Rows[0].Works || !r.Migration.Rows[1].Works || r.Migration.Rows[1].Cells[1].Until == nil {
+	r := runJSON(t, 0, "check", "--cert", "old.p12", "--cert", "new.p12", "--authorities", "cross.pem", "--named-ca",
+		"ca.pem", "--named-ca", "cross.pem", "-o", "json")
+	if r.Migration == nil || len(r.Migration.Rows) != 2 || r.Migration.Rows[0].Works || !r.Migration.Rows[1].Works ||
+		r.Migration.Rows[1].Cells[1].Until == nil {
 		t.Errorf("%+v", r.Migration)
 	}
 }

@@ -361,8 +361,8 @@ const pipedWidth = 100
 
 // forText returns the format for the streams: width and colours.
 func (f *outputFlags) forText(s *Streams) report.Format {
-	format := report.Format{Name: f.format, Client: f.client, Width: cmp.Or(s.Width, pipedWidth),
-		ASCII:   s.Getenv("TERM") == "dumb",
+	format := report.Format{Name: f.format, Client: f.client, Require: f.require, Width: cmp.Or(s.Width, pipedWidth),
+		ASCII:   s.Getenv("TERM") == "dumb" || !s.utf8(),
 		Verbose: f.verbose, Paths: f.paths, Clients: f.clients, Timeline: f.timeline, Transcript: f.transcript}
 	if columns, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && columns >= 20 && s.Width == 0 {
 		format.Width = columns

@@ -69,7 +69,8 @@ func TestMeant(t *testing.T) {
 			t.Errorf("%q: exit code %d", tt.args, code)
 		}
 		hints := strings.Count(out.String(), "hint: ")
-		if tt.want == "" && hints != 1 || tt.want != "" && (hints != 2 || !strings.Contains(out.String(), "hint: "+tt.want)) {
+		if tt.want == "" && hints != 1 || tt.want != "" &&
+			(hints != 2 || !strings.Contains(out.String(), "hint: "+tt.want)) {
 			t.Errorf("%q:\n%s\nwant %q", tt.args, out.String(), tt.want)
 		}
 	}

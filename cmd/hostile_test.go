@@ -117,22 +117,27 @@ func hostileFolder(t *testing.T) *certtest.PKI {
 func TestHostileProxy(t *testing.T) {
 	p := hostileFolder(t)
 	for name, head := range map[string]string{
-		"Content-Length": "HTTP/1.1 200 OK\r\nContent-Length: 4096\r\n\r\n", "chunked": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"Content-Length": "HTTP/1.1 200 OK\r\nContent-Length: 4096\r\n\r\n",
+		"chunked":        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
 	} {
 		v := startVictim(t, p)
-		code, stdout, stderr := runIn(t, nil, "probe", v.address, "-k", "--no-sweep", "--cert", "good.pem", "--proxy", "http://"+odd(t, head), "-o", "brief")
+		code, stdout, stderr := runIn(t, nil, "probe", v.address, "-k", "--no-sweep", "--cert", "good.pem", "--proxy",
+			"http://"+odd(t, head), "-o", "brief")
 		if v.connections.Load() == 0 || v.certificates.Load() == 0 {
 			t.Errorf("%s: exit code %d\n%s%s", name, code, stdout, stderr)
 		}
-		probetest.Row{Attacker: "proxy, CONNECT answered with " + name, Tries: "to have the server's first bytes taken for a body", Said: strings.TrimSpace(stdout), Received: "the certificate, behind -k"}.Log(t)
+		probetest.Row{Attacker: "proxy, CONNECT answered with " + name,
+			Tries: "to have the server's first bytes taken for a body", Said: strings.TrimSpace(stdout), Received: "the certificate, behind -k"}.Log(t)
 	}
-	for variable, value := range map[string]string{"HTTPS_PROXY": "http://[broken", "ALL_PROXY": "socks5://%zz", "https_proxy": "ftp://proxy.example:21"} {
+	for variable, value := range map[string]string{"HTTPS_PROXY": "http://[broken", "ALL_PROXY": "socks5://%zz",
+		"https_proxy": "ftp://proxy.example:21"} {
 		v := startVictim(t, p)
 		code, _, stderr := runIn(t, map[string]string{variable: value}, "probe", v.address, "-k", "--cert", "good.pem")
 		if code != 2 || v.connections.Load() != 0 || !strings.Contains(stderr, variable) {
 			t.Errorf("%s=%s: exit code %d after %d connections\n%s", variable, value, code, v.connections.Load(), stderr)
 		}
-		probetest.Row{Attacker: variable + "=" + value, Tries: "a direct connection past the proxy", Said: firstLine(stderr)}.Log(t)
+		probetest.Row{Attacker: variable + "=" + value, Tries: "a direct connection past the proxy",
+			Said: firstLine(stderr)}.Log(t)
 	}
 }
 
@@ -147,8 +152,9 @@ func TestHostileSecrets(t *testing.T) {
 	hostileFolder(t)
 	const secret = "hunter2secret"
 	files := map[string]string{
-		"kube.yaml":        "apiVersion: v1\nkind: Config\nusers:\n- name: x\n  user: {password: " + secret + "\n  : [\n",
-		"kube2.yaml":       "apiVersion: v1\nkind: Config\nusers:\n- name: x\n  user:\n    password: [" + secret + "]\n    client-key-data: {" + secret + ": 1}\n",
+		"kube.yaml": "apiVersion: v1\nkind: Config\nusers:\n- name: x\n  user: {password: " + secret + "\n  : [\n",
+		"kube2.yaml": "apiVersion: v1\nkind: Config\nusers:\n- name: x\n  user:\n    password: [" + secret +
+			"]\n    client-key-data: {" + secret + ": 1}\n",
 		"java.properties":  "-Djavax.net.ssl.keyStore=missing.p12 -Djavax.net.ssl.keyStorePassword=" + secret,
 		"curlrc":           "cert = missing.p12:" + secret + "\n",
 		"application.yaml": "server:\n  ssl:\n    key-store: missing.p12\n    key-store-password: " + secret + "\n   bad\n",
@@ -175,7 +181,8 @@ func TestHostileSecrets(t *testing.T) {
 		if strings.Contains(stdout+stderr, secret) {
 			t.Errorf("%v: exit code %d\n%s%s", args, code, stdout, stderr)
 		}
-		probetest.Row{Attacker: strings.ReplaceAll(strings.Join(args, " "), secret, "…"), Tries: "to have a password repeated", Said: firstLine(stderr + stdout)}.Log(t)
+		probetest.Row{Attacker: strings.ReplaceAll(strings.Join(args, " "), secret, "…"),
+			Tries: "to have a password repeated", Said: firstLine(stderr + stdout)}.Log(t)
 	}
 }
 
@@ -200,7 +207,8 @@ func TestHostileFolder(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &r); err == nil && len(r.Identities) > 0 {
 		t.Errorf("%d identities from outside\n%s%s", len(r.Identities), stdout, stderr)
 	}
-	probetest.Row{Attacker: "a folder with .curlrc and a link", Tries: "to have an identity from elsewhere presented", Said: firstLine(stderr)}.Log(t)
+	probetest.Row{Attacker: "a folder with .curlrc and a link", Tries: "to have an identity from elsewhere presented",
+		Said: firstLine(stderr)}.Log(t)
 	if r := runJSON(t, 0, "inspect", "theirs/.curlrc"); len(r.Identities) != 1 {
 		t.Errorf("the configuration itself: %+v", r.Identities)
 	}
@@ -210,7 +218,8 @@ func TestHostileFolder(t *testing.T) {
 // break the program.
 func TestHostileReports(t *testing.T) {
 	hostileFolder(t)
-	if code, stdout, stderr := run(t, "check", "--cert", "good.pem", "--named-ca", "ca.pem", "-o", "json", "--output-file", "report.json"); code != 0 {
+	if code, stdout, stderr := run(t, "check", "--cert", "good.pem", "--named-ca", "ca.pem", "-o", "json",
+		"--output-file", "report.json"); code != 0 {
 		t.Fatalf("%s%s", stdout, stderr)
 	}
 	data, err := os.ReadFile("report.json")
@@ -223,19 +232,23 @@ func TestHostileReports(t *testing.T) {
 		}
 		var said string
 		for _, format := range report.Formats() {
-			code, stdout, stderr := runIn(t, nil, "render", "hostile.json", "-o", format, "--paths", "--timeline", "--clients", "--transcript")
+			code, stdout, stderr := runIn(t, nil, "render", "hostile.json", "-o", format, "--paths", "--timeline", "--clients",
+				"--transcript")
 			if at := strings.IndexFunc(stdout+stderr, actsOnTerminal); at >= 0 {
 				t.Errorf("%s as %s: %q", name, format, (stdout + stderr)[at:min(at+20, len(stdout+stderr))])
 			}
 			said = fmt.Sprintf("exit code %d: %.80s", code, firstLine(stderr+stdout))
 		}
-		for _, args := range [][]string{{"compare", "report.json", "hostile.json"}, {"compare", "hostile.json", "report.json", "-o", "json"}, {"check", "--cert", "good.pem", "--request", "hostile.json"}} {
+		for _, args := range [][]string{{"compare", "report.json", "hostile.json"},
+			{"compare", "hostile.json", "report.json", "-o", "json"}, {"check", "--cert", "good.pem", "--request",
+				"hostile.json"}} {
 			_, stdout, stderr := runIn(t, nil, args...)
 			if at := strings.IndexFunc(stdout+stderr, actsOnTerminal); at >= 0 {
 				t.Errorf("%s, %v: %q", name, args, (stdout + stderr)[at:min(at+20, len(stdout+stderr))])
 			}
 		}
-		probetest.Row{Attacker: "saved report: " + name, Tries: "to act upon the terminal, or to break the program", Said: said}.Log(t)
+		probetest.Row{Attacker: "saved report: " + name, Tries: "to act upon the terminal, or to break the program",
+			Said: said}.Log(t)
 	}
 }
 
@@ -247,7 +260,8 @@ func hostileReports(sound string) map[string]string {
 		"nested deeply": `{"schema":"mtlsprobe/1","x":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}",
 		"raw C1":        strings.ReplaceAll(sound, "CN=good", "CN=\u009b2J\u202egood"),
 	}
-	for _, word := range []string{"CN=good", `"fits"`, `"pass"`, `"reached"`, `"predicted"`, "good.pem", "mtlsprobe/1", "ECDSA P-256"} {
+	for _, word := range []string{"CN=good", `"fits"`, `"pass"`, `"reached"`, `"predicted"`, "good.pem", "mtlsprobe/1",
+		"ECDSA P-256"} {
 		with := strings.TrimSuffix(word, `"`) + escapes
 		if strings.HasSuffix(word, `"`) {
 			with += `"`
@@ -288,7 +302,8 @@ func TestHostileOutputs(t *testing.T) {
 		if code != 2 {
 			t.Errorf("%v: exit code %d\n%s", args, code, stderr)
 		}
-		probetest.Row{Attacker: strings.Join(args, " "), Tries: "to have a file of others written over", Said: firstLine(stderr)}.Log(t)
+		probetest.Row{Attacker: strings.Join(args, " "), Tries: "to have a file of others written over",
+			Said: firstLine(stderr)}.Log(t)
 	}
 	for _, name := range []string{"notes.txt", "victim.txt"} {
 		if data, err := os.ReadFile(name); err != nil || string(data) != mine {
@@ -308,28 +323,35 @@ func TestHostileEndless(t *testing.T) {
 		t.Fatal("there is no ", zero)
 	}
 	for _, args := range [][]string{
-		{"inspect", zero}, {"check", "--cert", zero, "--named-ca", "ca.pem"}, {"check", "--cert", "good.pem", "--named-ca", zero},
-		{"check", "--cert", "good.pem", "--key", zero, "--named-ca", "ca.pem"}, {"check", "--cert", "good.pem", "--authorities", zero, "--named-ca", "ca.pem"},
-		{"check", "--cert", "good.pem", "--crl", zero, "--named-ca", "ca.pem"}, {"check", "--cert", "good.pem", "--request", zero},
+		{"inspect", zero}, {"check", "--cert", zero, "--named-ca", "ca.pem"},
+		{"check", "--cert", "good.pem", "--named-ca", zero},
+		{"check", "--cert", "good.pem", "--key", zero, "--named-ca", "ca.pem"},
+		{"check", "--cert", "good.pem", "--authorities", zero, "--named-ca", "ca.pem"},
+		{"check", "--cert", "good.pem", "--crl", zero, "--named-ca", "ca.pem"},
+		{"check", "--cert", "good.pem", "--request", zero},
 		{"request", "127.0.0.1:1", "--cacert", zero},
-		{"mirror", "--named-ca", "ca.pem", "--server-cert", zero, "--server-key", zero}, {"inspect", "good.pem", "--pass", "file:" + zero},
+		{"mirror", "--named-ca", "ca.pem", "--server-cert", zero, "--server-key", zero},
+		{"inspect", "good.pem", "--pass", "file:" + zero},
 	} {
 		code, _, stderr := runIn(t, nil, args...)
 		if code == 0 && args[0] != "inspect" && !strings.Contains(stderr, "warning") {
 			t.Errorf("%v: exit code 0\n%s", args, stderr)
 		}
-		probetest.Row{Attacker: strings.Join(args, " "), Tries: "to have a file read that never ends", Said: firstLine(stderr)}.Log(t)
+		probetest.Row{Attacker: strings.Join(args, " "), Tries: "to have a file read that never ends",
+			Said: firstLine(stderr)}.Log(t)
 	}
 	silent, err := probetest.Serve(func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer silent.Close()
-	code, _, stderr := runIn(t, nil, "probe", silent.Address, "-k", "--cert", "good.pem", "--timeout", "1h", "--max-time", "300ms")
+	code, _, stderr := runIn(t, nil, "probe", silent.Address, "-k", "--cert", "good.pem", "--timeout", "1h", "--max-time",
+		"300ms")
 	if code != 1 || !strings.Contains(stderr, "--max-time 300ms is over") {
 		t.Errorf("--max-time: exit code %d\n%s", code, stderr)
 	}
-	probetest.Row{Attacker: "a silent server, with --timeout 1h --max-time 300ms", Tries: "to keep a run for ever", Said: firstLine(stderr)}.Log(t)
+	probetest.Row{Attacker: "a silent server, with --timeout 1h --max-time 300ms", Tries: "to keep a run for ever",
+		Said: firstLine(stderr)}.Log(t)
 }
 
 // TestHostileNames holds that a name of 256 KiB is shown, cut into lines.
@@ -349,7 +371,8 @@ func TestHostileNames(t *testing.T) {
 		if code != 0 || len(stdout) < len(long)/2 && format == "json" {
 			t.Errorf("%s: exit code %d, %d bytes\n%.200s", format, code, len(stdout), stderr)
 		}
-		probetest.Row{Attacker: "a certificate with a common name of 256 KiB", Tries: "quadratic work, as " + format, Said: fmt.Sprintf("exit code %d, %d bytes", code, len(stdout))}.Log(t)
+		probetest.Row{Attacker: "a certificate with a common name of 256 KiB", Tries: "quadratic work, as " + format,
+			Said: fmt.Sprintf("exit code %d, %d bytes", code, len(stdout))}.Log(t)
 	}
 }
 
@@ -365,17 +388,21 @@ func TestHostileList(t *testing.T) {
 		edges, list = append(edges, certtest.Edge{Subject: name, Issuer: name}), append(list, name)
 	}
 	p := certtest.NewAt("list", time.Now(), edges...)
-	for name, data := range map[string][]byte{"cas.pem": p.CertPEM(list...), "client.pem": append(p.CertPEM("client"), p.KeyPEM("client")...)} {
+	for name, data := range map[string][]byte{"cas.pem": p.CertPEM(list...),
+		"client.pem": append(p.CertPEM("client"), p.KeyPEM("client")...)} {
 		if err := os.WriteFile(name, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	r := runJSON(t, 0, "check", "--cert", "client.pem", "--named-ca", "cas.pem")
 	i := r.Identities[0]
-	if len(r.Request.NamedCAs) != names || len(i.NamedCAs) != 1 || i.NamedCAsRest == nil || i.NamedCAsRest.Count != names-1 || i.NamedCAsRest.Result != "not-reached" {
+	if len(r.Request.NamedCAs) != names || len(i.NamedCAs) != 1 || i.NamedCAsRest == nil ||
+		i.NamedCAsRest.Count != names-1 || i.NamedCAsRest.Result != "not-reached" {
 		t.Errorf("%d names, %d results, the rest %+v", len(r.Request.NamedCAs), len(i.NamedCAs), i.NamedCAsRest)
 	}
-	probetest.Row{Attacker: fmt.Sprintf("a list of %d CA names", names), Tries: "memory and output for each identity and name", Said: fmt.Sprintf("1 result, and %d not reached", i.NamedCAsRest.Count)}.Log(t)
+	probetest.Row{Attacker: fmt.Sprintf("a list of %d CA names", names),
+		Tries: "memory and output for each identity and name", Said: fmt.Sprintf("1 result, and %d not reached",
+			i.NamedCAsRest.Count)}.Log(t)
 }
 
 // TestHostileMirror holds that the mirror redacts what it shows, and writes it to the
@@ -384,7 +411,8 @@ func TestHostileMirror(t *testing.T) {
 	p := hostileFolder(t)
 	address, result := startMirror(t, "--named-ca", "ca.pem", "--redact", "--output-file", "seen.txt")
 	config := &tls.Config{InsecureSkipVerify: true, ServerName: "secret.example", //nolint:gosec // the mirror is ours
-		Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("good").Raw, p.Cert("Issuing").Raw}, PrivateKey: p.Key("good")}}}
+		Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("good").Raw, p.Cert("Issuing").Raw},
+			PrivateKey: p.Key("good")}}}
 	conn, err := tls.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(address, "https://"), "/"), config)
 	if err != nil {
 		t.Fatal(err)
@@ -402,5 +430,6 @@ func TestHostileMirror(t *testing.T) {
 			t.Errorf("%s is shown:\n%s", secret, seen)
 		}
 	}
-	probetest.Row{Attacker: "whoever reads mirror --redact", Tries: "to learn names", Said: firstLine(string(seen))}.Log(t)
+	probetest.Row{Attacker: "whoever reads mirror --redact", Tries: "to learn names",
+		Said: firstLine(string(seen))}.Log(t)
 }

@@ -45,7 +45,8 @@ func TestInterrupt(t *testing.T) {
 		var out, errs bytes.Buffer
 		s := &Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Now: time.Now, LookupEnv: os.LookupEnv}
 		begin := time.Now()
-		code := Main(ctx, []string{"probe", server.Address, "-k", "--cert", "good.pem", "--cert", "expired.pem", "-o", format, "--timeout", "30s"}, s)
+		code := Main(ctx, []string{"probe", server.Address, "-k", "--cert", "good.pem", "--cert", "expired.pem", "-o",
+			format, "--timeout", "30s"}, s)
 		server.Close()
 		if code != exitInterrupt || !strings.Contains(errs.String(), "mtlsprobe: error: interrupted") {
 			t.Errorf("%s: exit code %d, %s", format, code, errs.String())

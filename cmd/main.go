@@ -62,6 +62,17 @@ func (s *Streams) Getenv(name string) string {
 	return value
 }
 
+// utf8 reports whether the locale has UTF-8 (POSIX, Environment Variables, LC_ALL). No
+// locale at all is taken for one: containers and CI jobs have none, and show UTF-8.
+func (s *Streams) utf8() bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if locale := strings.ToLower(s.Getenv(name)); locale != "" {
+			return strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")
+		}
+	}
+	return true
+}
+
 // Standard returns the process's own streams.
 func Standard() *Streams {
 	s := &Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now, LookupEnv: os.LookupEnv,

@@ -28,7 +28,8 @@ func startMirror(t *testing.T, args ...string) (address string, result func() (i
 	t.Helper()
 	reader, writer := io.Pipe()
 	var out bytes.Buffer
-	s := &Streams{In: strings.NewReader(""), Out: &out, Err: lines{writer}, Now: time.Now, LookupEnv: func(string) (string, bool) { return "", false }}
+	s := &Streams{In: strings.NewReader(""), Out: &out, Err: lines{writer}, Now: time.Now,
+		LookupEnv: func(string) (string, bool) { return "", false }}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	code := make(chan int, 1)
 	go func() {
@@ -74,15 +75,23 @@ func TestMirror(t *testing.T) {
 		command                     []string
 		compared                    string
 	}{
-		{"curl, named", "ca.pem", "curl", "sent", []string{curl, "-sS", "--cacert", ca, "--cert", "good.pem"}, "sends yes (the list of CA names is not looked at)"},
-		{"curl, not named", "server.pem", "curl", "sent", []string{curl, "-sS", "--cacert", ca, "--cert", "good.pem"}, "sends yes (the list of CA names is not looked at)"},
+		{"curl, named", "ca.pem", "curl", "sent", []string{curl, "-sS", "--cacert", ca, "--cert", "good.pem"},
+			"sends yes (the list of CA names is not looked at)"},
+		{"curl, not named", "server.pem", "curl", "sent", []string{curl, "-sS", "--cacert", ca, "--cert", "good.pem"},
+			"sends yes (the list of CA names is not looked at)"},
 		{"curl without", "ca.pem", "curl", "empty-certificate", []string{curl, "-sS", "--cacert", ca}, ""},
-		{"wget, named", "ca.pem", "gnutls", "sent", []string{wget, "-qO-", "--ca-certificate=" + ca, "--certificate=good.pem", "--private-key=good.pem"}, "sends yes (a name on the list matches)"},
-		{"wget, not named", "server.pem", "gnutls", "empty-certificate", []string{wget, "-qO-", "--ca-certificate=" + ca, "--certificate=good.pem", "--private-key=good.pem"}, "sends no (no issuer in the stored chain is on the list"},
-		{"curl that does not trust the mirror", "ca.pem", "curl", "distrusted", []string{curl, "-sS", "--cacert", "ca.pem"}, ""},
+		{"wget, named", "ca.pem", "gnutls", "sent",
+			[]string{wget, "-qO-", "--ca-certificate=" + ca, "--certificate=good.pem", "--private-key=good.pem"},
+			"sends yes (a name on the list matches)"},
+		{"wget, not named", "server.pem", "gnutls", "empty-certificate",
+			[]string{wget, "-qO-", "--ca-certificate=" + ca, "--certificate=good.pem", "--private-key=good.pem"},
+			"sends no (no issuer in the stored chain is on the list"},
+		{"curl that does not trust the mirror", "ca.pem", "curl", "distrusted", []string{curl, "-sS", "--cacert", "ca.pem"},
+			""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			address, result := startMirror(t, "--named-ca", tt.named, "--save-ca", ca, "--cert", "good.pem", "--client", tt.client, "-o", "json", "--timeout", limit(tt.action))
+			address, result := startMirror(t, "--named-ca", tt.named, "--save-ca", ca, "--cert", "good.pem", "--client",
+				tt.client, "-o", "json", "--timeout", limit(tt.action))
 			out, err := exec.Command(tt.command[0], append(tt.command[1:], address)...).CombinedOutput()
 			if tt.action != "distrusted" && (err != nil || strings.TrimSpace(string(out)) != tt.action) {
 				t.Errorf("%q: %v, %s", tt.command, err, out)
@@ -93,10 +102,13 @@ func TestMirror(t *testing.T) {
 				t.Fatalf("exit code %d, %v\n%s", code, err, stdout)
 			}
 			seen := r.Sightings[0]
-			if seen.Action != tt.action || seen.Version != "TLS 1.3" || !strings.Contains(say.Join("; ", seen.Compared...).String(), tt.compared) {
+			if seen.Action != tt.action || seen.Version != "TLS 1.3" ||
+				!strings.Contains(say.Join("; ", seen.Compared...).String(), tt.compared) {
 				t.Errorf("%+v, want %s and %q", seen, tt.action, tt.compared)
 			}
-			if tt.action == "sent" && (len(seen.Chain) != 2 || seen.Signature != "verified" || seen.Scheme != "ecdsa_secp256r1_sha256" || !strings.Contains(seen.Compared[0].String(), `it is "good.pem", with the chain as stored`)) {
+			if tt.action == "sent" && (len(seen.Chain) != 2 || seen.Signature != "verified" ||
+				seen.Scheme != "ecdsa_secp256r1_sha256" ||
+				!strings.Contains(seen.Compared[0].String(), `it is "good.pem", with the chain as stored`)) {
 				t.Errorf("%+v", seen)
 			}
 			if tt.action == "distrusted" && (seen.Alert == nil || seen.Alert.Name != "unknown_ca") {
@@ -111,16 +123,19 @@ func TestMirrorOfRequest(t *testing.T) {
 	openssl := tool(t, "openssl", "openssl")
 	serverFiles(t)
 	port := freePort(t)
-	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key", "-quiet", "-tls1_2", "-Verify", "2", "-CAfile", "ca.pem")
+	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
+		"-quiet", "-tls1_2", "-Verify", "2", "-CAfile", "ca.pem")
 	if code, _, stderr := run(t, "request", "127.0.0.1:"+port, "-k", "--save", "saved.json"); code != 0 {
 		t.Fatal(stderr)
 	}
 	address, result := startMirror(t, "--request", "saved.json", "--save-ca", "mirror-ca.pem", "--timeout", "20s")
 	_, port, _ = strings.Cut(strings.TrimPrefix(address, "https://"), ":")
-	if code, stdout, stderr := run(t, "request", "127.0.0.1:"+strings.TrimSuffix(port, "/"), "-k", "--no-sweep", "--save", "again.json"); code != 0 {
+	if code, stdout, stderr := run(t, "request", "127.0.0.1:"+strings.TrimSuffix(port, "/"), "-k", "--no-sweep", "--save",
+		"again.json"); code != 0 {
 		t.Fatalf("%s%s", stdout, stderr)
 	}
-	if code, stdout := result(); code != 0 || !strings.Contains(stdout, "1: no certificate was sent: an empty Certificate message, TLS 1.2") {
+	if code, stdout := result(); code != 0 || !strings.Contains(stdout,
+		"1: no certificate was sent: an empty Certificate message, TLS 1.2") {
 		t.Errorf("exit code %d\n%s", code, stdout)
 	}
 	var saved, again report.Report
@@ -133,10 +148,12 @@ func TestMirrorOfRequest(t *testing.T) {
 	if len(saved.Request.Raw) == 0 || !bytes.Equal(saved.Request.Raw, again.Request.Raw) {
 		t.Errorf("asked with\n%x\nthe server asked with\n%x", again.Request.Raw, saved.Request.Raw)
 	}
-	if code, _, stderr := run(t, "mirror", "--request", "saved.json", "--timeout", "50ms"); code != 1 || !strings.Contains(stderr, "no client came within the time limit") {
+	if code, _, stderr := run(t, "mirror", "--request", "saved.json", "--timeout", "50ms"); code != 1 ||
+		!strings.Contains(stderr, "no client came within the time limit") {
 		t.Errorf("nobody: exit code %d, %s", code, stderr)
 	}
-	if code, _, stderr := run(t, "mirror"); code != 2 || !strings.Contains(stderr, "give one --request FILE or --named-ca FILE") {
+	if code, _, stderr := run(t, "mirror"); code != 2 ||
+		!strings.Contains(stderr, "give one --request FILE or --named-ca FILE") {
 		t.Errorf("no request: exit code %d, %s", code, stderr)
 	}
 }

@@ -13,7 +13,8 @@ func TestProxies(t *testing.T) {
 	openssl := tool(t, "openssl", "openssl")
 	serverFiles(t)
 	port := freePort(t)
-	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key", "-quiet",
+	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
+		"-quiet",
 		"-Verify", "2", "-verify_return_error", "-CAfile", "ca.pem", "-www")
 	dir, err := os.Getwd()
 	if err != nil {
@@ -28,7 +29,8 @@ func TestProxies(t *testing.T) {
 			return []string{"-i", "127.0.0.1", "-p", port, "-u", "me", "-P", "secret"}
 		}, "username/password authentication failed"},
 		{"http", "tinyproxy", func(port string) []string {
-			config := fmt.Sprintf("Port %s\nListen 127.0.0.1\nTimeout 60\nLogLevel Info\nAllow 127.0.0.1\nBasicAuth me secret\n", port)
+			config := fmt.Sprintf("Port %s\nListen 127.0.0.1\nTimeout 60\nLogLevel Info\nAllow 127.0.0.1\nBasicAuth me "+
+				"secret\n", port)
 			if err := os.WriteFile("tinyproxy.conf", []byte(config), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -47,14 +49,16 @@ func TestProxies(t *testing.T) {
 			}
 
 			r := runJSON(t, 0, through("me:secret", way)...)
-			compareTrials(t, trials(r), map[string]string{"none": "refused server certificate_required", "self-signed": "refused server unknown_ca",
-				"good.p12": "accepted", "other-ca.p12": "refused server unknown_ca"})
+			compareTrials(t, trials(r), map[string]string{"none": "refused server certificate_required",
+				"self-signed": "refused server unknown_ca",
+				"good.p12":    "accepted", "other-ca.p12": "refused server unknown_ca"})
 			if got := r.Target.Proxy; !strings.Contains(got, "127.0.0.1:"+way) || strings.Contains(got, "secret") {
 				t.Errorf("the report's proxy is %q", got)
 			}
 
 			code, stdout, stderr := run(t, through("me:wrong", way)...)
-			if code != 1 || stdout != "" || !strings.Contains(stderr, "the proxy made no connection") || !strings.Contains(stderr, tt.refusal) || strings.Contains(stderr, "wrong") {
+			if code != 1 || stdout != "" || !strings.Contains(stderr, "the proxy made no connection") ||
+				!strings.Contains(stderr, tt.refusal) || strings.Contains(stderr, "wrong") {
 				t.Errorf("wrong password: exit code %d\n%s%s", code, stdout, stderr)
 			}
 			code, _, stderr = run(t, through("me:secret", freePort(t))...)

@@ -66,7 +66,8 @@ func TestReadmeGolden(t *testing.T) {
 	want, got := steady(string(data)), steady(rewritten)
 	for i := range max(len(want), len(got)) {
 		if i >= len(want) || i >= len(got) || want[i] != got[i] {
-			t.Fatalf("line %d of the README:\n%q\nis now\n%q\nrun: go test ./cmd -run Readme -update", i+1, at(want, i), at(got, i))
+			t.Fatalf("line %d of the README:\n%q\nis now\n%q\nrun: go test ./cmd -run Readme -update", i+1, at(want, i),
+				at(got, i))
 		}
 	}
 }

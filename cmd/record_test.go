@@ -27,17 +27,20 @@ func TestCaptureInTshark(t *testing.T) {
 	defer server.Close()
 	for _, version := range []string{"1.2", "1.3"} {
 		t.Run(version, func(t *testing.T) {
-			code, _, stderr := run(t, "probe", server.Address, "--cacert", "ca.pem", "--cert", "good.pem", "--cert", "expired.pem", "--no-sweep", "--tls-min", version, "--tls-max", version, "--pcapng", "out.pcapng")
+			code, _, stderr := run(t, "probe", server.Address, "--cacert", "ca.pem", "--cert", "good.pem", "--cert",
+				"expired.pem", "--no-sweep", "--tls-min", version, "--tls-max", version, "--pcapng", "out.pcapng")
 			if code != exitAnswered {
 				t.Fatalf("exit code %d: %s", code, stderr)
 			}
-			out, err := exec.Command(tshark, "-n", "-r", "out.pcapng", "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-V").CombinedOutput()
+			out, err := exec.Command(tshark, "-n", "-r", "out.pcapng", "-o", "tcp.check_checksum:TRUE", "-o",
+				"ip.check_checksum:TRUE", "-V").CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			text := string(out)
 			for _, want := range []string{
-				"Handshake Type: Certificate Request", "Handshake Type: Certificate Verify", "Handshake Type: Finished", "Alert Message", "Certificate Expired (45)",
+				"Handshake Type: Certificate Request", "Handshake Type: Certificate Verify", "Handshake Type: Finished",
+				"Alert Message", "Certificate Expired (45)",
 				"id-at-commonName=good", "GET / HTTP/1.1", "HTTP/1.1 200 OK", "presents good.pem", "asks, and presents nothing",
 			} {
 				if !strings.Contains(text, want) {

@@ -13,10 +13,13 @@ func TestRewrite(t *testing.T) {
 	v := startVictim(t, p)
 	var commands [][]string
 	for _, format := range report.Formats() {
-		commands = append(commands, []string{"check", "--cert", "good.pem", "--named-ca", "ca.pem", "-o", format, "--output-file", "out." + format})
+		commands = append(commands, []string{"check", "--cert", "good.pem", "--named-ca", "ca.pem", "-o", format,
+			"--output-file", "out." + format})
 	}
-	commands = append(commands, []string{"check", "--cert", "good.pem", "--named-ca", "ca.pem", "--redact", "--redact-map", "map.json"},
-		[]string{"request", v.address, "-k", "--no-sweep", "--save", "saved.json", "--keylog", "keys.log", "--pcapng", "c.pcapng"},
+	commands = append(commands, []string{"check", "--cert", "good.pem", "--named-ca", "ca.pem", "--redact",
+		"--redact-map", "map.json"},
+		[]string{"request", v.address, "-k", "--no-sweep", "--save", "saved.json", "--keylog", "keys.log", "--pcapng",
+			"c.pcapng"},
 		[]string{"mirror", "--named-ca", "ca.pem", "--save-ca", "mirror.pem", "--timeout", "100ms"})
 	for _, args := range commands {
 		for n := range 2 {

@@ -59,7 +59,8 @@ func scriptPKI() *certtest.PKI {
 		certtest.Edge{Subject: "Root", Issuer: "Root"},
 		certtest.Edge{Subject: "Issuing", Issuer: "Root"},
 		certtest.Edge{Subject: "good", Issuer: "Issuing"},
-		certtest.Edge{Subject: "expired", Issuer: "Issuing", Mutate: func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, -2) }},
+		certtest.Edge{Subject: "expired", Issuer: "Issuing",
+			Mutate: func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, -2) }},
 		certtest.Edge{Subject: "server", Issuer: "Root", Mutate: func(c *x509.Certificate) {
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 			c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
@@ -68,14 +69,16 @@ func scriptPKI() *certtest.PKI {
 }
 
 func writeScriptFiles(dir string, p *certtest.PKI) error {
-	good := &certstore.Identity{Leaf: p.Cert("good"), Chain: p.Certs("Issuing"), Key: certstore.Key{Signer: p.Key("good")}}
+	good := &certstore.Identity{Leaf: p.Cert("good"), Chain: p.Certs("Issuing"),
+		Key: certstore.Key{Signer: p.Key("good")}}
 	secret, err := certstore.Encode(good, certstore.PKCS12, "hunter2secret")
 	if err != nil {
 		return err
 	}
 	list, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
 		Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: time.Now().Add(time.Hour),
-		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: p.Cert("good").SerialNumber, RevocationTime: time.Now().Add(-time.Hour)}},
+		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: p.Cert("good").SerialNumber,
+			RevocationTime: time.Now().Add(-time.Hour)}},
 	}, p.Cert("Issuing"), p.Key("Issuing"))
 	if err != nil {
 		return err
@@ -159,7 +162,8 @@ func startKind(p *certtest.PKI, kind string) (*probetest.Server, error) {
 // flight is what an old server says in clear, with a list of CA names of at least
 // the size.
 func flight(p *certtest.PKI, version uint16, size int) *probetest.Flight {
-	f := &probetest.Flight{Version: version, Suite: 0x0005, Certificate: p.Cert("server").Raw, Types: []byte{1, 64}, Schemes: []uint16{0x0403}}
+	f := &probetest.Flight{Version: version, Suite: 0x0005, Certificate: p.Cert("server").Raw, Types: []byte{1, 64},
+		Schemes: []uint16{0x0403}}
 	name := p.Cert("Root").RawSubject
 	for n := 0; n < size || n == 0; n += 2 + len(name) {
 		f.Names = append(f.Names, name)

@@ -143,8 +143,10 @@ func writeServerFiles(t *testing.T, dir string) {
 		certtest.Edge{Subject: "Root", Issuer: "Root"},
 		certtest.Edge{Subject: "Issuing", Issuer: "Root"},
 		certtest.Edge{Subject: "good", Issuer: "Issuing"},
-		certtest.Edge{Subject: "expired", Issuer: "Issuing", Mutate: func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, -2) }},
-		certtest.Edge{Subject: "no-eku", Issuer: "Issuing", Mutate: func(c *x509.Certificate) { c.ExtKeyUsage = serverAuth }},
+		certtest.Edge{Subject: "expired", Issuer: "Issuing",
+			Mutate: func(c *x509.Certificate) { c.NotAfter = now.AddDate(0, 0, -2) }},
+		certtest.Edge{Subject: "no-eku", Issuer: "Issuing",
+			Mutate: func(c *x509.Certificate) { c.ExtKeyUsage = serverAuth }},
 		certtest.Edge{Subject: "Other", Issuer: "Other"},
 		certtest.Edge{Subject: "stranger", Issuer: "Other"},
 		certtest.Edge{Subject: "server", Issuer: "Root", Mutate: func(c *x509.Certificate) {
@@ -157,7 +159,8 @@ func writeServerFiles(t *testing.T, dir string) {
 		certtest.Edge{Subject: "migrated", Issuer: "Migrating"},
 	)
 	p12 := func(password, leaf string, chain ...string) []byte {
-		data, err := certstore.Encode(&certstore.Identity{Leaf: p.Cert(leaf), Chain: p.Certs(chain...), Key: certstore.Key{Signer: p.Key(leaf)}}, certstore.PKCS12, password)
+		data, err := certstore.Encode(&certstore.Identity{Leaf: p.Cert(leaf), Chain: p.Certs(chain...),
+			Key: certstore.Key{Signer: p.Key(leaf)}}, certstore.PKCS12, password)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,8 @@ import (
 func run(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	s := &Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Now: time.Now, LookupEnv: func(string) (string, bool) { return "", false }}
+	s := &Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Now: time.Now,
+		LookupEnv: func(string) (string, bool) { return "", false }}
 	code = Main(t.Context(), args, s)
 	return code, out.String(), errs.String()
 }
@@ -70,31 +71,40 @@ func TestOpenSSLServer(t *testing.T) {
 		names      int
 		want       map[string]string
 	}{
-		{"tls1_3 Verify", []string{"-tls1_3", "-Verify", "2", "-verify_return_error", "-CAfile", "ca.pem"}, "required", 1, map[string]string{
-			"none": "refused server certificate_required", "self-signed": "refused server unknown_ca", "good.p12": "accepted",
-			"expired.pem": "refused server certificate_expired", "other-ca.p12": "refused server unknown_ca"}},
-		{"tls1_2 Verify", []string{"-tls1_2", "-Verify", "2", "-verify_return_error", "-CAfile", "ca.pem"}, "required", 1, map[string]string{
-			"none": "refused server handshake_failure", "self-signed": "refused server unknown_ca", "good.p12": "accepted",
-			"expired.pem": "refused server certificate_expired", "other-ca.p12": "refused server unknown_ca"}},
-		{"tls1_3 Verify without return_error takes any", []string{"-tls1_3", "-Verify", "2", "-CAfile", "ca.pem"}, "required", 1, map[string]string{
-			"none": "refused server certificate_required", "self-signed": "accepted", "good.p12": "accepted", "expired.pem": "accepted", "other-ca.p12": "accepted"}},
-		{"tls1_2 verify with page", []string{"-tls1_2", "-verify", "2", "-verify_return_error", "-CAfile", "ca.pem", "-www"}, "optional", 1, map[string]string{
-			"none": "accepted", "self-signed": "refused server unknown_ca", "good.p12": "accepted",
-			"expired.pem": "refused server certificate_expired", "other-ca.p12": "refused server unknown_ca"}},
+		{"tls1_3 Verify", []string{"-tls1_3", "-Verify", "2", "-verify_return_error", "-CAfile", "ca.pem"}, "required", 1,
+			map[string]string{
+				"none": "refused server certificate_required", "self-signed": "refused server unknown_ca", "good.p12": "accepted",
+				"expired.pem": "refused server certificate_expired", "other-ca.p12": "refused server unknown_ca"}},
+		{"tls1_2 Verify", []string{"-tls1_2", "-Verify", "2", "-verify_return_error", "-CAfile", "ca.pem"}, "required", 1,
+			map[string]string{
+				"none": "refused server handshake_failure", "self-signed": "refused server unknown_ca", "good.p12": "accepted",
+				"expired.pem": "refused server certificate_expired", "other-ca.p12": "refused server unknown_ca"}},
+		{"tls1_3 Verify without return_error takes any", []string{"-tls1_3", "-Verify", "2", "-CAfile", "ca.pem"},
+			"required", 1, map[string]string{
+				"none": "refused server certificate_required", "self-signed": "accepted", "good.p12": "accepted",
+				"expired.pem": "accepted", "other-ca.p12": "accepted"}},
+		{"tls1_2 verify with page", []string{"-tls1_2", "-verify", "2", "-verify_return_error", "-CAfile", "ca.pem", "-www"},
+			"optional", 1, map[string]string{
+				"none": "accepted", "self-signed": "refused server unknown_ca", "good.p12": "accepted",
+				"expired.pem": "refused server certificate_expired", "other-ca.p12": "refused server unknown_ca"}},
 		{"tls1_3 verify, no list, all ignored", []string{"-tls1_3", "-verify", "2", "-www"}, "ignored", 0, map[string]string{
-			"none": "accepted", "self-signed": "ignored", "good.p12": "ignored", "expired.pem": "ignored", "other-ca.p12": "ignored"}},
+			"none": "accepted", "self-signed": "ignored", "good.p12": "ignored", "expired.pem": "ignored",
+			"other-ca.p12": "ignored"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			port := freePort(t)
-			startServer(t, port, openssl, append([]string{"s_server", "-accept", "127.0.0.1:" + port, "-cert", "server.pem", "-key", "server.key", "-quiet"}, tt.args...)...)
+			startServer(t, port, openssl, append([]string{"s_server", "-accept", "127.0.0.1:" + port, "-cert", "server.pem",
+				"-key", "server.key", "-quiet"}, tt.args...)...)
 			code := 0
 			if tt.insistence == "ignored" { // nothing depends on the certificate
 				code = 3
 			}
-			r := runJSON(t, code, "probe", "127.0.0.1:"+port, "-k", "--cert", "good.p12", "--cert", "expired.pem", "--cert", "other-ca.p12")
+			r := runJSON(t, code, "probe", "127.0.0.1:"+port, "-k", "--cert", "good.p12", "--cert", "expired.pem", "--cert",
+				"other-ca.p12")
 			if r.Request.Asked != "yes" || r.Request.Insistence != tt.insistence || len(r.Request.NamedCAs) != tt.names {
-				t.Errorf("request: asked %s, insistence %s, %d names; want yes, %s, %d", r.Request.Asked, r.Request.Insistence, len(r.Request.NamedCAs), tt.insistence, tt.names)
+				t.Errorf("request: asked %s, insistence %s, %d names; want yes, %s, %d", r.Request.Asked, r.Request.Insistence,
+					len(r.Request.NamedCAs), tt.insistence, tt.names)
 			}
 			compareTrials(t, trials(r), tt.want)
 		})
@@ -114,7 +124,8 @@ func TestOpenSSLServerNotAsking(t *testing.T) {
 	openssl := tool(t, "openssl", "openssl")
 	serverFiles(t)
 	port := freePort(t)
-	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key", "-quiet", "-www")
+	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
+		"-quiet", "-www")
 	r := runJSON(t, 0, "request", "127.0.0.1:"+port, "--cacert", "ca.pem")
 	if r.Request.Asked != "no" || r.Server.Verified != "yes" {
 		t.Errorf("asked %s, verified %s; want no, yes", r.Request.Asked, r.Server.Verified)
@@ -135,7 +146,8 @@ func TestOpenSSLServerOfFewSchemes(t *testing.T) {
 		"": "OpenSSL",
 	} {
 		port := freePort(t)
-		args := []string{"s_server", "-accept", "127.0.0.1:" + port, "-cert", "server.pem", "-key", "server.key", "-quiet", "-Verify", "2", "-CAfile", "ca.pem"}
+		args := []string{"s_server", "-accept", "127.0.0.1:" + port, "-cert", "server.pem", "-key", "server.key", "-quiet",
+			"-Verify", "2", "-CAfile", "ca.pem"}
 		if schemes != "" {
 			args = append(args, "-client_sigalgs", schemes)
 		}
@@ -150,12 +162,15 @@ func TestMigration(t *testing.T) {
 	openssl := tool(t, "openssl", "openssl")
 	serverFiles(t)
 	port := freePort(t)
-	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key", "-quiet",
+	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
+		"-quiet",
 		"-tls1_3", "-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")
-	args := []string{"127.0.0.1:" + port, "-k", "--authorities", "cross.pem", "--cert", "old.p12", "--cert", "new.p12", "--cert", "both.p12", "--cert", "late.p12"}
+	args := []string{"127.0.0.1:" + port, "-k", "--authorities", "cross.pem", "--cert", "old.p12", "--cert", "new.p12",
+		"--cert", "both.p12", "--cert", "late.p12"}
 	r := runJSON(t, 0, append([]string{"probe"}, args...)...)
 	old, now := r.Identities[0].NamedCAs[0], r.Identities[1].NamedCAs[0]
-	if old.Result != "reached" || old.Via != "cross-signed" || !strings.Contains(old.Remedy.String(), `found in "cross.pem"`) {
+	if old.Result != "reached" || old.Via != "cross-signed" ||
+		!strings.Contains(old.Remedy.String(), `found in "cross.pem"`) {
 		t.Errorf("old bundle: %+v, want reached through the cross-certificate in cross.pem", old)
 	}
 	if now.Result != "reached" || now.Via != "presented" {
@@ -193,16 +208,20 @@ func TestNginx(t *testing.T) {
 			verify, insistence string
 			want               map[string]string
 		}{
-			{"on", "required", map[string]string{"none": "refused-by-application 400", "self-signed": "refused-by-application 400",
-				"good.p12": "accepted", "expired.pem": "refused-by-application 400", "other-ca.p12": "refused-by-application 400"}},
+			{"on", "required", map[string]string{"none": "refused-by-application 400",
+				"self-signed": "refused-by-application 400",
+				"good.p12":    "accepted", "expired.pem": "refused-by-application 400",
+				"other-ca.p12": "refused-by-application 400"}},
 			{"optional", "optional", map[string]string{"none": "accepted", "self-signed": "refused-by-application 400",
 				"good.p12": "accepted", "expired.pem": "refused-by-application 400"}},
-			{"optional_no_ca", "optional", map[string]string{"none": "accepted", "self-signed": "accepted", "good.p12": "accepted", "expired.pem": "refused-by-application 400"}},
+			{"optional_no_ca", "optional", map[string]string{"none": "accepted", "self-signed": "accepted",
+				"good.p12": "accepted", "expired.pem": "refused-by-application 400"}},
 		} {
 			t.Run(version+" "+tt.verify, func(t *testing.T) {
 				serverFiles(t)
 				port := startNginx(t, nginx, version, tt.verify)
-				r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "--cacert", "ca.pem", "--cert", "good.p12", "--cert", "expired.pem", "--cert", "other-ca.p12")
+				r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "--cacert", "ca.pem", "--cert", "good.p12", "--cert", "expired.pem",
+					"--cert", "other-ca.p12")
 				if r.Request.Asked != "yes" || r.Request.Insistence != tt.insistence {
 					t.Errorf("asked %s, insistence %s; want yes, %s", r.Request.Asked, r.Request.Insistence, tt.insistence)
 				}
@@ -291,7 +310,8 @@ func TestApacheLocation(t *testing.T) {
 		t.Run("TLS "+tt.version, func(t *testing.T) {
 			r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "-k", "--tls-max", tt.version, "--path", "/secure",
 				"--cert", "good.p12", "--cert", "expired.pem", "--cert", "other-ca.p12")
-			if r.Request.Asked != "yes" || r.Request.When != tt.when || r.Request.Insistence != "required" || len(r.Request.NamedCAs) != 1 {
+			if r.Request.Asked != "yes" || r.Request.When != tt.when || r.Request.Insistence != "required" ||
+				len(r.Request.NamedCAs) != 1 {
 				t.Errorf("request: %+v, want one that is required, by %s", r.Request, tt.when)
 			}
 			compareTrials(t, trials(r), map[string]string{"none": tt.none, "self-signed": "refused server unknown_ca",
@@ -307,22 +327,26 @@ func TestApacheLocation(t *testing.T) {
 func TestApache(t *testing.T) {
 	serverFiles(t)
 	port := startApache(t, "SSLVerifyClient require")
-	for version, none := range map[string]string{"1.2": "refused server handshake_failure", "1.3": "refused server certificate_required"} {
+	for version, none := range map[string]string{"1.2": "refused server handshake_failure",
+		"1.3": "refused server certificate_required"} {
 		t.Run("TLS "+version, func(t *testing.T) {
-			r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "-k", "--tls-min", version, "--tls-max", version, "--path", "/ca.pem",
+			r := runJSON(t, 0, "probe", "127.0.0.1:"+port, "-k", "--tls-min", version, "--tls-max", version, "--path",
+				"/ca.pem",
 				"--cert", "good.p12", "--cert", "expired.pem", "--cert", "other-ca.p12")
 			if r.Request.Insistence != "required" || len(r.Request.NamedCAs) != 1 {
 				t.Errorf("insistence %s, %d names; want required, 1", r.Request.Insistence, len(r.Request.NamedCAs))
 			}
 			got := trials(r)
-			for label, want := range map[string]string{"none": none, "expired.pem": "refused server certificate_expired", "other-ca.p12": "refused server unknown_ca"} {
+			for label, want := range map[string]string{"none": none, "expired.pem": "refused server certificate_expired",
+				"other-ca.p12": "refused server unknown_ca"} {
 				if got[label] != want {
 					t.Errorf("%s: %q, want %q", label, got[label], want)
 				}
 			}
 			// The file may not be readable for Apache's user: that is an answer
 			// of the application, and no refusal of the certificate.
-			if !strings.HasPrefix(got["good.p12"], "accepted") && !strings.HasPrefix(got["good.p12"], "refused-by-application 403") {
+			if !strings.HasPrefix(got["good.p12"], "accepted") &&
+				!strings.HasPrefix(got["good.p12"], "refused-by-application 403") {
 				t.Errorf("good.p12: %q", got["good.p12"])
 			}
 		})

@@ -49,7 +49,8 @@ type expect struct{ insistence, none, good, leaf, otherCA, expired, noEKU, selfS
 
 // cases are the columns of the table, and the labels under which the tool
 // reports them.
-var cases = [7][2]string{{"none", "none"}, {"good", "good.p12"}, {"leaf only", "leaf.pem"}, {"other CA", "other-ca.p12"},
+var cases = [7][2]string{{"none", "none"}, {"good", "good.p12"}, {"leaf only", "leaf.pem"},
+	{"other CA", "other-ca.p12"},
 	{"expired", "expired.pem"}, {"no clientAuth", "no-eku.pem"}, {"self-signed", "self-signed"}}
 
 func (e *expect) outcomes() [7]string {
@@ -123,7 +124,8 @@ func TestServers(t *testing.T) {
 	writeServerFiles(t, pki)
 	results := &results{rows: make(map[string][]string)}
 	t.Run("all", func(t *testing.T) {
-		for _, s := range slices.Concat(webServers(), lighttpdServers(), proxyServers(), mailServers(), databaseServers(), messageServers(), programServers()) {
+		for _, s := range slices.Concat(webServers(), lighttpdServers(), proxyServers(), mailServers(), databaseServers(),
+			messageServers(), programServers()) {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
 				r := &running{T: t, setup: &s, values: map[string]string{"pki": pki}}

@@ -36,7 +36,8 @@ func do(t *testing.T, name string, args ...string) {
 func runEnv(t *testing.T, env map[string]string, args ...string) (*report.Report, string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	s := &Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Now: time.Now, LookupEnv: func(name string) (string, bool) { value, set := env[name]; return value, set }}
+	s := &Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Now: time.Now,
+		LookupEnv: func(name string) (string, bool) { value, set := env[name]; return value, set }}
 	Main(t.Context(), append(args, "-o", "json"), s)
 	var r report.Report
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
@@ -61,7 +62,8 @@ func describe(r *report.Report) string {
 
 // Keys that stay in a token are tried on a real server.
 func TestToken(t *testing.T) {
-	util, p11, openssl := tool(t, "softhsm2-util", "softhsm2"), tool(t, "pkcs11-tool", "opensc"), tool(t, "openssl", "openssl")
+	util, p11, openssl := tool(t, "softhsm2-util", "softhsm2"), tool(t, "pkcs11-tool", "opensc"),
+		tool(t, "openssl", "openssl")
 	serverFiles(t)
 	modules, _ := filepath.Glob("/usr/lib/softhsm/libsofthsm2.so")
 	if len(modules) == 0 {
@@ -80,7 +82,8 @@ func TestToken(t *testing.T) {
 	pki := tokenPKI(t)
 	for id, name := range map[string]string{"01": "rsa", "02": "ec"} {
 		do(t, util, "--import", name+".key", "--token", "probe", "--pin", "246813", "--label", name, "--id", id)
-		do(t, p11, "--module", modules[0], "--token-label", "probe", "--login", "--pin", "246813", "--write-object", name+".der", "--type", "cert", "--label", name, "--id", id)
+		do(t, p11, "--module", modules[0], "--token-label", "probe", "--login", "--pin", "246813", "--write-object",
+			name+".der", "--type", "cert", "--label", name, "--id", id)
 	}
 	writeFile(t, "token-ca.pem", pki.CertPEM("Token Root"))
 	uri := "pkcs11:token=probe?module-path=" + modules[0]
@@ -91,9 +94,11 @@ func TestToken(t *testing.T) {
 	}
 	for _, version := range []string{"tls1_2", "tls1_3"} {
 		port := freePort(t)
-		startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key", "-quiet",
+		startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
+			"-quiet",
 			"-"+version, "-Verify", "2", "-verify_return_error", "-CAfile", "token-ca.pem")
-		r, stderr := runEnv(t, map[string]string{"PIN": "246813"}, "probe", "127.0.0.1:"+port, "-k", "--no-sweep", "--cert", uri, "--pass", "env:PIN")
+		r, stderr := runEnv(t, map[string]string{"PIN": "246813"}, "probe", "127.0.0.1:"+port, "-k", "--no-sweep", "--cert",
+			uri, "--pass", "env:PIN")
 		if len(r.Identities) != 2 {
 			t.Fatalf("%s: %s\n%s", version, describe(r), stderr)
 		}
@@ -108,14 +113,16 @@ func TestToken(t *testing.T) {
 // tokenPKI writes an RSA and an EC client's key as PKCS#8 and certificate as DER.
 func tokenPKI(t *testing.T) *certtest.PKI {
 	t.Helper()
-	pki := certtest.NewAt("token", time.Now(), certtest.Edge{Subject: "Token Root", Issuer: "Token Root"}, certtest.Edge{Subject: "ec client", Issuer: "Token Root"})
+	pki := certtest.NewAt("token", time.Now(), certtest.Edge{Subject: "Token Root", Issuer: "Token Root"},
+		certtest.Edge{Subject: "ec client", Issuer: "Token Root"})
 	writeFile(t, "ec.der", pki.Cert("ec client").Raw)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "rsa client"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "rsa client"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, pki.Cert("Token Root"), key.Public(), pki.Key("Token Root"))
 	if err != nil {
@@ -150,7 +157,9 @@ func TestNSSDatabase(t *testing.T) {
 		do(t, pk12util, "-i", "good.p12", "-d", "sql:"+db, "-k", "password", "-W", "")
 		do(t, certutil, "-A", "-d", "sql:"+db, "-n", "somebody else", "-t", ",,", "-i", "server.pem", "-f", "password")
 		want := "cert9.db: good [Issuing Root] usable\n"
-		r, _ := runEnv(t, map[string]string{"PASSWORD": password}, append([]string{"inspect", "sql:" + db}, map[bool][]string{false: nil, true: {"--pass", "env:PASSWORD"}}[password != ""]...)...)
+		r, _ := runEnv(t, map[string]string{"PASSWORD": password},
+			append([]string{"inspect", "sql:" + db}, map[bool][]string{false: nil,
+				true: {"--pass", "env:PASSWORD"}}[password != ""]...)...)
 		if got := sortChain(describe(r)); got != want {
 			t.Errorf("password %q:\n%swant\n%s", password, got, want)
 		}
@@ -174,8 +183,10 @@ func TestKeyStoreEntries(t *testing.T) {
 		store := "store." + strings.ToLower(kind)
 		for _, bundle := range []string{"good.p12", "other-ca.p12"} {
 			do(t, tool(t, "openssl", "openssl"), "pkcs12", "-in", bundle, "-passin", "pass:", "-nodes", "-out", "all.pem")
-			do(t, "openssl", "pkcs12", "-export", "-in", "all.pem", "-name", strings.TrimSuffix(bundle, ".p12"), "-passout", "pass:hunter2secret", "-out", "named.p12")
-			do(t, keytool, "-importkeystore", "-noprompt", "-srckeystore", "named.p12", "-srcstoretype", "PKCS12", "-srcstorepass", "hunter2secret",
+			do(t, "openssl", "pkcs12", "-export", "-in", "all.pem", "-name", strings.TrimSuffix(bundle, ".p12"), "-passout",
+				"pass:hunter2secret", "-out", "named.p12")
+			do(t, keytool, "-importkeystore", "-noprompt", "-srckeystore", "named.p12", "-srcstoretype", "PKCS12",
+				"-srcstorepass", "hunter2secret",
 				"-destkeystore", store, "-deststoretype", kind, "-deststorepass", "hunter2secret", "-destkeypass", "hunter2secret")
 		}
 		r, stderr := runEnv(t, map[string]string{"PASSWORD": "hunter2secret"}, "inspect", store, "--pass", "env:PASSWORD")
@@ -194,9 +205,12 @@ func TestKeyStoreOfTwoPasswords(t *testing.T) {
 	serverFiles(t)
 	for bundle, keyPassword := range map[string]string{"good.p12": "hunter2secret", "other-ca.p12": "another secret"} {
 		do(t, openssl, "pkcs12", "-in", bundle, "-passin", "pass:", "-nodes", "-out", "all.pem")
-		do(t, openssl, "pkcs12", "-export", "-in", "all.pem", "-name", strings.TrimSuffix(bundle, ".p12"), "-passout", "pass:hunter2secret", "-out", "named.p12")
-		do(t, keytool, "-importkeystore", "-noprompt", "-srckeystore", "named.p12", "-srcstoretype", "PKCS12", "-srcstorepass", "hunter2secret",
-			"-srcalias", strings.TrimSuffix(bundle, ".p12"), "-destkeystore", "two.jks", "-deststoretype", "JKS", "-deststorepass", "hunter2secret", "-destkeypass", keyPassword)
+		do(t, openssl, "pkcs12", "-export", "-in", "all.pem", "-name", strings.TrimSuffix(bundle, ".p12"), "-passout",
+			"pass:hunter2secret", "-out", "named.p12")
+		do(t, keytool, "-importkeystore", "-noprompt", "-srckeystore", "named.p12", "-srcstoretype", "PKCS12",
+			"-srcstorepass", "hunter2secret",
+			"-srcalias", strings.TrimSuffix(bundle,
+				".p12"), "-destkeystore", "two.jks", "-deststoretype", "JKS", "-deststorepass", "hunter2secret", "-destkeypass", keyPassword)
 	}
 	r, _ := runEnv(t, map[string]string{"PASSWORD": "hunter2secret"}, "inspect", "two.jks", "--pass", "env:PASSWORD")
 	got := describe(r)
@@ -208,7 +222,8 @@ func TestKeyStoreOfTwoPasswords(t *testing.T) {
 			t.Errorf("the locked key is called %s", i.Key.Detail)
 		}
 	}
-	if code, _, _ := run(t, "check", "--cert", "two.jks", "--pass", "pass:hunter2secret", "--named-ca", "ca.pem", "--require", "all"); code != exitNoIdentity {
+	if code, _, _ := run(t, "check", "--cert", "two.jks", "--pass", "pass:hunter2secret", "--named-ca", "ca.pem",
+		"--require", "all"); code != exitNoIdentity {
 		t.Errorf("all of them fit: exit code %d", code)
 	}
 }
@@ -222,8 +237,10 @@ func TestFalseClock(t *testing.T) {
 			c.ExtKeyUsage, c.IPAddresses = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, []net.IP{net.IPv4(127, 0, 0, 1)}
 			c.NotBefore, c.NotAfter = now.AddDate(-2, 0, 0), now.AddDate(2, 0, 0)
 		}},
-		certtest.Edge{Subject: "ends soon", Issuer: "Root", Mutate: func(c *x509.Certificate) { c.NotAfter = now.Add(time.Hour) }},
-		certtest.Edge{Subject: "just ended", Issuer: "Root", Mutate: func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Hour) }},
+		certtest.Edge{Subject: "ends soon", Issuer: "Root",
+			Mutate: func(c *x509.Certificate) { c.NotAfter = now.Add(time.Hour) }},
+		certtest.Edge{Subject: "just ended", Issuer: "Root",
+			Mutate: func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Hour) }},
 	)
 	t.Chdir(t.TempDir())
 	writeFile(t, "ca.pem", p.CertPEM("Root"))
@@ -235,8 +252,10 @@ func TestFalseClock(t *testing.T) {
 		cert, outcome, skewed, end string // results of the trial, of clock.skew and of validity.expired
 		says                       string
 	}{
-		{3*time.Hour + 12*time.Minute, "ends-soon.pem", "refused", "fail", "pass", "valid only because this host's clock is 3 h 12 min behind the server's clock"},
-		{-3*time.Hour - 12*time.Minute, "just-ended.pem", "accepted", "fail", "warn", "outside its validity only because this host's clock is 3 h 12 min ahead of the server's clock"},
+		{3*time.Hour + 12*time.Minute, "ends-soon.pem", "refused", "fail", "pass",
+			"valid only because this host's clock is 3 h 12 min behind the server's clock"},
+		{-3*time.Hour - 12*time.Minute, "just-ended.pem", "accepted", "fail", "warn",
+			"outside its validity only because this host's clock is 3 h 12 min ahead of the server's clock"},
 		{0, "just-ended.pem", "refused", "pass", "fail", "agrees"},
 	} {
 		clock := func() time.Time { return time.Now().Add(tt.skew) }
@@ -257,7 +276,8 @@ func TestFalseClock(t *testing.T) {
 		}
 		for _, f := range i.Findings {
 			switch {
-			case f.Check == "clock.skew" && (f.Result != tt.skewed || !strings.Contains(strings.ReplaceAll(f.Detail.String(), "11 min", "12 min"), tt.says)):
+			case f.Check == "clock.skew" && (f.Result != tt.skewed ||
+				!strings.Contains(strings.ReplaceAll(f.Detail.String(), "11 min", "12 min"), tt.says)):
 				t.Errorf("%v: %+v, want %s with %q", tt.skew, f, tt.skewed, tt.says)
 			case f.Check == "validity.expired" && f.Result != tt.end:
 				t.Errorf("%v: %+v, want %s", tt.skew, f, tt.end)
@@ -282,7 +302,8 @@ func TestAsUser(t *testing.T) {
 		t.Fatalf("no finding %s", check)
 		return report.Finding{}
 	}
-	if f := finding("key.account", "--as-user", "nobody"); f.Result != "fail" || !strings.Contains(f.Detail.String(), `the account "nobody" cannot read it`) || f.Remedy == nil {
+	if f := finding("key.account", "--as-user", "nobody"); f.Result != "fail" ||
+		!strings.Contains(f.Detail.String(), `the account "nobody" cannot read it`) || f.Remedy == nil {
 		t.Errorf("%+v", f)
 	}
 	r, _ := runEnv(t, nil, "inspect", "good.p12", "--as-user", "nobody")

@@ -249,7 +249,10 @@ const maxSingle = 12
 
 // tableRows gathers the table, the worst first; many identities are grouped.
 func tableRows(r *Report, ascii bool) []row {
-	names := newCANames(r)
+	names, between := newCANames(r), "\u00a0" // which keeps a mark beside its name
+	if ascii {
+		between = " "
+	}
 	var out []row
 	type key struct{ standing, answer, reaches, why string }
 	seen := make(map[key]int)
@@ -257,7 +260,7 @@ func tableRows(r *Report, ascii bool) []row {
 		i := &r.Identities[n]
 		e := explained(i)
 		w := row{labels: []string{i.Label}, standing: i.standing(), answer: tableAnswer(i),
-			reaches: reachCell(i, names, ascii),
+			reaches: reachCell(i, names, ascii, between),
 			until:   "?"}
 		if i.NotAfter != nil {
 			w.until = i.NotAfter.Format(time.DateOnly)
@@ -345,7 +348,7 @@ func (t *text) many(r *Report) error {
 		return err
 	}
 	t.legend(r)
-	t.causes(r)
+	t.tell(causesOf(r))
 	t.WriteByte('\n')
 	t.entry("Server", serverLine(r))
 	t.clientsOf(r)
@@ -409,9 +412,9 @@ type cause struct {
 	main    bool
 }
 
-// causes writes each reason once, with those whom it concerns: first what keeps
+// causesOf has each reason once, with those whom it concerns: first what keeps
 // certificates from being accepted, then what else counts.
-func (t *text) causes(r *Report) {
+func causesOf(r *Report) []cause {
 	var all []cause
 	add := func(c cause, label string) {
 		same := func(o cause) bool {
@@ -441,7 +444,15 @@ func (t *text) causes(r *Report) {
 	slices.SortStableFunc(all, func(a, b cause) int {
 		return cmp.Compare(map[bool]int{true: 0, false: 1}[a.main], map[bool]int{true: 0, false: 1}[b.main])
 	})
-	t.tell(all)
+	return all
+}
+
+// text is a reason in one sentence.
+func (c *cause) text() string {
+	if c.finding == nil {
+		return plain(grouped(c.labels) + ": " + c.refusal)
+	}
+	return plain(grouped(c.labels) + ": " + c.finding.text())
 }
 
 // tell writes reasons; of more than a page has room for, how many there are.
@@ -459,12 +470,8 @@ func (t *text) tell(all []cause) {
 		if c.main {
 			mark = t.glyphs.fail
 		}
-		if c.finding == nil {
-			t.item(mark, grouped(c.labels)+": "+c.refusal)
-			continue
-		}
-		t.item(mark, grouped(c.labels)+": "+c.finding.text())
-		if c.finding.Remedy != nil {
+		t.item(mark, c.text())
+		if c.finding != nil && c.finding.Remedy != nil {
 			t.item("  "+t.glyphs.arrow, brieflySaid(c.finding.Remedy))
 		}
 	}

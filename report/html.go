@@ -41,11 +41,14 @@ type pageView struct {
 	Conversations            []conversation
 	Problems                 []string
 	Summary                  string
-	Verdicts                 bool // were given; else it only says what was found in files
+	Causes                   []pageCause // why certificates are not accepted, each once
+	Verdicts                 bool        // were given; else it only says what was found in files
 	Others                   []note
 	Authorities              []string
 	Checks                   []*match.Check // those that failed or warned somewhere
 }
+
+type pageCause struct{ Text, Remedy string }
 
 type pageRow struct {
 	ID, Verdict string
@@ -88,6 +91,7 @@ func writeHTML(w io.Writer, f Format, r *Report) error {
 }
 
 func newPage(r *Report, client string) *pageView {
+	r = worstFirst(r)
 	v := &pageView{
 		Title: "Client certificates", Generated: r.GeneratedAt.Format("2006-01-02 15:04:05 MST"),
 		Judged: r.JudgedAt.Format("2006-01-02 15:04:05 MST"),
@@ -107,6 +111,15 @@ func newPage(r *Report, client string) *pageView {
 	}
 	if v.Verdicts = r.judged(); !v.Verdicts {
 		v.Others, v.Authorities = others(r), authorityLines(r)
+	}
+	for _, c := range causesOf(r) {
+		if c.main {
+			cause := pageCause{Text: c.text()}
+			if c.finding != nil {
+				cause.Remedy = plain(c.finding.Remedy.String())
+			}
+			v.Causes = append(v.Causes, cause)
+		}
 	}
 	v.Checks = concerned(r)
 	columns := compatibility(r)

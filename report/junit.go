@@ -37,19 +37,23 @@ type (
 	}
 )
 
-// writeJUnit writes a suite for each identity: a case for its verdict, and one
-// for each named CA. What is not known is skipped. A CA that is not reached
-// fails only if none is: a client needs one.
-func writeJUnit(w io.Writer, r *Report) error {
+// writeJUnit writes a suite with one case for each identity.
+func writeJUnit(w io.Writer, f Format, r *Report) error {
 	all := junitSuites{Name: "mtlsprobe"}
 	for n := range r.Identities {
-		all.Suites = append(all.Suites, newSuite(r, &r.Identities[n]))
+		all.Suites = append(all.Suites, newSuite(r, &r.Identities[n], f))
 	}
 	if r.Migration != nil {
 		all.Suites = all.Suites[:0]
 		for n := range r.Migration.Rows {
 			all.Suites = append(all.Suites, r.Migration.Rows[n].suite(r))
 		}
+	}
+	if r.Interrupted {
+		s := junitSuite{Name: "mtlsprobe", Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
+		s.add(junitCase{Class: "mtlsprobe", Name: "complete",
+			Failure: &junitMessage{Message: "the run was interrupted: not everything was tried"}})
+		all.Suites = append(all.Suites, s)
 	}
 	document, err := xml.MarshalIndent(all, "", "  ")
 	if err != nil {
@@ -70,46 +74,50 @@ func (s *junitSuite) add(c junitCase) {
 	s.Cases = append(s.Cases, c)
 }
 
-func newSuite(r *Report, i *Identity) junitSuite {
+// newSuite is the case of one identity. It fails exactly where the exit code tells of
+// it: where it has to fit by what is required, and does not. What else does not fit, and
+// what is not known, is skipped with the reason.
+func newSuite(r *Report, i *Identity, f Format) junitSuite {
 	s := junitSuite{Name: plain(i.Label), Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
 	verdict := junitCase{Class: plain(i.Label), Name: "fits"}
-	lines, refusal := reasons(i)
-	switch i.Verdict {
-	case DoesNotFit:
-		var text []string
-		for _, f := range lines {
-			text = append(text, f.text(), plain("→ "+f.Remedy.String()))
+	if !i.fitsFor(f.Client) && i.Verdict != "" {
+		word, why := briefly(r, i)
+		if i.Verdict == Fits {
+			word, why = briefClient(i, f.Client)
 		}
-		if refusal != "" {
-			text = append(text, plain(refusal))
+		message := &junitMessage{Message: plain(strings.ToLower(word) + ": " + why), Text: junitText(i)}
+		if r.fails(i, f) {
+			verdict.Failure = message
+		} else {
+			verdict.Skipped = message
 		}
-		message := answer(i.Trial, true)
-		if len(lines) > 0 && (i.Trial == nil || i.Trial.Outcome == "not-tried") {
-			message = lines[0].text()
-		}
-		verdict.Failure = &junitMessage{Message: message, Text: strings.Join(text, "\n")}
-	case Fits:
-	default:
-		verdict.Skipped = &junitMessage{Message: "unknown"}
 	}
 	s.add(verdict)
-	any := false
-	for _, n := range i.NamedCAs {
-		any = any || n.Result == "reached"
-	}
-	for _, n := range i.NamedCAs {
-		c := junitCase{Class: plain(i.Label), Name: plain("reaches " + n.DN)}
-		switch {
-		case n.Result == "reached":
-		case any || n.Result == "name-only" || n.Result == "unknown":
-			c.Skipped = &junitMessage{Message: plain(n.Result)}
-		default:
-			c.Failure = &junitMessage{Message: plain(n.Result),
-				Text: plain(advice(cmp.Or(n.Detail.String(), "no path to it was found"), n.Remedy))}
-		}
-		s.add(c)
-	}
 	return s
+}
+
+// fails reports whether the exit code is another than 0 for want of this identity.
+func (r *Report) fails(i *Identity, f Format) bool {
+	switch f.Require {
+	case "", "any":
+		return r.Fitting(f.Client) == 0
+	case "all":
+		return true
+	}
+	return i.Label == f.Require
+}
+
+// junitText has the reasons with their remedies, and the refusal.
+func junitText(i *Identity) string {
+	lines, refusal := reasons(i)
+	var text []string
+	for _, f := range lines {
+		text = append(text, plain(advice(f.text(), f.Remedy)))
+	}
+	if refusal != "" {
+		text = append(text, plain(refusal))
+	}
+	return strings.Join(text, "\n")
 }
 
 // advice is what was found and, if there is one, the remedy.

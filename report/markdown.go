@@ -2,10 +2,8 @@ package report
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -40,24 +38,29 @@ func escapeMarkdown(s string) string {
 // writeMarkdown writes the report for tickets and pull requests, in GitHub's
 // flavour.
 func writeMarkdown(w io.Writer, f Format, r *Report) error {
+	r = worstFirst(r)
 	var b bytes.Buffer
 	title := "Client certificates"
 	if r.Target != nil {
 		title += " for " + r.Target.Address
 	}
 	fmt.Fprintf(&b, "# %s\n\n", escapeMarkdown(title))
+	if line := summary(r, f.Client); line != "" {
+		fmt.Fprintf(&b, "**%s**\n\n", escapeMarkdown(line))
+		markdownTable(&b, compatibility(r))
+		markdownReasons(&b, r)
+		b.WriteString("\n### The request\n\n")
+	}
 	for _, f := range facts(r) {
 		fmt.Fprintf(&b, "- **%s**: %s\n", escapeMarkdown(f.Label), escapeMarkdown(f.Text))
 	}
 	b.WriteByte('\n')
 	if r.Migration != nil {
 		r.Migration.markdown(&b)
-	} else {
+	} else if !r.judged() {
 		markdownTable(&b, compatibility(r))
 		markdownReasons(&b, r)
-		if !r.judged() {
-			markdownNotes(&b, r)
-		}
+		markdownNotes(&b, r)
 	}
 	for n := range r.Sightings {
 		s := &r.Sightings[n]
@@ -66,9 +69,6 @@ func writeMarkdown(w io.Writer, f Format, r *Report) error {
 			fmt.Fprintf(&b, ", %s", escapeMarkdown(c.Subject))
 		}
 		b.WriteByte('\n')
-	}
-	if line := summary(r, f.Client); line != "" {
-		fmt.Fprintf(&b, "\n%s\n", escapeMarkdown(line))
 	}
 	if f.Transcript {
 		markdownTranscripts(&b, r)
@@ -172,79 +172,4 @@ func (m *Migration) markdown(b *bytes.Buffer) {
 			fmt.Fprintf(b, "- → %s\n", escapeMarkdown(row.Remedy.String()))
 		}
 	}
-}
-
-// writeBrief writes a line for each identity, of at most 60 plain characters, so
-// that somebody can read it out or type it again elsewhere.
-func writeBrief(w io.Writer, f Format, r *Report) error {
-	const most = 60
-	var b bytes.Buffer
-	if q := r.Request; len(r.Identities) == 0 && q != nil {
-		names := "CA names"
-		if len(q.NamedCAs) == 1 {
-			names = "CA name"
-		}
-		fmt.Fprintf(&b, "asked %s, %s, %s, %d %s\n", q.Asked, q.Insistence, cmp.Or(q.Version, "no version"),
-			len(q.NamedCAs), names)
-	}
-	for n := range r.Identities {
-		if r.Migration != nil { // which has a line for each
-			break
-		}
-		i := &r.Identities[n]
-		verdict := map[string]string{Fits: "fits", DoesNotFit: "FAILS"}[i.Verdict]
-		why := ""
-		lines, refusal := reasons(i)
-		switch {
-		case f.Client != "" && i.Verdict == Fits && !i.sentBy(f.Client):
-			verdict, why = "FAILS", f.Client+" does not send it"
-			if slices.ContainsFunc(i.Predictions, func(p Prediction) bool { return p.Stack == f.Client && p.Sends == "yes" }) {
-				verdict, why = "unknown", f.Client+" sends its leaf alone"
-			}
-			if slices.ContainsFunc(i.Predictions, func(p Prediction) bool { return p.Stack == f.Client && p.Taken == "no" }) {
-				verdict = "FAILS"
-			}
-		case i.Verdict == "" && i.NotAfter != nil:
-			verdict, why = i.Key.State, "until "+i.NotAfter.Format("2006-01-02")
-		case i.Verdict == "":
-			verdict = i.Key.State
-		case len(lines) > 0 && i.Verdict == Fits:
-			why = "but " + lines[0].Check
-		case len(lines) > 0:
-			why = lines[0].Check
-		case refusal != "":
-			why = "refused"
-		case i.NotAfter != nil && !i.Trial.shown():
-			why = "untried, until " + i.NotAfter.Format("2006-01-02")
-		case i.NotAfter != nil:
-			why = "until " + i.NotAfter.Format("2006-01-02")
-		}
-		label := []rune(asciiOnly(i.Label))
-		head := cmp.Or(verdict, "unknown") + " "
-		if room := most - len(head) - len(why) - 1; len(label) > room {
-			label = append(label[:max(0, room-1)], '~')
-		}
-		fmt.Fprintf(&b, "%s%s %s\n", head, string(label), why)
-	}
-	if r.Migration != nil {
-		for _, row := range r.Migration.Rows {
-			where := ""
-			if at := slices.IndexFunc(row.Cells, func(c MigrationCell) bool { return c.Verdict != Fits }); at >= 0 {
-				where = " " + asciiOnly(row.Cells[at].Phase)
-			}
-			fmt.Fprintf(&b, "%s %.38s%.14s\n", map[bool]string{true: "fits", false: "FAILS"}[row.Works], asciiOnly(row.Label),
-				where)
-		}
-	}
-	_, err := w.Write(b.Bytes())
-	return err
-}
-
-func asciiOnly(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r > ' ' && r < 0x7f {
-			return r
-		}
-		return '.'
-	}, s)
 }

@@ -106,13 +106,9 @@ func signLegend(r *Report, ascii bool) string {
 }
 
 // reachCell names the CAs that an identity reaches, the best results first as they are
-// listed; "-" for none.
-func reachCell(i *Identity, names *caNames, ascii bool) string {
+// listed, with what stands between a mark and a name; "-" for none.
+func reachCell(i *Identity, names *caNames, ascii bool, between string) string {
 	const most = 4
-	between := "\u00a0" // keeps a mark beside its name
-	if ascii {
-		between = " "
-	}
 	var cells []string
 	for k := range i.NamedCAs {
 		if sign, ok := i.NamedCAs[k].sign(ascii); ok {

@@ -295,7 +295,7 @@ func (r *Report) Fits(label, client string) bool {
 			func(row MigrationRow) bool { return row.Label == label && row.fits(client) })
 	}
 	i := r.identity(label)
-	return i != nil && i.Verdict == Fits && (client == "" || i.sentBy(client))
+	return i != nil && i.fitsFor(client)
 }
 
 // Fitting counts the identities that fit; of a migration those that do in every
@@ -311,11 +311,17 @@ func (r *Report) Fitting(client string) int {
 		return n
 	}
 	for _, i := range r.Identities {
-		if i.Verdict == Fits && (client == "" || i.sentBy(client)) {
+		if i.fitsFor(client) {
 			n++
 		}
 	}
 	return n
+}
+
+// fitsFor reports whether an identity fits, and is sent by the client unless that is
+// empty.
+func (i *Identity) fitsFor(client string) bool {
+	return i.Verdict == Fits && (client == "" || i.sentBy(client))
 }
 
 func (i *Identity) sentBy(client string) bool {

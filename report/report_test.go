@@ -304,7 +304,7 @@ func TestInspection(t *testing.T) {
 		}
 	}
 	var b bytes.Buffer
-	if err := Write(&b, Format{Name: "brief"}, r); err != nil || !strings.HasPrefix(b.String(), "locked a.p12") {
+	if err := Write(&b, Format{Name: "brief"}, r); err != nil || !strings.HasPrefix(b.String(), "LOCKED   a.p12") {
 		t.Errorf("brief: %v, %s", err, b.String())
 	}
 }
@@ -324,7 +324,7 @@ func TestReasonsFailFirst(t *testing.T) {
 	}
 	var b bytes.Buffer
 	if err := Write(&b, Format{Name: "brief"}, &Report{Identities: []Identity{*i}}); err != nil ||
-		b.String() != "FAILS a.pem validity.expired\n" {
+		b.String() != "FAILS    a.pem validity.expired\n" {
 		t.Errorf("brief: %v, %q", err, b.String())
 	}
 }

@@ -29,7 +29,11 @@ func writeText(w io.Writer, f Format, r *Report) error {
 	if err := t.report(f, r); err != nil {
 		return err
 	}
-	_, err := w.Write(t.Bytes())
+	out := t.Bytes()
+	if f.ASCII {
+		out = bytes.ReplaceAll(out, []byte("…"), []byte("..."))
+	}
+	_, err := w.Write(out)
 	return err
 }
 

@@ -49,8 +49,20 @@ func (s standing) rank() int {
 		acceptedStanding, unjudgedStanding}, s)
 }
 
+// worstFirst is the report with those identities first that need somebody's attention.
+func worstFirst(r *Report) *Report {
+	sorted := *r
+	sorted.Identities = slices.Clone(r.Identities)
+	slices.SortStableFunc(sorted.Identities, func(a, b Identity) int {
+		return cmp.Compare(a.standing().rank(), b.standing().rank())
+	})
+	return &sorted
+}
+
 // headline is the answer of a report in one sentence; empty if nothing was judged.
-func headline(r *Report) string {
+func headline(r *Report) string { return plain(answerOf(r)) }
+
+func answerOf(r *Report) string {
 	host := "the server"
 	if r.Target != nil {
 		host = r.Target.Address

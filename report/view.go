@@ -14,7 +14,7 @@ import (
 // What there is to say, before any format gives it its form: text, Markdown and
 // HTML are views of these.
 
-// maxNamedColumns is how many named CAs get a column each; more are counted.
+// maxNamedColumns is how many named CAs get a column each; of more the reached ones are named.
 const maxNamedColumns = 4
 
 const clientsHeader = "Clients that send it"
@@ -150,7 +150,7 @@ func compatibility(r *Report) []column {
 		column{header: "Key", spare: 3}, column{header: "Server's answer"}, column{header: "Verdict"}
 	subject, issuer, stored := column{header: "Subject", spare: 1}, column{header: "Issuer", spare: 4},
 		column{header: "Chain", spare: 5}
-	clients := column{header: clientsHeader, spare: 4, least: 24}
+	clients, why := column{header: clientsHeader, spare: 4, least: 24}, column{header: "Why", spare: 1}
 	for n := range r.Identities {
 		i := &r.Identities[n]
 		label.cells = append(label.cells, plain(i.Label))
@@ -168,6 +168,11 @@ func compatibility(r *Report) []column {
 		stored.cells = append(stored.cells, fmt.Sprintf("%d more", len(i.Chain)))
 		said.cells = append(said.cells, answer(i.Trial, false))
 		verdict.cells = append(verdict.cells, verdictCell(i))
+		reason := ""
+		if e := explained(i); e.Main != nil {
+			reason = plain(e.Main.Title)
+		}
+		why.cells = append(why.cells, reason)
 		clients.cells = append(clients.cells, clientsCell(i.Predictions))
 		judged, tried, predicted = judged || i.Verdict != "", tried || i.Trial != nil, predicted || i.Predictions != nil
 	}
@@ -184,6 +189,9 @@ func compatibility(r *Report) []column {
 	}
 	if tried {
 		columns = append(columns, said)
+	}
+	if slices.ContainsFunc(why.cells, func(cell string) bool { return cell != "" }) {
+		columns = append(columns, why)
 	}
 	if judged {
 		columns = append(columns, verdict)
@@ -236,16 +244,10 @@ func namedColumns(r *Report) []column {
 	if r.Request == nil || len(r.Request.NamedCAs) == 0 {
 		return nil
 	}
-	if names := len(r.Request.NamedCAs); names > maxNamedColumns {
-		c := column{header: "CAs", spare: 1}
-		for _, i := range r.Identities {
-			reached := 0
-			for _, n := range i.NamedCAs {
-				if n.Result == "reached" || n.Result == "name-only" {
-					reached++
-				}
-			}
-			c.cells = append(c.cells, fmt.Sprintf("%d of %d", reached, names))
+	if len(r.Request.NamedCAs) > maxNamedColumns {
+		c, names := column{header: "Reaches", spare: 1}, newCANames(r)
+		for n := range r.Identities {
+			c.cells = append(c.cells, reachCell(&r.Identities[n], names, false, " "))
 		}
 		return []column{c}
 	}
@@ -418,30 +420,15 @@ func shown(r *Report) string {
 	}
 }
 
-// summary counts what fits, also with one client if its ID is given, and what was shown
-// to the server; empty if nothing was judged.
+// summary is the answer, also for one client if its ID is given, and what was shown to
+// the server; empty if nothing was judged.
 func summary(r *Report, client string) string {
-	judged, tried := 0, r.tried()
-	for _, i := range r.Identities {
-		if i.Verdict != "" {
-			judged++
-		}
-	}
-	if judged == 0 {
+	line := headline(r)
+	if line == "" {
 		return ""
 	}
-	if r.Request != nil && r.Request.Asked == "no" {
-		return "The server did not ask for a client certificate, so mtlsprobe cannot tell whether it would accept one."
-	}
-	line := fmt.Sprintf("%d of %d identities fit.", r.Fitting(""), judged)
 	if with := clientLine(r, client); with != "" {
 		line += " " + with
 	}
-	if tried == 0 {
-		return line + " Nothing was presented to the server: this is judged from names and dates, and only a trial is proof."
-	}
-	if tried == 1 {
-		return line + " 1 certificate was shown to the server."
-	}
-	return line + fmt.Sprintf(" %d certificates were shown to the server.", tried)
+	return strings.TrimSpace(line + " " + shown(r))
 }

@@ -21,6 +21,9 @@ type Format struct {
 	// Client is the client stack that the summary and a brief report are for; empty for
 	// the server's.
 	Client string
+	// Require says which identities have to fit for JUnit: any, all, or a label; empty
+	// means any.
+	Require string
 	// ASCII keeps a table to characters that every terminal shows.
 	ASCII bool
 	// Verbose has everything told: every reason, the controls, and all that the server
@@ -91,7 +94,7 @@ func Write(w io.Writer, f Format, r *Report) error {
 	case "html":
 		return writeHTML(w, f, r)
 	case "junit":
-		return writeJUnit(w, r)
+		return writeJUnit(w, f, r)
 	case "brief":
 		return writeBrief(w, f, r)
 	case "dot":
