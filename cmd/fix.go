@@ -36,12 +36,12 @@ type fixOptions struct {
 func newFix(s *Streams, run func(context.Context, *Streams, *fixOptions) error) *cobra.Command {
 	o := &fixOptions{}
 	c := &cobra.Command{
-		Use:   "fix --cert SOURCE --named-ca FILE -o FILE",
+		Use:   "fix --cert SOURCE --named-ca FILE --out FILE",
 		Short: "Write the bundle that reaches these roots, and judge it",
 		Long: "Write a bundle with the certificate, its key and the intermediates that lead to the CAs which\n" +
 			"the server names, in order. The CAs come from --named-ca or --request files; the intermediates\n" +
 			"from the bundle itself and --authorities.",
-		Example: "  mtlsprobe fix --cert old.p12 --named-ca new-root.pem --authorities ./cas -o new.p12",
+		Example: "  mtlsprobe fix --cert old.p12 --named-ca new-root.pem --authorities ./cas --out new.p12",
 		Args:    args(cobra.NoArgs),
 		RunE:    func(c *cobra.Command, _ []string) error { return run(c.Context(), s, o) },
 	}
@@ -52,11 +52,11 @@ func newFix(s *Streams, run func(context.Context, *Streams, *fixOptions) error) 
 }
 
 func (o *fixOptions) registerBundle(flags *pflag.FlagSet) {
-	flags.StringVarP(&o.out, "out", "o", "", "write the bundle to this `FILE`")
+	flags.StringVar(&o.out, "out", "", "write the bundle to this `FILE`: .pem for PEM, .p12 or .pfx for PKCS#12")
 	flags.StringArrayVar(&o.passOut, "pass-out", nil,
 		"password of the new bundle, `FROM` as for --pass (default: the first --pass)")
 	flags.StringVar(&o.encoding, "encoding", "",
-		"write this `KIND`: pkcs12, pkcs12-legacy or pem (default: pem for a file .pem, else pkcs12)")
+		"write this `KIND`: pkcs12, pkcs12-legacy or pem (default: by the ending of --out)")
 	flags.StringVar(&o.label, "label", "",
 		"which identity, where the sources hold several: its `LABEL` as \"inspect\" shows it")
 	flags.BoolVar(&o.force, "force", false, "overwrite the file")
@@ -69,14 +69,18 @@ func (o *fixOptions) check() error {
 	case len(o.phases.files) == 0:
 		return errNoPhase
 	case o.out == "":
-		return usage(errors.New("give -o FILE"))
+		return usage(errors.New("give --out FILE"))
 	case len(o.passOut) > 1:
 		return usage(errors.New("--pass-out stands once"))
 	}
 	if o.encoding == "" {
-		o.encoding = string(certstore.PKCS12)
-		if strings.EqualFold(filepath.Ext(o.out), ".pem") {
+		switch extension := strings.ToLower(filepath.Ext(o.out)); extension {
+		case ".pem", ".crt", ".cer":
 			o.encoding = string(certstore.PEM)
+		case ".p12", ".pfx":
+			o.encoding = string(certstore.PKCS12)
+		default:
+			return usage(fmt.Errorf("--out %q: the name tells no format; end it in .pem or .p12, or give --encoding", o.out))
 		}
 	}
 	if !slices.Contains(certstore.Encodings(), certstore.Encoding(o.encoding)) {

@@ -17,7 +17,7 @@ func TestFix(t *testing.T) {
 	openssl, nginx := tool(t, "openssl", "openssl"), tool(t, "nginx", "nginx-light")
 	serverFiles(t)
 	for _, file := range []string{"fixed.p12", "fixed.pem", "legacy.p12"} {
-		args := []string{"fix", "--cert", "old.p12", "--named-ca", "ca.pem", "--authorities", "cross.pem", "-o", file}
+		args := []string{"fix", "--cert", "old.p12", "--named-ca", "ca.pem", "--authorities", "cross.pem", "--out", file}
 		if file == "legacy.p12" {
 			args = append(args, "--encoding", "pkcs12-legacy")
 		}
@@ -66,19 +66,21 @@ func TestFixRefuses(t *testing.T) {
 		code       int
 		stderr     string
 	}{
-		{"existing file", "--cert old.p12 --named-ca ca.pem --authorities cross.pem -o taken.p12", 2,
+		{"existing file", "--cert old.p12 --named-ca ca.pem --authorities cross.pem --out taken.p12", 2,
 			`"taken.p12" exists: give --force`},
-		{"out of reach", "--cert other-ca.p12 --named-ca ca.pem -o x.p12", 3,
+		{"out of reach", "--cert other-ca.p12 --named-ca ca.pem --out x.p12", 3,
 			"nothing was written: no path leads to a named CA"},
-		{"no key", "--cert cross.pem --cert server.pem --named-ca ca.pem -o x.p12", 1,
+		{"no key", "--cert cross.pem --cert server.pem --named-ca ca.pem --out x.p12", 1,
 			"cannot be written again: its key is missing"},
-		{"several", "--cert old.p12 --cert good.p12 --named-ca ca.pem -o x.p12", 2,
+		{"several", "--cert old.p12 --cert good.p12 --named-ca ca.pem --out x.p12", 2,
 			`choose one with --label, of ["old.p12" "good.p12"]`},
-		{"no such label", "--cert old.p12 --label new --named-ca ca.pem -o x.p12", 2,
+		{"no such label", "--cert old.p12 --label new --named-ca ca.pem --out x.p12", 2,
 			`--label "new": there are ["old.p12"]`},
-		{"no root", "--cert old.p12 -o x.p12", 2, "give --request FILE or --named-ca FILE"},
-		{"no folder", "--cert good.p12 --named-ca ca.pem -o no/x.p12", 2, `--out: there is no folder "no"`},
-		{"encoding", "--cert good.p12 --named-ca ca.pem -o x.p12 --encoding jks", 2,
+		{"no root", "--cert old.p12 --out x.p12", 2, "give --request FILE or --named-ca FILE"},
+		{"no folder", "--cert good.p12 --named-ca ca.pem --out no/x.p12", 2, `--out: there is no folder "no"`},
+		{"a name without a format", "--cert good.p12 --named-ca ca.pem --out html", 2, "the name tells no format"},
+		{"-o", "--cert good.p12 --named-ca ca.pem -o x.p12", 2, "the bundle is written with --out FILE"},
+		{"encoding", "--cert good.p12 --named-ca ca.pem --out x.p12 --encoding jks", 2,
 			`--encoding "jks": [pkcs12 pkcs12-legacy pem] are known`},
 	}
 	for _, tt := range tests {
@@ -98,7 +100,7 @@ func TestFixRefuses(t *testing.T) {
 	if data, _ := os.ReadFile("taken.p12"); string(data) != "mine" {
 		t.Error("an existing file was overwritten")
 	}
-	if code, _, stderr := run(t, "fix", "--cert", "good.p12", "--named-ca", "ca.pem", "-o", "taken.p12",
+	if code, _, stderr := run(t, "fix", "--cert", "good.p12", "--named-ca", "ca.pem", "--out", "taken.p12",
 		"--force"); code != 0 {
 		t.Errorf("--force: exit code %d\n%s", code, stderr)
 	}
@@ -122,12 +124,12 @@ func TestFixKeepsNameAndPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := run(t, "fix", "--cert", "named.p12", "--pass", "file:password", "--named-ca", "ca.pem",
-		"--authorities", "cross.pem", "-o", "fixed.p12")
+		"--authorities", "cross.pem", "--out", "fixed.p12")
 	if code != 0 || strings.Contains(stdout+stderr, "hunter2secret") {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	if code, stdout, stderr = run(t, "fix", "--cert", "named.p12", "--pass", "file:password", "--named-ca", "ca.pem",
-		"--authorities", "cross.pem", "-o", "fixed.pem"); code != 0 {
+		"--authorities", "cross.pem", "--out", "fixed.pem"); code != 0 {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	if data, err := os.ReadFile("fixed.pem"); err != nil || !bytes.Contains(data, []byte("ENCRYPTED PRIVATE KEY")) {

@@ -274,7 +274,7 @@ func (f *judgeFlags) clock(ctx context.Context, s *Streams, holding *certstore.H
 type outputFlags struct {
 	format, file, color string
 	paths, clients      bool
-	verbose             bool
+	verbose, json       bool
 	timeline            bool
 	transcript          bool
 	redact              bool
@@ -288,6 +288,7 @@ type outputFlags struct {
 func (f *outputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVarP(&f.format, "output", "o", "table",
 		"write the report in this `FORMAT`: "+strings.Join(report.Formats(), ", "))
+	flags.BoolVar(&f.json, "json", false, "the same as -o json")
 	flags.StringVar(&f.file, "output-file", "", "write the report to this `FILE`")
 	flags.BoolVar(&f.force, "force", false, "write over files that this program did not write, and replace links")
 	flags.StringVar(&f.color, "color", "auto", "use colours: `WHEN` is auto, always or never")
@@ -335,6 +336,9 @@ func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
 }
 
 func (f *outputFlags) check() error {
+	if f.json {
+		f.format = "json"
+	}
 	if !slices.Contains(report.Formats(), f.format) {
 		return usage(fmt.Errorf("--output %q: %s are known", f.format, strings.Join(report.Formats(), ", ")))
 	}

@@ -61,6 +61,11 @@ func TestMeant(t *testing.T) {
 		{[]string{"probe", "--crt", "x"}, "did you mean --cert or --crl?"},
 		{[]string{"inspect", "--cert", "x"}, "--cert is a flag of check, fix, mirror, probe; inspect is used as"},
 		{[]string{"inspect", "--wholly-unknown"}, ""},
+		{[]string{"probe", "x", "--cafile", "y"}, "did you mean --cacert FILE"},
+		{[]string{"probe", "x", "--sni", "y"}, "did you mean --servername NAME?"},
+		{[]string{"probe", "x", "--password", "y"}, "did you mean --pass env:VAR"},
+		{[]string{"probe", "x", "-E", "y"}, "did you mean --cert SOURCE?"},
+		{[]string{"fix", "-o", "y"}, "the bundle is written with --out FILE"},
 		{[]string{"inspect", "-Z"}, ""},
 	} {
 		var out bytes.Buffer

@@ -4,6 +4,7 @@ package cmd
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -171,7 +172,7 @@ func Root(s *Streams) *cobra.Command {
 		askingGroup: {newProbe(s, runProbe), newRequest(s, runRequest), newMirror(s, runMirror)},
 		offlineGroup: {newCheck(s, runCheck), newInspect(s, runInspect), newFix(s, runFix), newRender(s, runRender),
 			newCompare(s, runCompare)},
-		learningGroup: {newExplain(s), newDemo(s)},
+		learningGroup: {newExplain(s), newDemo(s), newVersion(s)},
 	} {
 		for _, c := range commands {
 			c.GroupID = group
@@ -194,16 +195,42 @@ func Root(s *Streams) *cobra.Command {
 
 func version() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
+	if !ok {
 		return "(unknown)"
 	}
-	return info.Main.Version
+	text := cmp.Or(info.Main.Version, "(unknown)")
+	for _, setting := range info.Settings {
+		const enough = 12
+		switch {
+		case setting.Key == "vcs.revision" && len(setting.Value) > enough:
+			text += ", commit " + setting.Value[:enough]
+		case setting.Key == "vcs.modified" && setting.Value == "true":
+			text += ", with changes"
+		}
+	}
+	return text
+}
+
+func newVersion(s *Streams) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Show the version and the commit", Args: args(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintln(s.Out, "mtlsprobe", version())
+			return err
+		},
+	}
 }
 
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
-			return &usageError{err: fmt.Errorf("%w; see %q", err, c.UseLine()), command: c.CommandPath()}
+			example, _, _ := strings.Cut(strings.TrimSpace(c.Example), "\n")
+			if words := strings.Fields(c.Use); len(args) == 0 && len(words) > 1 {
+				err = fmt.Errorf("missing %s, for example: %s", words[1], example)
+			} else {
+				err = fmt.Errorf("%d arguments do not fit, see for example: %s", len(args), example)
+			}
+			return &usageError{err: err, command: c.CommandPath()}
 		}
 		return nil
 	}

@@ -27,10 +27,24 @@ func unknownCommand(root *cobra.Command, name string) error {
 func flagError(c *cobra.Command, err error) error {
 	e := &usageError{err: err, command: c.CommandPath()}
 	var missing *pflag.NotExistError
-	if !errors.As(err, &missing) || missing.GetSpecifiedShortnames() != "" {
+	if !errors.As(err, &missing) {
+		return e
+	}
+	switch shorts := missing.GetSpecifiedShortnames(); {
+	case strings.HasPrefix(shorts, "o") && c.Name() == "fix":
+		e.better = "the bundle is written with --out FILE; -o is the format of a report"
+		return e
+	case strings.HasPrefix(shorts, "E"):
+		e.better = "did you mean --cert SOURCE?"
+		return e
+	case shorts != "":
 		return e
 	}
 	name := missing.GetSpecifiedName()
+	if meant := usual(name); meant != "" {
+		e.better = "did you mean " + meant + "?"
+		return e
+	}
 	var having []string
 	for _, other := range c.Root().Commands() {
 		if other.Flags().Lookup(name) != nil {
@@ -45,6 +59,22 @@ func flagError(c *cobra.Command, err error) error {
 			c.UseLine())
 	}
 	return e
+}
+
+// usual is what other programs' name for a flag is here; empty for one that is not
+// known.
+func usual(name string) string {
+	return map[string]string{
+		"cafile": "--cacert FILE (verifies the server) or --authorities SOURCE (the clients' CAs)",
+		"ca":     "--cacert FILE (verifies the server) or --authorities SOURCE (the clients' CAs)",
+		"capath": "--cacert FILE or --authorities DIRECTORY",
+		"sni":    "--servername NAME", "server-name": "--servername NAME", "hostname": "--servername NAME",
+		"password": "--pass env:VAR or --pass file:PATH", "passin": "--pass env:VAR or --pass file:PATH",
+		"passwd": "--pass env:VAR or --pass file:PATH", "certificate": "--cert SOURCE", "client-cert": "--cert SOURCE",
+		"client-key": "--key FILE", "private-key": "--key FILE", "format": "-o FORMAT", "no-verify": "--insecure",
+		"connect": "the target without a flag, as in: mtlsprobe probe HOST:PORT",
+		"p12":     "--cert FILE", "pkcs12": "--cert FILE", "keystore": "--cert FILE", "chain": "--authorities SOURCE",
+	}[name]
 }
 
 // similar returns the flags whose names are near to one. Cobra measures that for

@@ -296,9 +296,9 @@ func tableAnswer(i *Identity) string {
 	return s
 }
 
-// grouped names several identities in a few words: what their labels have in common,
-// or the first of them, and how many there are.
-func grouped(labels []string) string {
+// grouped names several of all identities in a few words: what their labels have in
+// common and no other has, or the first of them, and how many there are.
+func grouped(labels, all []string) string {
 	switch {
 	case len(labels) == 1:
 		return labels[0]
@@ -315,7 +315,13 @@ func grouped(labels []string) string {
 		}
 	}
 	const telling = 3
-	if prefix = strings.ToValidUTF8(prefix, ""); len(prefix) >= telling {
+	alike := 0
+	for _, l := range all {
+		if strings.HasPrefix(l, prefix) && strings.HasSuffix(l, suffix) {
+			alike++
+		}
+	}
+	if prefix = strings.ToValidUTF8(prefix, ""); len(prefix) >= telling && alike == len(labels) {
 		return fmt.Sprintf("%s*%s (%d)", prefix, suffix, len(labels))
 	}
 	return fmt.Sprintf("%s and %d more", labels[0], len(labels)-1)
@@ -330,7 +336,7 @@ func (t *text) many(r *Report) error {
 	for n := range table {
 		w := &table[n]
 		mark, _ := t.glyphs.standing(w.standing)
-		label.cells = append(label.cells, plain(grouped(w.labels)))
+		label.cells = append(label.cells, plain(grouped(w.labels, r.Labels())))
 		said.cells = append(said.cells, mark+" "+plain(w.answer))
 		reaches.cells = append(reaches.cells, w.reaches)
 		why.cells = append(why.cells, plain(w.why))
@@ -380,7 +386,7 @@ func (t *text) clientsOf(r *Report) {
 			t.entry("", fmt.Sprintf("%d more answers: --clients", len(lines)-most))
 			return
 		default:
-			t.entry(map[bool]string{true: "Clients"}[k == 0], grouped(labels[line])+": "+line)
+			t.entry(map[bool]string{true: "Clients"}[k == 0], grouped(labels[line], r.Labels())+": "+line)
 		}
 	}
 }
@@ -394,10 +400,8 @@ func (t *text) legend(r *Report) {
 		t.line("  ", "", marks)
 	}
 	names, reached := newCANames(r), reachedNames(r)
-	for _, dn := range reached {
-		if short := names.short[dn]; "CN="+short != dn {
-			t.line("  ", "    ", short+" is "+dn)
-		}
+	for _, line := range names.legend(reached) {
+		t.line("  ", "    ", line)
 	}
 	if rest := len(r.Request.NamedCAs) - len(reached); rest > 0 {
 		t.line("  ", "", fmt.Sprintf("%s; no certificate reaches %d of them", acceptable(len(r.Request.NamedCAs)), rest))
@@ -409,6 +413,7 @@ type cause struct {
 	finding *Finding // nil where only the refusal is explained
 	refusal string
 	labels  []string
+	all     []string // the labels of all identities
 	main    bool
 }
 
@@ -416,16 +421,22 @@ type cause struct {
 // certificates from being accepted, then what else counts.
 func causesOf(r *Report) []cause {
 	var all []cause
+	labels := r.Labels()
 	add := func(c cause, label string) {
 		same := func(o cause) bool {
 			return o.main == c.main && o.refusal == c.refusal && (o.finding == nil) == (c.finding == nil) &&
-				(c.finding == nil || o.finding.Check == c.finding.Check && o.finding.Detail.String() == c.finding.Detail.String())
+				(c.finding == nil || o.finding.Check == c.finding.Check && o.finding.Remedy.String() == c.finding.Remedy.String())
 		}
 		if at := slices.IndexFunc(all, same); at >= 0 {
-			all[at].labels = append(all[at].labels, label)
+			o := &all[at]
+			o.labels = append(o.labels, label)
+			if c.finding != nil && o.finding.Detail.String() != c.finding.Detail.String() {
+				general := *o.finding
+				general.Detail, o.finding = nil, &general // what is true of all of them
+			}
 			return
 		}
-		c.labels = []string{label}
+		c.labels, c.all = []string{label}, labels
 		all = append(all, c)
 	}
 	for n := range r.Identities {
@@ -450,9 +461,9 @@ func causesOf(r *Report) []cause {
 // text is a reason in one sentence.
 func (c *cause) text() string {
 	if c.finding == nil {
-		return plain(grouped(c.labels) + ": " + c.refusal)
+		return plain(grouped(c.labels, c.all) + ": " + c.refusal)
 	}
-	return plain(grouped(c.labels) + ": " + c.finding.text())
+	return plain(grouped(c.labels, c.all) + ": " + c.finding.text())
 }
 
 // tell writes reasons; of more than a page has room for, how many there are.

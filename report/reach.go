@@ -35,6 +35,35 @@ func newCANames(r *Report) *caNames {
 	return n
 }
 
+// legend has the full names behind the short ones: those that differ in the CN alone
+// share a line.
+func (n *caNames) legend(dns []string) []string {
+	var tails, lines []string
+	of := make(map[string][]string)
+	for _, dn := range dns {
+		short := n.short[dn]
+		tail, ok := strings.CutPrefix(dn, "CN="+short+",")
+		switch {
+		case "CN="+short == dn:
+		case !ok:
+			lines = append(lines, short+" is "+dn)
+		default:
+			if of[tail] == nil {
+				tails = append(tails, tail)
+			}
+			of[tail] = append(of[tail], short)
+		}
+	}
+	for _, tail := range tails {
+		if names := of[tail]; len(names) == 1 {
+			lines = append(lines, fmt.Sprintf("%s is CN=%s,%s", names[0], names[0], tail))
+		} else {
+			lines = append(lines, strings.Join(names, ", ")+": each with "+tail)
+		}
+	}
+	return lines
+}
+
 // commonName is the first CN of a name in RFC 4514 form; empty without one.
 func commonName(dn string) string {
 	at := strings.Index(dn, "CN=")

@@ -135,7 +135,7 @@ const (
 // a new key.
 var (
 	bundleHowTo = []HowTo{
-		{"mtlsprobe", "mtlsprobe fix --cert OLD.p12 --named-ca ROOT.pem --authorities CAS -o NEW.p12"},
+		{"mtlsprobe", "mtlsprobe fix --cert OLD.p12 --named-ca ROOT.pem --authorities CAS --out NEW.p12"},
 		{"openssl", "openssl pkcs12 -export -inkey KEY.pem -in LEAF.pem -certfile CHAIN.pem -name NAME -out NEW.p12"},
 		{"keytool", "keytool -importkeystore -srckeystore NEW.p12 -srcstoretype PKCS12 -destkeystore client.jks (the " +
 			"chain comes with the key entry; certificates imported alone do not count)"},
