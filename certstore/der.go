@@ -121,7 +121,7 @@ func unknownFormat(data []byte) error {
 	case isBase64DER(data):
 		return errors.New("is Base64 without the lines BEGIN and END of PEM: base64 -d makes DER of it")
 	case utf8.Valid(data) && bytes.IndexByte(data, 0) < 0:
-		return errors.New("is text, and neither PEM nor a client's configuration that is known here")
+		return errors.New("is text: not PEM and not a recognised client configuration file")
 	}
 	return ErrUnknownFormat // its bytes may be a secret
 }

@@ -42,7 +42,7 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 		return errors.New("is a Java key store of an unknown version, or cut off")
 	}
 	c.container = &Container{Format: "JKS", Keys: true, Integrity: "SHA-1 with the password",
-		Readers: []string{"Java reads it; nearly nothing else does: convert it with keytool -importkeystore " +
+		Readers: []string{"Only Java reads this format: convert it with keytool -importkeystore " +
 			"-deststoretype pkcs12"}}
 	if magic == magicJCEKS {
 		c.container.Format = "JCEKS"

@@ -22,7 +22,7 @@ func newCheck(s *Streams, run func(context.Context, *Streams, *checkOptions) err
 	c := &cobra.Command{
 		Use:   "check --cert SOURCE... --request FILE | --named-ca FILE",
 		Short: "Judge certificates against a saved request or a list of CAs, without a network",
-		Long: "Judge certificates against what a server demands, as it was saved or as it is supposed.\n" +
+		Long: "Judge certificates against a request saved with \"request --save\", or assumed with --named-ca.\n" +
 			"Several --request or --named-ca files are the phases of a migration, in the order given:\n" +
 			"the answer is a table of what works when.",
 		Example: "  mtlsprobe check --cert new.p12 --request saved.json\n" +

@@ -31,7 +31,7 @@ func newDemo(s *Streams) *cobra.Command {
 	o := &demoOptions{}
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Run the main job on a built-in server, with one candidate per cause of failure",
+		Short: "Run a demonstration against a built-in server, with one candidate per cause of failure",
 		Args:  args(cobra.NoArgs),
 		RunE:  func(c *cobra.Command, _ []string) error { return runDemo(c.Context(), s, o) },
 	}

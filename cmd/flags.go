@@ -56,7 +56,7 @@ func (f *connectFlags) register(flags *pflag.FlagSet) {
 		"ask in the version that is agreed on, and do not try the others from SSL 3.0 to TLS 1.3")
 	flags.BoolVar(&f.allAddresses, "all-addresses", false, "ask at every address of the host, and compare")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second,
-		"limit for each connection, all waits included: a `DURATION` as in 10s or 1m")
+		"timeout per connection: a `DURATION` as in 10s or 1m")
 	flags.DurationVar(&f.maxTime, "max-time", 0,
 		"limit for the whole run: a `DURATION` as in 30s or 5m, after which what is known is reported (default none)")
 }
@@ -327,7 +327,7 @@ func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.verbose, "verbose", "v", false,
 		"show every check, the controls, and all that the server asks for")
 	flags.BoolVar(&f.clients, "clients", false, "show what each client stack would do")
-	flags.BoolVar(&f.paths, "paths", false, "draw the ways from each certificate up to the roots")
+	flags.BoolVar(&f.paths, "paths", false, "draw the certification paths")
 	flags.BoolVar(&f.timeline, "timeline", false, "show from when to when each certificate works, and what ends it")
 	flags.StringVar(&f.require, "require", "any", "exit with 0 if these identities fit: `WHICH` is any, all, or a label")
 	flags.StringVar(&f.client, "client", "",

@@ -57,9 +57,9 @@ const (
 
 func commandGroups() []*cobra.Group {
 	return []*cobra.Group{
-		{ID: askingGroup, Title: "With a server or a client:"},
-		{ID: offlineGroup, Title: "Without a network:"},
-		{ID: learningGroup, Title: "To learn and to set up:"},
+		{ID: askingGroup, Title: "Online:"},
+		{ID: offlineGroup, Title: "Offline:"},
+		{ID: learningGroup, Title: "Learning and setup:"},
 	}
 }
 

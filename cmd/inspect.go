@@ -30,7 +30,7 @@ func newInspect(s *Streams, run func(context.Context, *Streams, *inspectOptions)
 	c := &cobra.Command{
 		Use:   "inspect SOURCE... | --discover",
 		Short: "Show what files, directories, databases and tokens hold",
-		Long: "Show what sources hold, to the last bag, and whether the keys can be used.\n\n" +
+		Long: "Show everything in a file or store, and whether the keys can be used.\n\n" +
 			"A SOURCE is a file or directory in any format: PEM, DER, PKCS#12, PKCS#7, JKS, JCEKS, a\n" +
 			"database of NSS (cert9.db); a client's configuration, whose certificates are read:\n" +
 			"kubeconfig, .curlrc, pg_service.conf, my.cnf, .gitconfig, .npmrc, .wgetrc, Java\n" +

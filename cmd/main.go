@@ -146,10 +146,10 @@ func (w *withoutSecrets) Write(b []byte) (int, error) {
 func Root(s *Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "mtlsprobe",
-		Short: "Say which client certificates a server takes, which a client sends, and if not, why",
-		Long: "mtlsprobe connects to a server as a TLS client, takes down what its CertificateRequest\n" +
-			"demands, and says of each of your client certificates whether it fits, why not, and\n" +
-			"what to change.",
+		Short: "Report which client certificates a server accepts, which ones a client sends, and why not",
+		Long: "mtlsprobe connects to a server as a TLS client, records what its CertificateRequest asks\n" +
+			"for and reports, for each client certificate, whether it is accepted, why not, and what\n" +
+			"to change.",
 		Version:       version(),
 		SilenceErrors: true, SilenceUsage: true,
 		SuggestionsMinimumDistance: likely,

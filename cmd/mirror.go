@@ -47,7 +47,7 @@ func newMirror(s *Streams, run func(context.Context, *Streams, *mirrorOptions) e
 	o := &mirrorOptions{}
 	c := &cobra.Command{
 		Use:   "mirror --request FILE | --named-ca FILE",
-		Short: "Ask as a server did, and report what a real client sends",
+		Short: "Act as the server and report what a real client sends",
 		Long: "Listen as a TLS server that asks for a client certificate exactly as another server did, byte for\n" +
 			"byte, and report what each client that connects does. Point the real client at it: this settles\n" +
 			"what it sends where no prediction knows it. TLS 1.2 and 1.3.",

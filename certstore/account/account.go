@@ -21,10 +21,10 @@ import (
 
 // An Account is what the kernel compares with a file's owner, group and ACL.
 type Account struct {
-	Name     string // empty for an UID that no account has
+	Name     string // empty for a UID that no account has
 	UID, GID uint32
 	Groups   []uint32 // supplementary
-	Home     string   // empty for an UID that no account has
+	Home     string   // empty for a UID that no account has
 }
 
 // String names the account for people.

@@ -178,7 +178,7 @@ func shorten(s string) string {
 }
 
 // codeAnswer is what a reply with a number means: 2xx goes on, 4xx and 5xx refuse,
-// and others are no answer to what was asked.
+// and others are no answer to what was asked. It is nil for an empty line.
 func codeAnswer(name string, code int, text string) *Answer {
 	if code == 0 {
 		return unknown(text)

@@ -44,6 +44,8 @@ func askCoded(c *Conversation, q *Question, name, command string) *Answer {
 	}
 	c.send("QUIT\r\n")
 	a := codeAnswer(name, code, text)
-	a.Before = login
+	if a != nil && a.Verdict == Welcome {
+		a.Before = login
+	}
 	return a
 }

@@ -62,6 +62,9 @@ func askSMTP(c *Conversation, q *Question) *Answer {
 			return nil
 		}
 		said := codeAnswer("smtp", code, text)
+		if said == nil { // an empty line
+			return nil
+		}
 		said.Date, said.DateFrom = a.Date, a.DateFrom
 		if a = said; code/100 != 2 {
 			verb, _, _ := strings.Cut(step, ":")
@@ -103,7 +106,9 @@ func greetSMTP(c *Conversation, q *Question, name, hello string) *Answer {
 		return nil
 	}
 	a := codeAnswer(name, code, text)
-	a.Date, a.DateFrom = greeted.Date, greeted.DateFrom
+	if a != nil {
+		a.Date, a.DateFrom = greeted.Date, greeted.DateFrom
+	}
 	return a
 }
 
