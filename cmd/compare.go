@@ -70,26 +70,41 @@ func printChanges(s *Streams, changes []report.Change) error {
 	return nil
 }
 
-// hold holds the report against what is expected. Differences go to stderr, for
-// stdout carries the report.
-func (f *outputFlags) hold(ctx context.Context, s *Streams, r *report.Report) error {
+// differences are those of the report from what is expected; none without --expect.
+func (f *outputFlags) differences(ctx context.Context, r *report.Report) ([]report.Change, error) {
 	if f.expect == "" {
-		return nil
+		return nil, nil
 	}
 	data, err := certstore.ReadUpTo(ctx, f.expect, maxReport)
 	if err != nil {
-		return fmt.Errorf("--expect: %w", err)
+		return nil, fmt.Errorf("--expect: %w", err)
 	}
 	e, err := report.ParseExpectation(data)
 	if err != nil {
-		return fmt.Errorf("--expect %q %w", f.expect, err)
+		return nil, fmt.Errorf("--expect %q %w", f.expect, err)
 	}
-	changes := e.Differences(r)
+	return e.Differences(r), nil
+}
+
+// say writes the report, compares it with what is expected, and tells the differences.
+func (f *outputFlags) say(ctx context.Context, s *Streams, r *report.Report) (err error) {
+	if f.changes, err = f.differences(ctx, r); err != nil {
+		return err
+	}
+	if err := f.write(s, r); err != nil {
+		return err
+	}
+	return f.tellDifferences(s, f.changes)
+}
+
+// tellDifferences writes them to stderr, because stdout carries the report.
+func (f *outputFlags) tellDifferences(s *Streams, changes []report.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	tell(s.Err, "error", fmt.Sprintf("the result differs from what %q expects:", f.expect))
 	for _, c := range changes {
 		fmt.Fprint(s.Err, c)
 	}
-	if len(changes) > 0 {
-		return errNoneFits
-	}
-	return nil
+	return errNoneFits
 }

@@ -96,10 +96,7 @@ func answer(ctx context.Context, s *Streams, f *outputFlags, d *diagnosis.Diagno
 	if err := f.checkRequired(r); err != nil {
 		return err
 	}
-	if err := f.write(s, r); err != nil {
-		return err
-	}
-	if err := f.hold(ctx, s, r); err != nil {
+	if err := f.say(ctx, s, r); err != nil {
 		return err
 	}
 	return f.conclude(r)

@@ -275,6 +275,7 @@ type outputFlags struct {
 	format, file, color string
 	paths, clients      bool
 	verbose, json       bool
+	changes             []report.Change // from what is expected
 	timeline            bool
 	transcript          bool
 	redact              bool
@@ -366,8 +367,9 @@ const pipedWidth = 100
 // forText returns the format for the streams: width and colours.
 func (f *outputFlags) forText(s *Streams) report.Format {
 	format := report.Format{Name: f.format, Client: f.client, Require: f.require, Width: cmp.Or(s.Width, pipedWidth),
-		ASCII:   s.Getenv("TERM") == "dumb" || !s.utf8(),
-		Verbose: f.verbose, Paths: f.paths, Clients: f.clients, Timeline: f.timeline, Transcript: f.transcript}
+		ASCII:       s.Getenv("TERM") == "dumb" || !s.utf8(),
+		Differences: f.unnamed(),
+		Verbose:     f.verbose, Paths: f.paths, Clients: f.clients, Timeline: f.timeline, Transcript: f.transcript}
 	if columns, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && columns >= 20 && s.Width == 0 {
 		format.Width = columns
 	}
@@ -382,6 +384,17 @@ func (f *outputFlags) write(s *Streams, r *report.Report) error {
 		return err
 	}
 	return f.to(s, func(w io.Writer) error { return report.Write(w, f.forText(s), r) })
+}
+
+// unnamed are the differences as a report may show them: without names if it is redacted.
+func (f *outputFlags) unnamed() []report.Change {
+	changes := slices.Clone(f.changes)
+	for n := range changes {
+		if f.redact {
+			changes[n] = report.Change{What: fmt.Sprintf("difference %d", n+1)}
+		}
+	}
+	return changes
 }
 
 // redacted returns the report as it is to be written, and saves what the pseudonyms

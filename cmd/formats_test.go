@@ -173,7 +173,7 @@ func TestRedact(t *testing.T) {
 	// days are there.
 	_, stdout, _ := run(t, "render", "probe.json", "--redact", "-o", "table", "--paths")
 	for _, want := range []string{"Expired: expired ", "2 days ago", "validity.expired", "reached",
-		"1 of 4 certificates are accepted by ", "└─ "} {
+		"1 of 4 certificates is accepted by ", "└─ "} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("%q is lost in\n%s", want, stdout)
 		}

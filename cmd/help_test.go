@@ -57,6 +57,7 @@ func TestMeant(t *testing.T) {
 	}{
 		{[]string{"prob"}, "did you mean mtlsprobe probe?"},
 		{[]string{"xyzzy"}, ""},
+		{[]string{"localhost:8443"}, "did you mean mtlsprobe probe TARGET, or request TARGET?"},
 		{[]string{"check", "--named-cas", "x"}, "did you mean --named-ca?"},
 		{[]string{"probe", "--crt", "x"}, "did you mean --cert or --crl?"},
 		{[]string{"inspect", "--cert", "x"}, "--cert is a flag of check, fix, mirror, probe; inspect is used as"},

@@ -20,6 +20,14 @@ func TestJUnitAgreesWithExitCode(t *testing.T) {
 	refused := report.Identity{Label: "refused.pem", Verdict: report.DoesNotFit, Basis: "tried",
 		Trial: &report.Trial{Outcome: "refused"}}
 	unknown := report.Identity{Label: "unknown.pem", Verdict: report.Unknown, Basis: "none"}
+	var b bytes.Buffer
+	differs := report.Format{Name: "junit", Differences: []report.Change{{What: "accepted.pem", Before: "does-not-fit", After: "fits"}}}
+	if err := report.Write(&b, differs, &report.Report{Identities: []report.Identity{accepted}}); err != nil {
+		t.Fatal(err)
+	}
+	if suites, err := junit.Ingest(b.Bytes()); err != nil || len(suites) != 2 || suites[1].Totals.Failed != 1 {
+		t.Errorf("--expect: %v\n%s", err, b.String())
+	}
 	for _, tt := range []struct {
 		name            string
 		identities      []report.Identity

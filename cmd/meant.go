@@ -16,7 +16,9 @@ const likely = 2
 // unknownCommand says that there is no such command, and which was meant.
 func unknownCommand(root *cobra.Command, name string) error {
 	e := &usageError{err: fmt.Errorf("unknown command %q", name), command: root.CommandPath()}
-	if near := root.SuggestionsFor(name); len(near) > 0 {
+	if strings.ContainsAny(name, ":.") { // a server
+		e.better = "did you mean " + root.CommandPath() + " probe TARGET, or request TARGET?"
+	} else if near := root.SuggestionsFor(name); len(near) > 0 {
 		e.better = "did you mean " + root.CommandPath() + " " + strings.Join(near, " or ") + "?"
 	}
 	return e

@@ -62,7 +62,8 @@ func limit(action string) string {
 func TestMirror(t *testing.T) {
 	curl, wget := tool(t, "curl", "curl"), tool(t, "wget", "wget")
 	serverFiles(t)
-	if code, stdout, stderr := run(t, "fix", "--cert", "good.p12", "--named-ca", "ca.pem", "--out", "good.pem"); code != 0 {
+	if code, stdout, stderr := run(t, "fix", "--cert", "good.p12", "--named-ca", "ca.pem", "--out",
+		"good.pem"); code != 0 {
 		t.Fatalf("%s%s", stdout, stderr)
 	}
 	dir, err := os.Getwd()

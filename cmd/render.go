@@ -62,6 +62,9 @@ func runRender(ctx context.Context, s *Streams, o *renderOptions) error {
 	if err := o.output.checkRequired(r); err != nil {
 		return err
 	}
+	if o.output.changes, err = o.output.differences(ctx, r); err != nil {
+		return err
+	}
 	if o.output.format == "json" && !o.output.redact && o.output.file == "" {
 		err = asItIs(s, o.path, data)
 	} else {
@@ -70,7 +73,7 @@ func runRender(ctx context.Context, s *Streams, o *renderOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := o.output.hold(ctx, s, r); err != nil {
+	if err := o.output.tellDifferences(s, o.output.changes); err != nil {
 		return err
 	}
 	if r.Interrupted {

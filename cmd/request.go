@@ -78,8 +78,5 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 			return fmt.Errorf("--save: %w", err)
 		}
 	}
-	if err := o.output.write(s, r); err != nil {
-		return err
-	}
-	return o.output.hold(ctx, s, r)
+	return o.output.say(ctx, s, r)
 }

@@ -16,19 +16,23 @@ import (
 func party(identities, cas int) *Report {
 	when := time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)
 	until := when.AddDate(1, 0, 0)
-	r := &Report{Schema: Schema, GeneratedAt: when, JudgedAt: when, Target: &Target{Address: "api.example.com:8443", ServerName: "api.example.com", Protocol: "https"},
-		Server:   &Server{Version: "TLS 1.3", Verified: "yes"},
-		Request:  &Request{Asked: "yes", Insistence: "required", Verified: "yes", Version: "TLS 1.3"},
-		Controls: []Control{{Kind: "none", Trial: Trial{Outcome: "refused", Alert: &Alert{Number: 116, Name: "certificate_required", From: "server"}}}}}
+	r := &Report{Schema: Schema, GeneratedAt: when, JudgedAt: when,
+		Target:  &Target{Address: "api.example.com:8443", ServerName: "api.example.com", Protocol: "https"},
+		Server:  &Server{Version: "TLS 1.3", Verified: "yes"},
+		Request: &Request{Asked: "yes", Insistence: "required", Verified: "yes", Version: "TLS 1.3"},
+		Controls: []Control{{Kind: "none", Trial: Trial{Outcome: "refused",
+			Alert: &Alert{Number: 116, Name: "certificate_required", From: "server"}}}}}
 	dn := func(k int) string {
-		return fmt.Sprintf("CN=Acme Corporate Root CA G%d,OU=Public Key Infrastructure Department,O=Acme Corporation GmbH and Company,L=Hamburg,C=DE", k+1)
+		return fmt.Sprintf("CN=Acme Corporate Root CA G%d,OU=Public Key Infrastructure Department,O=Acme Corporation "+
+			"GmbH and Company,L=Hamburg,C=DE", k+1)
 	}
 	for k := range cas {
 		r.Request.NamedCAs = append(r.Request.NamedCAs, Name{DN: dn(k)})
 	}
 	for n := range identities {
-		i := Identity{Label: fmt.Sprintf("billing-%02d.pem", n), Source: "x", Subject: fmt.Sprintf("CN=billing-%02d", n), NotAfter: &until,
-			Key: Key{State: "usable", Algorithm: "ECDSA P-256"}, Verdict: Fits, Basis: "tried",
+		i := Identity{Label: fmt.Sprintf("billing-%02d.pem", n), Source: "x", Subject: fmt.Sprintf("CN=billing-%02d", n),
+			NotAfter: &until,
+			Key:      Key{State: "usable", Algorithm: "ECDSA P-256"}, Verdict: Fits, Basis: "tried",
 			Trial: &Trial{Outcome: "accepted", Presented: true, Application: &Application{Protocol: "http", Status: 200}}}
 		for k := range cas {
 			named := NamedCA{DN: dn(k), Result: "not-reached"}
@@ -42,10 +46,13 @@ func party(identities, cas int) *Report {
 			i.Trial = &Trial{Outcome: "refused", Presented: true, Alert: &Alert{Number: 48, Name: "unknown_ca", From: "server"}}
 			i.NamedCAs[n%cas].Via = "local"
 			i.Findings = []Finding{
-				{Check: "chain.incomplete", Title: "Chain is incomplete", Result: "fail", Detail: say.Text("1 certificate is missing between the leaf and ", say.DN(dn(n%cas))), Remedy: say.Text("append ", say.DN("CN=Acme Issuing CA 6"), ", found in ", say.File("pki/issuing-6.pem"))},
+				{Check: "chain.incomplete", Title: "Chain is incomplete", Result: "fail",
+					Detail: say.Text("1 certificate is missing between the leaf and ", say.DN(dn(n%cas))),
+					Remedy: say.Text("append ", say.DN("CN=Acme Issuing CA 6"), ", found in ", say.File("pki/issuing-6.pem"))},
 				{Check: "path.not-reached", Title: "No proven path to a named CA", Result: "warn", Detail: say.Text("no proof")},
 				{Check: "issuer.not-named", Title: "Clients that match issuer names will not send it", Result: "warn"},
-				{Check: "key.exposed", Title: "Key can be read by others", Result: "warn", Detail: say.Text("readable by every user"), Remedy: say.Text("chmod 600 FILE")}}
+				{Check: "key.exposed", Title: "Key can be read by others", Result: "warn",
+					Detail: say.Text("readable by every user"), Remedy: say.Text("chmod 600 FILE")}}
 		}
 		r.Identities = append(r.Identities, i)
 	}
@@ -98,7 +105,8 @@ func TestGoldenAnswers(t *testing.T) {
 func TestSingleAnswer(t *testing.T) {
 	refused := render(t, party(1, 1), 100)
 	first := strings.Join(strings.SplitN(refused, "\n", 13)[:12], "\n")
-	for _, want := range []string{"crm-00.pem is refused by api.example.com:8443 (alert 48 unknown_ca).", "Why          Chain is incomplete", "Fix          append CN=Acme Issuing CA 6"} {
+	for _, want := range []string{"crm-00.pem is refused by api.example.com:8443 (alert 48 unknown_ca).",
+		"Why          Chain is incomplete", "Fix          append CN=Acme Issuing CA 6"} {
 		if !strings.Contains(first, want) {
 			t.Errorf("%q is not in the first twelve lines:\n%s", want, refused)
 		}
@@ -122,10 +130,12 @@ func TestSingleAnswer(t *testing.T) {
 // CAs of one name are told apart, and names that are too long stand for a place on the
 // list.
 func TestCANames(t *testing.T) {
-	r := &Report{Request: &Request{NamedCAs: []Name{{DN: "CN=Root,O=A"}, {DN: "CN=Root,O=B"}, {DN: "CN=Other,O=A"}, {DN: "O=Without,C=DE"},
+	r := &Report{Request: &Request{NamedCAs: []Name{{DN: "CN=Root,O=A"}, {DN: "CN=Root,O=B"}, {DN: "CN=Other,O=A"},
+		{DN: "O=Without,C=DE"},
 		{DN: "CN=" + strings.Repeat("x", 100)}, {DN: `CN=with\, comma,O=A`}}}}
 	names := newCANames(r)
-	for dn, want := range map[string]string{"CN=Root,O=A": "CA 1", "CN=Root,O=B": "CA 2", "CN=Other,O=A": "Other", "O=Without,C=DE": "CA 4",
+	for dn, want := range map[string]string{"CN=Root,O=A": "CA 1", "CN=Root,O=B": "CA 2", "CN=Other,O=A": "Other",
+		"O=Without,C=DE":                 "CA 4",
 		"CN=" + strings.Repeat("x", 100): "CA 5", `CN=with\, comma,O=A`: "with, comma"} {
 		if got := names.short[dn]; got != want {
 			t.Errorf("%s: %q, want %q", dn, got, want)

@@ -15,7 +15,7 @@ import (
 // judged writes the answer first: the verdict in one sentence, then why and what to do,
 // then the evidence in a few lines.
 func (t *text) judged(f Format, r *Report) error {
-	t.headline(r)
+	t.headline(r, f.Client)
 	if with := clientLine(r, f.Client); with != "" {
 		t.line("", "", with)
 	}
@@ -36,7 +36,7 @@ func (t *text) judged(f Format, r *Report) error {
 		return nil
 	}
 	if len(r.Identities) == 1 {
-		t.one(r, &r.Identities[0])
+		t.one(r, &r.Identities[0], f.Client)
 	} else if err := t.many(r); err != nil {
 		return err
 	}
@@ -45,8 +45,8 @@ func (t *text) judged(f Format, r *Report) error {
 }
 
 // headline writes the verdict with its mark.
-func (t *text) headline(r *Report) {
-	mark, color := t.mark(r)
+func (t *text) headline(r *Report, client string) {
+	mark, color := t.mark(r, client)
 	for k, line := range wrap(plain(headline(r)), max(20, t.width-2)) {
 		if k == 0 {
 			fmt.Fprintf(t, "%s %s\n", t.paint(mark, color), t.emphasis(line))
@@ -57,7 +57,10 @@ func (t *text) headline(r *Report) {
 }
 
 // mark is the sign of what is said of all identities alike, or that they differ.
-func (t *text) mark(r *Report) (mark, color string) {
+func (t *text) mark(r *Report, client string) (mark, color string) {
+	if client != "" && r.Fitting(client) < r.Fitting("") {
+		return "!", yellow
+	}
 	first := r.Identities[0].standing()
 	for n := range r.Identities {
 		if r.Identities[n].standing() != first {
@@ -82,7 +85,7 @@ func (t *text) entry(label, body string) {
 }
 
 // one explains a single identity.
-func (t *text) one(r *Report, i *Identity) {
+func (t *text) one(r *Report, i *Identity, client string) {
 	e := explained(i)
 	t.WriteByte('\n')
 	switch {
@@ -107,6 +110,14 @@ func (t *text) one(r *Report, i *Identity) {
 	t.entry("Reaches", reachLine(r, i))
 	t.entry("Server", serverLine(r))
 	t.entry("Clients", clientsLine(i.Predictions))
+	if at := slices.IndexFunc(i.Predictions, func(p Prediction) bool { return p.Stack == client }); at >= 0 {
+		p := &i.Predictions[at]
+		said := map[string]string{"yes": "sends it", "no": "does not send it"}[p.Sends]
+		t.entry("Client", fmt.Sprintf("%s %s: %s", p.Name, cmp.Or(said, "may send it"), p.Reason))
+		if p.Remedy != nil {
+			t.entry("", t.glyphs.arrow+" "+p.Remedy.String())
+		}
+	}
 }
 
 // brieflySaid is a remedy with fingerprints cut to what tells them apart.
@@ -254,7 +265,7 @@ func tableRows(r *Report, ascii bool) []row {
 		between = " "
 	}
 	var out []row
-	type key struct{ standing, answer, reaches, why string }
+	type key struct{ standing, answer, reaches, why, until string }
 	seen := make(map[key]int)
 	for n := range r.Identities {
 		i := &r.Identities[n]
@@ -271,10 +282,9 @@ func tableRows(r *Report, ascii bool) []row {
 		case e.Refusal != "":
 			w.why = "see below"
 		}
-		k := key{string(w.standing), w.answer, w.reaches, w.why}
+		k := key{string(w.standing), w.answer, w.reaches, w.why, w.until}
 		if have, ok := seen[k]; ok && len(r.Identities) > maxSingle {
 			out[have].labels = append(out[have].labels, i.Label)
-			out[have].until = min(out[have].until, w.until)
 			continue
 		}
 		seen[k] = len(out)
@@ -403,8 +413,13 @@ func (t *text) legend(r *Report) {
 	for _, line := range names.legend(reached) {
 		t.line("  ", "    ", line)
 	}
-	if rest := len(r.Request.NamedCAs) - len(reached); rest > 0 {
-		t.line("  ", "", fmt.Sprintf("%s; no certificate reaches %d of them", acceptable(len(r.Request.NamedCAs)), rest))
+	switch count := len(r.Request.NamedCAs); {
+	case len(reached) == 0 && count == 1:
+		t.line("  ", "", "no certificate reaches the acceptable CA, "+r.Request.NamedCAs[0].DN)
+	case len(reached) == 0:
+		t.line("  ", "", fmt.Sprintf("no certificate reaches any of the %d acceptable CAs", count))
+	case len(reached) < count:
+		t.line("  ", "", fmt.Sprintf("%d acceptable CAs; no certificate reaches %d of them", count, count-len(reached)))
 	}
 }
 
@@ -460,10 +475,15 @@ func causesOf(r *Report) []cause {
 
 // text is a reason in one sentence.
 func (c *cause) text() string {
-	if c.finding == nil {
-		return plain(grouped(c.labels, c.all) + ": " + c.refusal)
+	who := grouped(c.labels, c.all)
+	const most = 6 // whose names are told one by one
+	if c.main && len(c.labels) <= most {
+		who = strings.Join(c.labels, ", ")
 	}
-	return plain(grouped(c.labels, c.all) + ": " + c.finding.text())
+	if c.finding == nil {
+		return plain(who + ": " + c.refusal)
+	}
+	return plain(who + ": " + c.finding.text())
 }
 
 // tell writes reasons; of more than a page has room for, how many there are.

@@ -47,15 +47,16 @@ func newPrediction(p *stack.Prediction) Prediction {
 // not the first of the others; empty without a client, or where they all are.
 func clientLine(r *Report, client string) string {
 	fitting := r.Fitting("")
-	if sent := r.Fitting(client); client == "" || r.Migration != nil || sent == fitting {
-		return ""
+	if sent := r.Fitting(client); client == "" || r.Migration != nil || sent == fitting || len(r.Identities) == 1 {
+		return "" // of one the answer says it
 	}
 	for _, i := range r.Identities {
 		for _, p := range i.Predictions {
 			if p.Stack != client || i.Verdict != Fits || i.sentBy(client) {
 				continue
 			}
-			line := fmt.Sprintf("With %s %d of these %d: for %s, %s", p.Name, r.Fitting(client), fitting, i.Label, p.Reason)
+			line := fmt.Sprintf("%s gets %d of these %d accepted. %s: %s", p.Name, r.Fitting(client), fitting, i.Label,
+				p.Reason)
 			if p.Remedy != nil {
 				line += ". Remedy: " + p.Remedy.String()
 			}

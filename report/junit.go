@@ -49,6 +49,14 @@ func writeJUnit(w io.Writer, f Format, r *Report) error {
 			all.Suites = append(all.Suites, r.Migration.Rows[n].suite(r))
 		}
 	}
+	if len(f.Differences) > 0 {
+		s := junitSuite{Name: "expected", Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
+		for _, c := range f.Differences {
+			s.add(junitCase{Class: "expected", Name: plain(c.What),
+				Failure: &junitMessage{Message: plain("expected " + c.Before + ", found " + c.After)}})
+		}
+		all.Suites = append(all.Suites, s)
+	}
 	if r.Interrupted {
 		s := junitSuite{Name: "mtlsprobe", Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
 		s.add(junitCase{Class: "mtlsprobe", Name: "complete",
@@ -80,12 +88,15 @@ func (s *junitSuite) add(c junitCase) {
 func newSuite(r *Report, i *Identity, f Format) junitSuite {
 	s := junitSuite{Name: plain(i.Label), Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
 	verdict := junitCase{Class: plain(i.Label), Name: "fits"}
+	if i.standing() == predictedStanding {
+		verdict.Name = "fits, not tried"
+	}
 	if !i.fitsFor(f.Client) && i.Verdict != "" {
 		word, why := briefly(r, i)
 		if i.Verdict == Fits {
 			word, why = briefClient(i, f.Client)
 		}
-		message := &junitMessage{Message: plain(strings.ToLower(word) + ": " + why), Text: junitText(i)}
+		message := &junitMessage{Message: plain(strings.ToLower(word) + ": " + why), Text: junitText(i, f.Client)}
 		if r.fails(i, f) {
 			verdict.Failure = message
 		} else {
@@ -108,9 +119,14 @@ func (r *Report) fails(i *Identity, f Format) bool {
 }
 
 // junitText has the reasons with their remedies, and the refusal.
-func junitText(i *Identity) string {
+func junitText(i *Identity, client string) string {
 	lines, refusal := reasons(i)
 	var text []string
+	for _, p := range i.Predictions {
+		if p.Stack == client && i.Verdict == Fits {
+			text = append(text, plain(advice(p.Name+": "+p.Reason.String(), p.Remedy)))
+		}
+	}
 	for _, f := range lines {
 		text = append(text, plain(advice(f.text(), f.Remedy)))
 	}

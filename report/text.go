@@ -73,7 +73,7 @@ func (t *text) report(f Format, r *Report) error {
 	if f.Transcript {
 		t.transcripts(r)
 	}
-	t.notes(r, f.Client)
+	t.notes(f, r)
 	return nil
 }
 
@@ -204,7 +204,7 @@ func (t *text) note(n note) {
 
 // notes says what the table is worth, and what was shown to the server; where
 // nothing was judged, which CA certificates are at hand.
-func (t *text) notes(r *Report, client string) {
+func (t *text) notes(f Format, r *Report) {
 	if !r.judged() {
 		for _, n := range allNotes(r) {
 			t.note(n)
@@ -215,5 +215,9 @@ func (t *text) notes(r *Report, client string) {
 		return
 	}
 	t.WriteByte('\n')
-	t.line("", "", shown(r)+"-v shows every check, the controls, and all that the server asks for.")
+	hint := "-v shows every check, the controls, and all that the server asks for."
+	if f.Verbose {
+		hint = ""
+	}
+	t.line("", "", strings.TrimSpace(shown(r)+hint))
 }

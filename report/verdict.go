@@ -135,11 +135,22 @@ func headlineOfMany(r *Report, host string) string {
 			parts = append(parts, fmt.Sprintf(words, counts[s]))
 		}
 	}
-	lead := fmt.Sprintf("%d of %d certificates are accepted by %s", counts[acceptedStanding], all, host)
-	if counts[acceptedStanding] == 0 && counts[predictedStanding] > 0 {
+	are := "are"
+	if counts[acceptedStanding] == 1 {
+		are = "is"
+	}
+	lead := fmt.Sprintf("%d of %d certificates %s accepted by %s", counts[acceptedStanding], all, are, host)
+	ignored := !slices.ContainsFunc(r.Identities,
+		func(i Identity) bool { return i.Trial == nil || i.Trial.Outcome != "ignored" })
+	switch {
+	case ignored:
+		return fmt.Sprintf("%s asks for a client certificate and ignores it: %s make no difference.", host, those(r))
+	case counts[acceptedStanding] == 0 && counts[predictedStanding] == 0 && r.Target == nil:
+		lead = fmt.Sprintf("None of the %d certificates matches what %s", all, asks(r, host))
+	case counts[acceptedStanding] == 0 && counts[predictedStanding] > 0:
 		lead = fmt.Sprintf("%d of %d certificates match what %s; they were not presented, and only a trial is proof",
 			counts[predictedStanding], all, asks(r, host))
-	} else {
+	default:
 		add(predictedStanding, "%d match and were not presented")
 	}
 	add(refusedStanding, "%d refused")
@@ -240,7 +251,7 @@ func follows(f *Finding, lines []Finding, accepted bool) bool {
 	switch f.Check {
 	case match.PathNotReached.ID:
 		return accepted || has(match.ChainIncomplete) || has(match.PathRekeyed) || has(match.PathRenamed) ||
-			has(match.PathCrossSigned) || has(match.Expired)
+			has(match.PathCrossSigned)
 	case match.IssuerNotNamed.ID:
 		return has(match.PathNotReached) || has(match.ChainIncomplete) || has(match.PathCrossSigned)
 	case match.ChainIncomplete.ID:

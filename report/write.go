@@ -24,6 +24,8 @@ type Format struct {
 	// Require says which identities have to fit for JUnit: any, all, or a label; empty
 	// means any.
 	Require string
+	// Differences are those from an expected result, for JUnit.
+	Differences []Change
 	// ASCII keeps a table to characters that every terminal shows.
 	ASCII bool
 	// Verbose has everything told: every reason, the controls, and all that the server

@@ -459,7 +459,7 @@ func TestChecks(t *testing.T) {
 		{"path.not-reached", setup{authorities: none, named: []string{"Stranger"}}, Fail,
 			"→ use a certificate issued under a named CA, or have the server name and trust CN=Root"},
 		{"path.not-reached", setup{chain: none, authorities: none, named: []string{"Stranger"}}, Fail,
-			"→ append the certificate of CN=Issuing"},
+			"append the certificate of CN=Issuing,O=Example to the bundle (add it with --authorities to check); if not, use a certificate"},
 		{"path.leaf-named", setup{}, Pass, ""},
 		{"path.leaf-named", setup{named: none}, NotApplicable, ""},
 		{"path.leaf-named", setup{named: []string{"good"}}, Warn, "a server that pins"},

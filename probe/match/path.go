@@ -99,11 +99,10 @@ func pathNotReached(j *judgement) Finding {
 		}
 		return fail(say.Text("the chain stops at ", missing,
 			", which is not on the server's list and whose certificate is neither in the bundle nor at hand"),
-			say.Text("append the certificate of ", missing,
-				" to the bundle: if a named CA issued it, nothing else is missing; add it with --authorities to check"))
+			say.Text("if ", missing, " is an intermediate below a named CA, append the certificate of ", missing,
+				" to the bundle (add it with --authorities to check); if not, use a certificate issued under a named CA"))
 	case best == nil:
-		return fail(say.Text("issued by ", Name(j.identity.Leaf.RawIssuer), ", which is not one of the ",
-			count(len(j.list.raw), "CA"), " on the server's list"),
+		return fail(say.Text("issued by ", Name(j.identity.Leaf.RawIssuer), ", which is not ", onList(len(j.list.raw))),
 			say.Text("use a certificate issued under a named CA, or have the server name and trust this issuer; if a "+
 				"cross-certificate exists, add it with --authorities"))
 	}
@@ -125,6 +124,14 @@ func pathNotReached(j *judgement) Finding {
 			say.Text("add the server's CA certificate with --named-ca or --authorities to compare the keys"))
 	}
 	return Finding{Result: Pass, Detail: say.Text(j.dn(best), " is reached (", best.Via, ")")}
+}
+
+// onList ends "which is not …".
+func onList(count int) say.Phrase {
+	if count == 1 {
+		return say.Text("the CA on the server's list")
+	}
+	return say.Text("one of the ", count, " CAs on the server's list")
 }
 
 // anotherPath reports whether another path makes a broken one irrelevant: a named
