@@ -165,7 +165,7 @@ func TestUnknownFormats(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"text", []byte("hunter2\n"), "is text, and neither PEM"},
+		{"text", []byte("hunter2\n"), "is text: not PEM"},
 		{"gzip", []byte("\x1f\x8b\x08\x00"), "is an archive or compressed"},
 		{"UTF-16", []byte("\xff\xfe-\x00-\x00"), "is text in UTF-16"},
 		{"Base64", []byte(base64.StdEncoding.EncodeToString(p.Cert("client").Raw)),

@@ -107,7 +107,7 @@ func newSuite(r *Report, i *Identity, f Format) junitSuite {
 	return s
 }
 
-// fails reports whether the exit code is another than 0 for want of this identity.
+// fails reports whether this identity is why the exit code is not 0.
 func (r *Report) fails(i *Identity, f Format) bool {
 	switch f.Require {
 	case "", "any":

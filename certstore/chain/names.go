@@ -37,7 +37,7 @@ type generalName struct {
 	kind  nameKind
 	value []byte   // content of the GeneralName; for directoryName the DER of the Name
 	rdns  []string // of a directoryName, as keys; nil if it cannot be decoded
-	// mistyped says that a mail address in a subject is no IA5String.
+	// mistyped says that a mail address in a subject is not an IA5String.
 	mistyped bool
 }
 

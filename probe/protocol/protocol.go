@@ -88,7 +88,7 @@ type Answer struct {
 	// was asked for, or about the certificate: if the same is welcome with another
 	// certificate, it was this one.
 	UserOrCertificate bool
-	// Before is the step that was not taken, and at which the server may yet look at
+	// Before is the step that was not taken, and at which the server may still look at
 	// the certificate, such as "login"; empty where the answer is the last word.
 	Before string
 }

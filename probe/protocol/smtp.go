@@ -78,7 +78,7 @@ func askSMTP(c *Conversation, q *Question) *Answer {
 }
 
 // undecideSMTP takes back what a refusal of a sender or a recipient does not say: a
-// temporary one, one for want of a login, and one about the address (RFC 3463,
+// temporary one, one that demands a login, and one about the address (RFC 3463,
 // Section 3.2) are not about the certificate, unless another certificate fares better.
 func undecideSMTP(a *Answer, text string) {
 	const loginRequired = 530 // RFC 4954, Section 6
