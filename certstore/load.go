@@ -112,7 +112,7 @@ func (c *contents) unopened() *SourceError {
 	e := &SourceError{Source: c.file.path, Kind: WrongPassword}
 	switch {
 	case c.container != nil && c.container.Altered:
-		e.Kind, e.Err = NotUnderstood, errors.New("was changed or damaged after it was made")
+		e.Kind, e.Err = NotUnderstood, errors.New("was changed or damaged after it was made, or lacks a password")
 	case c.sealed != "":
 		e.Err = errors.New("is locked: " + c.sealed)
 	case len(c.locked) > 0:

@@ -25,6 +25,7 @@ func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
 	c.ordered = true
 	var other []string
 	var odd []Obstacle
+	decoded := false // a block
 	line, counted := 1, 0
 	for start := bytes.Index(data, pemBegin); start >= 0; {
 		if err := ctx.Err(); err != nil {
@@ -43,7 +44,8 @@ func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
 			joined = block != nil
 		}
 		if block != nil {
-			odd = append(odd, oddities(data, start, line, block, joined)...)
+			odd = append(odd, oddities(data, start, end, line, block, joined, !decoded)...)
+			decoded = true
 		}
 		if block == nil {
 			c.problem(fmt.Sprintf("line %d", line), damagedPEM(data[start:end], line))

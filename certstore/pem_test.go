@@ -51,8 +51,12 @@ func TestPEMForms(t *testing.T) {
 		{"byte order mark", "\xef\xbb\xbf" + leaf, []Reader{JavaReader, GoReader}},
 		{"header", strings.Replace(leaf, begin+"\n", begin+"\nComment: x\n\n", 1),
 			[]Reader{OpenSSLReader, JavaReader, GnuTLSReader, NSSReader}},
-		{"old label", strings.ReplaceAll(leaf, "CERTIFICATE", "X509 CERTIFICATE"), []Reader{GoReader, GnuTLSReader}},
-		{"END behind the last line", strings.Replace(leaf, "\n-----END", "-----END", 1), []Reader{GoReader}},
+		{"old label", strings.ReplaceAll(leaf, "CERTIFICATE", "X509 CERTIFICATE"), []Reader{GoReader}},
+		{"END behind the last line", strings.Replace(leaf, "\n-----END", "-----END", 1), []Reader{OpenSSLReader, GoReader}},
+		{"indented END", strings.Replace(leaf, "\n-----END", "\n -----END", 1), []Reader{OpenSSLReader, GoReader}},
+		{"a blank line after BEGIN", strings.Replace(leaf, begin+"\n", begin+"\n\n", 1), nil},
+		{"a blank line before END", strings.Replace(leaf, "\n-----END", "\n\n-----END", 1), []Reader{OpenSSLReader}},
+		{"blank lines within", leaf[:28+65] + "\n" + leaf[28+65:], []Reader{OpenSSLReader}},
 	} {
 		h, err := Load(t.Context(), nil, Source{Path: writeFiles(t,
 			map[string][]byte{"a.pem": []byte(tt.text), "a.key": []byte(key)})})

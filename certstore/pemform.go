@@ -14,25 +14,46 @@ var (
 	lineStart = []Reader{OpenSSLReader, JavaReader, GoReader}
 	byteOrder = []Reader{JavaReader, GoReader}
 	headers   = []Reader{OpenSSLReader, JavaReader, GnuTLSReader, NSSReader}
-	oldLabel  = []Reader{GoReader, GnuTLSReader}
-	joinedEnd = []Reader{GoReader}
+	oldLabel  = []Reader{GoReader}
+	trusted   = []Reader{GoReader, GnuTLSReader}
+	joinedEnd = []Reader{OpenSSLReader, GoReader} // OpenSSL not all of them, by the length of the last line
+	spacing   = []Reader{OpenSSLReader}
 )
 
 // oddities are what about a block that was read keeps other programs from reading it.
-// The block stands in data from start on, in a line of the file.
-func oddities(data []byte, start, line int, block *pem.Block, joined bool) []Obstacle {
+// The block stands in data from start to end, in a line of the file. Go skips what it
+// cannot read after the first block, and goes on.
+func oddities(data []byte, start, end, line int, block *pem.Block, joined, first bool) []Obstacle {
 	var found []Obstacle
 	odd := func(readers []Reader, why string) {
+		if !first {
+			readers = slices.DeleteFunc(slices.Clone(readers), func(r Reader) bool { return r == GoReader })
+		}
+		if len(readers) == 0 {
+			return
+		}
 		found = append(found, Obstacle{readers, fmt.Sprintf("in line %d %s", line, why)})
 	}
 	switch before := data[bytes.LastIndexByte(data[:start], '\n')+1 : start]; {
+	case bytes.Equal(before, []byte("\xef\xbb\xbf")) && !first: // which was read then
 	case bytes.Equal(before, []byte("\xef\xbb\xbf")):
 		odd(byteOrder, "a byte order mark (UTF-8) stands before BEGIN: write the file without one")
 	case len(before) > 0:
+		after := bytes.Contains(before, []byte("-----END ")) // whose block Go does not read either
+		first = first || after
 		odd(lineStart, "BEGIN does not begin the line: put it on a line of its own")
 	}
 	if joined {
-		odd(joinedEnd, "the block's END does not begin a line: put it on a line of its own")
+		odd(joinedEnd, "the block's END does not begin a line: put it at the beginning of a line of its own")
+	}
+	body, _, _ := bytes.Cut(data[start:end], []byte("-----END "))
+	_, body, _ = bytes.Cut(body, []byte("\n"))
+	lines := bytes.Split(body, []byte("\n"))
+	switch {
+	case joined || len(block.Headers) > 0:
+	case len(lines) > 2 && slices.ContainsFunc(lines[1:len(lines)-1],
+		func(l []byte) bool { return len(bytes.TrimSpace(l)) == 0 }):
+		odd(spacing, "blank lines stand within the block: remove them")
 	}
 	switch block.Type {
 	case "CERTIFICATE":
@@ -40,7 +61,8 @@ func oddities(data []byte, start, line int, block *pem.Block, joined bool) []Obs
 			odd(headers, "headers stand between BEGIN and the certificate: remove them")
 		}
 	case "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
-		odd(oldLabel, "the block is labelled "+block.Type+": openssl x509 -in FILE writes it as CERTIFICATE")
+		odd(map[string][]Reader{"X509 CERTIFICATE": oldLabel, "TRUSTED CERTIFICATE": trusted}[block.Type],
+			"the block is labelled "+block.Type+": openssl x509 -in FILE writes it as CERTIFICATE")
 	}
 	return found
 }

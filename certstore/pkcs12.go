@@ -53,8 +53,8 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 	if locked {
 		if file = o.salvage(data, work, all); file != nil {
 			locked, err = false, nil
-			c.problem("", errors.New("the password opens it, and its integrity check fails: the file was changed or damaged "+
-				"after it was made; programs refuse it, so export it again"))
+			c.problem("", errors.New("the password opens parts of it, and its integrity check fails: the file was changed or "+
+				"damaged after it was made, or the check has a password of its own; programs refuse it so, export it again"))
 		}
 	}
 	if locked {
@@ -81,6 +81,11 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 	c.bags(file, why)
 	c.names(file)
 	c.container = describePFX(file, c.certs)
+	if locked && file.Integrity != "none" && len(c.certs)+len(c.keys) > 0 { // in clear, and nobody can vouch for it
+		unfit := errors.New("its integrity check was not passed: " + o.whyLocked(c.file) + ", or the file was changed")
+		c.closed = append(c.closed, c.problem("", unfit))
+		c.container.Readers = nil
+	}
 	switch {
 	case locked && len(c.certs) == 0:
 		c.sealed = "PKCS#12: " + o.whyLocked(c.file)

@@ -21,7 +21,7 @@ func writeBrief(w io.Writer, f Format, r *Report) error {
 	switch q := r.Request; {
 	case r.Migration != nil:
 		for n := range r.Migration.Rows {
-			briefPhases(&b, &r.Migration.Rows[n])
+			briefPhases(&b, &r.Migration.Rows[n], f.Client)
 		}
 	case len(r.Identities) == 0 && q != nil:
 		fmt.Fprintln(&b, briefRequest(q))
@@ -143,9 +143,11 @@ func briefClient(i *Identity, client string) (word, why string) {
 	return "FAILS", client + " does not send it"
 }
 
-func briefPhases(b *bytes.Buffer, row *MigrationRow) {
+func briefPhases(b *bytes.Buffer, row *MigrationRow, client string) {
 	at := slices.IndexFunc(row.Cells, func(c MigrationCell) bool { return c.Verdict != Fits })
 	switch {
+	case row.Works && !row.fits(client):
+		briefLine(b, "FAILS", row.Label, client+" does not send it in every phase")
 	case row.Works:
 		briefLine(b, "FITS", row.Label, "in every phase")
 	case at >= 0:

@@ -93,6 +93,9 @@ func headlineOf(r *Report, i *Identity, host string) string {
 		if without := r.control("none"); without != nil && detail != "" {
 			detail += "; without a certificate: " + cmp.Or(shortAnswer(without), without.Outcome)
 		}
+		if i.Trial.Detail != nil && detail != "" {
+			detail += "; " + i.Trial.Detail.String()
+		}
 		return fmt.Sprintf("%s is accepted by %s%s.", i.Label, host, bracketed(detail))
 	case refusedStanding:
 		return fmt.Sprintf("%s is refused by %s%s.", i.Label, host, bracketed(detail))
@@ -106,7 +109,8 @@ func headlineOf(r *Report, i *Identity, host string) string {
 			because(i))
 	}
 	if i.Trial != nil && i.Trial.Outcome == "ignored" {
-		return fmt.Sprintf("%s asks for a client certificate and ignores it: %s makes no difference.", host, i.Label)
+		return fmt.Sprintf("%s asks for a client certificate and ignores it: %s makes no difference%s.", host, i.Label,
+			bracketed(i.Trial.Detail.String()))
 	}
 	why := ""
 	if i.Trial != nil {
@@ -144,7 +148,8 @@ func headlineOfMany(r *Report, host string) string {
 		func(i Identity) bool { return i.Trial == nil || i.Trial.Outcome != "ignored" })
 	switch {
 	case ignored:
-		return fmt.Sprintf("%s asks for a client certificate and ignores it: %s make no difference.", host, those(r))
+		return fmt.Sprintf("%s asks for a client certificate and ignores it: %s make no difference%s.", host, those(r),
+			bracketed(r.Identities[0].Trial.Detail.String()))
 	case counts[acceptedStanding] == 0 && counts[predictedStanding] == 0 && r.Target == nil:
 		lead = fmt.Sprintf("None of the %d certificates matches what %s", all, asks(r, host))
 	case counts[acceptedStanding] == 0 && counts[predictedStanding] > 0:

@@ -72,7 +72,11 @@ func (d *Diagnosis) refusal(i *Identity) *Refusal {
 			others = others || other != nil && other.Outcome == reading.Accepted
 		}
 	}
-	if authorization(t, control) {
+	// Where the control got so far as to the application, too, that may word a defect of
+	// this certificate otherwise.
+	defect := control != nil && control.Outcome == reading.RefusedByApplication && i.Judgement.Fits() == match.Fail &&
+		t.Application != nil && t.Application.Verdict != protocol.UserRefused
+	if authorization(t, control) && !defect {
 		return &Refusal{Authorization: true}
 	}
 	r := &match.Refusal{Library: match.LibraryOf(d.Request), Others: others,

@@ -170,7 +170,10 @@ func (w *trying) withoutChains(d *Diagnosis) {
 			t, _ := w.attempt(&alone, presentsLabel+i.Label+" without its chain")
 			switch {
 			case t.Refused():
-				answer = say.No
+				// A server that by now refuses the whole chain refuses for another reason.
+				if again, _ := w.attempt(i.Certificate(), presentsLabel+i.Label); again.Outcome == reading.Accepted {
+					answer = say.No
+				}
 			case t.Outcome == reading.Accepted && match.LibraryOf(d.Request) != match.WolfSSL: // which remembers chains
 				answer = say.Yes
 			}

@@ -22,7 +22,8 @@ func containerAltered(j *judgement) Finding {
 		return notApplicable
 	case c.Altered:
 		return fail(say.Text(say.File(j.identity.Source), " opens with the password, and its integrity check (", c.Integrity,
-			") fails"), say.Text("export the bundle again, or copy it again from where it is whole"))
+			") fails: it was changed or damaged, or the check has a password of its own"),
+			say.Text("export the bundle again, or copy it again from where it is whole; where it has two passwords, give both"))
 	}
 	return pass
 }

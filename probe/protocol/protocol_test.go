@@ -156,7 +156,7 @@ func TestBefore(t *testing.T) {
 		{"imaps", "* OK ready\r\n+ \r\n", "login"},
 		{"pop3s", "+OK ready\r\n+ \r\n", "login"},
 		{"lmtp", "250 mail\r\n", "RCPT"},
-		{"smtp", "250 mail\r\n250 Ok\r\n250 Ok\r\n", ""},
+		{"smtp", "250 mail\r\n250 Ok\r\n250 Ok\r\n", "relaying to other domains"},
 		{"mqtts", "\x20\x02\x00\x00", "subscribing and publishing"},
 		{"rediss", "+PONG\r\n", ""},
 		{"rediss", "-NOAUTH Authentication required.\r\n", "login"},

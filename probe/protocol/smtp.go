@@ -73,6 +73,9 @@ func askSMTP(c *Conversation, q *Question) *Answer {
 			break
 		}
 	}
+	if a.Verdict == Welcome {
+		a.Before = "relaying to other domains"
+	}
 	c.send("RSET\r\nQUIT\r\n")
 	return a
 }

@@ -429,6 +429,8 @@ func depend(t *Trial, c *Conclusion) {
 		t.Detail = say.Text("any certificate is accepted here, a self-signed one too", upTo(t))
 	case t != c.SelfSigned && c.Verified == VerifiedPartly:
 		t.Detail = say.Text("a self-signed certificate is accepted here, too; others were refused")
+	case t.Detail == nil && upTo(t) != nil:
+		t.Detail = say.Text("accepted", upTo(t))
 	}
 }
 
