@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
 )
@@ -183,6 +184,34 @@ func TestLibraryOfShortLists(t *testing.T) {
 		if got := LibraryOf(&wire.CertificateRequest{Version: tls.VersionTLS13,
 			SignatureSchemes: p256[:count]}); got != want {
 			t.Errorf("%d schemes: %q, want %q", count, got, want)
+		}
+	}
+}
+
+// A path that is noted, or is the best one, is not told again.
+func TestAlternatives(t *testing.T) {
+	p := pki()
+	path := func(names ...string) *chain.Path {
+		out := &chain.Path{}
+		for _, c := range p.Certs(names...) {
+			out.Certificates = append(out.Certificates, &chain.Certificate{Certificate: c})
+		}
+		return out
+	}
+	best, other := path("good", "Issuing", "Root"), path("good", "Issuing<Old", "Old")
+	for _, tt := range []struct {
+		name  string
+		named NamedCA
+		noted []*chain.Path
+		want  bool
+	}{
+		{"another one", NamedCA{Result: Reached, Path: other}, nil, true},
+		{"the best one", NamedCA{Result: Reached, Path: best}, nil, false},
+		{"noted already", NamedCA{Result: Reached, Path: path("good", "Issuing<Old", "Old")}, []*chain.Path{other}, false},
+		{"one that does not hold", NamedCA{Result: NearMiss, Path: other}, nil, false},
+	} {
+		if got := tt.named.isAlternative(best, tt.noted); got != tt.want {
+			t.Errorf("%s: %t", tt.name, got)
 		}
 	}
 }
