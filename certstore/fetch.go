@@ -36,7 +36,7 @@ type Fetcher struct {
 	Private bool
 }
 
-var errPrivate = errors.New("a private address, which is not asked unless told")
+var errPrivate = errors.New("a private address, which is not asked by default")
 
 func (f *Fetcher) client() *http.Client {
 	dialer := &net.Dialer{Timeout: fetchTimeout, Control: func(_, address string, _ syscall.RawConn) error {

@@ -81,7 +81,7 @@ func TestIssuers(t *testing.T) {
 	}
 	found, problems = (&Fetcher{}).Issuers(t.Context(), p.Certs("client"))
 	if len(found) > 0 || len(problems) != 1 || !strings.Contains(problems[0].Error(),
-		"private address, which is not asked unless told") {
+		"private address, which is not asked by default") {
 		t.Errorf("private addresses: found %v, problems %v", found, problems)
 	}
 	found, problems = (&Fetcher{Private: true}).Issuers(t.Context(), p.Certs("astray"))

@@ -207,18 +207,13 @@ func (r *Report) control(kind string) *Trial {
 	return nil
 }
 
-// shortAnswer is what the server said, without the outcome: "HTTP 200", "alert 48
-// unknown_ca", "closed without an alert"; empty where nothing was tried.
+// shortAnswer is what the server said or, if nothing, what it did: "HTTP 200", "alert 48
+// unknown_ca", "closed"; empty where nothing was tried.
 func shortAnswer(t *Trial) string {
 	if t == nil {
 		return ""
 	}
-	text := answer(t, false)
-	_, said, found := strings.Cut(text, ": ")
-	if !found {
-		return text
-	}
-	return said
+	return cmp.Or(saidBy(t, false), answer(t, false))
 }
 
 // An explanation is what is said of one identity: one reason, and what else counts.

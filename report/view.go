@@ -33,20 +33,7 @@ func facts(r *Report) []fact {
 			add("User", r.Target.User)
 		}
 	}
-	if shift := r.JudgedAt.Sub(r.GeneratedAt); shift.Abs() > time.Minute {
-		text := fmt.Sprintf("as of %s, and not of now", r.JudgedAt.UTC().Format(time.RFC3339))
-		if r.Server != nil {
-			text += "; what a server answers, it answers now"
-		}
-		add("Judged", text)
-	}
-	if r.Interrupted {
-		add("Interrupted", fmt.Sprintf("%d of %d identities had been tried when the run was ended; nothing is known of the "+
-			"others' trials", r.tried(), len(r.Identities)))
-	}
-	if r.Differs != nil {
-		add("Caution", "the server does not answer alike on every connection: "+r.Differs.String())
-	}
+	out = append(out, cautions(r)...)
 	if r.Request == nil {
 		return out
 	}
@@ -81,6 +68,28 @@ func facts(r *Report) []fact {
 	if r.Clock != nil && r.Clock.NTP != nil {
 		add("Clock", fmt.Sprintf("that of %s %s (NTP, to within %.3f s)", r.Clock.NTP.Host,
 			offset(r.Clock.NTP.SkewSeconds, r.Clock.NTP.UncertaintySeconds), r.Clock.NTP.UncertaintySeconds))
+	}
+	return out
+}
+
+// cautions are facts about the run that every reader has to know: that it was judged for
+// another time, that it was cut short, and that answers differed.
+func cautions(r *Report) []fact {
+	var out []fact
+	add := func(label, text string) { out = append(out, fact{label, plain(text)}) }
+	if shift := r.JudgedAt.Sub(r.GeneratedAt); shift.Abs() > time.Minute {
+		text := fmt.Sprintf("as of %s, and not of now", r.JudgedAt.UTC().Format(time.RFC3339))
+		if r.Server != nil {
+			text += "; what a server answers, it answers now"
+		}
+		add("Judged", text)
+	}
+	if r.Interrupted {
+		add("Interrupted", fmt.Sprintf("%d of %d identities had been tried when the run was ended; nothing is known of the "+
+			"others' trials", r.tried(), len(r.Identities)))
+	}
+	if r.Differs != nil {
+		add("Caution", "the server does not answer alike on every connection: "+r.Differs.String())
 	}
 	return out
 }
@@ -276,6 +285,16 @@ func answer(t *Trial, long bool) string {
 	if t == nil {
 		return "not tried"
 	}
+	text := strings.ReplaceAll(t.Outcome, "-", " ")
+	if said := saidBy(t, long); said != "" {
+		text += ": " + said
+	}
+	return text
+}
+
+// saidBy is what the server said, without the outcome: "HTTP 200", "alert 48 unknown_ca";
+// empty if it said nothing.
+func saidBy(t *Trial, long bool) string {
 	var parts []string
 	if a := t.Application; a != nil && a.Protocol != "" {
 		said := protocolLabel(a.Protocol)
@@ -297,11 +316,7 @@ func answer(t *Trial, long bool) string {
 	if t.Detail != nil && (long || len(parts) == 0) && t.Outcome != "accepted" {
 		parts = append(parts, t.Detail.String())
 	}
-	text := strings.ReplaceAll(t.Outcome, "-", " ")
-	if len(parts) > 0 {
-		text += ": " + plain(strings.Join(parts, ", "))
-	}
-	return text
+	return plain(strings.Join(parts, ", "))
 }
 
 // protocolLabel is how people write the name of a protocol.

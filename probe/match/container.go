@@ -7,11 +7,13 @@ import (
 
 // ContainerAltered is a file whose integrity check fails.
 var ContainerAltered = &Check{
-	ID: "container.altered", Title: "The file was changed or damaged", Good: "The file's integrity check fits", Since: v3,
+	ID: "container.altered", Title: "The file's integrity check fails",
+	Good: "The file's integrity check fits", Since: v3,
 	LocalOnly: true, HowTo: bundleHowTo,
 	Doc: "A PKCS#12 file ends with a check of its integrity, which the password seals. Where the password opens the " +
 		"file and the check fails, the file was changed or damaged after it was made, as by a transfer in text mode or a " +
-		"bad disk. Programs refuse it, many of them with a message about a wrong password.",
+		"bad disk, or the check has a password of its own. Programs refuse it, many of them with a " +
+		"message about a wrong password.",
 	Citation: "RFC 7292, Section 4", judge: containerAltered,
 }
 

@@ -121,7 +121,7 @@ func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction 
 
 // answersLate says whether a stack that would send the identity does so when it is
 // asked after the handshake or by renegotiation. Go's client has no post-handshake
-// authentication (go #40521) and forbids renegotiation unless told; JSSE has no
+// authentication (go #40521) and forbids renegotiation by default; JSSE has no
 // post-handshake authentication. Of the others it depends on how they are built and
 // called.
 func answersLate(profile *Profile, when wire.Stage) Prediction {
