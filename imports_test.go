@@ -62,7 +62,7 @@ var modules = map[string][]string{
 	"golang.org/x/text":                     {"certstore", "report/parse.go"},
 	"github.com/santhosh-tekuri/jsonschema": {"report/parse.go"},
 	"github.com/beevik/ntp":                 {"probe/clock.go"},
-	"golang.org/x/sync":                     {"certstore"},
+	"golang.org/x/sync":                     {"certstore", "cmd"},
 	"golang.org/x/net":                      {"probe/protocol", "probe", "cmd"},
 	"golang.org/x/term":                     {"cmd"},
 	"software.sslmate.com/src/go-pkcs12":    {"certstore/container.go"},

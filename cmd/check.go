@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"mtlsprobe/probe/diagnosis"
+	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
 )
@@ -23,8 +24,8 @@ func newCheck(s *Streams, run func(context.Context, *Streams, *checkOptions) err
 		Use:   "check --cert SOURCE... --request FILE | --named-ca FILE",
 		Short: "Judge certificates against a saved request or a list of CAs, without a network",
 		Long: "Judge certificates against a request saved with \"request --save\", or assumed with --named-ca.\n" +
-			"Several --request or --named-ca files are the phases of a migration, in the order given:\n" +
-			"the answer is a table of what works when.",
+			"Several --request or --named-ca files, such as those of several servers or of the steps of a\n" +
+			"root migration, make a table of what is accepted with which.",
 		Example: "  mtlsprobe check --cert new.p12 --request saved.json\n" +
 			"  mtlsprobe check --cert old.p12 --cert new.p12 --named-ca old-root.pem --named-ca new-root.pem --authorities " +
 			"./cas",
@@ -70,5 +71,8 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	return answer(ctx, s, &o.output, d)
+	for _, problem := range d.Problems[len(d.Holding.Problems):] { // those were told when it was loaded
+		warn(s.Err, problem.Error())
+	}
+	return answer(ctx, s, &o.output, report.New(d, false))
 }

@@ -64,7 +64,7 @@ func runDemo(ctx context.Context, s *Streams, o *demoOptions) error {
 	}
 	defer server.Close()
 
-	p := &probeOptions{target: server.Address, output: o.output}
+	p := &probeOptions{targets: []string{server.Address}, output: o.output}
 	p.connect = connectFlags{serverNames: []string{"localhost"}, cacert: filepath.Join(dir, "server-ca.pem"),
 		timeout: 10 * time.Second}
 	p.hold = holdFlags{certs: candidates, authorities: []string{filepath.Join(dir, "authorities")}}

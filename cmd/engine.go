@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -85,44 +86,57 @@ func holdIdentities(ctx context.Context, s *Streams, f *holdFlags) (*certstore.H
 	return holding, holding.RequireIdentity()
 }
 
-// answer writes the report, and returns errNoneFits if no identity fits.
-func answer(ctx context.Context, s *Streams, f *outputFlags, d *diagnosis.Diagnosis) error {
-	if d.Holding != nil {
-		for _, problem := range d.Problems[len(d.Holding.Problems):] { // those were told when it was loaded
-			warn(s.Err, problem.Error())
-		}
-	}
-	r := report.New(d, f.transcript)
+// answer writes the report. It returns an error if a target could not be asked, and
+// errNoneFits if not all fits that is required.
+func answer(ctx context.Context, s *Streams, f *outputFlags, r *report.Report) error {
 	if err := f.checkRequired(r); err != nil {
 		return err
 	}
 	if err := f.say(ctx, s, r); err != nil {
 		return err
 	}
+	if err := unasked(r); err != nil {
+		return err
+	}
 	return f.conclude(r)
 }
 
+// unasked says which of several targets could not be asked.
+func unasked(r *report.Report) error {
+	var failed []string
+	for _, part := range r.Reports {
+		if part.Error != "" {
+			failed = append(failed, part.Target.Address)
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	return fmt.Errorf("%d of %d targets could not be asked: %s", len(failed), len(r.Reports), strings.Join(failed, ", "))
+}
+
+// failed has a CI system told of a run that came to nothing, where it reads the report. It
+// returns the error of the run.
+func (f *outputFlags) failed(s *Streams, r *report.Report, err error) error {
+	if f.format != "junit" || r == nil {
+		return err
+	}
+	return errors.Join(err, f.write(s, r))
+}
+
 func (f *outputFlags) checkRequired(r *report.Report) error {
-	if !slices.Contains([]string{"", "any", "all"}, f.require) && !slices.Contains(r.Labels(), f.require) {
-		return usage(fmt.Errorf("--require %q is neither any nor all nor one of the identities: %s", f.require,
-			strings.Join(r.Labels(), ", ")))
+	for _, which := range f.require {
+		if !slices.Contains([]string{"any", "all"}, which) && !slices.Contains(r.Labels(), which) {
+			return usage(fmt.Errorf("invalid --require %q; choose any, all, or one of the identities: %s", which,
+				strings.Join(r.Labels(), ", ")))
+		}
 	}
 	return nil
 }
 
 // conclude says whether the identities fit that must.
 func (f *outputFlags) conclude(r *report.Report) error {
-	required := 1
-	switch f.require {
-	case "", "any":
-	case "all":
-		required = r.Judged()
-	default:
-		if !r.Fits(f.require, f.client) {
-			return errNoneFits
-		}
-	}
-	if r.Fitting(f.client) < required {
+	if !r.Satisfies(f.require, f.client) {
 		return errNoneFits
 	}
 	return nil

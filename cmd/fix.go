@@ -250,7 +250,7 @@ func (o *fixOptions) verdict(ctx context.Context, s *Streams, before diagnosis.S
 		return err
 	}
 	fmt.Fprintf(s.Out, "Written    %s: %s\n", account.ShellQuote(o.out), bundleText(holding.Identities[0]))
-	return answer(ctx, s, &outputFlags{format: "table", color: "auto", paths: true}, d)
+	return answer(ctx, s, &outputFlags{format: "table", color: "auto", paths: true}, report.New(d, false))
 }
 
 func bundleText(i *certstore.Identity) string {

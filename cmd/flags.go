@@ -281,7 +281,7 @@ type outputFlags struct {
 	redact              bool
 	redactMap           string
 	force               bool
-	require             string // all, any, or an identity's label
+	require             []string // all, any, or an identity's label each; none: any
 	expect              string
 	client              string // the exit code answers for this one; empty: for the server
 }
@@ -330,7 +330,8 @@ func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.clients, "clients", false, "show what each client stack would do")
 	flags.BoolVar(&f.paths, "paths", false, "draw the certification paths")
 	flags.BoolVar(&f.timeline, "timeline", false, "show from when to when each certificate works, and what ends it")
-	flags.StringVar(&f.require, "require", "any", "exit with 0 if these identities fit: `WHICH` is any, all, or a label")
+	flags.StringArrayVar(&f.require, "require", nil,
+		"exit with 0 only if these identities fit: `WHICH` is any, all, or a label (repeatable; default any)")
 	flags.StringVar(&f.client, "client", "",
 		"let the exit code answer for this client `STACK`, such as curl, go, java-pkix, firefox")
 	f.registerExpect(flags)

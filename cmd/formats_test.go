@@ -23,11 +23,16 @@ func realReports(t *testing.T) map[string]string {
 	port := freePort(t)
 	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
 		"-quiet", "-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")
+	other := freePort(t)
+	startServer(t, other, openssl, "s_server", "-accept", "127.0.0.1:"+other, "-cert", "server.pem", "-key", "server.key",
+		"-quiet", "-Verify", "3", "-CAfile", "ca.pem")
 	reports := make(map[string]string)
 	for name, args := range map[string][]string{
 		"probe": {"probe", "127.0.0.1:" + port, "-k", "--authorities", "cross.pem", "--cert", "good.p12", "--cert",
 			"old.p12", "--cert", "expired.pem", "--cert", "other-ca.p12", "--transcript"},
 		"request": {"request", "127.0.0.1:" + port, "-k"},
+		"several": {"probe", "127.0.0.1:" + port, "127.0.0.1:" + other, "-k", "--cert", "good.p12", "--cert", "expired.pem"},
+		"asked":   {"request", "127.0.0.1:" + port, "127.0.0.1:" + other, "-k"},
 		"migration": {"check", "--cert", "old.p12", "--cert", "new.p12", "--authorities", "cross.pem", "--named-ca",
 			"cross.pem", "--named-ca", "ca.pem"},
 		"inspect": {"inspect", "good.p12", "ca.pem"},
@@ -99,7 +104,7 @@ func TestRender(t *testing.T) {
 		!strings.Contains(stdout, "of_a_later_version") {
 		t.Errorf("exit code %d, the later field is lost", code)
 	}
-	for _, name := range []string{"probe", "request", "migration", "inspect"} {
+	for _, name := range []string{"probe", "request", "several", "asked", "migration", "inspect"} {
 		for _, format := range report.Formats() {
 			code, stdout, stderr := run(t, "render", name+".json", "-o", format)
 			if code != 0 || stderr != "" || format != "brief" && stdout == "" {
@@ -141,7 +146,7 @@ func TestRedact(t *testing.T) {
 	// that happen to be names, such as "server", are left out.
 	secrets := []string{"Migrating", "migrated", "stranger", "Example", "good.p12", "old.p12", "expired.pem", "other-ca",
 		"cross.pem", "ca.pem", "127.0.0.1", "CN=Root", "CN=Other", "Issuing", "Old Root"}
-	for _, name := range []string{"probe", "request", "migration", "inspect"} {
+	for _, name := range []string{"probe", "request", "several", "asked", "migration", "inspect"} {
 		for _, format := range report.Formats() {
 			args := []string{"render", name + ".json", "-o", format, "--redact", "--redact-map", "map.json"}
 			if name == "probe" && format == "table" {

@@ -4,10 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
-	"mtlsprobe/probe"
 	"mtlsprobe/probe/diagnosis"
-	"mtlsprobe/report/say"
+	"mtlsprobe/report"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -15,7 +16,7 @@ import (
 )
 
 type probeOptions struct {
-	target  string
+	targets []string
 	connect connectFlags
 	hold    holdFlags
 	chain   chainFlags
@@ -29,15 +30,17 @@ type probeOptions struct {
 func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) error) *cobra.Command {
 	o := &probeOptions{}
 	c := &cobra.Command{
-		Use:   "probe TARGET --cert SOURCE...",
+		Use:   "probe TARGET... --cert SOURCE...",
 		Short: "Ask a server, judge your certificates against its request, and try each",
 		Long: "Ask a server for its CertificateRequest, judge your certificates against it, and try each for real.\n" +
-			"The server is verified first: without that, or -k, nothing is presented.\n\n" + targetText,
+			"The server is verified first: without that, or -k, nothing is presented.\n" +
+			"Several TARGETs make a table of certificates and servers.\n\n" + targetText,
 		Example: "  mtlsprobe probe api.example.com --cert client.p12\n" +
-			"  mtlsprobe probe https://api.example.com:8443/v1 --cert ./certs --authorities roots.pem",
-		Args: args(cobra.ExactArgs(1)),
+			"  mtlsprobe probe https://api.example.com:8443/v1 --cert ./certs --authorities roots.pem\n" +
+			"  mtlsprobe probe api.example.com pay.example.com smtp://mail.example.com --cert ./certs",
+		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.target = args[0]
+			o.targets = args
 			return run(c.Context(), s, o)
 		},
 	}
@@ -76,7 +79,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 		return err
 	}
 	defer cancel()
-	target, options, err := o.connect.parse(ctx, s, o.target)
+	targets, err := o.connect.parseAll(ctx, s, o.targets)
 	if err != nil {
 		return err
 	}
@@ -98,31 +101,47 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	recorder := &recorder{flags: o.record, force: o.output.force}
 	settings.Label = recorder.label
 	defer func() { err = recorder.write(s, err) }()
-	progress := newProgress(s, len(holding.Identities)+1)
-	settings.Progress = func(done, _ int) { _ = progress.Set(done) }
-	d, err := diagnosis.New(settings).Probe(ctx, target, options)
+	progress := newProgress(s, len(targets)*(len(holding.Identities)+1))
+	settings.Progress = func(int, int) { _ = progress.Add(1) }
+	engine := diagnosis.New(settings)
+	r, err := askEach(ctx, s, targets, o.output.transcript,
+		func(ctx context.Context, at *destination) (*diagnosis.Diagnosis, error) {
+			return engine.Probe(ctx, at.target, at.options)
+		})
 	_ = progress.Clear()
 	if err != nil {
-		return cmp.Or(context.Cause(ctx), err)
+		return cmp.Or(context.Cause(ctx), o.output.failed(s, r, err))
 	}
-	if !o.noTry && !options.Insecure {
-		warnUnverified(s, d.Server.Observation)
+	if !o.noTry && !o.connect.insecure {
+		warnUnverified(s, r)
 	}
-	err = answer(ctx, s, &o.output, d)
+	err = answer(ctx, s, &o.output, r)
 	if ctx.Err() != nil { // what is known has been written, and it is not all
 		return context.Cause(ctx)
 	}
 	return err
 }
 
-// warnUnverified says that nothing was presented to a server that is not verified.
-func warnUnverified(s *Streams, o *probe.Observation) {
-	if o.Verification.Result == say.No {
-		why := o.Verification.Err.Error()
-		warn(s.Err, "no certificate was presented because the server's own certificate could not be verified: "+why)
-		tell(s.Err, "hint", "give its CA with --cacert FILE, the right name with --servername NAME, or present it anyway "+
-			"with -k")
+// warnUnverified says that nothing was presented to servers that are not verified.
+func warnUnverified(s *Streams, r *report.Report) {
+	var hosts []string
+	why := ""
+	for _, part := range r.Each() {
+		if part.Server != nil && part.Server.Verified == "no" {
+			hosts, why = append(hosts, part.Target.Address), part.Server.VerifyError
+		}
 	}
+	switch {
+	case len(hosts) == 0:
+		return
+	case len(r.Reports) == 0:
+		warn(s.Err, "no certificate was presented because the server's own certificate could not be verified: "+why)
+	default:
+		warn(s.Err, fmt.Sprintf("no certificate was presented to %s, whose own certificate could not be verified: %s",
+			strings.Join(hosts, ", "), why))
+	}
+	tell(s.Err, "hint", "give its CA with --cacert FILE, the right name with --servername NAME, or present it anyway "+
+		"with -k")
 }
 
 // newProgress shows how many trials are done, on a terminal only.

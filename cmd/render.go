@@ -79,7 +79,7 @@ func runRender(ctx context.Context, s *Streams, o *renderOptions) error {
 	if r.Interrupted {
 		return errInterrupted
 	}
-	if o.output.require == "any" && o.output.client == "" { // nobody asked
+	if len(o.output.require) == 0 && o.output.client == "" { // nobody asked
 		return nil
 	}
 	return o.output.conclude(r)

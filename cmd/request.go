@@ -4,17 +4,17 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"mtlsprobe/probe/diagnosis"
-	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
 type requestOptions struct {
-	target  string
+	targets []string
 	connect connectFlags
 	output  outputFlags
 	record  recordFlags
@@ -24,13 +24,13 @@ type requestOptions struct {
 func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions) error) *cobra.Command {
 	o := &requestOptions{}
 	c := &cobra.Command{
-		Use:   "request TARGET",
+		Use:   "request TARGET...",
 		Short: "Show what a server demands of a client certificate; nothing is presented",
 		Long: "Show what a server's CertificateRequest demands: acceptable CA names, types, schemes, in each version,\n" +
 			"and what it answers to a client without a certificate. No certificate of yours is presented.\n\n" + targetText,
-		Args: args(cobra.ExactArgs(1)),
+		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			o.target = args[0]
+			o.targets = args
 			return run(c.Context(), s, o)
 		},
 	}
@@ -56,16 +56,21 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 		return err
 	}
 	defer cancel()
-	target, options, err := o.connect.parse(ctx, s, o.target)
+	targets, err := o.connect.parseAll(ctx, s, o.targets)
 	if err != nil {
 		return err
 	}
-	engine := diagnosis.New(diagnosis.Settings{Now: s.Now, Plan: o.connect.plan(), Label: recorder.label})
-	d, err := engine.Request(ctx, target, options)
-	if err != nil {
-		return cmp.Or(context.Cause(ctx), err)
+	if o.save != "" && len(targets) > 1 {
+		return usage(errors.New("--save keeps the request of one TARGET: use -o json --output-file FILE for several"))
 	}
-	r := report.New(d, o.output.transcript)
+	engine := diagnosis.New(diagnosis.Settings{Now: s.Now, Plan: o.connect.plan(), Label: recorder.label})
+	r, err := askEach(ctx, s, targets, o.output.transcript,
+		func(ctx context.Context, at *destination) (*diagnosis.Diagnosis, error) {
+			return engine.Request(ctx, at.target, at.options)
+		})
+	if err != nil {
+		return cmp.Or(context.Cause(ctx), o.output.failed(s, r, err))
+	}
 	if o.save != "" {
 		if o.output.redact {
 			warn(s.Err, "--save keeps the request as it is, for \"check --request\": --redact is for the report")
@@ -78,5 +83,8 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 			return fmt.Errorf("--save: %w", err)
 		}
 	}
-	return o.output.say(ctx, s, r)
+	if err := o.output.say(ctx, s, r); err != nil {
+		return err
+	}
+	return cmp.Or(context.Cause(ctx), unasked(r))
 }

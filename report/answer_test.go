@@ -83,21 +83,81 @@ func TestGoldenAnswers(t *testing.T) {
 						t.Errorf("%s is not named", want)
 					}
 				}
-				file := "testdata/" + name + ".golden"
-				if *update {
-					if err := os.WriteFile(file, []byte(out), 0o600); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if diff := cmp.Diff(string(want), out); diff != "" {
-					t.Error(diff)
-				}
+				golden(t, out)
 			})
 		}
+	}
+}
+
+// fleet is a report of several servers that know different CAs, one of which cannot be
+// asked.
+func fleet(identities, cas, servers int) *Report {
+	var parts []*Report
+	for k := range servers {
+		part := party(identities, cas)
+		part.Target.Address = fmt.Sprintf("%s.example.com:8443", []string{"api", "pay", "hr", "shop", "edge-1", "edge-2"}[k])
+		for n := range part.Identities {
+			if i := &part.Identities[n]; k > 3 && n%cas > 3 { // of the edge
+				i.NamedCAs[n%cas] = NamedCA{DN: i.NamedCAs[n%cas].DN, Result: "not-reached"}
+				i.Verdict, i.Trial = DoesNotFit, &Trial{Outcome: "refused", Presented: true,
+					Alert: &Alert{Number: 48, Name: "unknown_ca", From: "server"}}
+				i.Findings = []Finding{{Check: "path.not-reached", Title: "No proven path to a named CA", Result: "fail",
+					Remedy: say.Text("use a certificate issued under a named CA")}}
+			}
+		}
+		if k == servers-1 {
+			part = &Report{Schema: Schema, GeneratedAt: part.GeneratedAt, JudgedAt: part.JudgedAt, Target: part.Target,
+				Identities: []Identity{}, Error: part.Target.Address + ": nothing listens there: connection refused"}
+		}
+		parts = append(parts, part)
+	}
+	return Several(parts)
+}
+
+// The table of certificates and servers, at every width.
+func TestGoldenMatrix(t *testing.T) {
+	for _, size := range [][3]int{{1, 1, 2}, {3, 8, 3}, {40, 8, 6}} {
+		r := fleet(size[0], size[1], size[2])
+		for _, width := range []int{60, 80, 100, 140, 200} {
+			t.Run(fmt.Sprintf("matrix-%dx%dx%d-%d", size[0], size[1], size[2], width), func(t *testing.T) {
+				out := render(t, r, width)
+				lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
+				for _, line := range lines {
+					if displayWidth(line) > width {
+						t.Errorf("a line of %d: %q", displayWidth(line), line)
+					}
+				}
+				const screens = 100 // two of 50 lines
+				if len(lines) > screens {
+					t.Errorf("%d lines", len(lines))
+				}
+				for n := range size[0] { // every CA that is reached is named
+					if want := fmt.Sprintf("G%d", n%size[1]+1); !strings.Contains(out, want) {
+						t.Errorf("%s is not named", want)
+					}
+				}
+				golden(t, out)
+			})
+		}
+	}
+}
+
+// golden compares the output with the test's file.
+func golden(t *testing.T, out string) {
+	t.Helper()
+	_, name, _ := strings.Cut(t.Name(), "/")
+	file := "testdata/" + name + ".golden"
+	if *update {
+		if err := os.WriteFile(file, []byte(out), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), out); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -44,7 +44,12 @@ func (t *text) judged(f Format, r *Report) error {
 // headline writes the verdict with its mark.
 func (t *text) headline(r *Report, client string) {
 	mark, color := t.mark(r, client)
-	for k, line := range wrap(plain(headline(r)), max(20, t.width-2)) {
+	t.marked(mark, color, headline(r))
+}
+
+// marked writes a sentence behind its mark.
+func (t *text) marked(mark, color, sentence string) {
+	for k, line := range wrap(plain(sentence), max(20, t.width-2)) {
 		if k == 0 {
 			fmt.Fprintf(t, "%s %s\n", t.paint(mark, color), t.emphasis(line))
 			continue

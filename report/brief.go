@@ -19,10 +19,8 @@ const briefWidth = 60
 func writeBrief(w io.Writer, f Format, r *Report) error {
 	var b bytes.Buffer
 	switch q := r.Request; {
-	case r.Migration != nil:
-		for n := range r.Migration.Rows {
-			briefPhases(&b, &r.Migration.Rows[n], f.Client)
-		}
+	case r.Migration != nil || len(r.Reports) > 0:
+		briefMatrix(&b, newMatrix(r), r, f.Client)
 	case len(r.Identities) == 0 && q != nil:
 		fmt.Fprintln(&b, briefRequest(q))
 	default:
@@ -143,18 +141,49 @@ func briefClient(i *Identity, client string) (word, why string) {
 	return "FAILS", client + " does not send it"
 }
 
-func briefPhases(b *bytes.Buffer, row *MigrationRow, client string) {
-	at := slices.IndexFunc(row.Cells, func(c MigrationCell) bool { return c.Verdict != Fits })
-	switch {
-	case row.Works && !row.fits(client):
-		briefLine(b, "FAILS", row.Label, client+" does not send it in every phase")
-	case row.Works:
-		briefLine(b, "FITS", row.Label, "in every phase")
-	case at >= 0:
-		briefLine(b, "FAILS", row.Label, "in phase "+row.Cells[at].Phase)
-	default:
-		briefLine(b, "FAILS", row.Label, "")
+// briefMatrix writes a line for each identity, where the same is true of it everywhere, and
+// else one for each server or request.
+func briefMatrix(b *bytes.Buffer, m *matrix, r *Report, client string) {
+	if len(m.rows) == 0 {
+		for _, c := range m.columns {
+			said := "could not be asked"
+			if c.report.Error == "" && c.report.Request != nil {
+				said = briefRequest(c.report.Request)
+			}
+			briefLine(b, strings.ToUpper(m.noun), c.label, said)
+		}
+		return
 	}
+	everywhere := fmt.Sprintf("all %d", len(m.columns))
+	for n := range m.rows {
+		row := &m.rows[n]
+		words, whys := make([]string, len(row.cells)), make([]string, len(row.cells))
+		for k, cell := range row.cells {
+			words[k], whys[k] = "UNKNOWN", "could not be asked"
+			if cell != nil {
+				words[k], whys[k] = briefly(m.columns[k].report, cell)
+			}
+			if cell != nil && cell.Verdict == Fits && client != "" && !sentFor(r, cell, client) {
+				words[k], whys[k] = "FAILS", client+" does not send it"
+			}
+		}
+		if len(slices.Compact(slices.Clone(words))) == 1 && len(slices.Compact(slices.Clone(whys))) == 1 {
+			briefLine(b, words[0], row.label, everywhere+", "+whys[0])
+			continue
+		}
+		for k := range words {
+			briefLine(b, words[k], row.label, m.columns[k].label+": "+whys[k])
+		}
+	}
+}
+
+// sentFor reports whether a client sends what fits. The cells of a migration list those that
+// do not.
+func sentFor(r *Report, cell *Identity, client string) bool {
+	if r.Migration == nil {
+		return cell.sentBy(client)
+	}
+	return !slices.ContainsFunc(cell.Predictions, func(p Prediction) bool { return p.Stack == client })
 }
 
 // asciiLine keeps printable ASCII and spaces.

@@ -13,42 +13,74 @@ type cause struct {
 	refusal string
 	labels  []string
 	all     []string // the labels of all identities
+	where   []string // at which of several servers; nil for all
 	main    bool
+	said    string // what is to be said and done, to tell whether two are the same
+}
+
+func newCause(main bool, f *Finding, refusal string) cause {
+	c := cause{finding: f, refusal: refusal, main: main}
+	c.said = fmt.Sprint(main, "\x00", refusal)
+	if f != nil {
+		c.said = strings.Join([]string{c.said, f.Check, f.Title, f.Remedy.String()}, "\x00")
+	}
+	return c
+}
+
+// A located is a report, with the name of its place among several; empty for the only one.
+type located struct {
+	report *Report
+	where  string
 }
 
 // causesOf has each reason once, with those whom it concerns: first what keeps
 // certificates from being accepted, then what else counts.
-func causesOf(r *Report) []cause {
-	var all []cause
-	labels := r.Labels()
-	add := func(c cause, label string) {
-		same := func(o cause) bool {
-			return o.main == c.main && o.refusal == c.refusal && (o.finding == nil) == (c.finding == nil) &&
-				(c.finding == nil || o.finding.Check == c.finding.Check && o.finding.Remedy.String() == c.finding.Remedy.String())
-		}
-		if at := slices.IndexFunc(all, same); at >= 0 {
-			o := &all[at]
-			o.labels = append(o.labels, label)
-			if c.finding != nil && o.finding.Detail.String() != c.finding.Detail.String() {
-				general := *o.finding
-				general.Detail, o.finding = nil, &general // what is true of all of them
-			}
+func causesOf(r *Report) []cause { return causesIn([]located{{r, ""}}, r.Labels(), 1) }
+
+// causesIn is the same for several places, of which there are so many.
+func causesIn(reports []located, labels []string, places int) []cause {
+	var found []cause // one identity each
+	index := make(map[[2]string]int)
+	add := func(c cause, label, where string) {
+		key := [2]string{label, c.said}
+		if at, ok := index[key]; ok {
+			found[at].where = append(found[at].where, where)
+			found[at].generalize(&c)
 			return
 		}
-		c.labels, c.all = []string{label}, labels
-		all = append(all, c)
+		index[key] = len(found)
+		c.labels, c.all, c.where = []string{label}, labels, []string{where}
+		found = append(found, c)
 	}
-	for n := range r.Identities {
-		i := &r.Identities[n]
-		e := explained(i)
-		if e.Main != nil {
-			add(cause{finding: e.Main, main: true}, i.Label)
+	for _, l := range reports {
+		for n := range l.report.Identities {
+			i := &l.report.Identities[n]
+			e := explained(i)
+			if e.Main != nil {
+				add(newCause(true, e.Main, ""), i.Label, l.where)
+			}
+			if e.Refusal != "" {
+				add(newCause(true, nil, e.Refusal), i.Label, l.where)
+			}
+			for k := range e.Also {
+				add(newCause(false, &e.Also[k], ""), i.Label, l.where)
+			}
 		}
-		if e.Refusal != "" {
-			add(cause{refusal: e.Refusal, main: true}, i.Label)
+	}
+	var all []cause
+	for n := range found {
+		c := &found[n]
+		at := slices.IndexFunc(all, func(o cause) bool { return o.said == c.said && slices.Equal(o.where, c.where) })
+		if at < 0 {
+			all = append(all, *c)
+			continue
 		}
-		for k := range e.Also {
-			add(cause{finding: &e.Also[k]}, i.Label)
+		all[at].labels = append(all[at].labels, c.labels[0])
+		all[at].generalize(c)
+	}
+	for n := range all {
+		if len(all[n].where) == places {
+			all[n].where = nil
 		}
 	}
 	slices.SortStableFunc(all, func(a, b cause) int {
@@ -57,12 +89,23 @@ func causesOf(r *Report) []cause {
 	return all
 }
 
+// generalize leaves of the details only what is true of the other one, too.
+func (c *cause) generalize(o *cause) {
+	if c.finding != nil && o.finding.Detail.String() != c.finding.Detail.String() {
+		general := *c.finding
+		general.Detail, c.finding = nil, &general
+	}
+}
+
 // text is a reason in one sentence.
 func (c *cause) text() string {
 	who := grouped(c.labels, c.all)
 	const most = 6 // whose names are told one by one
 	if c.main && len(c.labels) <= most {
 		who = strings.Join(c.labels, ", ")
+	}
+	if c.where != nil {
+		who += " (" + strings.Join(c.where, ", ") + ")"
 	}
 	if c.finding == nil {
 		return plain(who + ": " + c.refusal)

@@ -33,10 +33,9 @@ type pageView struct {
 	Rows                     []pageRow
 	Identities               []pageIdentity
 	Server                   []Finding
-	Migration                *Migration
-	MigrationHeader          []string
-	MigrationRows            [][]string
-	MigrationReasons         []pageMigration
+	Matrix                   *pageMatrix // of several servers or requests; nil for one
+	Parts                    []*pageView // of several servers
+	Prefix                   string      // of the IDs in this part of the page
 	Sightings                []Sighting
 	Conversations            []conversation
 	Problems                 []string
@@ -48,7 +47,7 @@ type pageView struct {
 	Checks                   []*match.Check // those that failed or warned somewhere
 }
 
-type pageCause struct{ Text, Remedy string }
+type pageCause struct{ Class, Text, Remedy string }
 
 type pageRow struct {
 	ID, Verdict string
@@ -67,10 +66,24 @@ type pageIdentity struct {
 	TreeCut              bool
 }
 
-type pageMigration struct {
-	Label, BreaksIn, Remedy string
-	Failed, Warned          []string
+// A pageMatrix is the table of several servers or requests.
+type pageMatrix struct {
+	Header []string
+	Rows   []pageMatrixRow
+	Legend []string
+	Signs  string
+	Causes []pageCause
+	Also   []string // what else there is to know
 }
+
+type pageMatrixRow struct {
+	Labels       []string
+	Until, Reach string
+	Cells        []pageSign
+	Why          string
+}
+
+type pageSign struct{ Class, Mark, Meaning string }
 
 // writeHTML writes one page that needs nothing from elsewhere: no font, no
 // script, no picture. Its content security policy allows nothing but its own
@@ -96,7 +109,6 @@ func newPage(r *Report, client string) *pageView {
 		Title: "Client certificates", Generated: r.GeneratedAt.Format("2006-01-02 15:04:05 MST"),
 		Judged: r.JudgedAt.Format("2006-01-02 15:04:05 MST"),
 		CSS:    template.CSS(pageCSS), JS: template.JS(pageJS), Facts: facts(r), Server: serverFindings(r),
-		Migration: r.Migration,
 		Sightings: r.Sightings, Conversations: conversations(r), Problems: r.Problems,
 		Summary: summary(r, client),
 	}
@@ -105,8 +117,8 @@ func newPage(r *Report, client string) *pageView {
 	if r.Target != nil {
 		v.Title += " for " + plain(r.Target.Address)
 	}
-	if r.Migration != nil {
-		v.migration(r.Migration)
+	if m := newMatrix(r); m != nil {
+		v.matrix(r, m, client)
 		return v
 	}
 	if v.Verdicts = r.judged(); !v.Verdicts {
@@ -114,11 +126,7 @@ func newPage(r *Report, client string) *pageView {
 	}
 	for _, c := range causesOf(r) {
 		if c.main {
-			cause := pageCause{Text: c.text()}
-			if c.finding != nil {
-				cause.Remedy = plain(c.finding.Remedy.String())
-			}
-			v.Causes = append(v.Causes, cause)
+			v.Causes = append(v.Causes, c.page())
 		}
 	}
 	v.Checks = concerned(r)
@@ -153,23 +161,63 @@ func newPage(r *Report, client string) *pageView {
 	return v
 }
 
-func (v *pageView) migration(m *Migration) {
-	columns := m.columns()
-	for _, c := range columns {
-		v.MigrationHeader = append(v.MigrationHeader, c.header)
+// matrix shows several servers or requests, and each server by itself.
+func (v *pageView) matrix(r *Report, m *matrix, client string) {
+	g := newGlyphs(false)
+	v.Title = fmt.Sprintf("Client certificates for %d %ss", len(m.columns), m.noun)
+	p := &pageMatrix{Legend: m.legend(false), Signs: m.signLegend(g), Also: m.withheld()}
+	v.Matrix, v.Summary = p, m.asked()
+	for _, c := range m.columns {
+		p.Header = append(p.Header, c.label)
 	}
-	for n, row := range m.Rows {
-		var cells []string
-		for _, c := range columns {
-			cells = append(cells, c.cells[n])
+	if len(m.rows) == 0 {
+		p.Header = nil
+		for n, c := range m.requests() {
+			v.Header = append(v.Header, c.header)
+			for k, cell := range c.cells {
+				if n == 0 {
+					v.Rows = append(v.Rows, pageRow{ID: fmt.Sprintf("server-%d", k+1)})
+				}
+				v.Rows[k].Cells = append(v.Rows[k].Cells, cell)
+			}
 		}
-		v.MigrationRows = append(v.MigrationRows, cells)
-		failed, warned := row.gather(reasonsOf), row.gather(warningsOf)
-		if len(failed)+len(warned) > 0 {
-			v.MigrationReasons = append(v.MigrationReasons,
-				pageMigration{row.Label, row.BreaksIn, row.Remedy.String(), failed, warned})
-		}
+	} else {
+		v.Summary = m.headline()
 	}
+	for _, b := range m.blocks(g, "\u00a0") {
+		row := pageMatrixRow{Labels: b.labels, Until: b.until, Reach: b.reach, Why: b.why}
+		for _, sign := range b.signs {
+			mark, _ := g.sign(sign)
+			row.Cells = append(row.Cells, pageSign{sign.class(), mark, sign.meaning()})
+		}
+		p.Rows = append(p.Rows, row)
+	}
+	for _, c := range m.causes() {
+		p.Causes = append(p.Causes, c.page())
+	}
+	for _, c := range m.remedies(r) {
+		p.Also = append(p.Also, c.text())
+	}
+	for n, part := range r.Reports {
+		if part.Error != "" {
+			continue
+		}
+		view := newPage(part, client)
+		view.Prefix = fmt.Sprintf("server-%d-", n+1)
+		for k := range view.Rows {
+			view.Rows[k].ID = view.Prefix + view.Rows[k].ID
+			view.Identities[k].ID = view.Prefix + view.Identities[k].ID
+		}
+		v.Parts = append(v.Parts, view)
+	}
+}
+
+func (c *cause) page() pageCause {
+	p := pageCause{Text: c.text(), Class: map[bool]string{true: "fail", false: "warn"}[c.main]}
+	if c.finding != nil {
+		p.Remedy = plain(c.finding.Remedy.String())
+	}
+	return p
 }
 
 // concerned returns the checks that failed or warned for any identity.

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"mtlsprobe/report/say"
@@ -21,6 +22,7 @@ type (
 		Name     string      `xml:"name,attr"`
 		Tests    int         `xml:"tests,attr"`
 		Failures int         `xml:"failures,attr"`
+		Errors   int         `xml:"errors,attr"`
 		Skipped  int         `xml:"skipped,attr"`
 		Time     string      `xml:"timestamp,attr"`
 		Cases    []junitCase `xml:"testcase"`
@@ -29,6 +31,7 @@ type (
 		Class   string        `xml:"classname,attr"`
 		Name    string        `xml:"name,attr"`
 		Failure *junitMessage `xml:"failure,omitempty"`
+		Error   *junitMessage `xml:"error,omitempty"`
 		Skipped *junitMessage `xml:"skipped,omitempty"`
 	}
 	junitMessage struct {
@@ -37,26 +40,14 @@ type (
 	}
 )
 
-// writeJUnit writes a suite with one case for each identity.
+// writeJUnit writes a suite with one case for each identity, at each of several targets.
 func writeJUnit(w io.Writer, f Format, r *Report) error {
 	all := junitSuites{Name: "mtlsprobe"}
-	for n := range r.Identities {
-		all.Suites = append(all.Suites, newSuite(r, &r.Identities[n], f))
+	for _, part := range r.Reports {
+		all.Suites = append(all.Suites, part.suites(f)...)
 	}
-	if r.Migration != nil {
-		all.Suites = all.Suites[:0]
-		for n := range r.Migration.Rows {
-			row := &r.Migration.Rows[n]
-			s := row.suite(r)
-			if row.Works && !row.fits(f.Client) {
-				s.add(junitCase{Class: plain(row.Label), Name: plain("sent by " + f.Client),
-					Failure: &junitMessage{Message: plain(f.Client + " does not send it in every phase")}})
-			}
-			if !row.fits(f.Client) && !r.fails(&Identity{Label: row.Label}, f) {
-				s.skip()
-			}
-			all.Suites = append(all.Suites, s)
-		}
+	if len(r.Reports) == 0 {
+		all.Suites = r.suites(f)
 	}
 	if len(f.Differences) > 0 {
 		s := junitSuite{Name: "expected", Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
@@ -66,7 +57,7 @@ func writeJUnit(w io.Writer, f Format, r *Report) error {
 		}
 		all.Suites = append(all.Suites, s)
 	}
-	if r.Interrupted {
+	if r.Interrupted && len(r.Reports) == 0 {
 		s := junitSuite{Name: "mtlsprobe", Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
 		s.add(junitCase{Class: "mtlsprobe", Name: "complete",
 			Failure: &junitMessage{Message: "the run was interrupted: not everything was tried"}})
@@ -78,6 +69,40 @@ func writeJUnit(w io.Writer, f Format, r *Report) error {
 	}
 	_, err = io.WriteString(w, xml.Header+cleaned(string(document))+"\n")
 	return err
+}
+
+// suites has one suite for each identity, named after the target, too, where that is one of
+// several; for a target that could not be asked it has one with the error.
+func (r *Report) suites(f Format) []junitSuite {
+	if r.Error != "" {
+		s := junitSuite{Name: "mtlsprobe", Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
+		c := junitCase{Class: "mtlsprobe", Name: "asked", Error: &junitMessage{Message: plain(r.Error)}}
+		if r.Target != nil {
+			s.Name, c.Class = plain(r.Target.Address), plain(r.Target.Address)
+		}
+		s.add(c)
+		return []junitSuite{s}
+	}
+	var all []junitSuite
+	if r.Migration == nil {
+		for n := range r.Identities {
+			all = append(all, newSuite(r, &r.Identities[n], f))
+		}
+		return all
+	}
+	for n := range r.Migration.Rows {
+		row := &r.Migration.Rows[n]
+		s := row.suite(r)
+		if row.Works && !row.fits(f.Client) {
+			s.add(junitCase{Class: plain(row.Label), Name: plain("sent by " + f.Client),
+				Failure: &junitMessage{Message: plain(f.Client + " does not send it with every request")}})
+		}
+		if !row.fits(f.Client) && !r.fails(&Identity{Label: row.Label}, f) {
+			s.skip()
+		}
+		all = append(all, s)
+	}
+	return all
 }
 
 // skip has what failed skipped: nobody requires it.
@@ -94,6 +119,9 @@ func (s *junitSuite) add(c junitCase) {
 	s.Tests++
 	if c.Failure != nil {
 		s.Failures++
+	}
+	if c.Error != nil {
+		s.Errors++
 	}
 	if c.Skipped != nil {
 		s.Skipped++
@@ -134,13 +162,10 @@ func newSuite(r *Report, i *Identity, f Format) junitSuite {
 
 // fails reports whether this identity is why the exit code is not 0.
 func (r *Report) fails(i *Identity, f Format) bool {
-	switch f.Require {
-	case "", "any":
-		return r.Fitting(f.Client) == 0
-	case "all":
+	if slices.Contains(f.Require, "all") || slices.Contains(f.Require, i.Label) {
 		return true
 	}
-	return i.Label == f.Require
+	return (len(f.Require) == 0 || slices.Contains(f.Require, "any")) && r.Fitting(f.Client) == 0
 }
 
 // junitText has the reasons with their remedies, and the refusal.
@@ -172,7 +197,7 @@ func advice(found string, remedy say.Phrase) string {
 func (row *MigrationRow) suite(r *Report) junitSuite {
 	s := junitSuite{Name: plain(row.Label), Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
 	for _, cell := range row.Cells {
-		c := junitCase{Class: plain(row.Label), Name: plain("fits in phase " + cell.Phase)}
+		c := junitCase{Class: plain(row.Label), Name: plain("fits " + cell.Phase)}
 		switch cell.Verdict {
 		case Fits:
 		case DoesNotFit:

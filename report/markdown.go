@@ -38,43 +38,57 @@ func escapeMarkdown(s string) string {
 // writeMarkdown writes the report for tickets and pull requests, in GitHub's
 // flavour.
 func writeMarkdown(w io.Writer, f Format, r *Report) error {
-	r = worstFirst(r)
 	var b bytes.Buffer
+	if m := newMatrix(r); m != nil {
+		m.markdown(&b, r)
+	}
+	for _, part := range r.Reports {
+		if part.Error == "" {
+			b.WriteByte('\n')
+			part.markdown(&b, f)
+		}
+	}
+	if len(r.Reports) == 0 && r.Migration == nil {
+		r.markdown(&b, f)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// markdown writes the report of one target, or of files.
+func (r *Report) markdown(b *bytes.Buffer, f Format) {
+	r = worstFirst(r)
 	title := "Client certificates"
 	if r.Target != nil {
 		title += " for " + r.Target.Address
 	}
-	fmt.Fprintf(&b, "# %s\n\n", escapeMarkdown(title))
+	fmt.Fprintf(b, "# %s\n\n", escapeMarkdown(title))
 	if line := summary(r, f.Client); line != "" {
-		fmt.Fprintf(&b, "**%s**\n\n", escapeMarkdown(line))
-		markdownTable(&b, compatibility(r))
-		markdownReasons(&b, r)
+		fmt.Fprintf(b, "**%s**\n\n", escapeMarkdown(line))
+		markdownTable(b, compatibility(r))
+		markdownReasons(b, r)
 		b.WriteString("\n### The request\n\n")
 	}
 	for _, f := range facts(r) {
-		fmt.Fprintf(&b, "- **%s**: %s\n", escapeMarkdown(f.Label), escapeMarkdown(f.Text))
+		fmt.Fprintf(b, "- **%s**: %s\n", escapeMarkdown(f.Label), escapeMarkdown(f.Text))
 	}
 	b.WriteByte('\n')
-	if r.Migration != nil {
-		r.Migration.markdown(&b)
-	} else if !r.judged() {
-		markdownTable(&b, compatibility(r))
-		markdownReasons(&b, r)
-		markdownNotes(&b, r)
+	if !r.judged() {
+		markdownTable(b, compatibility(r))
+		markdownReasons(b, r)
+		markdownNotes(b, r)
 	}
 	for n := range r.Sightings {
 		s := &r.Sightings[n]
-		fmt.Fprintf(&b, "- client %d: %s", n+1, escapeMarkdown(strings.ReplaceAll(s.Action, "-", " ")))
+		fmt.Fprintf(b, "- client %d: %s", n+1, escapeMarkdown(strings.ReplaceAll(s.Action, "-", " ")))
 		for _, c := range s.Chain {
-			fmt.Fprintf(&b, ", %s", escapeMarkdown(c.Subject))
+			fmt.Fprintf(b, ", %s", escapeMarkdown(c.Subject))
 		}
 		b.WriteByte('\n')
 	}
 	if f.Transcript {
-		markdownTranscripts(&b, r)
+		markdownTranscripts(b, r)
 	}
-	_, err := w.Write(b.Bytes())
-	return err
 }
 
 func markdownTable(b *bytes.Buffer, columns []column) {
@@ -149,27 +163,34 @@ func markdownFinding(b *bytes.Buffer, f *Finding) {
 	}
 }
 
-func (m *Migration) markdown(b *bytes.Buffer) {
-	columns := m.columns()
-	markdownTable(b, columns)
-	for _, row := range m.Rows {
-		failed, warned := row.gather(reasonsOf), row.gather(warningsOf)
-		if len(failed)+len(warned) == 0 {
-			continue
+// markdown writes the answer for several servers or requests.
+func (m *matrix) markdown(b *bytes.Buffer, r *Report) {
+	fmt.Fprintf(b, "# Client certificates for %d %ss\n\n", len(m.columns), m.noun)
+	g := newGlyphs(false)
+	if len(m.rows) > 0 {
+		fmt.Fprintf(b, "**%s**\n\n", escapeMarkdown(m.headline()))
+		markdownTable(b, m.table(g, false))
+		fmt.Fprintf(b, "\n%s\n\n", escapeMarkdown(m.signLegend(g)))
+	} else {
+		markdownTable(b, m.requests())
+		b.WriteByte('\n')
+	}
+	for _, line := range m.legend(false) {
+		fmt.Fprintf(b, "- %s\n", escapeMarkdown(line))
+	}
+	for n, c := range m.causes() {
+		if n == 0 {
+			b.WriteString("\n### Why, and what to change\n\n")
 		}
-		line := row.Label
-		if row.BreaksIn != "" {
-			line += fmt.Sprintf(" breaks in phase %q", row.BreaksIn)
+		fmt.Fprintf(b, "- %s %s\n", map[bool]string{true: "✗", false: "!"}[c.main], escapeMarkdown(c.text()))
+		if c.finding != nil && c.finding.Remedy != nil {
+			fmt.Fprintf(b, "  - → %s\n", escapeMarkdown(c.finding.Remedy.String()))
 		}
-		fmt.Fprintf(b, "\n### %s\n\n", escapeMarkdown(line))
-		for _, text := range failed {
-			fmt.Fprintf(b, "- ✗ %s\n", escapeMarkdown(text))
-		}
-		for _, text := range warned {
-			fmt.Fprintf(b, "- ! %s\n", escapeMarkdown(text))
-		}
-		if row.Remedy != nil {
-			fmt.Fprintf(b, "- → %s\n", escapeMarkdown(row.Remedy.String()))
-		}
+	}
+	for _, c := range m.remedies(r) {
+		fmt.Fprintf(b, "- → %s\n", escapeMarkdown(c.text()))
+	}
+	for _, line := range m.withheld() {
+		fmt.Fprintf(b, "- %s\n", escapeMarkdown(line))
 	}
 }

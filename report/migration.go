@@ -1,10 +1,7 @@
 package report
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"mtlsprobe/certstore"
@@ -52,6 +49,8 @@ type MigrationCell struct {
 	// Warnings are those about names and chains: what some servers or clients
 	// stumble on.
 	Warnings []say.Phrase `json:"warnings,omitempty"`
+	// Findings are those behind reasons and warnings.
+	Findings []Finding `json:"findings,omitempty"`
 	// Withheld are the client stacks that would not send the identity in this
 	// phase, and Unsure those of which it is not known: IDs.
 	Withheld []string `json:"withheld,omitempty" redact:"keep"`
@@ -126,119 +125,17 @@ func newMigrationCell(phase string, c *match.Cell) MigrationCell {
 			out.Reasons = append(out.Reasons, text)
 		case f.Result == match.Warn && f.Check.ChainOnly:
 			out.Warnings = append(out.Warnings, text)
+		default:
+			continue
 		}
+		out.Findings = append(out.Findings, newFinding(&f))
 	}
 	return out
 }
 
-// columns is the table of bundles by phases.
-func (m *Migration) columns() []column {
-	columns := []column{{header: "Identity"}}
-	for i, p := range m.Phases {
-		columns = append(columns, column{header: plain(fmt.Sprintf("%d %s", i+1, p.Label))})
-	}
-	for _, row := range m.Rows {
-		columns[0].cells = append(columns[0].cells, plain(row.Label))
-		for i, c := range row.Cells {
-			columns[i+1].cells = append(columns[i+1].cells, plain(c.text()))
-		}
-	}
-	return columns
-}
-
-func reasonsOf(c *MigrationCell) []say.Phrase  { return c.Reasons }
-func warningsOf(c *MigrationCell) []say.Phrase { return c.Warnings }
-
 // cellVerdict is the verdict of names and dates.
 func cellVerdict(c *match.Cell) string {
 	return map[match.Result]string{match.Pass: Fits, match.Fail: DoesNotFit, match.Unknown: Unknown}[c.Works()]
-}
-
-// migration writes the phases, a table of bundles by phases, and for each bundle
-// that does not work throughout where it breaks and what mends it.
-func (t *text) migration(m *Migration) error {
-	for i, p := range m.Phases {
-		t.labelled(fmt.Sprintf("Phase %d", i+1), p.Label+": "+cmp.Or(strings.Join(p.NamedCAs, "; "), "no CA names"))
-	}
-	t.WriteByte('\n')
-	if err := t.render(m.columns()); err != nil {
-		return err
-	}
-	working := 0
-	for _, row := range m.Rows {
-		if row.Works {
-			working++
-		}
-		failed := row.gather(reasonsOf)
-		warned := row.gather(warningsOf)
-		if len(failed)+len(warned) == 0 {
-			continue
-		}
-		t.WriteByte('\n')
-		line := row.Label
-		if row.BreaksIn != "" {
-			line += fmt.Sprintf("  breaks in phase %q", row.BreaksIn)
-		}
-		fmt.Fprintln(t, t.emphasis(plain(line)))
-		for _, text := range failed {
-			t.item(t.glyphs.fail, text)
-		}
-		for _, text := range warned {
-			t.item("!", text)
-		}
-		if row.Remedy != nil {
-			t.item("  "+t.glyphs.arrow, row.Remedy.String())
-		}
-	}
-	t.WriteByte('\n')
-	t.line("", "", fmt.Sprintf("%d of %d identities work in every phase. Nothing was presented to a server: this is "+
-		"judged from names and dates, and only a trial is proof.", working, len(m.Rows)))
-	return nil
-}
-
-// gather joins what is the same in several phases, as "phase 1, 3: text".
-func (r *MigrationRow) gather(of func(*MigrationCell) []say.Phrase) []string {
-	var texts []string
-	phases := make(map[string]string)
-	for i := range r.Cells {
-		for _, phrase := range of(&r.Cells[i]) {
-			text := phrase.String()
-			if phases[text] == "" {
-				texts = append(texts, text)
-				phases[text] = fmt.Sprint("phase ", i+1)
-			} else {
-				phases[text] += fmt.Sprint(", ", i+1)
-			}
-		}
-	}
-	for i, text := range texts {
-		texts[i] = strings.Replace(phases[text], "phase ",
-			map[bool]string{true: "phases ", false: "phase "}[strings.Contains(phases[text], ",")], 1) + ": " + text
-	}
-	return texts
-}
-
-// text says in a few words how the identity stands in the phase.
-func (c *MigrationCell) text() string {
-	words := strings.ReplaceAll(c.Verdict, "-", " ")
-	clients := ""
-	if c.Clients != "" {
-		clients = "; sent by " + c.Clients
-	}
-	switch {
-	case c.Verdict == Fits && c.Until != nil:
-		words += " until " + c.Until.Format(time.DateOnly)
-		if len(c.Warnings) > 0 {
-			words += ", but see below"
-		}
-		return words + ": " + c.NamedCA + clients
-	case c.NamedCA != "":
-		words += ": " + c.NamedCA + " " + strings.ReplaceAll(c.Result, "-", " ")
-		if c.Via != "" && c.Via != string(match.Presented) {
-			words += ", " + c.Via
-		}
-	}
-	return words + clients
 }
 
 // fits reports whether the identity works in every phase and, with a client

@@ -12,6 +12,7 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe"
 	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/reading"
@@ -52,6 +53,36 @@ func New(d *diagnosis.Diagnosis, transcripts bool) *Report {
 	}
 	p.Values = values(p)
 	return p
+}
+
+// Several joins the reports of several targets.
+func Several(parts []*Report) *Report {
+	all := &Report{Schema: Schema, Identities: []Identity{}, Reports: parts}
+	for n, part := range parts {
+		if n == 0 || part.GeneratedAt.Before(all.GeneratedAt) {
+			all.GeneratedAt, all.JudgedAt = part.GeneratedAt, part.JudgedAt
+		}
+		all.Interrupted = all.Interrupted || part.Interrupted
+	}
+	all.Values = values(all)
+	return all
+}
+
+// Failed is the report of a target that could not be asked, and why.
+func Failed(t probe.Target, now time.Time, why error) *Report {
+	return &Report{Schema: Schema, GeneratedAt: now.UTC(), JudgedAt: now.UTC(), Identities: []Identity{},
+		Target: newTarget(t), Error: why.Error(), Values: []Value{}}
+}
+
+func newTarget(t probe.Target) *Target {
+	out := &Target{Address: t.Address(), ServerName: t.ServerName, Protocol: t.Protocol, User: t.User}
+	if t.Protocol == "http" {
+		out.Protocol = "https"
+	}
+	if t.StartTLS {
+		out.StartTLS = t.Protocol
+	}
+	return out
 }
 
 // newer is the work on one report.
@@ -110,14 +141,8 @@ func (n *newer) clock() *Clock {
 // server adds what was seen of the server.
 func (n *newer) server(p *Report) {
 	s, o := n.d.Server, n.d.Server.Observation
-	p.Target = &Target{Address: s.Target.Address(), ServerName: s.Target.ServerName, Protocol: s.Target.Protocol,
-		Proxy: proxyName(s.Proxy), User: s.Target.User}
-	if s.Target.Protocol == "http" {
-		p.Target.Protocol = "https"
-	}
-	if s.Target.StartTLS {
-		p.Target.StartTLS = s.Target.Protocol
-	}
+	p.Target = newTarget(s.Target)
+	p.Target.Proxy = proxyName(s.Proxy)
 	p.Server = &Server{Version: wire.VersionName(o.Version), CipherSuite: tls.CipherSuiteName(o.CipherSuite),
 		Verified: o.Verification.Result.String()}
 	if o.Verification.Err != nil {

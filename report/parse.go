@@ -86,6 +86,14 @@ func (r *Report) consistent() error {
 	if len(r.Values) > maxValues {
 		return errors.New("it lists more values than any report has")
 	}
+	for n, part := range r.Reports {
+		if part == nil || len(part.Reports) > 0 {
+			return fmt.Errorf("/reports/%d is not the report of one target", n)
+		}
+		if err := part.consistent(); err != nil {
+			return fmt.Errorf("/reports/%d: %w", n, err)
+		}
+	}
 	if r.Migration == nil {
 		return nil
 	}

@@ -6,7 +6,8 @@ import (
 )
 
 // A caNames gives the acceptable CAs names that are short enough for a table: the CN
-// where it is short and nobody else's, else "CA 3", by its place on the list.
+// where it is short and nobody else's, or of several that begin alike what comes after
+// that, else "CA 3", by its place on the list.
 type caNames struct {
 	short map[string]string // by DN
 	order map[string]int
@@ -25,9 +26,15 @@ func newCANames(r *Report) *caNames {
 			bearers[commonName(ca.DN)]++
 		}
 	}
+	endings := endingsOf(bearers)
 	for dn, k := range n.order {
 		cn := commonName(dn)
-		if cn == "" || bearers[cn] > 1 || displayWidth(cn) > room {
+		switch ending := endings[cn]; {
+		case cn == "" || bearers[cn] > 1:
+			cn = fmt.Sprintf("CA %d", k)
+		case ending != "":
+			cn = ending
+		case displayWidth(cn) > room:
 			cn = fmt.Sprintf("CA %d", k)
 		}
 		n.short[dn] = plain(cn)
@@ -35,31 +42,65 @@ func newCANames(r *Report) *caNames {
 	return n
 }
 
-// legend has the full names behind the short ones: those that differ in the CN alone
-// share a line.
+// endingsOf are the last words of names of which at least three begin alike, where no other
+// name is, or ends, so.
+func endingsOf(names map[string]int) map[string]string {
+	const enough, long, longest = 3, 10, 12 // names; characters that are spared; characters that stay
+	beginnings, uses := make(map[string]int), make(map[string]int)
+	for name := range names {
+		uses[name]++
+		if begin, end := lastWord(name); len(begin) >= long && displayWidth(end) <= longest {
+			beginnings[begin]++
+			uses[end]++
+		}
+	}
+	endings := make(map[string]string)
+	for name := range names {
+		if begin, end := lastWord(name); beginnings[begin] >= enough && uses[end] == 1 && end != "" {
+			endings[name] = end
+		}
+	}
+	return endings
+}
+
+// lastWord cuts a name before its last word.
+func lastWord(name string) (begin, end string) {
+	at := strings.LastIndexByte(name, ' ') + 1
+	return name[:at], name[at:]
+}
+
+// legend has the full names behind the short ones: those that differ in that alone share a
+// line.
 func (n *caNames) legend(dns []string) []string {
-	var tails, lines []string
+	var forms, lines []string
 	of := make(map[string][]string)
 	for _, dn := range dns {
 		short := n.short[dn]
-		tail, ok := strings.CutPrefix(dn, "CN="+short+",")
+		cn, tail, ok := strings.Cut(dn, ",")
+		begin, ends := strings.CutSuffix(cn, short)
 		switch {
 		case "CN="+short == dn:
-		case !ok:
+		case !ok || !ends || short == "":
 			lines = append(lines, short+" is "+dn)
 		default:
-			if of[tail] == nil {
-				tails = append(tails, tail)
+			form := begin + "…," + tail
+			if of[form] == nil {
+				forms = append(forms, form)
 			}
-			of[tail] = append(of[tail], short)
+			of[form] = append(of[form], dn)
 		}
 	}
-	for _, tail := range tails {
-		if names := of[tail]; len(names) == 1 {
-			lines = append(lines, fmt.Sprintf("%s is CN=%s,%s", names[0], names[0], tail))
-		} else {
-			lines = append(lines, strings.Join(names, ", ")+": each with "+tail)
+	for _, form := range forms {
+		same := of[form]
+		if len(same) == 1 {
+			lines = append(lines, n.short[same[0]]+" is "+same[0])
+			continue
 		}
+		var shorts []string
+		for _, dn := range same {
+			shorts = append(shorts, n.short[dn])
+		}
+		lines = append(lines, strings.Join(shorts, ", ")+": each is "+form)
 	}
 	return lines
 }

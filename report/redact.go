@@ -26,6 +26,9 @@ func Redact(r *Report) (redacted *Report, names map[string]string) {
 	out := deepCopy(reflect.ValueOf(*r)).Interface().(Report)
 	c.walk(reflect.ValueOf(&out).Elem(), "", c.collect)
 	c.walk(reflect.ValueOf(&out).Elem(), "", c.rewrite)
+	for _, part := range out.Reports {
+		part.Values = values(part)
+	}
 	out.Values = values(&out)
 	return &out, c.names
 }

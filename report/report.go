@@ -46,6 +46,11 @@ type Report struct {
 	Interrupted bool `json:"interrupted,omitempty"`
 	// Differs says how the server's answers differed from connection to connection.
 	Differs say.Phrase `json:"differs,omitempty"`
+	// Reports are those of several targets, one each; what belongs to one target is then
+	// in them, and Identities is empty.
+	Reports []*Report `json:"reports,omitempty"`
+	// Error says why the target could not be asked, where it is one of several.
+	Error string `json:"error,omitempty" redact:"drop"`
 	// Values are the names, files and times in the report's sentences, so that they can
 	// be told from its own words when it is read again.
 	Values []Value `json:"values"`
@@ -265,17 +270,24 @@ const (
 	Unknown    = "unknown"
 )
 
-// Judged counts the identities that have a verdict.
-func (r *Report) Judged() int {
-	if r.Migration != nil {
-		return len(r.Migration.Rows)
+// Each returns the reports of several targets, or else this one alone.
+func (r *Report) Each() []*Report {
+	if len(r.Reports) == 0 {
+		return []*Report{r}
 	}
-	return len(r.Identities)
+	return r.Reports
 }
 
 // Labels returns the names of the identities that have a verdict.
 func (r *Report) Labels() []string {
 	var labels []string
+	for _, part := range r.Reports {
+		for _, label := range part.Labels() { // the same ones in each that could be asked
+			if !slices.Contains(labels, label) {
+				labels = append(labels, label)
+			}
+		}
+	}
 	if r.Migration != nil {
 		for _, row := range r.Migration.Rows {
 			labels = append(labels, row.Label)
@@ -288,8 +300,12 @@ func (r *Report) Labels() []string {
 	return labels
 }
 
-// Fits reports whether the identity with the label fits, as Fitting counts.
+// Fits reports whether the identity with the label fits: in every phase of a migration,
+// at each of several targets, and with a client stack's ID where that client sends it.
 func (r *Report) Fits(label, client string) bool {
+	if len(r.Reports) > 0 {
+		return !slices.ContainsFunc(r.Reports, func(part *Report) bool { return !part.Fits(label, client) })
+	}
 	if r.Migration != nil {
 		return slices.ContainsFunc(r.Migration.Rows,
 			func(row MigrationRow) bool { return row.Label == label && row.fits(client) })
@@ -298,10 +314,17 @@ func (r *Report) Fits(label, client string) bool {
 	return i != nil && i.fitsFor(client)
 }
 
-// Fitting counts the identities that fit; of a migration those that do in every
-// phase. With a client stack's ID it counts those that this client sends as well.
+// Fitting counts the identities that fit, as Fits tells.
 func (r *Report) Fitting(client string) int {
 	n := 0
+	if len(r.Reports) > 0 {
+		for _, label := range r.Labels() {
+			if r.Fits(label, client) {
+				n++
+			}
+		}
+		return n
+	}
 	if r.Migration != nil {
 		for _, row := range r.Migration.Rows {
 			if row.fits(client) {
@@ -316,6 +339,33 @@ func (r *Report) Fitting(client string) int {
 		}
 	}
 	return n
+}
+
+// Satisfies reports whether what is required holds. Each requirement is "any" for at least
+// one identity that fits, "all", or a label; none at all means any. Of several targets
+// each has to satisfy it by itself.
+func (r *Report) Satisfies(required []string, client string) bool {
+	if len(r.Reports) > 0 {
+		return !slices.ContainsFunc(r.Reports, func(part *Report) bool { return !part.Satisfies(required, client) })
+	}
+	if len(required) == 0 {
+		required = []string{"any"}
+	}
+	for _, which := range required {
+		ok := false
+		switch which {
+		case "any":
+			ok = r.Fitting(client) > 0
+		case "all":
+			ok = len(r.Labels()) > 0 && r.Fitting(client) == len(r.Labels())
+		default:
+			ok = r.Fits(which, client)
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // fitsFor reports whether an identity fits, and is sent by the client unless that is

@@ -38,16 +38,16 @@ func writeText(w io.Writer, f Format, r *Report) error {
 }
 
 func (t *text) report(f Format, r *Report) error {
-	if !r.judged() || r.Migration != nil {
+	if m := newMatrix(r); m != nil {
+		return t.matrix(f, r, m)
+	}
+	if !r.judged() {
 		for _, fact := range facts(r) {
 			t.labelled(fact.Label, fact.Text)
 		}
 	}
 	for n := range r.Sightings {
 		t.sighting(n+1, &r.Sightings[n])
-	}
-	if r.Migration != nil {
-		return t.migration(r.Migration)
 	}
 	if r.judged() {
 		if err := t.judged(f, r); err != nil {

@@ -68,7 +68,7 @@ func answerOf(r *Report) string {
 		host = r.Target.Address
 	}
 	switch {
-	case !r.judged() || r.Migration != nil:
+	case !r.judged():
 		return ""
 	case r.Request != nil && r.Request.Asked == "no":
 		return host + " did not ask for a client certificate, so nothing can be said about " + those(r) + "."
@@ -250,7 +250,9 @@ func follows(f *Finding, lines []Finding, accepted bool) bool {
 	}
 	switch f.Check {
 	case match.PathNotReached.ID:
-		return accepted || has(match.ChainIncomplete) || has(match.PathRekeyed) || has(match.PathRenamed) ||
+		incomplete := slices.ContainsFunc(lines,
+			func(o Finding) bool { return o.Check == match.ChainIncomplete.ID && o.Result == "fail" })
+		return accepted || incomplete || has(match.PathRekeyed) || has(match.PathRenamed) ||
 			has(match.PathCrossSigned)
 	case match.IssuerNotNamed.ID:
 		return has(match.PathNotReached) || has(match.ChainIncomplete) || has(match.PathCrossSigned)

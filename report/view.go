@@ -389,7 +389,10 @@ func (f *Finding) text() string {
 	if f.Detail != nil {
 		body += ": " + f.Detail.String()
 	}
-	return plain(body + " (" + f.Check + ")")
+	if f.Check != "" { // of earlier reports it is not known
+		body += " (" + f.Check + ")"
+	}
+	return plain(body)
 }
 
 // serverFindings returns what there is to mend at the server.

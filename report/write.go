@@ -21,9 +21,8 @@ type Format struct {
 	// Client is the client stack that the summary and a brief report are for; empty for
 	// the server's.
 	Client string
-	// Require says which identities have to fit for JUnit: any, all, or a label; empty
-	// means any.
-	Require string
+	// Require says which identities have to fit for JUnit, as [Report.Satisfies] does.
+	Require []string
 	// Differences are those from an expected result, for JUnit.
 	Differences []Change
 	// ASCII keeps a table to characters that every terminal shows.

@@ -93,37 +93,47 @@ func newCell(q *Question, v Verdict) Cell {
 	return c
 }
 
-// remedy collects what the phases that do not work need. Certificates to add
-// help in one stroke; a root that is out of reach must stay named by the server.
-// Neither helps against a defect of the identity's own.
+// remedy collects what the phases that do not work need, each thing once. A certificate
+// to add may help in several; a root that is out of reach must stay named by the server.
 func (m *Migration) remedy(row *Row) say.Phrase {
 	if row.Works() {
 		return nil
 	}
-	var add []say.Phrase
+	var need []say.Phrase
 	told := make(map[string]bool)
-	for k := range row.Cells {
-		c := &row.Cells[k]
-		switch {
-		case c.Works() == Pass:
-		case !failsByChain(&c.Verdict):
-			return firstFailure(&c.Verdict)
-		case c.Named != nil && c.Named.Result == Reached && len(c.Named.Missing) > 0:
-			if text := c.Named.Remedy.String(); !told[text] {
-				told[text] = true
-				add = append(add, c.Named.Remedy)
-			}
-		default:
-			return m.keepNaming(row, k)
+	add := func(p say.Phrase) {
+		if text := p.String(); text != "" && !told[text] {
+			told[text] = true
+			need = append(need, p)
 		}
 	}
-	text := say.Join("; and ", add...)
+	for k := range row.Cells {
+		c := &row.Cells[k]
+		if c.Works() == Pass {
+			continue
+		}
+		if !failsByChain(&c.Verdict) {
+			add(firstFailure(&c.Verdict))
+		}
+		switch {
+		case c.Named != nil && c.Named.Result == Reached:
+			add(c.Named.Remedy)
+		case chainFails(&c.Verdict):
+			add(m.keepNaming(row, k))
+		}
+	}
+	text := say.Join("; and ", need...)
 	crossed := func(c Cell) bool { return c.Named != nil && c.Named.Via == CrossSigned && c.Works() != Pass }
 	if before := row.workedThrough(); before != "" && slices.ContainsFunc(row.Cells, crossed) {
 		text = say.Text(text, "; do so while the server trusts both roots: a server that knows only ", say.DN(before),
 			" may follow the new certificate and refuse it")
 	}
 	return text
+}
+
+// chainFails reports whether something failed that is a matter of names and paths.
+func chainFails(v *Verdict) bool {
+	return slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Result == Fail && f.Check.ChainOnly })
 }
 
 // failsByChain reports whether everything that failed is a matter of names and
@@ -139,8 +149,8 @@ func (m *Migration) keepNaming(row *Row, phase int) say.Phrase {
 		if c.Works() != Pass || c.Named == nil {
 			continue
 		}
-		text := say.Text("let the server name and trust ", say.DN(c.DN), " in phase ", say.File(m.Phases[phase].Label),
-			", too, until this identity is replaced")
+		text := say.Text("let the server name and trust ", say.DN(c.DN), " also in ", say.File(m.Phases[phase].Label),
+			", until this identity is replaced")
 		if c.Ends != nil {
 			text = say.Text(text, "; its path ends ", say.Date(c.Until))
 		}

@@ -40,7 +40,7 @@ func TestMigrate(t *testing.T) {
 		{"the new bundle", "client", []string{"cross"}, "fail pass pass breaks -1", "put CN=CA,O=Example"},
 		{"both", "client", []string{"cross", "CA"}, "pass pass pass breaks -1", ""},
 		{"out of the new root's reach", "direct", nil, "pass pass fail breaks 2",
-			`let the server name and trust CN=Old,O=Example in phase "after", too, until this identity is replaced; its path ends 2027-06-15`},
+			`let the server name and trust CN=Old,O=Example also in "after", until this identity is replaced; its path ends 2027-06-15`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
