@@ -3,6 +3,10 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/report"
@@ -21,9 +25,11 @@ func newCompare(s *Streams, run func(context.Context, *Streams, *compareOptions)
 	c := &cobra.Command{
 		Use:   "compare A.json B.json",
 		Short: "Show what changed between two reports",
-		Long: "Show what changed from the first report to the second, what broke first: before and after a\n" +
-			"migration, on one host and on another, in TLS 1.2 and 1.3. Identities are matched by label.",
-		Args: args(cobra.ExactArgs(2)),
+		Long: "Show what changed from the first report to the second, breakages first: before and after a\n" +
+			"migration, on one host and on another, in TLS 1.2 and 1.3. Identities are matched by label,\n" +
+			"targets by address. The exit code is that of diff: 0 for no change, 1 for changes, 2 for an error.",
+		Example: "  mtlsprobe compare before.json after.json",
+		Args:    args(cobra.ExactArgs(2)),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.before, o.after = args[0], args[1]
 			return run(c.Context(), s, o)
@@ -42,23 +48,37 @@ func runCompare(ctx context.Context, s *Streams, o *compareOptions) error {
 	}
 	_, before, err := readReport(ctx, s, o.before)
 	if err != nil {
-		return err
+		return &troubleError{err}
 	}
 	_, after, err := readReport(ctx, s, o.after)
 	if err != nil {
-		return err
+		return &troubleError{err}
 	}
 	changes := report.Compare(before, after)
 	if o.format == "json" {
 		if changes == nil {
 			changes = []report.Change{}
 		}
-		return report.WriteJSON(s.Out, changes)
+		if err := report.WriteJSON(s.Out, changes); err != nil {
+			return &troubleError{err}
+		}
+	} else if err := printChanges(s, report.Grouped(changes, labelsOf(before, after))); err != nil {
+		return &troubleError{err}
 	}
-	if len(changes) == 0 {
+	if len(changes) > 0 {
+		return errDiffers
+	}
+	if o.format == "table" {
 		fmt.Fprintln(s.Out, "nothing changed")
 	}
-	return printChanges(s, changes)
+	return nil
+}
+
+// labelsOf are the labels of both reports, each once.
+func labelsOf(before, after *report.Report) []string {
+	labels := append(before.Labels(), after.Labels()...)
+	slices.Sort(labels)
+	return slices.Compact(labels)
 }
 
 func printChanges(s *Streams, changes []report.Change) error {
@@ -70,10 +90,11 @@ func printChanges(s *Streams, changes []report.Change) error {
 	return nil
 }
 
-// differences are those of the report from what is expected; none without --expect.
+// differences are those of the report from what is expected of it; none where nothing is.
 func (f *outputFlags) differences(ctx context.Context, r *report.Report) ([]report.Change, error) {
+	changes := report.Expiring(r, f.expiresWithin.Duration)
 	if f.expect == "" {
-		return nil, nil
+		return changes, nil
 	}
 	data, err := certstore.ReadUpTo(ctx, f.expect, maxReport)
 	if err != nil {
@@ -83,7 +104,7 @@ func (f *outputFlags) differences(ctx context.Context, r *report.Report) ([]repo
 	if err != nil {
 		return nil, fmt.Errorf("--expect %q %w", f.expect, err)
 	}
-	return e.Differences(r), nil
+	return append(changes, e.Differences(r)...), nil
 }
 
 // say writes the report, compares it with what is expected, and tells the differences.
@@ -102,9 +123,36 @@ func (f *outputFlags) tellDifferences(s *Streams, changes []report.Change) error
 	if len(changes) == 0 {
 		return nil
 	}
-	tell(s.Err, "error", fmt.Sprintf("the result differs from what %q expects:", f.expect))
+	tell(s.Err, "error", "the result differs from what is expected:")
 	for _, c := range changes {
 		fmt.Fprint(s.Err, c)
 	}
 	return errNoneFits
+}
+
+// A days is a duration that may be given in days.
+type days struct{ time.Duration }
+
+func (d *days) String() string {
+	if d.Duration == 0 {
+		return ""
+	}
+	return d.Duration.String()
+}
+func (d *days) Type() string { return "duration" }
+func (d *days) Set(text string) error {
+	if number, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseUint(number, 10, 16)
+		if err != nil {
+			return fmt.Errorf("%q is not a number of days such as 30d", text)
+		}
+		d.Duration = time.Duration(n) * 24 * time.Hour
+		return nil
+	}
+	duration, err := time.ParseDuration(text)
+	if err != nil || duration < 0 {
+		return fmt.Errorf("%q is not a duration such as 30d or 12h", text)
+	}
+	d.Duration = duration
+	return nil
 }

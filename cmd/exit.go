@@ -33,8 +33,19 @@ var errNoneFits = errors.New("no identity fits")
 // errInterrupted is the answer of a saved report whose run did not end.
 var errInterrupted = errors.New("the report is of a run that was interrupted")
 
+// errDiffers is the answer of compare that there are differences, which have been written.
+var errDiffers = errors.New("the reports differ")
+
+// A troubleError is why compare has no answer: its exit code is that of diff, where 1 tells of
+// differences.
+type troubleError struct{ err error }
+
+func (e *troubleError) Error() string { return e.err.Error() }
+func (e *troubleError) Unwrap() error { return e.err }
+
 func exitCode(err error) int {
 	var u *usageError
+	var trouble *troubleError
 	switch {
 	case err == nil:
 		return exitAnswered
@@ -42,7 +53,7 @@ func exitCode(err error) int {
 		return exitNoIdentity
 	case errors.Is(err, context.Canceled), errors.Is(err, errInterrupted):
 		return exitInterrupt
-	case errors.As(err, &u), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &u), errors.As(err, &trouble), strings.HasPrefix(err.Error(), "unknown command"):
 		return exitUsage // cobra has no type for an unknown command
 	}
 	return exitNoAnswer

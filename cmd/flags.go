@@ -283,6 +283,7 @@ type outputFlags struct {
 	force               bool
 	require             []string // all, any, or an identity's label each; none: any
 	expect              string
+	expiresWithin       days   // what ends by then is told; zero: nothing
 	client              string // the exit code answers for this one; empty: for the server
 }
 
@@ -312,6 +313,11 @@ func complete(c *cobra.Command, values map[string]func() []string) {
 	}
 }
 
+func (f *outputFlags) registerExpires(flags *pflag.FlagSet) {
+	flags.Var(&f.expiresWithin, "expires-within",
+		"exit with 3 if a certificate, or one on its best path, ends within this `DURATION`, such as 30d or 12h")
+}
+
 func (f *outputFlags) registerExpect(flags *pflag.FlagSet) {
 	flags.StringVar(&f.expect, "expect", "",
 		"compare the result with an expected-results file, a JSON `FILE` such as {\"insistence\": \"required\", "+
@@ -334,6 +340,7 @@ func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
 		"exit with 0 only if these identities fit: `WHICH` is any, all, or a label (repeatable; default any)")
 	flags.StringVar(&f.client, "client", "",
 		"let the exit code answer for this client `STACK`, such as curl, go, java-pkix, firefox")
+	f.registerExpires(flags)
 	f.registerExpect(flags)
 }
 

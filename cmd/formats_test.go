@@ -201,7 +201,7 @@ func TestCompare(t *testing.T) {
 		run(t, "check", "--cert", "good.p12", "--cert", "expired.pem", "--named-ca", ca, "-o", "json", "--output-file", name)
 	}
 	code, stdout, _ := run(t, "compare", "before.json", "after.json")
-	if code != 0 || !strings.Contains(stdout, "- request: names CN=Migrating,O=Example\n") {
+	if code != 1 || !strings.Contains(stdout, "- request: names CN=Migrating,O=Example\n") {
 		t.Errorf("exit code %d\n%s", code, stdout)
 	}
 	run(t, "check", "--cert", "good.p12", "--named-ca", "other-ca.p12", "-o", "json", "--output-file", "broken.json")
@@ -213,13 +213,13 @@ func TestCompare(t *testing.T) {
 		run(t, "check", "--cert", "good.p12", "--named-ca", "other.pem", "-o", "json", "--output-file", "broken.json")
 	}
 	code, stdout, _ = run(t, "compare", "after.json", "broken.json")
-	if code != 0 || !strings.HasPrefix(stdout, "- good.p12: verdict fits\n+ good.p12: verdict does-not-fit\n") ||
+	if code != 1 || !strings.HasPrefix(stdout, "- good.p12: verdict fits\n+ good.p12: verdict does-not-fit\n") ||
 		!strings.Contains(stdout, "path.not-reached: fail") {
 		t.Errorf("what broke comes first: exit code %d\n%s", code, stdout)
 	}
 	code, stdout, _ = run(t, "compare", "after.json", "broken.json", "-o", "json")
 	var changes []report.Change
-	if err := json.Unmarshal([]byte(stdout), &changes); code != 0 || err != nil || len(changes) < 2 ||
+	if err := json.Unmarshal([]byte(stdout), &changes); code != 1 || err != nil || len(changes) < 2 ||
 		changes[0].After != "verdict does-not-fit" {
 		t.Errorf("exit code %d, %v\n%s", code, err, stdout)
 	}
@@ -266,7 +266,7 @@ func TestExpectAndRequire(t *testing.T) {
 		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "good.p12"}, 0, ""},
 		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "expired.pem"}, 3, ""},
 		{`{"named_cas": ["CN=Root,O=Example"]}`, []string{"--require", "no such"}, 2,
-			"neither any nor all nor one of the identities: "},
+			"choose any, all, or one of the identities: "},
 	} {
 		t.Run(fmt.Sprint(tt.expect, tt.args), func(t *testing.T) {
 			expectation(tt.expect)

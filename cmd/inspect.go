@@ -50,7 +50,7 @@ func newInspect(s *Streams, run func(context.Context, *Streams, *inspectOptions)
 		flags.BoolVar(&o.discover, "discover", false,
 			"look where clients on this host usually keep identities, those of --as-user if that is given; reads only")
 		o.hold.registerOpen(flags)
-	}}, flagGroup{reportGroup, o.output.register})
+	}}, flagGroup{reportGroup, o.output.registerExpires}, flagGroup{reportGroup, o.output.register})
 	return c
 }
 
@@ -74,8 +74,8 @@ func runInspect(ctx context.Context, s *Streams, o *inspectOptions) error {
 		return err
 	}
 	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
-	if err := o.output.write(s, report.New(diagnosis.New(diagnosis.Settings{Now: s.Now, Holding: holding}).Inspect(),
-		false)); err != nil {
+	r := report.New(diagnosis.New(diagnosis.Settings{Now: s.Now, Holding: holding}).Inspect(), false)
+	if err := o.output.say(ctx, s, r); err != nil {
 		return err
 	}
 	if len(holding.Authorities)+len(holding.Others) == 0 && len(o.hold.certs) > 0 { // which may be what was looked for

@@ -20,7 +20,7 @@ import (
 
 func complain(w io.Writer, err error) {
 	switch {
-	case err == nil, errors.Is(err, errNoneFits):
+	case err == nil, errors.Is(err, errNoneFits), errors.Is(err, errDiffers):
 		return
 	case errors.Is(err, context.Canceled):
 		tell(w, "error", "interrupted")

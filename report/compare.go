@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,16 +13,71 @@ type Change struct {
 	What   string `json:"what"` // where: "request", or an identity's label
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
+	// Clients are the client models, by ID, that a change of what they send is about.
+	Clients []string `json:"clients,omitempty"`
 }
 
 // Compare returns what changed from a to b: in what the server demands, and for
-// each identity by its label. What broke comes first.
+// each identity by its label, at each of several targets or with each of several requests.
+// What broke comes first.
 func Compare(a, b *Report) []Change {
 	var changes []Change
-	note := func(what, before, after string) {
-		if before != after {
-			changes = append(changes, Change{what, before, after})
+	note := func(c Change) {
+		if c.Before != c.After {
+			changes = append(changes, c)
 		}
+	}
+	one, other := a.places(), b.places()
+	for _, place := range slices.Sorted(maps.Keys(one)) {
+		if other[place] == nil {
+			note(Change{What: place, Before: "was asked", After: "is not in the second report"})
+			continue
+		}
+		for _, c := range compareOne(one[place], other[place]) {
+			c.What = strings.TrimPrefix(place+": "+c.What, ": ")
+			note(c)
+		}
+	}
+	for _, place := range slices.Sorted(maps.Keys(other)) {
+		if one[place] == nil {
+			note(Change{What: place, Before: "was not in the first report", After: "is asked"})
+		}
+	}
+	slices.SortStableFunc(changes, func(x, y Change) int { return x.weight() - y.weight() })
+	return changes
+}
+
+// places are the reports of several targets by address, or of several requests by label; the
+// only one has the name "".
+func (r *Report) places() map[string]*Report {
+	places := make(map[string]*Report)
+	for _, part := range r.Reports {
+		if part.Target != nil {
+			places[part.Target.Address] = part
+		}
+	}
+	if r.Migration != nil {
+		for n, part := range r.Migration.parts() {
+			places[r.Migration.Phases[n].Label] = part
+		}
+	}
+	if len(places) == 0 {
+		places[""] = r
+	}
+	return places
+}
+
+func compareOne(a, b *Report) []Change {
+	var changes []Change
+	full := func(c Change) {
+		if c.Before != c.After {
+			changes = append(changes, c)
+		}
+	}
+	note := func(what, before, after string) { full(Change{What: what, Before: before, After: after}) }
+	if a.Error != b.Error {
+		note("target", cmp.Or(a.Error, "could be asked"), cmp.Or(b.Error, "can be asked"))
+		return changes
 	}
 	for n := range a.Identities {
 		i := &a.Identities[n]
@@ -29,6 +85,9 @@ func Compare(a, b *Report) []Change {
 			note(i.Label, "was judged", "is not in the second report")
 		} else {
 			compareIdentities(i, other, note)
+			for _, c := range comparePredictions(i, other) {
+				full(c)
+			}
 		}
 	}
 	for n := range b.Identities {
@@ -37,7 +96,6 @@ func Compare(a, b *Report) []Change {
 		}
 	}
 	compareRequests(a, b, note)
-	slices.SortStableFunc(changes, func(x, y Change) int { return x.weight() - y.weight() })
 	return changes
 }
 
@@ -105,15 +163,41 @@ func compareIdentities(a, b *Identity, note func(what, before, after string)) {
 			note(a.Label, dn+" "+reach[dn], dn+" "+b.NamedCAsRest.Result)
 		}
 	}
-	sends := make(map[string]string)
+}
+
+// comparePredictions groups the clients that changed alike.
+func comparePredictions(a, b *Identity) []Change {
+	was := make(map[string]string)
 	for _, p := range a.Predictions {
-		sends[p.Stack] = p.Sends
+		was[p.Stack] = p.Sends
 	}
+	type group struct{ names, ids []string }
+	groups := make(map[[2]string]*group)
 	for _, p := range b.Predictions {
-		if was, ok := sends[p.Stack]; ok {
-			note(a.Label, p.Name+" sends it: "+was, p.Name+" sends it: "+p.Sends)
+		before, known := was[p.Stack]
+		if !known || before == p.Sends {
+			continue
 		}
+		key := [2]string{before, p.Sends}
+		if groups[key] == nil {
+			groups[key] = &group{}
+		}
+		groups[key].names, groups[key].ids = append(groups[key].names, p.Name), append(groups[key].ids, p.Stack)
 	}
+	words := map[string]string{"yes": "it is sent", "no": "it is not sent", Unknown: "it is not known whether it is sent"}
+	var changes []Change
+	for _, key := range slices.SortedFunc(maps.Keys(groups), func(x, y [2]string) int {
+		return cmp.Or(cmp.Compare(y[0], x[0]), cmp.Compare(x[1], y[1]))
+	}) {
+		g := groups[key]
+		programs := fmt.Sprintf("%d client programs", len(g.names))
+		if len(g.names) == 1 {
+			programs = "1 client program"
+		}
+		by := " by " + programs + ": " + some(g.names)
+		changes = append(changes, Change{What: a.Label, Before: words[key[0]] + by, After: words[key[1]] + by, Clients: g.ids})
+	}
+	return changes
 }
 
 // text is the result in a few words.
@@ -142,6 +226,27 @@ func compareRequests(a, b *Report, note func(what, before, after string)) {
 			}
 		}
 	}
+}
+
+// Grouped joins changes that are the same for several identities, whose labels it joins.
+func Grouped(changes []Change, labels []string) []Change {
+	var out []Change
+	whats := make(map[int][]string)
+	at := make(map[[2]string]int)
+	for _, c := range changes {
+		key := [2]string{c.Before, c.After}
+		k, ok := at[key]
+		if !ok {
+			k = len(out)
+			at[key] = k
+			out = append(out, c)
+		}
+		whats[k] = append(whats[k], c.What)
+	}
+	for k := range out {
+		out[k].What = grouped(whats[k], labels)
+	}
+	return out
 }
 
 // String is the change as lines of a diff.

@@ -9,6 +9,8 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"mtlsprobe/probe/reading"
 )
@@ -53,18 +55,27 @@ func ParseExpectation(data []byte) (*Expectation, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("is no expectation: %w; one looks like %s", err, example)
+		return nil, fmt.Errorf("is not a valid expectation file: %w; for example: %s", err, example)
 	}
 	return &e, nil
 }
 
-// Differences holds the report against the expectation. Before is what is
+// Differences compares the report with the expectation. Before is what is
 // expected, After what was found; none means that all is as it should be.
 func (e *Expectation) Differences(r *Report) []Change {
 	var changes []Change
+	for _, part := range r.Reports { // each of several targets is to be so
+		for _, c := range e.Differences(part) {
+			c.What = part.Target.Address + ": " + c.What
+			changes = append(changes, c)
+		}
+	}
+	if len(r.Reports) > 0 {
+		return changes
+	}
 	want := func(what, expected, found string) {
 		if expected != "" && expected != found {
-			changes = append(changes, Change{what, expected, found})
+			changes = append(changes, Change{What: what, Before: expected, After: found})
 		}
 	}
 	q := r.Request
@@ -74,19 +85,19 @@ func (e *Expectation) Differences(r *Report) []Change {
 	want("asked", e.Asked, q.Asked)
 	want("insistence", e.Insistence, q.Insistence)
 	if r.Server != nil && len(e.Versions) > 0 && !slices.Contains(e.Versions, r.Server.Version) {
-		changes = append(changes, Change{"version", fmt.Sprint(e.Versions), r.Server.Version})
+		changes = append(changes, Change{What: "version", Before: fmt.Sprint(e.Versions), After: r.Server.Version})
 	}
 	named := func(dn string) bool {
 		return slices.ContainsFunc(q.NamedCAs, func(n Name) bool { return n.DN == dn })
 	}
 	for _, dn := range e.NamedCAs {
 		if !named(dn) {
-			changes = append(changes, Change{"named CAs", dn, "not named"})
+			changes = append(changes, Change{What: "named CAs", Before: dn, After: "not named"})
 		}
 	}
 	for _, dn := range e.NotNamed {
 		if named(dn) {
-			changes = append(changes, Change{"named CAs", "without " + dn, dn + " is named"})
+			changes = append(changes, Change{What: "named CAs", Before: "without " + dn, After: dn + " is named"})
 		}
 	}
 	for _, label := range slices.Sorted(maps.Keys(e.Verdicts)) {
@@ -97,4 +108,48 @@ func (e *Expectation) Differences(r *Report) []Change {
 		want(label, e.Verdicts[label], found)
 	}
 	return changes
+}
+
+// Expiring has a difference for each identity that ends, or whose best path does, within a
+// time of the judgement; none for a time of zero.
+func Expiring(r *Report, within time.Duration) []Change {
+	var changes []Change
+	if within == 0 {
+		return nil
+	}
+	for _, part := range r.Each() {
+		reports := []*Report{part}
+		if part.Migration != nil {
+			reports = part.Migration.parts()
+		}
+		for _, one := range reports {
+			for n := range one.Identities {
+				i := &one.Identities[n]
+				end, what := i.end()
+				if end.IsZero() || end.Sub(part.JudgedAt) > within {
+					continue
+				}
+				c := Change{What: i.Label, Before: "ends after " + part.JudgedAt.Add(within).Format(time.DateOnly),
+					After: strings.TrimSpace("ends " + end.Format(time.DateOnly) + " " + what)}
+				if !slices.ContainsFunc(changes, func(o Change) bool { return o.What == c.What && o.After == c.After }) {
+					changes = append(changes, c)
+				}
+			}
+		}
+	}
+	return changes
+}
+
+// end is when an identity ends, with what ends it where that is not the leaf; zero where that
+// is not known.
+func (i *Identity) end() (time.Time, string) {
+	if list := spans(i.Tree); len(list) > 0 {
+		if from, end, closes := window(list); from.Before(end) && i.NotAfter != nil && end.Before(*i.NotAfter) {
+			return end, "(" + closes + ")"
+		}
+	}
+	if i.NotAfter == nil {
+		return time.Time{}, ""
+	}
+	return *i.NotAfter, ""
 }
