@@ -48,7 +48,7 @@ var packages = map[string][]string{
 	"probe/mirror":              {"probe/wire", "probe/tlspeer"},
 	"probe/stack":               {"report/say", "probe/wire", "probe/match", "certstore", "certstore/chain"},
 	"probe/diagnosis":           {"report/say", "probe", "probe/wire", "probe/protocol", "probe/reading", "probe/match", "probe/stack", "certstore", "certstore/chain"},
-	"report":                    {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "certstore", "certstore/chain"},
+	"report":                    {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "certstore", "certstore/account", "certstore/chain"},
 	"cmd":                       {"report", "report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "probe/probetest", "probe/recording", "certstore", "certstore/account", "certstore/config", "certstore/certtest"},
 	"cmd/docs":                  {"cmd"},
 	"cmd/mtlsprobe":             {"cmd"},

@@ -36,14 +36,15 @@ type fixOptions struct {
 func newFix(s *Streams, run func(context.Context, *Streams, *fixOptions) error) *cobra.Command {
 	o := &fixOptions{}
 	c := &cobra.Command{
-		Use:   "fix --cert SOURCE --named-ca FILE --out FILE",
-		Short: "Write the bundle that reaches these roots, and judge it",
+		Use:   "fix --cert SOURCE --out FILE",
+		Short: "Write a bundle with the complete chain, and judge it",
 		Long: "Write a bundle with the certificate, its key and the intermediates that lead to the CAs which\n" +
-			"the server names, in order. The CAs come from --named-ca or --request files; the intermediates\n" +
-			"from the bundle itself and --authorities.",
-		Example: "  mtlsprobe fix --cert old.p12 --named-ca new-root.pem --authorities ./cas --out new.p12",
-		Args:    args(cobra.NoArgs),
-		RunE:    func(c *cobra.Command, _ []string) error { return run(c.Context(), s, o) },
+			"the server names, in order. The CAs come from --named-ca or --request files, else they are those\n" +
+			"of --authorities; the intermediates come from the bundle itself and --authorities.",
+		Example: "  mtlsprobe fix --cert billing.pem --authorities issuing-ca.pem --out billing-full.pem\n" +
+			"  mtlsprobe fix --cert old.p12 --named-ca new-root.pem --authorities ./cas --out new.p12",
+		Args: args(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), s, o) },
 	}
 	addFlags(c, flagGroup{demandGroup, o.phases.register}, flagGroup{candidateGroup, o.hold.register},
 		flagGroup{"New bundle", o.registerBundle},
@@ -66,8 +67,8 @@ func (o *fixOptions) check() error {
 	switch {
 	case len(o.hold.certs) == 0:
 		return usage(errors.New("nothing to fix: give --cert SOURCE"))
-	case len(o.phases.files) == 0:
-		return errNoPhase
+	case len(o.phases.files) == 0 && len(o.hold.authorities) == 0:
+		return usage(errors.New("give the CAs with --named-ca FILE, --request FILE or --authorities SOURCE"))
 	case o.out == "":
 		return usage(errors.New("give --out FILE"))
 	case len(o.passOut) > 1:
@@ -125,6 +126,9 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if holding.Identities, err = o.choose(holding.Identities); err != nil {
 		return err
 	}
+	if len(phases) == 0 {
+		phases = anyAuthority(holding)
+	}
 	settings, err := o.chain.settings(ctx, s, now, holding)
 	if err != nil {
 		return err
@@ -153,6 +157,15 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 		warn(s.Err, "the new bundle has no password; give one with --pass-out")
 	}
 	return o.verdict(ctx, s, settings, password, phases)
+}
+
+// anyAuthority asks as a server would that names every authority at hand.
+func anyAuthority(holding *certstore.Holding) []match.Phase {
+	request := &wire.CertificateRequest{}
+	for _, a := range holding.Authorities {
+		request.NamedCAs = append(request.NamedCAs, a.Certificate.RawSubject)
+	}
+	return []match.Phase{{Label: "authorities", Request: request}}
 }
 
 // joined is a request with the named CAs of all phases.

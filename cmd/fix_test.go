@@ -76,7 +76,7 @@ func TestFixRefuses(t *testing.T) {
 			`choose one with --label, of ["old.p12" "good.p12"]`},
 		{"no such label", "--cert old.p12 --label new --named-ca ca.pem --out x.p12", 2,
 			`--label "new": there are ["old.p12"]`},
-		{"no root", "--cert old.p12 --out x.p12", 2, "give --request FILE or --named-ca FILE"},
+		{"no root", "--cert old.p12 --out x.p12", 2, "give the CAs with --named-ca FILE, --request FILE or --authorities SOURCE"},
 		{"no folder", "--cert good.p12 --named-ca ca.pem --out no/x.p12", 2, `--out: there is no folder "no"`},
 		{"a name without a format", "--cert good.p12 --named-ca ca.pem --out html", 2, "the name tells no format"},
 		{"-o", "--cert good.p12 --named-ca ca.pem -o x.p12", 2, "the bundle is written with --out FILE"},

@@ -44,7 +44,10 @@ func party(identities, cas int) *Report {
 		if identities == 1 || n%5 == 4 {
 			i.Label, i.Verdict = fmt.Sprintf("crm-%02d.pem", n), DoesNotFit
 			i.Trial = &Trial{Outcome: "refused", Presented: true, Alert: &Alert{Number: 48, Name: "unknown_ca", From: "server"}}
+			i.Source = i.Label
 			i.NamedCAs[n%cas].Via = "local"
+			i.NamedCAs[n%cas].Remedy = say.Text("append ", say.DN("CN=Acme Issuing CA 6"), ", found in ",
+				say.File("pki/issuing-6.pem"))
 			i.Findings = []Finding{
 				{Check: "chain.incomplete", Title: "Chain is incomplete", Result: "fail",
 					Detail: say.Text("1 certificate is missing between the leaf and ", say.DN(dn(n%cas))),

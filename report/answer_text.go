@@ -86,6 +86,14 @@ func (t *text) entry(label, body string) {
 	}
 }
 
+// command writes what to type.
+func (t *text) command(c command) {
+	const indent = 15
+	for _, line := range c.lines(t.width - indent) {
+		fmt.Fprintf(t, "%*s%s\n", indent, "", line)
+	}
+}
+
 // one explains a single identity.
 func (t *text) one(r *Report, i *Identity, client string) {
 	e := explained(i)
@@ -94,6 +102,7 @@ func (t *text) one(r *Report, i *Identity, client string) {
 	case e.Main != nil:
 		t.entry("Why", e.Main.text())
 		t.entry("Fix", brieflySaid(e.Main.Remedy))
+		t.command(i.fixCommand())
 		t.entry("", e.Refusal)
 	case e.Refusal != "":
 		t.entry("Why", e.Refusal)

@@ -15,7 +15,8 @@ type cause struct {
 	all     []string // the labels of all identities
 	where   []string // at which of several servers; nil for all
 	main    bool
-	said    string // what is to be said and done, to tell whether two are the same
+	command command // what to type for the first of them; nil where nothing is
+	said    string  // what is to be said and done, to tell whether two are the same
 }
 
 func newCause(main bool, f *Finding, refusal string) cause {
@@ -57,7 +58,9 @@ func causesIn(reports []located, labels []string, places int) []cause {
 			i := &l.report.Identities[n]
 			e := explained(i)
 			if e.Main != nil {
-				add(newCause(true, e.Main, ""), i.Label, l.where)
+				c := newCause(true, e.Main, "")
+				c.command = i.fixCommand()
+				add(c, i.Label, l.where)
 			}
 			if e.Refusal != "" {
 				add(newCause(true, nil, e.Refusal), i.Label, l.where)
@@ -113,6 +116,14 @@ func (c *cause) text() string {
 	return plain(who + ": " + c.finding.text())
 }
 
+// typed is what to type to fix it; of several identities, for the first of them.
+func (c *cause) typed() command {
+	if c.command == nil || len(c.labels) == 1 {
+		return c.command
+	}
+	return append(command{"for " + c.labels[0] + ":"}, c.command...)
+}
+
 // tell writes reasons; of more than a page has room for, how many there are.
 func (t *text) tell(all []cause) {
 	most := map[bool]int{true: 12, false: 6}
@@ -131,6 +142,16 @@ func (t *text) tell(all []cause) {
 		t.item(mark, c.text())
 		if c.finding != nil && c.finding.Remedy != nil {
 			t.item("  "+t.glyphs.arrow, brieflySaid(c.finding.Remedy))
+		}
+		if c.command != nil {
+			const indent = 6
+			for n, line := range c.command.lines(t.width - indent) {
+				lead := map[bool]string{true: t.glyphs.arrow, false: strings.Repeat(" ", displayWidth(t.glyphs.arrow))}[n == 0]
+				fmt.Fprintf(t, "    %s %s\n", lead, line)
+			}
+			if len(c.labels) > 1 {
+				t.item("  ", "and likewise for the others")
+			}
 		}
 	}
 	for _, main := range []bool{true, false} {

@@ -195,7 +195,8 @@ func comparePredictions(a, b *Identity) []Change {
 			programs = "1 client program"
 		}
 		by := " by " + programs + ": " + some(g.names)
-		changes = append(changes, Change{What: a.Label, Before: words[key[0]] + by, After: words[key[1]] + by, Clients: g.ids})
+		changes = append(changes,
+			Change{What: a.Label, Before: words[key[0]] + by, After: words[key[1]] + by, Clients: g.ids})
 	}
 	return changes
 }

@@ -47,7 +47,7 @@ type pageView struct {
 	Checks                   []*match.Check // those that failed or warned somewhere
 }
 
-type pageCause struct{ Class, Text, Remedy string }
+type pageCause struct{ Class, Text, Remedy, Command string }
 
 type pageRow struct {
 	ID, Verdict string
@@ -213,7 +213,8 @@ func (v *pageView) matrix(r *Report, m *matrix, client string) {
 }
 
 func (c *cause) page() pageCause {
-	p := pageCause{Text: c.text(), Class: map[bool]string{true: "fail", false: "warn"}[c.main]}
+	p := pageCause{Text: c.text(),
+		Command: c.typed().String(), Class: map[bool]string{true: "fail", false: "warn"}[c.main]}
 	if c.finding != nil {
 		p.Remedy = plain(c.finding.Remedy.String())
 	}

@@ -83,7 +83,10 @@ func (n *caNames) legend(dns []string) []string {
 		case !ok || !ends || short == "":
 			lines = append(lines, short+" is "+dn)
 		default:
-			form := begin + "…," + tail
+			form := "with " + tail
+			if begin != "CN=" {
+				form = "is " + begin + "…," + tail
+			}
 			if of[form] == nil {
 				forms = append(forms, form)
 			}
@@ -100,7 +103,7 @@ func (n *caNames) legend(dns []string) []string {
 		for _, dn := range same {
 			shorts = append(shorts, n.short[dn])
 		}
-		lines = append(lines, strings.Join(shorts, ", ")+": each is "+form)
+		lines = append(lines, strings.Join(shorts, ", ")+": each "+form)
 	}
 	return lines
 }
