@@ -69,7 +69,7 @@ var modules = map[string][]string{
 	"github.com/miekg/pkcs11":               {"certstore/token/module.go"},
 	"github.com/olekukonko/tablewriter":     {"report/table.go"},
 	"github.com/spf13/cobra":                {"cmd", "cmd/docs"},
-	"github.com/spf13/pflag":                {"cmd"},
+	"github.com/spf13/pflag":                {"cmd", "cmd/docs"},
 	"github.com/schollz/progressbar":        {"cmd"},
 }
 

@@ -183,7 +183,7 @@ type Source struct {
 	// are read; a "pkcs11:" URI (RFC 7512); "env:NAME", a variable that holds PEM;
 	// "credential:NAME", a systemd credential; "sql:DIR", a database of NSS;
 	// "store:NAME", a store of the operating system (Windows, macOS); or a
-	// Java system property such as "javax.net.ssl.keyStore=FILE".
+	// Java system property such as "javax.net.ssl.keyStore=FILE"; or "-", standard input.
 	Path string
 	Role Role
 	// Found says that nobody named it: what is of no use there is a problem in the
@@ -214,6 +214,8 @@ type Options struct {
 	PasswordsFor map[string][]string
 	// Getenv looks variables up, for sources that name some; nil finds none.
 	Getenv func(string) string
+	// Stdin reads what the source "-" is; nil where there is none.
+	Stdin func(ctx context.Context) ([]byte, error)
 	// Home is the folder that "~" stands for in configurations; empty for none.
 	Home string
 	// Partial says that a source which was named and is of no use is a problem only,

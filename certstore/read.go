@@ -153,7 +153,7 @@ func mayBeStore(data []byte) bool {
 
 // find returns the files of a source, which have yet to be read.
 func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
-	if f, err := r.special(&s); f != nil || err != nil {
+	if f, err := r.special(ctx, &s); f != nil || err != nil {
 		if f != nil {
 			f = r.once(f.path, f, nil)
 		}

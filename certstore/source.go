@@ -18,10 +18,17 @@ import (
 
 // special takes the sources that are no files. It returns nil for others; s may be
 // changed into a file.
-func (r *reader) special(s *Source) (*file, error) {
+func (r *reader) special(ctx context.Context, s *Source) (*file, error) {
 	s.given = s.Path
 	fail := func(kind ErrorKind, err error) (*file, error) {
 		return nil, &SourceError{Source: s.Path, Kind: kind, Err: err}
+	}
+	if s.Path == "-" && r.options.Stdin != nil {
+		data, err := r.options.Stdin(ctx)
+		if err != nil {
+			return fail(NotReadable, err)
+		}
+		return &file{path: s.Path, source: *s, data: data}, nil
 	}
 	if _, err := os.Lstat(s.Path); err == nil {
 		return nil, nil // what exists as a file is one

@@ -52,7 +52,7 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	phases, err := o.phases.phases(ctx)
+	phases, err := o.phases.phases(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"mtlsprobe/certstore"
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
@@ -44,7 +43,7 @@ func newCompare(s *Streams, run func(context.Context, *Streams, *compareOptions)
 
 func runCompare(ctx context.Context, s *Streams, o *compareOptions) error {
 	if o.format != "table" && o.format != "json" {
-		return usage(fmt.Errorf("--output %q: table and json are known", o.format))
+		return invalid("--output", o.format, []string{"table", "json"})
 	}
 	_, before, err := readReport(ctx, s, o.before)
 	if err != nil {
@@ -91,12 +90,12 @@ func printChanges(s *Streams, changes []report.Change) error {
 }
 
 // differences are those of the report from what is expected of it; none where nothing is.
-func (f *outputFlags) differences(ctx context.Context, r *report.Report) ([]report.Change, error) {
+func (f *outputFlags) differences(ctx context.Context, s *Streams, r *report.Report) ([]report.Change, error) {
 	changes := report.Expiring(r, f.expiresWithin.Duration)
 	if f.expect == "" {
 		return changes, nil
 	}
-	data, err := certstore.ReadUpTo(ctx, f.expect, maxReport)
+	data, err := s.readUpTo(ctx, f.expect, maxReport)
 	if err != nil {
 		return nil, fmt.Errorf("--expect: %w", err)
 	}
@@ -109,7 +108,7 @@ func (f *outputFlags) differences(ctx context.Context, r *report.Report) ([]repo
 
 // say writes the report, compares it with what is expected, and tells the differences.
 func (f *outputFlags) say(ctx context.Context, s *Streams, r *report.Report) (err error) {
-	if f.changes, err = f.differences(ctx, r); err != nil {
+	if f.changes, err = f.differences(ctx, s, r); err != nil {
 		return err
 	}
 	if err := f.write(s, r); err != nil {

@@ -85,7 +85,7 @@ func (o *fixOptions) check() error {
 		}
 	}
 	if !slices.Contains(certstore.Encodings(), certstore.Encoding(o.encoding)) {
-		return usage(fmt.Errorf("--encoding %q: %v are known", o.encoding, certstore.Encodings()))
+		return invalid("--encoding", o.encoding, encodings())
 	}
 	if _, err := os.Lstat(o.out); err == nil && !o.force {
 		return usage(fmt.Errorf("%q exists: give --force to overwrite it", o.out))
@@ -94,6 +94,14 @@ func (o *fixOptions) check() error {
 		return usage(fmt.Errorf("--out: there is no folder %q", folder))
 	}
 	return nil
+}
+
+func encodings() []string {
+	var names []string
+	for _, e := range certstore.Encodings() {
+		names = append(names, string(e))
+	}
+	return names
 }
 
 func isFolder(path string) bool {
@@ -109,7 +117,7 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if err != nil {
 		return err
 	}
-	phases, err := o.phases.phases(ctx)
+	phases, err := o.phases.phases(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,8 @@ import (
 
 // connectFlags say how to connect.
 type connectFlags struct {
-	cacert, path   string
+	cacert, capath string
+	path           string
 	serverNames    []string
 	allAddresses   bool
 	insecure       bool
@@ -42,6 +43,7 @@ type connectFlags struct {
 func (f *connectFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.cacert, "cacert", "",
 		"verify the server with the CA certificates in this `FILE`, in place of the system's")
+	flags.StringVar(&f.capath, "capath", "", "the same with those in this `DIRECTORY`")
 	flags.BoolVarP(&f.insecure, "insecure", "k", false, "present certificates although the server is not verified")
 	flags.StringSliceVar(&f.serverNames, "servername", nil,
 		"send this `NAME` as SNI and verify the server by it, if it is not the target's; more of them, with commas, are "+
@@ -81,7 +83,7 @@ func (f *connectFlags) parse(ctx context.Context, s *Streams, target string) (pr
 	if err != nil {
 		return t, nil, err
 	}
-	o, err := f.options(ctx)
+	o, err := f.options(ctx, s)
 	if err != nil {
 		return t, nil, err
 	}
@@ -129,7 +131,7 @@ func (f *connectFlags) plan() diagnosis.Plan {
 		ServerNames: f.serverNames[min(1, len(f.serverNames)):]}
 }
 
-func (f *connectFlags) options(ctx context.Context) (*probe.Options, error) {
+func (f *connectFlags) options(ctx context.Context, s *Streams) (*probe.Options, error) {
 	o := &probe.Options{Insecure: f.insecure, ALPN: f.alpn, Timeout: f.timeout}
 	if f.timeout <= 0 {
 		return nil, usage(fmt.Errorf("--timeout must be greater than 0, not %v", f.timeout))
@@ -143,22 +145,32 @@ func (f *connectFlags) options(ctx context.Context) (*probe.Options, error) {
 		}
 		number, ok := wire.ParseVersion("TLS " + v.value)
 		if !ok {
-			return nil, usage(fmt.Errorf("%s %q: 1.0, 1.1, 1.2 and 1.3 are known", v.flag, v.value))
+			return nil, invalid(v.flag, v.value, []string{"1.0", "1.1", "1.2", "1.3"})
 		}
 		*v.into = number
 	}
 	if o.MaxVersion != 0 && o.MinVersion > o.MaxVersion {
 		return nil, usage(errors.New("--tls-min is above --tls-max"))
 	}
-	if f.cacert != "" {
-		pem, err := certstore.ReadFile(ctx, f.cacert)
-		if err != nil {
-			return nil, fmt.Errorf("--cacert: %w", err)
+	var sources []certstore.Source
+	for _, path := range []string{f.cacert, f.capath} {
+		if path != "" {
+			sources = append(sources, certstore.Source{Path: path, Role: certstore.Authorities})
 		}
-		o.Roots = x509.NewCertPool()
-		if !o.Roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--cacert %q holds no certificate in PEM", f.cacert)
-		}
+	}
+	if sources == nil {
+		return o, nil
+	}
+	trusted, err := certstore.Load(ctx, &certstore.Options{Stdin: s.standardInput}, sources...)
+	if err != nil {
+		return nil, fmt.Errorf("verifying the server: %w", err)
+	}
+	o.Roots = x509.NewCertPool()
+	for _, a := range trusted.Authorities {
+		o.Roots.AddCert(a.Certificate)
+	}
+	if len(trusted.Authorities) == 0 {
+		return nil, fmt.Errorf("--cacert %q contains no CA certificate", cmp.Or(f.cacert, f.capath))
 	}
 	return o, nil
 }
@@ -215,7 +227,8 @@ func (f *holdFlags) options(ctx context.Context, s *Streams) (*certstore.Options
 		return nil, err
 	}
 	o := &certstore.Options{Passwords: given.all, PasswordsFor: given.of, Getenv: s.Getenv,
-		Home: cmp.Or(f.home, s.Getenv("HOME")), Readers: f.looking, Partial: f.looking}
+		Stdin: s.standardInput,
+		Home:  cmp.Or(f.home, s.Getenv("HOME")), Readers: f.looking, Partial: f.looking}
 	if len(given.all) == 0 {
 		o.Prompt = prompt(s)
 	}
@@ -349,13 +362,13 @@ func (f *outputFlags) check() error {
 		f.format = "json"
 	}
 	if !slices.Contains(report.Formats(), f.format) {
-		return usage(fmt.Errorf("--output %q: %s are known", f.format, strings.Join(report.Formats(), ", ")))
+		return invalid("--output", f.format, report.Formats())
 	}
 	if f.client != "" && !slices.Contains(stackIDs(), f.client) {
-		return usage(fmt.Errorf("--client %q: %s are known", f.client, strings.Join(stackIDs(), ", ")))
+		return invalid("--client", f.client, stackIDs())
 	}
 	if f.color != "auto" && f.color != "always" && f.color != "never" {
-		return usage(fmt.Errorf("--color %q: auto, always and never are known", f.color))
+		return invalid("--color", f.color, []string{"auto", "always", "never"})
 	}
 	return checkOutput(f.force, outputFile{"--output-file", f.file}, outputFile{"--redact-map", f.redactMap})
 }

@@ -20,8 +20,20 @@ type flagGroup struct {
 	register func(*pflag.FlagSet)
 }
 
-// groupKey is the annotation of a flag that names its group.
-const groupKey = "group"
+// Annotations of a flag: its group, and what its value is called. The text of a flag is
+// registered with that in backquotes, which a shell's completion would show.
+const (
+	groupKey = "group"
+	valueKey = "value"
+)
+
+// ValueName is what the value of a flag is called; empty for one that has none.
+func ValueName(f *pflag.Flag) string {
+	if value := f.Annotations[valueKey]; len(value) > 0 {
+		return value[0]
+	}
+	return ""
+}
 
 // addFlags registers flags in groups, in the order in which the help shows them. A
 // group that comes again grows.
@@ -31,7 +43,10 @@ func addFlags(c *cobra.Command, groups ...flagGroup) {
 		flags := pflag.NewFlagSet(g.title, pflag.ContinueOnError)
 		flags.SortFlags = false
 		g.register(flags)
-		flags.VisitAll(func(f *pflag.Flag) { f.Annotations = map[string][]string{groupKey: {g.title}} })
+		flags.VisitAll(func(f *pflag.Flag) {
+			value, text := pflag.UnquoteUsage(f)
+			f.Usage, f.Annotations = text, map[string][]string{groupKey: {g.title}, valueKey: {value}}
+		})
 		c.Flags().AddFlagSet(flags)
 	}
 }
@@ -101,7 +116,19 @@ func writeUsage(w io.Writer, c *cobra.Command, width int) error {
 	if c.HasAvailableSubCommands() {
 		commandList(&b, c, width)
 	}
-	flagList(&b, c.LocalFlags(), width)
+	for _, g := range FlagGroups(c) {
+		fmt.Fprintf(&b, "\n%s:\n", g.Title)
+		for _, f := range g.Flags {
+			flagEntry(&b, f, width)
+		}
+	}
+	if !c.HasParent() || c.GroupID == askingGroup || c.GroupID == offlineGroup {
+		notes(&b, "Exit codes", ExitCodes(c), width)
+	}
+	if !c.HasParent() {
+		notes(&b, "Environment variables", Environment(), width)
+		notes(&b, "Files", Files(), width)
+	}
 	if c.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\nUse \"%s COMMAND --help\" for more about a command.\n", c.CommandPath())
 	}
@@ -125,43 +152,27 @@ func commandList(b *strings.Builder, c *cobra.Command, width int) {
 	}
 }
 
-// flagList writes the flags by their groups, in the order of registration.
-func flagList(b *strings.Builder, flags *pflag.FlagSet, width int) {
-	var titles []string
-	members := make(map[string][]*pflag.Flag)
-	flags.SortFlags = false
-	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			return
+// notes writes terms and what they mean.
+func notes(b *strings.Builder, title string, list []Note, width int) {
+	fmt.Fprintf(b, "\n%s:\n", title)
+	indent := 7
+	for _, n := range list {
+		if len(n.Term) > 3 {
+			indent = 28
 		}
-		title := otherGroup
-		if group := f.Annotations[groupKey]; len(group) > 0 {
-			title = group[0]
-		}
-		if members[title] == nil && title != otherGroup {
-			titles = append(titles, title)
-		}
-		members[title] = append(members[title], f)
-	})
-	for _, title := range append(titles, otherGroup) {
-		if len(members[title]) == 0 {
-			continue
-		}
-		fmt.Fprintf(b, "\n%s:\n", title)
-		for _, f := range members[title] {
-			flagEntry(b, f, width)
-		}
+	}
+	for _, n := range list {
+		entry(b, n.Term, n.Text, indent, width)
 	}
 }
 
-// flagEntry writes one flag. What its value is called stands in backquotes in the
-// flag's text.
+// flagEntry writes one flag.
 func flagEntry(b *strings.Builder, f *pflag.Flag, width int) {
 	name := "    --" + f.Name
 	if f.Shorthand != "" {
 		name = "-" + f.Shorthand + ", --" + f.Name
 	}
-	value, text := pflag.UnquoteUsage(f)
+	value, text := ValueName(f), f.Usage
 	if value != "" {
 		name += " " + value
 	}

@@ -34,7 +34,7 @@ func TestHelp(t *testing.T) {
 				if len(f.Annotations[groupKey]) == 0 {
 					t.Errorf("--%s has no group", f.Name)
 				}
-				if value, _ := pflag.UnquoteUsage(f); value != strings.ToUpper(value) {
+				if value := ValueName(f); value != strings.ToUpper(value) {
 					t.Errorf("--%s: its value is called %q", f.Name, value)
 				}
 				if !strings.Contains(out.String(), "--"+f.Name) {

@@ -42,6 +42,7 @@ type Streams struct {
 	ReadPassword func(ctx context.Context, prompt string) (string, error)
 
 	buffered map[string]*bufio.Reader // of the streams that passwords are read from
+	stdin    *stdin
 }
 
 // lines returns the reader of a stream by lines, the same one each time: what it
@@ -161,6 +162,11 @@ func Root(s *Streams) *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	said := &messages{Writer: s.Err}
+	told := *s
+	told.Err, told.stdin = said, &stdin{from: s.In}
+	s = &told
+	root.PersistentFlags().BoolVarP(&said.errorsOnly, "quiet", "q", false, "write no warnings and hints to stderr")
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)

@@ -63,13 +63,21 @@ func flagError(c *cobra.Command, err error) error {
 	return e
 }
 
+// invalid says that a flag has no such value, which ones there are, and which was meant.
+func invalid(flag, value string, words []string) error {
+	e := &usageError{err: fmt.Errorf("invalid %s %q; choose one of %s", flag, value, strings.Join(words, ", "))}
+	if near := nearest(words, value); len(near) > 0 {
+		e.better = "did you mean " + flag + " " + strings.Join(near, " or ") + "?"
+	}
+	return e
+}
+
 // usual is what other programs' name for a flag is here; empty for one that is not
 // known.
 func usual(name string) string {
 	return map[string]string{
 		"cafile": "--cacert FILE (verifies the server) or --authorities SOURCE (the clients' CAs)",
 		"ca":     "--cacert FILE (verifies the server) or --authorities SOURCE (the clients' CAs)",
-		"capath": "--cacert FILE or --authorities DIRECTORY",
 		"sni":    "--servername NAME", "server-name": "--servername NAME", "hostname": "--servername NAME",
 		"password": "--pass env:VAR or --pass file:PATH", "passin": "--pass env:VAR or --pass file:PATH",
 		"passwd": "--pass env:VAR or --pass file:PATH", "certificate": "--cert SOURCE", "client-cert": "--cert SOURCE",
@@ -79,16 +87,23 @@ func usual(name string) string {
 	}[name]
 }
 
-// similar returns the flags whose names are near to one. Cobra measures that for
-// commands alone, so they are dressed up as some.
+// similar returns the flags whose names are near to one.
 func similar(c *cobra.Command, name string) []string {
+	var names []string
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return nearest(names, name)
+}
+
+// nearest returns the words that are near to one. Cobra measures that for commands alone, so
+// they are dressed up as some.
+func nearest(words []string, word string) []string {
 	const short = 4
 	dressed := &cobra.Command{SuggestionsMinimumDistance: likely}
-	if len(name) <= short {
+	if len(word) <= short {
 		dressed.SuggestionsMinimumDistance = 1
 	}
-	c.Flags().VisitAll(func(f *pflag.Flag) {
-		dressed.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
-	})
-	return dressed.SuggestionsFor(name)
+	for _, w := range words {
+		dressed.AddCommand(&cobra.Command{Use: w, Run: func(*cobra.Command, []string) {}})
+	}
+	return dressed.SuggestionsFor(word)
 }

@@ -91,7 +91,7 @@ func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
 	if err := cmp.Or(o.output.check(), checkOutput(o.output.force, outputFile{"--save-ca", o.saveCA})); err != nil {
 		return err
 	}
-	phases, err := o.phases.phases(ctx)
+	phases, err := o.phases.phases(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func (f *phaseFlags) namedCAs() []string {
 }
 
 // phases reads the files. Labels are the files' names, made unique.
-func (f *phaseFlags) phases(ctx context.Context) ([]match.Phase, error) {
+func (f *phaseFlags) phases(ctx context.Context, s *Streams) ([]match.Phase, error) {
 	var phases []match.Phase
 	taken := make(map[string]bool)
 	for n := range f.files {
@@ -81,9 +81,9 @@ func (f *phaseFlags) phases(ctx context.Context) ([]match.Phase, error) {
 		var request *wire.CertificateRequest
 		var err error
 		if file.namedCA {
-			request, err = requestOf(ctx, file.path)
+			request, err = requestOf(ctx, s, file.path)
 		} else {
-			request, file.mode, err = readRequest(ctx, file.path)
+			request, file.mode, err = readRequest(ctx, s, file.path)
 		}
 		if err != nil {
 			return nil, err
@@ -101,8 +101,9 @@ func (f *phaseFlags) phases(ctx context.Context) ([]match.Phase, error) {
 
 // requestOf makes the request of a server that names the CAs in a file. Nobody
 // has seen it: its version is zero.
-func requestOf(ctx context.Context, path string) (*wire.CertificateRequest, error) {
-	named, err := certstore.Load(ctx, nil, certstore.Source{Path: path, Role: certstore.Authorities})
+func requestOf(ctx context.Context, s *Streams, path string) (*wire.CertificateRequest, error) {
+	named, err := certstore.Load(ctx, &certstore.Options{Stdin: s.standardInput},
+		certstore.Source{Path: path, Role: certstore.Authorities})
 	if err != nil {
 		return nil, err
 	}
@@ -117,8 +118,8 @@ func requestOf(ctx context.Context, path string) (*wire.CertificateRequest, erro
 }
 
 // readRequest reads the request from a saved report, and the server's mode.
-func readRequest(ctx context.Context, path string) (*wire.CertificateRequest, reading.Mode, error) {
-	data, err := certstore.ReadUpTo(ctx, path, maxReport)
+func readRequest(ctx context.Context, s *Streams, path string) (*wire.CertificateRequest, reading.Mode, error) {
+	data, err := s.readUpTo(ctx, path, maxReport)
 	if err != nil {
 		return nil, "", fmt.Errorf("--request: %w", err)
 	}

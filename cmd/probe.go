@@ -83,8 +83,10 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	if o.connect.cacert != "" { // CA certificates at hand are at hand
-		o.hold.authorities = append(o.hold.authorities, o.connect.cacert)
+	for _, path := range []string{o.connect.cacert, o.connect.capath} { // CA certificates at hand are at hand
+		if path != "" {
+			o.hold.authorities = append(o.hold.authorities, path)
+		}
 	}
 	holding, err := holdIdentities(ctx, s, &o.hold)
 	if err != nil {

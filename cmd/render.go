@@ -62,7 +62,7 @@ func runRender(ctx context.Context, s *Streams, o *renderOptions) error {
 	if err := o.output.checkRequired(r); err != nil {
 		return err
 	}
-	if o.output.changes, err = o.output.differences(ctx, r); err != nil {
+	if o.output.changes, err = o.output.differences(ctx, s, r); err != nil {
 		return err
 	}
 	if o.output.format == "json" && !o.output.redact && o.output.file == "" {
@@ -113,13 +113,7 @@ func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
 
 // readReport reads a saved report; "-" is standard input.
 func readReport(ctx context.Context, s *Streams, path string) ([]byte, *report.Report, error) {
-	var data []byte
-	var err error
-	if path == "-" {
-		data, err = readAll(ctx, s.In)
-	} else {
-		data, err = certstore.ReadUpTo(ctx, path, maxReport)
-	}
+	data, err := s.readUpTo(ctx, path, maxReport)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading a report: %w", err)
 	}

@@ -38,7 +38,7 @@ func (f *wayFlags) scheme(target string) (string, error) {
 	case f.starttls == "":
 		return target, nil
 	case !slices.Contains(probe.StartTLSNames(), f.starttls):
-		return "", usage(fmt.Errorf("--starttls %q: %s are known", f.starttls, strings.Join(probe.StartTLSNames(), ", ")))
+		return "", invalid("--starttls", f.starttls, probe.StartTLSNames())
 	case strings.Contains(target, "://"):
 		return "", usage(fmt.Errorf("--starttls %s and a target with a scheme: give one of the two", f.starttls))
 	}

@@ -34,7 +34,16 @@ func complain(w io.Writer, err error) {
 
 func warn(w io.Writer, text string) { tell(w, "warning", text) }
 
+// messages are where warnings and hints go, unless nobody wants them.
+type messages struct {
+	io.Writer
+	errorsOnly bool
+}
+
 func tell(w io.Writer, kind, text string) {
+	if m, ok := w.(*messages); ok && m.errorsOnly && kind != "error" {
+		return
+	}
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsGraphic(r) {
 			return r
@@ -72,14 +81,16 @@ func connectHints(e *probe.ConnectError) []string {
 	case probe.NoConnect, probe.Unreachable:
 		return []string{"a firewall or a missing route: try from the client's host, or a longer --timeout"}
 	case probe.Silent:
-		return []string{"the port may speak another protocol that waits for the client; try a longer --timeout"}
+		return []string{"the server may wait for a protocol of its own before TLS: name it with --starttls; or try a " +
+			"longer --timeout"}
 	case probe.NotTLS:
 		return []string{"use the port on which the server speaks TLS, or let it begin after a preamble: --starttls NAME, " +
 			"or a target such as smtp://HOST"}
 	case probe.Hangup, probe.Alerted:
 		switch {
 		case e.Version == 0:
-			return []string{"the server may want another name: try --servername NAME"}
+			return []string{"the server may expect a different SNI name: try --servername NAME",
+				"if the server begins with a protocol of its own, name it: --starttls smtp, postgres, mysql, ldap …"}
 		case e.Kind == probe.Alerted && e.Alert == wire.AlertInternalError:
 			return []string{"at the server: name fewer CAs, or trust them without naming them (nginx " +
 				"ssl_trusted_certificate, Apache SSLCADNRequestFile, HAProxy ca-verify-file)"}

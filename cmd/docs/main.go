@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 
 	"mtlsprobe/cmd"
-
-	"github.com/spf13/cobra/doc"
 )
 
 func main() {
@@ -23,16 +21,14 @@ func run(args []string) error {
 	if len(args) != 1 {
 		return fmt.Errorf("usage: docs FOLDER")
 	}
-	manual, completion := filepath.Join(args[0], "man"), filepath.Join(args[0], "completion")
-	for _, dir := range []string{manual, completion} {
+	pages, completion := filepath.Join(args[0], "man"), filepath.Join(args[0], "completion")
+	for _, dir := range []string{pages, completion} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
 	}
 	root := cmd.Root(cmd.Standard())
-	root.DisableAutoGenTag = true
-	if err := doc.GenManTree(root, &doc.GenManHeader{Title: "MTLSPROBE", Section: "1", Source: "mtlsprobe",
-		Manual: "mtlsprobe"}, manual); err != nil {
+	if err := writeManual(pages, root); err != nil {
 		return err
 	}
 	for name, write := range map[string]func(string) error{
