@@ -174,7 +174,7 @@ func (h *Holding) RequireIdentity() error {
 	if len(h.complaints) > 0 {
 		return h.complaints[0]
 	}
-	return &SourceError{Source: h.first, Kind: NothingFound, Err: errors.New("holds no client certificate")}
+	return &SourceError{Source: h.first, Kind: NothingFound, Err: errors.New("contains no client certificate")}
 }
 
 // A Source is where identities lie, and what it is expected to hold.

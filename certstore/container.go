@@ -111,7 +111,7 @@ func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
 		c.Readers = append(c.Readers, "programs that insist on DER do not read it")
 	}
 	if !file.Altered && slices.ContainsFunc(file.Bags, func(b pfx.Bag) bool { return b.Kind == pfx.Sealed }) {
-		c.Readers = append(c.Readers, "what lies under the password may change that")
+		c.Readers = append(c.Readers, "what the password protects may change that")
 	}
 	subjects := make(map[string]string)
 	for _, cert := range certs {

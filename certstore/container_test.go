@@ -56,7 +56,7 @@ func TestDescribePKCS12(t *testing.T) {
 				`private key "mine", local key ID: likewise`}, []string{openSSL, old}},
 		{"locked", write(pfx.Modern, leaf, issuing), Options{Readers: true},
 			[]string{"encrypted contents: " + modern, `private key "mine", local key ID: likewise`},
-			[]string{openSSL, notOld, "what lies under the password may change that"}},
+			[]string{openSSL, notOld, "what the password protects may change that"}},
 		{"trailing bytes, which Go does not bear", append(write(pfx.Legacy, leaf), 0),
 			Options{Passwords: []string{"secret"}, Readers: true},
 			[]string{`certificate "mine" of CN=client,O=Example, local key ID: ` + threeDES,

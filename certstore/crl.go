@@ -64,7 +64,7 @@ func parseCRLs(data []byte) ([]*CRL, error) {
 	for _, der := range ders {
 		list, err := x509.ParseRevocationList(der)
 		if err != nil {
-			return nil, fmt.Errorf("is no revocation list that this program can read: %w", err)
+			return nil, fmt.Errorf("is not a revocation list that this program can read: %w", err)
 		}
 		crl := &CRL{RevocationList: list, Revoked: make(map[string]x509.RevocationListEntry,
 			len(list.RevokedCertificateEntries))}

@@ -46,7 +46,7 @@ func (o *opener) der(ctx context.Context, c *contents, data []byte) error {
 		return o.encryptedPKCS8(ctx, c, first)
 	}
 	if kind, algorithm := foreignKey(first); kind != "" {
-		return fmt.Errorf("holds %w", &foreignError{kind: kind, algorithm: algorithm})
+		return fmt.Errorf("contains %w", &foreignError{kind: kind, algorithm: algorithm})
 	}
 	return unknownFormat(data)
 }

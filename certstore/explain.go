@@ -48,7 +48,7 @@ func (p *pairing) explain(i *Identity, own *contents) Key {
 		}
 	}
 	if e != nil && !e.elsewhere {
-		return Key{State: Missing, Detail: fmt.Sprintf("%s names no key, and %s holds none", quote(e.configuration),
+		return Key{State: Missing, Detail: fmt.Sprintf("%s names no key, and %s contains none", quote(e.configuration),
 			quote(own.file.path))}
 	}
 	for _, c := range p.keysAlone {
@@ -120,7 +120,7 @@ func (p *pairing) explainEntry(e *entry, leaf *x509.Certificate) Key {
 			return Key{State: Locked, Detail: c.locked[0]}
 		}
 	}
-	return Key{State: Missing, Detail: fmt.Sprintf("%s names %s, which holds no key that can be used",
+	return Key{State: Missing, Detail: fmt.Sprintf("%s names %s, which contains no key that can be used",
 		quote(e.configuration), quote(e.key))}
 }
 

@@ -72,7 +72,7 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 	case !c.empty():
 		return nil
 	case len(c.problems) > 0:
-		return fmt.Errorf("is a Java key store that holds nothing usable: %w", errors.Unwrap(c.problems[0]))
+		return fmt.Errorf("is a Java key store that contains nothing usable: %w", errors.Unwrap(c.problems[0]))
 	}
 	return errors.New("is a Java key store without an entry")
 }

@@ -14,7 +14,7 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 	for _, cert := range c.certs {
 		if c.file.is(Candidate) && !c.file.named() && p.key(c, cert) != nil {
 			h.Problems = append(h.Problems, &SourceError{Source: c.file.path, Kind: CAOnly,
-				Err: fmt.Errorf("holds a CA with its key, %s: it was not taken for a client; name the file itself to try it",
+				Err: fmt.Errorf("contains a CA with its key, %s: it was not taken for a client; name the file itself to try it",
 					NameString(cert.RawSubject))})
 		}
 	}
@@ -44,15 +44,16 @@ func (p *pairing) withoutLeaf(h *Holding, c *contents) {
 			Key: Key{State: Unknown, Detail: c.unread[0].Error()},
 		})
 		c.problems = slices.DeleteFunc(c.problems, func(problem error) bool { return problem == c.unread[0] })
-		h.complain(c.file, NotUnderstood, fmt.Errorf("holds nothing that can be tried: %w", errors.Unwrap(c.unread[0])))
+		h.complain(c.file, NotUnderstood, fmt.Errorf("contains nothing that can be tried: %w", errors.Unwrap(c.unread[0])))
 	case !c.file.named():
 	case len(c.certs) > 0 && c.file.authority(): // what it was given for, too
 	case len(c.certs) > 0:
-		h.complain(c.file, CAOnly, errors.New("holds CA certificates only, no client certificate"))
+		h.complain(c.file, CAOnly, errors.New("contains CA certificates only, no client certificate"))
 	case len(c.foreign) > 0:
-		h.complain(c.file, KeyOnly, fmt.Errorf("holds a private key only, no certificate: %w", errors.Unwrap(c.foreign[0])))
+		h.complain(c.file, KeyOnly, fmt.Errorf("contains a private key only, no certificate: %w",
+			errors.Unwrap(c.foreign[0])))
 	default:
-		h.complain(c.file, KeyOnly, errors.New("holds a private key only, no certificate"))
+		h.complain(c.file, KeyOnly, errors.New("contains a private key only, no certificate"))
 	}
 }
 
@@ -105,7 +106,7 @@ func (p *pairing) leftOver(h *Holding) {
 	for _, c := range p.contents {
 		if c.file.is(KeyFile) && p.anyUnpaired(c) {
 			h.Problems = append(h.Problems, &SourceError{Source: c.file.path, Kind: KeyOnly,
-				Err: errors.New("holds a key that belongs to none of the certificates")})
+				Err: errors.New("contains a key that belongs to none of the certificates")})
 		}
 	}
 	if len(h.complaints) > 0 && h.RequireIdentity() == nil {

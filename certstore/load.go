@@ -172,7 +172,7 @@ func hold(files []*file, opened []*contents, errs []error, failures []*SourceErr
 			h.Problems = append(h.Problems, &SourceError{Source: f.path, Kind: kindOf(f), Err: err})
 		case f.is(KeyFile) && f.named() && opened[i].keyless():
 			failures = append(failures, &SourceError{Source: f.path, Kind: NotUnderstood,
-				Err: errors.New("was given for its private key (--key), and holds none")})
+				Err: errors.New("was given for its private key (--key), and contains none")})
 		default:
 			p.add(opened[i])
 			if e := opened[i].unopened(); e != nil && f.named() {

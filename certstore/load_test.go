@@ -187,7 +187,7 @@ func TestLoad(t *testing.T) {
 				"b.pem": p.CertPEM("other")},
 			Options{}, []Source{{Path: "a.curlrc", Role: Candidate}, {Path: "b.pem", Role: Candidate}},
 			[]string{"a.curlrc: client [] usable", "b.pem: other [] missing"}},
-		{"a leaf that two roots' bundles hold twice",
+		{"a leaf that two roots' bundles contain twice",
 			map[string][]byte{"a.pem": join(p.CertPEM("client", "client", "Issuing"), p.KeyPEM("client"))},
 			Options{}, []Source{{Path: "a.pem", Role: Candidate}}, []string{"a.pem: client [Issuing] usable"}},
 	}
@@ -234,12 +234,12 @@ func TestLoadErrors(t *testing.T) {
 		want string
 	}{
 		{"empty", []byte(" \n"), NotUnderstood, "is empty"},
-		{"CA only", p.CertPEM("Root", "Issuing"), CAOnly, "holds CA certificates only, no client certificate"},
-		{"key only", p.KeyPEM("client"), KeyOnly, "holds a private key only, no certificate"},
+		{"CA only", p.CertPEM("Root", "Issuing"), CAOnly, "contains CA certificates only, no client certificate"},
+		{"key only", p.KeyPEM("client"), KeyOnly, "contains a private key only, no certificate"},
 		{"wrong password", p12, WrongPassword, "is locked: PKCS#12: the password given does not open it"},
 		{"cut PKCS#12", p12[:len(p12)/2], NotUnderstood, "cut off"},
 		{"garbage", []byte("\x00\x01garbage"), NotUnderstood, "is in no format that is known here"},
-		{"cut PEM", p.CertPEM("client")[:200], NotUnderstood, "holds nothing usable: line 1: a PEM block without its end"},
+		{"cut PEM", p.CertPEM("client")[:200], NotUnderstood, "contains nothing usable: line 1: a PEM block without its end"},
 		{"JKS", []byte("\xfe\xed\xfe\xed\x00\x00\x00\x07\x00\x00\x00\x01"), NotUnderstood,
 			"Java key store of an unknown version"},
 		{"a request", []byte("-----BEGIN CERTIFICATE REQUEST-----\nMAA=\n-----END CERTIFICATE REQUEST-----\n"),
@@ -268,7 +268,7 @@ func TestLoadErrors(t *testing.T) {
 		if err != nil || len(h.Problems) != 1 {
 			t.Fatalf("%v, %v, want one problem", h, err)
 		}
-		if err := h.RequireIdentity(); err == nil || err.Error() != `"d" holds no client certificate` {
+		if err := h.RequireIdentity(); err == nil || err.Error() != `"d" contains no client certificate` {
 			t.Errorf("error = %v", err)
 		}
 	})
@@ -321,7 +321,7 @@ func TestLoadProblems(t *testing.T) {
 	line := 1 + bytes.Count(p.CertPEM("client"), []byte("\n"))
 	want := []string{
 		fmt.Sprintf(`"a.pem": line %d: a PEM block whose Base64 is broken in line %d`, line, line+1),
-		`"ca.pem" holds CA certificates only, no client certificate`,
+		`"ca.pem" contains CA certificates only, no client certificate`,
 	}
 	var got []string
 	for _, problem := range h.Problems {

@@ -40,7 +40,7 @@ func ParseName(der []byte) (Name, error) {
 	s := cryptobyte.String(der)
 	var rdns cryptobyte.String
 	if !s.ReadASN1(&rdns, asn1.SEQUENCE) || !s.Empty() {
-		return Name{}, fmt.Errorf("not a distinguished name: %d bytes that are no single SEQUENCE", len(der))
+		return Name{}, fmt.Errorf("not a distinguished name: %d bytes that are not a single SEQUENCE", len(der))
 	}
 	for !rdns.Empty() {
 		var set cryptobyte.String

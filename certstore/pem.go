@@ -64,9 +64,9 @@ func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
 	case !c.empty():
 		return nil
 	case len(c.problems) > 0:
-		return fmt.Errorf("holds nothing usable: %w", errors.Unwrap(c.problems[0]))
+		return fmt.Errorf("contains nothing usable: %w", errors.Unwrap(c.problems[0]))
 	default:
-		return fmt.Errorf("holds neither certificate nor key, but: %s", strings.Join(other, ", "))
+		return fmt.Errorf("contains neither certificate nor key, but: %s", strings.Join(other, ", "))
 	}
 }
 

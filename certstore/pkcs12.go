@@ -97,7 +97,7 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 			"Java (17) does not open it with this password, which is not in ASCII")
 	}
 	if c.empty() && len(c.problems) > 0 {
-		return fmt.Errorf("is a PKCS#12 file that holds nothing usable: %w", errors.Unwrap(c.problems[0]))
+		return fmt.Errorf("is a PKCS#12 file that contains nothing usable: %w", errors.Unwrap(c.problems[0]))
 	}
 	return nil
 }

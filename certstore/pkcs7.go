@@ -34,7 +34,7 @@ func (c *contents) pkcs7(data []byte) error {
 		return errors.New("is a PKCS#7 file that cannot be decoded")
 	}
 	if kind.String() != "1.2.840.113549.1.7.2" {
-		return fmt.Errorf("is a PKCS#7 file with the content type %v, which holds no certificates", kind)
+		return fmt.Errorf("is a PKCS#7 file with the content type %v, which contains no certificates", kind)
 	}
 	if !info.ReadASN1(&content, casn1.Tag(0).ContextSpecific().Constructed()) ||
 		!content.ReadASN1(&signed, casn1.SEQUENCE) ||
@@ -54,7 +54,7 @@ func (c *contents) pkcs7(data []byte) error {
 		}
 		place := fmt.Sprintf("certificate %d", n)
 		if tag != casn1.SEQUENCE { // attribute certificates and what came later
-			c.problem(place, errors.New("an entry that is no X.509 certificate"))
+			c.problem(place, errors.New("an entry that is not an X.509 certificate"))
 			continue
 		}
 		c.addCert(cert, place)
@@ -66,7 +66,7 @@ func (c *contents) pkcs7(data []byte) error {
 	}
 	if c.empty() {
 		if len(c.problems) > 0 {
-			return fmt.Errorf("is a PKCS#7 file that holds nothing usable: %w", errors.Unwrap(c.problems[0]))
+			return fmt.Errorf("is a PKCS#7 file that contains nothing usable: %w", errors.Unwrap(c.problems[0]))
 		}
 		return errors.New("is a PKCS#7 file without a certificate")
 	}

@@ -101,7 +101,7 @@ func (r *reader) read(ctx context.Context, files []*file) ([]*file, error) {
 		switch {
 		case !configuration && f.property:
 			r.failures = append(r.failures, &SourceError{Source: f.path, Kind: NotUnderstood,
-				Err: errors.New("is no Java system property that names a key store: javax.net.ssl.keyStore=FILE")})
+				Err: errors.New("is not a Java system property that names a key store: javax.net.ssl.keyStore=FILE")})
 		case !configuration:
 			all = append(all, f)
 			more = r.besideDatabase(ctx, f)

@@ -53,7 +53,7 @@ func (r *reader) special(ctx context.Context, s *Source) (*file, error) {
 		}
 		if !strings.Contains(value, "-----BEGIN ") {
 			if _, err := os.Stat(value); err == nil {
-				return fail(NothingFound, fmt.Errorf("names a variable that holds the path of a file: give that, %s",
+				return fail(NothingFound, fmt.Errorf("names a variable that contains the path of a file: give that, %s",
 					quote(value)))
 			}
 		}
@@ -140,7 +140,7 @@ func (r *reader) references(ctx context.Context, f *file) (files []*file, ok boo
 func agree(a, b string) bool { return a == "" || b == "" || a == b }
 
 // errNotes marks a file that has nothing but notes.
-var errNotes = errors.New("holds notes only")
+var errNotes = errors.New("contains notes only")
 
 // An identityKey is equal for references to one identity: by the names of its
 // files, or the memory of its data.
@@ -233,7 +233,7 @@ func (r *reader) untrusted(path string) string {
 		return "which is not followed from there: give the URI itself"
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return "which is no regular file"
+		return "which is not a regular file"
 	}
 	return ""
 }

@@ -36,7 +36,7 @@ func (c *contents) store(name string) error {
 		}
 	}
 	if c.empty() {
-		return errors.New("holds no certificate")
+		return errors.New("contains no certificate")
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func (o *opener) token(ctx context.Context, c *contents) error {
 	}
 	o.closers = append(o.closers, found.Close) // tokens are opened one by one
 	c.container = &Container{Format: "PKCS#11 token", Keys: true,
-		Readers: []string{"clients that take pkcs11: URIs or the token's module: curl and wget with an engine or " +
+		Readers: []string{"clients that accept pkcs11: URIs or the token's module: curl and wget with an engine or " +
 			"provider, Firefox, Chromium, Java (SunPKCS11), stunnel, OpenVPN"}}
 	c.friendly = make(map[string]string)
 	c.problems = append(c.problems, found.Problems...)

@@ -36,9 +36,9 @@ func newDemo(s *Streams) *cobra.Command {
 		RunE:  func(c *cobra.Command, _ []string) error { return runDemo(c.Context(), s, o) },
 	}
 	addFlags(c, flagGroup{demoGroup, func(flags *pflag.FlagSet) {
-		flags.StringVar(&o.keep, "keep", "", "leave the files in this `FOLDER`, for playing")
+		flags.StringVar(&o.keep, "keep", "", "keep the demo files in this `FOLDER`")
 		flags.StringVar(&o.serve, "serve", "",
-			"let the server listen on this `ADDRESS`, and go on until an interrupt: with --keep, for playing")
+			"with --keep: keep the demo server running on this `ADDRESS` until interrupted")
 	}}, flagGroup{reportGroup, o.output.registerTranscript}, flagGroup{reportGroup, o.output.register})
 	return c
 }
@@ -76,8 +76,8 @@ func runDemo(ctx context.Context, s *Streams, o *demoOptions) error {
 	}
 	fmt.Fprintf(shown, "$ %s\n\n", demoCommand(server.Address, dir, candidates))
 	if o.keep == "" {
-		fmt.Fprintln(shown, "# Server and files are gone when this ends; demo --keep DIR --serve 127.0.0.1:8443 leaves "+
-			"them for playing.")
+		fmt.Fprintln(shown, "# Server and files are gone when this ends; demo --keep DIR --serve 127.0.0.1:8443 keeps "+
+			"them.")
 		fmt.Fprintln(shown)
 	}
 	err = runProbe(ctx, &quiet, p)
@@ -116,7 +116,7 @@ func (o *demoOptions) folder() (string, error) {
 	about := filepath.Join(o.keep, aboutDemo)
 	if info, err := os.Lstat(about); len(entries) > 0 && (err != nil || !info.Mode().IsRegular() ||
 		!isOurs(about, info.Size())) {
-		return "", usage(fmt.Errorf("--keep: the folder %q holds files of others: name a new or an empty one", o.keep))
+		return "", usage(fmt.Errorf("--keep: the folder %q contains files of others: name a new or an empty one", o.keep))
 	}
 	return o.keep, nil
 }

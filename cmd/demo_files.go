@@ -64,7 +64,7 @@ func writeDemo(dir string, p *certtest.PKI) ([]string, error) {
 		data []byte
 	}{
 		{"good.p12", nil},
-		{aboutDemo, []byte("Made by mtlsprobe demo, for playing. The next demo --keep replaces these files.\n")},
+		{aboutDemo, []byte("Made by mtlsprobe demo, to try things out. The next demo --keep replaces these files.\n")},
 		{"expired.pem", bundle("expired", "Demo Issuing CA")},
 		{"not-yet-valid.pem", bundle("not-yet-valid", "Demo Issuing CA")},
 		{"leaf-only.pem", bundle("leaf-only")},

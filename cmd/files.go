@@ -87,7 +87,7 @@ func standing(path string, force bool) error {
 	case err == nil && info.IsDir():
 		return fmt.Errorf("%q is a folder: name a file", path)
 	case err == nil && info.Mode().IsRegular() && holdsKey(path):
-		return fmt.Errorf("%q holds a key or a bundle, and is not overwritten", path)
+		return fmt.Errorf("%q contains a key or a bundle, and is not overwritten", path)
 	case force || device && (link.Mode()&fs.ModeSymlink == 0 || isStandardStream(path)):
 		return nil
 	case link.Mode()&fs.ModeSymlink != 0:

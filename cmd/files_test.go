@@ -43,7 +43,7 @@ func TestReplace(t *testing.T) {
 		before := read(name)
 		if err := replace(name, []byte("new"), true); err == nil || !strings.Contains(err.Error(), "is not overwritten") ||
 			read(name) != before {
-			t.Errorf("%s: %v, holds %q", name, err, read(name))
+			t.Errorf("%s: %v, contains %q", name, err, read(name))
 		}
 		if err := replaceable(name, true); err == nil || !strings.Contains(err.Error(), "is not overwritten") {
 			t.Errorf("%s: replaceable: %v", name, err)
@@ -59,10 +59,10 @@ func TestReplace(t *testing.T) {
 			t.Errorf("%s: replaceable: %v", name, err)
 		}
 		if err := replace(name, []byte("new"), false); err == nil || read(name) != "mine" {
-			t.Errorf("%s: %v, holds %q", name, err, read(name))
+			t.Errorf("%s: %v, contains %q", name, err, read(name))
 		}
 		if err := replace(name, []byte("new"), true); err != nil || read(name) != "new" {
-			t.Errorf("%s, forced: %v, holds %q", name, err, read(name))
+			t.Errorf("%s, forced: %v, contains %q", name, err, read(name))
 		}
 	}
 	for _, name := range []string{"old.json", "brief.txt", "empty", "table.txt", "fresh"} {
@@ -70,7 +70,7 @@ func TestReplace(t *testing.T) {
 			t.Errorf("%s: replaceable: %v", name, err)
 		}
 		if err := replace(name, []byte("new"), false); err != nil || read(name) != "new" {
-			t.Errorf("%s: %v, holds %q", name, err, read(name))
+			t.Errorf("%s: %v, contains %q", name, err, read(name))
 		}
 	}
 	if read("victim") != "mine" {

@@ -59,7 +59,7 @@ func (o *fixOptions) registerBundle(flags *pflag.FlagSet) {
 	flags.StringVar(&o.encoding, "encoding", "",
 		"write this `KIND`: pkcs12, pkcs12-legacy or pem (default: by the ending of --out)")
 	flags.StringVar(&o.label, "label", "",
-		"which identity, where the sources hold several: its `LABEL` as \"inspect\" shows it")
+		"which identity, where the sources contain several: its `LABEL` as \"inspect\" shows it")
 	flags.BoolVar(&o.force, "force", false, "overwrite the file")
 }
 
@@ -91,7 +91,7 @@ func (o *fixOptions) check() error {
 		return usage(fmt.Errorf("%q exists: give --force to overwrite it", o.out))
 	}
 	if folder := filepath.Dir(o.out); !isFolder(folder) {
-		return usage(fmt.Errorf("--out: there is no folder %q", folder))
+		return usage(fmt.Errorf("--out: no such directory: %q", folder))
 	}
 	return nil
 }
@@ -239,7 +239,8 @@ func (o *fixOptions) choose(identities []*certstore.Identity) ([]*certstore.Iden
 	case len(usable) == 0:
 		return nil, usage(fmt.Errorf("--label %q: there are %q", o.label, labels))
 	case len(usable) > 1:
-		return nil, usage(fmt.Errorf("the sources hold %d identities: choose one with --label, of %q", len(usable), labels))
+		return nil, usage(fmt.Errorf("the sources contain %d identities: choose one with --label, of %q", len(usable),
+			labels))
 	case usable[0].Certificate() == nil:
 		return nil, fmt.Errorf("%q cannot be written again: its key is %s: %s", usable[0].Label, usable[0].Key.State,
 			usable[0].Key.Detail)

@@ -76,12 +76,13 @@ func TestFixRefuses(t *testing.T) {
 			`choose one with --label, of ["old.p12" "good.p12"]`},
 		{"no such label", "--cert old.p12 --label new --named-ca ca.pem --out x.p12", 2,
 			`--label "new": there are ["old.p12"]`},
-		{"no root", "--cert old.p12 --out x.p12", 2, "give the CAs with --named-ca FILE, --request FILE or --authorities SOURCE"},
-		{"no folder", "--cert good.p12 --named-ca ca.pem --out no/x.p12", 2, `--out: there is no folder "no"`},
+		{"no root", "--cert old.p12 --out x.p12", 2,
+			"give the CAs with --named-ca FILE, --request FILE or --authorities SOURCE"},
+		{"no folder", "--cert good.p12 --named-ca ca.pem --out no/x.p12", 2, `--out: no such directory: "no"`},
 		{"a name without a format", "--cert good.p12 --named-ca ca.pem --out html", 2, "the name tells no format"},
 		{"-o", "--cert good.p12 --named-ca ca.pem -o x.p12", 2, "the bundle is written with --out FILE"},
 		{"encoding", "--cert good.p12 --named-ca ca.pem --out x.p12 --encoding jks", 2,
-			`--encoding "jks": [pkcs12 pkcs12-legacy pem] are known`},
+			`invalid --encoding "jks"; choose one of pkcs12, pkcs12-legacy, pem`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -42,25 +42,25 @@ type connectFlags struct {
 
 func (f *connectFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.cacert, "cacert", "",
-		"verify the server with the CA certificates in this `FILE`, in place of the system's")
-	flags.StringVar(&f.capath, "capath", "", "the same with those in this `DIRECTORY`")
+		"verify the server with the CA certificates in this `FILE` instead of the system's")
+	flags.StringVar(&f.capath, "capath", "", "like --cacert, for all CA certificates in this `DIRECTORY`")
 	flags.BoolVarP(&f.insecure, "insecure", "k", false, "present certificates although the server is not verified")
 	flags.StringSliceVar(&f.serverNames, "servername", nil,
-		"send this `NAME` as SNI and verify the server by it, if it is not the target's; more of them, with commas, are "+
-			"compared with the first")
+		"SNI `NAME` to send and to verify the server by (default: the target's host); a comma-separated list compares "+
+			"several")
 	flags.StringVar(&f.path, "path", "",
-		"ask for this HTTP `PATH` after the handshake (default that of the target, or /)")
+		"HTTP `PATH` to request after the handshake (default: that of the target, or /)")
 	f.way.register(flags)
 	flags.StringSliceVar(&f.alpn, "alpn", nil, "offer these application `PROTOCOLS`, with commas between")
 	flags.StringVar(&f.tlsMin, "tls-min", "", "lowest `VERSION`: 1.0, 1.1, 1.2 or 1.3")
 	flags.StringVar(&f.tlsMax, "tls-max", "", "highest `VERSION`: 1.0, 1.1, 1.2 or 1.3")
 	flags.BoolVar(&f.noSweep, "no-sweep", false,
-		"ask in the version that is agreed on, and do not try the others from SSL 3.0 to TLS 1.3")
+		"test only the negotiated TLS version, not all from SSL 3.0 to TLS 1.3")
 	flags.BoolVar(&f.allAddresses, "all-addresses", false, "ask at every address of the host, and compare")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second,
 		"timeout per connection: a `DURATION` as in 10s or 1m")
 	flags.DurationVar(&f.maxTime, "max-time", 0,
-		"limit for the whole run: a `DURATION` as in 30s or 5m, after which what is known is reported (default none)")
+		"time limit for the whole run: a `DURATION` as in 30s or 5m; what is known by then is reported (default none)")
 }
 
 // limit bounds the run by --max-time.
@@ -191,7 +191,7 @@ func (f *holdFlags) register(flags *pflag.FlagSet) {
 		"client certificates: `SOURCE` is a file or directory in any format, or what else \"mtlsprobe inspect --help\" "+
 			"lists (repeatable)")
 	flags.StringArrayVar(&f.keys, "key", nil,
-		"a key that is kept apart in this `FILE`; it is paired by its public key (repeatable)")
+		"private key `FILE`, if the key is separate from the certificate; keys are paired by public key (repeatable)")
 	flags.StringArrayVar(&f.authorities, "authorities", nil,
 		"CA certificates to build paths from: `SOURCE` is a file or directory (repeatable)")
 	f.registerOpen(flags)
@@ -200,11 +200,11 @@ func (f *holdFlags) register(flags *pflag.FlagSet) {
 // registerOpen registers how to open what is locked, and for whom.
 func (f *holdFlags) registerOpen(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.pass, "pass", nil,
-		"passwords: `FROM` is env:VAR, file:PATH, fd:N, stdin or pass:WORD; SOURCE=FROM is for one source alone, as in "+
+		"passwords: `FROM` is env:VAR, file:PATH, fd:N, stdin or pass:WORD; SOURCE=FROM applies to one source only, as in "+
 			"client.p12=env:VAR (repeatable)")
 	flags.StringVar(&f.asUser, "as-user", "",
-		"say whether this `ACCOUNT` could read the files: NAME or UID, with :GROUP for another group than its own; an "+
-			"UID without an account needs it")
+		"check whether this `ACCOUNT` could read the files: NAME or UID, with :GROUP for a group other than its own "+
+			"(required for a UID without an account)")
 }
 
 func (f *holdFlags) sources() []certstore.Source {
@@ -251,7 +251,7 @@ func (f *holdFlags) passwords(ctx context.Context, s *Streams) (*givenPasswords,
 type judgeFlags struct{ at, ntp string }
 
 func (f *judgeFlags) register(flags *pflag.FlagSet) {
-	flags.StringVar(&f.ntp, "ntp", "", "ask the time server on this `HOST` what this host's clock is worth")
+	flags.StringVar(&f.ntp, "ntp", "", "compare this host's clock with the NTP server on this `HOST`")
 	flags.StringVar(&f.at, "at", "",
 		"judge as of this `TIME`: 2026-12-31, which begins at 0:00 UTC, or 2026-12-31T23:59:59Z")
 }
@@ -308,9 +308,9 @@ func (f *outputFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.force, "force", false, "write over files that this program did not write, and replace links")
 	flags.StringVar(&f.color, "color", "auto", "use colours: `WHEN` is auto, always or never")
 	flags.BoolVar(&f.redact, "redact", false,
-		"replace names, addresses, files and fingerprints by pseudonyms, and move all dates")
+		"replace names, addresses, files and fingerprints with pseudonyms, and shift all dates")
 	flags.StringVar(&f.redactMap, "redact-map", "",
-		"with --redact: save what the pseudonyms stand for to this `FILE`, for yourself")
+		"with --redact: save what the pseudonyms stand for to this `FILE`; keep it to yourself")
 }
 
 // complete offers the values of flags that take one of a few words. They are put
@@ -352,7 +352,7 @@ func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.require, "require", nil,
 		"exit with 0 only if these identities fit: `WHICH` is any, all, or a label (repeatable; default any)")
 	flags.StringVar(&f.client, "client", "",
-		"let the exit code answer for this client `STACK`, such as curl, go, java-pkix, firefox")
+		"set the exit code by what this client `STACK` would do, such as curl, go, java-pkix, firefox")
 	f.registerExpires(flags)
 	f.registerExpect(flags)
 }

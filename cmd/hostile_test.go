@@ -307,7 +307,7 @@ func TestHostileOutputs(t *testing.T) {
 	}
 	for _, name := range []string{"notes.txt", "victim.txt"} {
 		if data, err := os.ReadFile(name); err != nil || string(data) != mine {
-			t.Errorf("%s holds %q, %v", name, data, err)
+			t.Errorf("%s contains %q, %v", name, data, err)
 		}
 	}
 	if v.connections.Load() > 0 {

@@ -21,7 +21,8 @@ func TestJUnitAgreesWithExitCode(t *testing.T) {
 		Trial: &report.Trial{Outcome: "refused"}}
 	unknown := report.Identity{Label: "unknown.pem", Verdict: report.Unknown, Basis: "none"}
 	var b bytes.Buffer
-	differs := report.Format{Name: "junit", Differences: []report.Change{{What: "accepted.pem", Before: "does-not-fit", After: "fits"}}}
+	differs := report.Format{Name: "junit", Differences: []report.Change{{What: "accepted.pem", Before: "does-not-fit",
+		After: "fits"}}}
 	if err := report.Write(&b, differs, &report.Report{Identities: []report.Identity{accepted}}); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,8 @@ func TestJUnitAgreesWithExitCode(t *testing.T) {
 			err = errInterrupted
 		}
 		var b bytes.Buffer
-		if err := report.Write(&b, report.Format{Name: "junit", Client: tt.client, Require: required(tt.require)}, r); err != nil {
+		if err := report.Write(&b, report.Format{Name: "junit", Client: tt.client, Require: required(tt.require)},
+			r); err != nil {
 			t.Fatal(err)
 		}
 		suites, ingest := junit.Ingest(b.Bytes())

@@ -19,7 +19,7 @@ func ExitCodes(c *cobra.Command) []Note {
 		{"0", "answered, and at least one identity fits (request, inspect: answered)"},
 		{"1", "error, for example the server cannot be reached or a file cannot be read"},
 		{"2", "usage error"},
-		{"3", "answered, but what is required does not hold: no identity fits, the server does not request a " +
+		{"3", "answered, but a requirement is not met: no identity fits, the server does not request a " +
 			"certificate, or --require, --client, --expect or --expires-within is not met"},
 		{"130", "interrupted; what was known by then has been reported"},
 	}

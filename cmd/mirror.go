@@ -66,15 +66,15 @@ func newMirror(s *Streams, run func(context.Context, *Streams, *mirrorOptions) e
 }
 
 func (o *mirrorOptions) registerListen(flags *pflag.FlagSet) {
-	flags.StringVar(&o.listen, "listen", "127.0.0.1:0", "listen on this `ADDRESS` and port; port 0 takes a free one")
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:0", "listen on this `ADDRESS` and port; port 0 chooses a free one")
 	flags.StringVar(&o.serverCert, "server-cert", "",
-		"the server's certificate and chain, a PEM `FILE` (default: made on the spot for localhost)")
+		"the server's certificate and chain, a PEM `FILE` (default: generated for localhost)")
 	flags.StringVar(&o.serverKey, "server-key", "", "the server's key, a PEM `FILE`")
 	flags.StringVar(&o.saveCA, "save-ca", "",
-		"save the CA of the certificate made on the spot to this `FILE`, for the client to trust")
+		"save the CA of the generated certificate to this `FILE`, for the client to trust")
 	flags.IntVar(&o.count, "count", 1,
-		"end after this `NUMBER` of answers, connections that are just closed not counted; 0 means the time limit or an "+
-			"interrupt")
+		"stop after this `NUMBER` of answers, not counting connections that are just closed; 0 means run until the "+
+			"time limit or an interrupt")
 	flags.DurationVar(&o.timeout, "timeout", 5*time.Minute, "limit for all of it: a `DURATION` as in 30s or 5m")
 }
 
@@ -85,7 +85,7 @@ func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
 	case (o.serverCert == "") != (o.serverKey == ""):
 		return usage(errors.New("--server-cert and --server-key go together"))
 	case o.timeout <= 0 || o.count < 0:
-		return usage(errors.New("--timeout and --count take no negative limits"))
+		return usage(errors.New("--timeout and --count must not be negative"))
 	}
 	o.output.client = o.client
 	if err := cmp.Or(o.output.check(), checkOutput(o.output.force, outputFile{"--save-ca", o.saveCA})); err != nil {
@@ -225,7 +225,7 @@ func suits(pair tls.Certificate) error {
 			return nil
 		}
 	}
-	return errors.New("the mirror takes a key of RSA or ECDSA P-256")
+	return errors.New("the mirror needs a key of RSA or ECDSA P-256")
 }
 
 // mirrorCA is the common name of the CA that the mirror makes.

@@ -88,7 +88,7 @@ func password(ctx context.Context, s *Streams, form string) (string, error) {
 	case "fd":
 		n, err := strconv.ParseUint(value, 10, 16)
 		if err != nil {
-			return "", fmt.Errorf("--pass fd:N takes a number")
+			return "", fmt.Errorf("--pass fd:N needs a number")
 		}
 		return nextLine(ctx, s.lines(fmt.Sprint(n), os.NewFile(uintptr(n), "fd")))
 	case "stdin":
@@ -101,7 +101,7 @@ func password(ctx context.Context, s *Streams, form string) (string, error) {
 			"--pass file:PATH")
 		return value, nil
 	}
-	return "", errors.New("--pass takes env:VAR, file:PATH, fd:N, stdin or pass:WORD, or SOURCE= and one of these")
+	return "", errors.New("--pass accepts env:VAR, file:PATH, fd:N, stdin or pass:WORD, or SOURCE= and one of these")
 }
 
 func passwordFile(ctx context.Context, path string) (string, error) {

@@ -112,7 +112,7 @@ func requestOf(ctx context.Context, s *Streams, path string) (*wire.CertificateR
 		request.NamedCAs = append(request.NamedCAs, a.Certificate.RawSubject)
 	}
 	if len(request.NamedCAs) == 0 {
-		return nil, fmt.Errorf("--named-ca %q holds no certificate", path)
+		return nil, fmt.Errorf("--named-ca %q contains no certificate", path)
 	}
 	return request, nil
 }
@@ -131,7 +131,7 @@ func readRequest(ctx context.Context, s *Streams, path string) (*wire.Certificat
 	case r.Request != nil && r.Request.Asked == "yes" && len(r.Request.Raw) == 0:
 		return nil, "", fmt.Errorf("--request %q is redacted: the names of the CAs are gone, by which to judge", path)
 	case r.Request == nil || len(r.Request.Raw) == 0:
-		return nil, "", fmt.Errorf("--request %q holds no request: the server did not ask, or it was not seen", path)
+		return nil, "", fmt.Errorf("--request %q contains no request: the server did not ask, or it was not seen", path)
 	}
 	mode, ok := reading.ParseMode(cmp.Or(r.Request.Insistence, string(reading.UnknownMode)))
 	if !ok {

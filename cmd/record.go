@@ -108,6 +108,6 @@ func (r *recorder) file(s *Streams, flag, path, content string, write func(*byte
 	if err != nil {
 		return fmt.Errorf("%s: %w", flag, err)
 	}
-	warn(s.Err, fmt.Sprintf("%s %q holds %s; keep it like a key", flag, path, content))
+	warn(s.Err, fmt.Sprintf("%s %q contains %s; keep it like a key", flag, path, content))
 	return nil
 }

@@ -14,7 +14,8 @@ func TestSeveralTargets(t *testing.T) {
 	serverFiles(t)
 	here, there, away := "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
 	for _, address := range []string{here, there} {
-		startServer(t, strings.TrimPrefix(address, "127.0.0.1:"), openssl, "s_server", "-accept", address, "-cert", "server.pem",
+		startServer(t, strings.TrimPrefix(address, "127.0.0.1:"), openssl, "s_server", "-accept", address, "-cert",
+			"server.pem",
 			"-key", "server.key", "-www", "-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")
 	}
 	code, stdout, stderr := run(t, "probe", here, there, here, "-k", "--cert", "good.p12", "--cert", "expired.pem")
@@ -27,8 +28,9 @@ func TestSeveralTargets(t *testing.T) {
 		t.Errorf("--require all: exit code %d", code)
 	}
 	code, stdout, stderr = run(t, "probe", here, away, "-k", "--cert", "good.p12")
-	if code != exitNoAnswer || !strings.Contains(stdout, "good.p12 is accepted by 1 of 1 server. 1 more could not be asked: "+
-		away) || !strings.Contains(stderr, "1 of 2 targets could not be asked: "+away) {
+	if code != exitNoAnswer ||
+		!strings.Contains(stdout, "good.p12 is accepted by 1 of 1 server. 1 more could not be asked: "+
+			away) || !strings.Contains(stderr, "1 of 2 targets could not be asked: "+away) {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	code, stdout, _ = run(t, "probe", here, away, "-k", "--cert", "good.p12", "-o", "junit")
@@ -37,7 +39,8 @@ func TestSeveralTargets(t *testing.T) {
 		t.Errorf("exit code %d: %v\n%s", code, err, stdout)
 	}
 	code, stdout, _ = run(t, "request", here, away, "-k")
-	if code != exitNoAnswer || !strings.Contains(stdout, "1 of 2 servers request a client certificate; 1 could not be asked.") {
+	if code != exitNoAnswer ||
+		!strings.Contains(stdout, "1 of 2 servers request a client certificate; 1 could not be asked.") {
 		t.Errorf("exit code %d\n%s", code, stdout)
 	}
 	if code, _, stderr = run(t, "request", here, there, "-k", "--save", "saved.json"); code != exitUsage ||
@@ -56,7 +59,8 @@ func TestJUnitOnError(t *testing.T) {
 		t.Fatalf("exit code %d, %v\n%s", code, err, stderr)
 	}
 	suites, err := junit.Ingest(data)
-	if code != exitNoAnswer || err != nil || len(suites) != 1 || suites[0].Totals.Error != 1 || suites[0].Totals.Failed != 0 {
+	if code != exitNoAnswer || err != nil || len(suites) != 1 || suites[0].Totals.Error != 1 ||
+		suites[0].Totals.Failed != 0 {
 		t.Errorf("exit code %d: %v\n%s", code, err, data)
 	}
 }

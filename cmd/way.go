@@ -24,9 +24,9 @@ type wayFlags struct {
 
 func (f *wayFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.starttls, "starttls", "",
-		"begin TLS after the preamble of a `PROTOCOL`: "+strings.Join(probe.StartTLSNames(), ", "))
+		"use STARTTLS with `PROTOCOL`: "+strings.Join(probe.StartTLSNames(), ", "))
 	flags.StringVar(&f.proxy, "proxy", "",
-		"go through a proxy: `URL` is http://, https:// or socks5://[user:password@]host:port, or none to go without; an "+
+		"connect through a proxy: `URL` is http://, https:// or socks5://[user:password@]host:port, or none; an "+
 			"https proxy is verified with the system's roots (default that of HTTPS_PROXY or ALL_PROXY)")
 	flags.StringArrayVar(&f.resolve, "resolve", nil, "connect to this address for a host name: `HOST:IP` (repeatable)")
 	flags.StringVar(&f.unix, "unix-socket", "", "connect through the unix socket at this `PATH`")

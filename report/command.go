@@ -16,8 +16,12 @@ func (i *Identity) fixCommand() command {
 		return nil
 	}
 	var authorities []string
+	remedies := []say.Phrase{explained(i).Main.Remedy}
 	for _, n := range i.NamedCAs {
-		for _, part := range n.Remedy {
+		remedies = append(remedies, n.Remedy)
+	}
+	for _, remedy := range remedies {
+		for _, part := range remedy {
 			if part.Kind == say.FileKind && isFile(part.Value) && !slices.Contains(authorities, part.Value) {
 				authorities = append(authorities, part.Value)
 			}

@@ -64,6 +64,9 @@ func newMatrix(r *Report) *matrix {
 		union := Identity{Label: label}
 		for _, part := range parts {
 			cell := part.identity(label)
+			if held := r.identity(label); cell != nil && held != nil { // which a phase does not repeat
+				cell.Source, cell.Key = held.Source, held.Key
+			}
 			row.cells = append(row.cells, cell)
 			if cell != nil {
 				union.NamedCAs = append(union.NamedCAs, cell.NamedCAs...)
@@ -458,13 +461,13 @@ func (m *matrix) remedies(r *Report) []cause {
 	told := make(map[string]bool) // by a cause
 	for _, c := range m.causes() {
 		if c.finding != nil {
-			told[c.finding.Remedy.String()] = true
+			told[brieflySaid(c.finding.Remedy)] = true
 		}
 	}
 	at := make(map[string]int)
 	for n := range r.Migration.Rows {
 		row := &r.Migration.Rows[n]
-		text := row.Remedy.String()
+		text := brieflySaid(row.Remedy)
 		if text == "" || told[text] {
 			continue
 		}

@@ -136,7 +136,7 @@ func (i *Identity) accessNote() *note {
 	if i.Access == nil && len(i.Key.ExposedTo) == 0 {
 		return nil
 	}
-	n := &note{Title: "who can read it"}
+	n := &note{Title: "file permissions"}
 	if a := i.Access; a != nil {
 		said := map[string]string{"yes": "can read it", "no": "cannot read it",
 			"unknown": "is not known to be able to read it"}[a.Result]

@@ -160,7 +160,7 @@ func demand(q *Request) string {
 	case Unknown:
 		return "is not known to ask"
 	}
-	words := map[string]string{"required": "requires a certificate", "optional": "takes one, optionally",
+	words := map[string]string{"required": "requires a certificate", "optional": "accepts one, optionally",
 		"ignored": "asks and ignores it"}[q.Insistence]
 	if words == "" {
 		words = "asks"

@@ -81,9 +81,9 @@ func (s *Sighting) Compare(i *certstore.Identity) {
 	case same:
 		it = say.Text(it, ", with the chain as stored")
 	case len(s.Chain) < len(held):
-		it = say.Text(it, "; ", len(s.Chain), " certificates were sent, the file holds ", len(held))
+		it = say.Text(it, "; ", len(s.Chain), " certificates were sent, the file contains ", len(held))
 	default:
-		it = say.Text(it, ", with another chain than the file holds: the client built its own")
+		it = say.Text(it, ", with another chain than the file contains: the client built its own")
 	}
 	s.Compared = append(s.Compared, it)
 }

@@ -105,5 +105,5 @@ func Write(w io.Writer, f Format, r *Report) error {
 	case "svg":
 		return writeSVG(w, r)
 	}
-	return fmt.Errorf("unknown output format %q: %s are known", f.Name, strings.Join(Formats(), ", "))
+	return fmt.Errorf("unknown output format %q; choose one of %s", f.Name, strings.Join(Formats(), ", "))
 }

@@ -84,7 +84,7 @@ func lookupGroup(group string) (uint32, error) {
 func number(id string) (uint32, error) {
 	n, err := strconv.ParseUint(id, 10, 32)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no UID or GID", id)
+		return 0, fmt.Errorf("%q is not a UID or GID", id)
 	}
 	return uint32(n), nil
 }

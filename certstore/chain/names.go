@@ -213,7 +213,7 @@ func (l *limits) violation(names []generalName) string {
 				continue
 			}
 			if in, known := name.within(base); in || !known || name.wildcardMeets(base) {
-				return fmt.Sprintf("%v lies in the excluded subtree %v", name, base)
+				return fmt.Sprintf("%v is in the excluded subtree %v", name, base)
 			}
 		}
 		constrained, permitted := false, false
@@ -225,7 +225,7 @@ func (l *limits) violation(names []generalName) string {
 			constrained, permitted = true, permitted || in
 		}
 		if constrained && !permitted {
-			return fmt.Sprintf("%v lies in no permitted subtree", name)
+			return fmt.Sprintf("%v is not in a permitted subtree", name)
 		}
 	}
 	return ""

@@ -76,7 +76,7 @@ func (r *Reference) addNote(format string, args ...any) {
 // setPassword notes a password that the configuration holds.
 func (r *Reference) setPassword(password string) {
 	if password != "" {
-		r.Password, r.PasswordNote = password, "the configuration holds the password itself"
+		r.Password, r.PasswordNote = password, "the configuration contains the password itself"
 	}
 }
 

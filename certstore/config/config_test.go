@@ -12,7 +12,7 @@ import (
 const (
 	pemCert = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
 	pemKey  = "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n"
-	inside  = "the configuration holds the password itself"
+	inside  = "the configuration contains the password itself"
 	start   = "a relative path counts from the folder in which the client is started"
 )
 

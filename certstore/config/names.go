@@ -25,7 +25,7 @@ func Misplaced(path string) string {
 		switch filepath.Base(above) {
 		case "certs.d":
 			if extension != ".cert" {
-				return "in this folder Docker and Podman take a client certificate from NAME.cert only, and NAME" + extension +
+				return "in this folder Docker and Podman read a client certificate from NAME.cert only, and NAME" + extension +
 					" is none to them (.crt is a CA): name it " + stem + ".cert"
 			}
 		case "cert.d", "certs", "cert":

@@ -61,7 +61,7 @@ func (k *Key) readRSA(r row, u *unlocker) {
 }
 
 func rsaKey(modulus, exponent, prime []byte) (*rsa.PrivateKey, error) {
-	damaged := errors.New("its numbers are no RSA key")
+	damaged := errors.New("its numbers are not an RSA key")
 	if len(modulus) > maxRSA/8+1 || len(prime) > len(modulus) {
 		return nil, damaged
 	}
@@ -82,7 +82,7 @@ func rsaKey(modulus, exponent, prime []byte) (*rsa.PrivateKey, error) {
 	key := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: n, E: int(e.Int64())}, D: d, Primes: []*big.Int{p, q}}
 	key.Precompute()
 	if err := key.Validate(); err != nil {
-		return nil, fmt.Errorf("its numbers are no RSA key: %w", err)
+		return nil, fmt.Errorf("its numbers are not an RSA key: %w", err)
 	}
 	return key, nil
 }
@@ -116,7 +116,7 @@ func (k *Key) readEC(r row, u *unlocker) {
 	}
 	key, err := ecdsa.ParseRawPrivateKey(curve, append(make([]byte, size-len(value)), value...))
 	if err != nil {
-		k.Err = errors.New("its number does not lie within the curve's order")
+		k.Err = errors.New("its number is not within the curve's order")
 		return
 	}
 	k.Private = key
@@ -151,7 +151,7 @@ func (k *Key) readEd25519(r row, u *unlocker) {
 	case err != nil:
 		k.Err = err
 	case len(seed) != ed25519.SeedSize:
-		k.Err = fmt.Errorf("its seed has %d bytes; Ed25519 takes %d", len(seed), ed25519.SeedSize)
+		k.Err = fmt.Errorf("its seed has %d bytes; Ed25519 needs %d", len(seed), ed25519.SeedSize)
 	default:
 		k.Private = ed25519.NewKeyFromSeed(seed)
 	}

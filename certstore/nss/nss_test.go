@@ -142,7 +142,7 @@ func TestDamaged(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"no database", []byte("-----BEGIN"), "no SQLite database"},
+		{"no database", []byte("-----BEGIN"), "not a SQLite database"},
 		{"page size", change("cert9.db", func(b []byte) { b[16], b[17] = 0, 3 }), "pages have 3 bytes"},
 		{"page size 64 KiB", change("cert9.db", func(b []byte) { b[16], b[17] = 0, 1 }), "cut off"},
 		{"UTF-16", change("cert9.db", func(b []byte) { b[59] = 2 }), "UTF-16"},

@@ -40,7 +40,7 @@ type database struct {
 func openDatabase(data []byte) (*database, error) {
 	switch {
 	case len(data) < 100 || string(data[:len(magic)]) != magic:
-		return nil, errors.New("is no SQLite database")
+		return nil, errors.New("is not a SQLite database")
 	case len(data) > maxSize:
 		return nil, fmt.Errorf("has %d bytes; the limit is %d", len(data), maxSize)
 	}
@@ -116,7 +116,7 @@ func (d *database) walk(number uint32, depth int, visit func(row []byte) error) 
 	for i := range cells {
 		at := int(binary.BigEndian.Uint16(pointers[2*i:]))
 		if at+4 > len(page) {
-			return fmt.Errorf("%w: a row of page %d lies outside of it", errDamaged, number)
+			return fmt.Errorf("%w: a row of page %d is outside of it", errDamaged, number)
 		}
 		if header[0] == interiorPage {
 			err = d.walk(binary.BigEndian.Uint32(page[at:]), depth+1, visit)

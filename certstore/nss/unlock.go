@@ -126,7 +126,7 @@ func mendIV(params cryptobyte.String) (cryptobyte.String, error) {
 	if !params.ReadASN1(&seq, casn1.SEQUENCE) || !seq.ReadASN1Element(&kdf, casn1.SEQUENCE) ||
 		!seq.ReadASN1(&encryption, casn1.SEQUENCE) ||
 		!encryption.ReadASN1ObjectIdentifier(&oid) || !encryption.ReadASN1Element(&iv, casn1.OCTET_STRING) || len(iv) != 16 {
-		return nil, errors.New("nothing to mend")
+		return nil, errors.New("nothing to fix")
 	}
 	var b cryptobyte.Builder
 	b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {

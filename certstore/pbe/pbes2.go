@@ -230,7 +230,7 @@ func parseScrypt(params cryptobyte.String) (*kdf, error) {
 	}
 	if n > maxScryptMemory || r > maxScryptMemory || p > maxScryptWork || n*r > maxScryptMemory/128 ||
 		n*r*p > maxScryptWork {
-		return nil, unsupported("scrypt with N=%d r=%d p=%d takes more than the %d MiB that are the limit, or more work", n,
+		return nil, unsupported("scrypt with N=%d r=%d p=%d needs more than the limit of %d MiB, or more work", n,
 			r, p, maxScryptMemory>>20)
 	}
 	d := &kdf{name: "scrypt", scrypt: fmt.Sprintf("N=%d r=%d p=%d", n, r, p), cost: 2 * n * r * p}

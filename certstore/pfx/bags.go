@@ -51,7 +51,7 @@ func (f *File) contents(der []byte) error {
 	s := cryptobyte.String(der)
 	var list cryptobyte.String
 	if !s.ReadASN1(&list, casn1.SEQUENCE) {
-		return errors.New("the authenticated safe is no SEQUENCE")
+		return errors.New("the authenticated safe is not a SEQUENCE")
 	}
 	for n := 1; !list.Empty(); n++ {
 		var content cryptobyte.String
@@ -105,7 +105,7 @@ func (f *File) encrypted(content cryptobyte.String) error {
 			return errors.New("EncryptedData is damaged")
 		}
 	case !info.ReadASN1(&sealed, casn1.Tag(0).ContextSpecific()):
-		return errors.New("EncryptedData holds nothing")
+		return errors.New("EncryptedData contains nothing")
 	}
 	for !parts.Empty() {
 		var part cryptobyte.String
@@ -182,7 +182,7 @@ func (f *File) safe(der []byte, depth int, e encryption) error {
 	s := cryptobyte.String(der)
 	var list cryptobyte.String
 	if !s.ReadASN1(&list, casn1.SEQUENCE) {
-		return errors.New("SafeContents is no SEQUENCE")
+		return errors.New("SafeContents is not a SEQUENCE")
 	}
 	for !list.Empty() {
 		var bag, value cryptobyte.String
@@ -241,7 +241,7 @@ func (f *File) bag(b *Bag, oid string, value cryptobyte.String) {
 			return
 		}
 		if !wrapped.ReadASN1Bytes(&b.DER, casn1.OCTET_STRING) {
-			b.Err = errors.New("the bag holds no OCTET STRING")
+			b.Err = errors.New("the bag contains no OCTET STRING")
 		}
 	case oidBags + "5":
 		b.Kind, b.DER = SecretBag, value

@@ -194,7 +194,7 @@ func (f *File) outer(data []byte) error {
 		return fmt.Errorf("authSafe has the content type %s", kind)
 	}
 	if !content.ReadASN1Bytes(&f.authSafe, casn1.OCTET_STRING) {
-		return errors.New("authSafe holds no data")
+		return errors.New("authSafe contains no data")
 	}
 	f.Integrity = "none"
 	if pfx.Empty() {

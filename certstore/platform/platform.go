@@ -39,5 +39,5 @@ func Open(name string) ([]Identity, error) {
 	if len(Names()) == 0 {
 		return nil, fmt.Errorf("this system has no certificate store that this program reads")
 	}
-	return nil, fmt.Errorf("is no store; these are: %s", strings.Join(Names(), ", "))
+	return nil, fmt.Errorf("is not a store; choose one of: %s", strings.Join(Names(), ", "))
 }

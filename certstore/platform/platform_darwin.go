@@ -51,7 +51,7 @@ func open(string) ([]Identity, error) {
 			i.Label = cert.Subject.CommonName
 		}
 		if i.HasKey {
-			i.Err = errors.New("it lies in the keychain, whose keys this program does not use: export the identity with " +
+			i.Err = errors.New("it is in the keychain, whose keys this program does not use: export the identity with " +
 				"\"security export -t identities -f pkcs12\"")
 		}
 		out = append(out, i)

@@ -58,7 +58,7 @@ func load(path string) (*module, error) {
 	}
 	ctx := pkcs11.New(path)
 	if ctx == nil {
-		return nil, fmt.Errorf("loading the PKCS #11 module %q: it is no PKCS #11 module, or not one for this processor, "+
+		return nil, fmt.Errorf("loading the PKCS #11 module %q: it is not a PKCS #11 module, or not one for this processor, "+
 			"or a library that it needs is missing", path)
 	}
 	err := ctx.Initialize()

@@ -44,7 +44,8 @@ func (s *session) public(key object, id []byte) (crypto.PublicKey, error) {
 			}
 		}
 	}
-	return nil, errors.New("the token holds neither its public key, in a form known here, nor a certificate with its ID")
+	return nil, errors.New("the token contains neither its public key, in a form known here, nor a certificate with " +
+		"its ID")
 }
 
 // assemble makes a public key of an object's attributes, or returns nil.

@@ -281,7 +281,7 @@ func (r *reader) certificates(s *session, t *Token, wanted map[uint]string) {
 			DER: s.attribute(o, attrValue)}
 		if len(c.DER) == 0 {
 			t.Problems = append(t.Problems,
-				fmt.Errorf("certificate %q (ID %x): the token does not hold it itself, or it is larger than %d bytes", c.Label,
+				fmt.Errorf("certificate %q (ID %x): the token does not contain it itself, or it is larger than %d bytes", c.Label,
 					c.ID, maxAttribute))
 			continue
 		}

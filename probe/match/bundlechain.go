@@ -21,7 +21,7 @@ var (
 	ChainTwins = &Check{
 		ID: "chain.twins", Title: "Cross-signed duplicates in the wrong order",
 		Good: "Cross-signed duplicates are in a good order", Since: v1, ChainOnly: true, HowTo: bundleHowTo,
-		Doc: "The bundle holds an intermediate twice, with the same subject and key, signed by different CAs. Some " +
+		Doc: "The bundle contains an intermediate twice, with the same subject and key, signed by different CAs. Some " +
 			"servers, OpenSSL's among them, follow the first valid one that was sent and do not turn back when it leads to " +
 			"a root they do not know.",
 		Citation: "RFC 8446, Section 4.4.2", Objections: objections(trustAlerts), judge: chainTwins,
@@ -55,14 +55,15 @@ var (
 		ID: "chain.order", Title: "Chain is out of order", Good: "Chain is in order", Since: v1, ChainOnly: true,
 		LocalOnly: true, HowTo: bundleHowTo,
 		Doc: "Each certificate should be followed by its issuer. Up to TLS 1.2 the order is mandatory, and some servers " +
-			"insist. In a PEM file the first certificate must be the key's: clients take that one and say that the key does " +
+			"insist. In a PEM file the first certificate must be the key's: clients load that one and say that the key does " +
 			"not match.",
 		Citation: "RFC 5246, Section 7.4.2; RFC 8446, Section 4.4.2", Objections: []Objection{}, judge: chainOrder,
 	}
 	ChainSurplus = &Check{
 		ID: "chain.surplus", Title: "Certificates that do not belong", Good: "Every certificate belongs to the chain",
 		Since: v1, ChainOnly: true, HowTo: bundleHowTo,
-		Doc: "The bundle holds certificates that are on no path from the leaf. They serve no purpose and may confuse the " +
+		Doc: "The bundle contains certificates that are on no path from the leaf. They serve no purpose and may confuse " +
+			"the " +
 			"server.",
 		Citation: "RFC 8446, Section 4.4.2", Objections: []Objection{}, judge: chainSurplus,
 	}
@@ -281,7 +282,7 @@ func chainOrder(j *judgement) Finding {
 	rewrite := say.Text("write the file again: the leaf first, then its issuer, that one's issuer, and so on")
 	if first := j.identity.Preceding; first != nil {
 		return fail(say.Text("the file begins with ", Name(first.RawSubject),
-			", which clients that read PEM take for the certificate of the key"), rewrite)
+			", which clients that read PEM use as the certificate of the key"), rewrite)
 	}
 	stored := j.stored()
 	if len(stored) < 3 {

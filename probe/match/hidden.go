@@ -38,7 +38,7 @@ var (
 	// HiddenDepth is a limit on the length of the path.
 	HiddenDepth = &Check{
 		ID: "server.depth", Title: "The server's limit on the length of the chain", Since: v3,
-		Doc: "Server programs bound how many certificates may lie between the client's and the root. nginx allows one by " +
+		Doc: "Server programs bound how many certificates may be between the client's and the root. nginx allows one by " +
 			"default, and so do others.",
 		Citation:   "nginx, ngx_http_ssl_module, ssl_verify_depth; Apache, mod_ssl, SSLVerifyDepth; Erlang, ssl, depth",
 		Objections: append(objections(trustAlerts), Objection{wire.AlertHandshakeFailure, Erlang}),

@@ -63,7 +63,8 @@ var (
 	}
 	KeyElsewhere = &Check{
 		ID: "key.elsewhere", Title: "Key is in another file", Good: "Key is in the same file", Since: v1, HowTo: bundleHowTo,
-		Doc: "The file is of a kind that holds certificates and keys together, and the key of this certificate was found " +
+		Doc: "The file is of a kind that contains certificates and keys together, and the key of this certificate was " +
+			"found " +
 			"in another file. A client that is given this file alone has no key.",
 		Citation: "RFC 7292, Section 4", judge: keyElsewhere,
 	}
@@ -76,7 +77,7 @@ var (
 	}
 	KeyExposed = &Check{
 		ID: "key.exposed", Title: "Key can be read by others", Good: "Key is readable by its owner only", Since: v2,
-		Doc: "A private key that others can read is not a secret, and some clients refuse it for that alone: " +
+		Doc: "A private key that others can read is not a secret, and some clients refuse it because of that: " +
 			"PostgreSQL's libpq accepts at most 0600, or 0640 if root owns it.",
 		Citation: "PostgreSQL documentation, libpq, SSL Support", judge: keyExposed,
 	}

@@ -86,7 +86,7 @@ func TestMigrationVariants(t *testing.T) {
 			NearMiss, "breaks at CN=CA,O=Example: expired, since 2026-06-14"},
 		{"name constraint excludes the leaf", func(c *x509.Certificate) { c.ExcludedDNSDomains = []string{"example.com"} },
 			func(c *x509.Certificate) { c.DNSNames = []string{"client.example.com"} }, NearMiss,
-			`name constraint, "client.example.com" lies in the excluded subtree "example.com"`},
+			`name constraint, "client.example.com" is in the excluded subtree "example.com"`},
 		{"path length exceeded", nil, nil, NearMiss, "path too long, pathLenConstraint is 0, 1 intermediates stand below"},
 		{"extended key usage", func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} },
 			nil, NearMiss, "not for client authentication"},

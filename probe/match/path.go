@@ -39,7 +39,8 @@ var (
 	PathCrossSigned = &Check{
 		ID: "path.cross-signed", Title: "Reached only through a cross-certificate",
 		Good: "Reached without a further cross-certificate", Since: v1, ChainOnly: true,
-		Doc: "The identity holds an intermediate under another root than the named one. The same intermediate, with the " +
+		Doc: "The identity contains an intermediate under another root than the named one. The same intermediate, with " +
+			"the " +
 			"same key, was also signed towards the named root; with that certificate in the bundle both sides see the path.",
 		Citation: "RFC 5280, Section 3.2; RFC 8446, Section 4.4.2", Objections: objections(trustAlerts), HowTo: bundleHowTo,
 		judge: pathCrossSigned,
@@ -250,6 +251,6 @@ func selfIssued(j *judgement) Finding {
 		return notApplicable // it is self-signed
 	}
 	return warn(say.Text("subject and issuer are both ", Name(leaf.RawSubject),
-		", and another key made the signature: servers that use OpenSSL take it for self-signed and refuse it"),
+		", and another key made the signature: servers that use OpenSSL consider it self-signed and refuse it"),
 		say.Text("have the certificate issued under a subject that is not the CA's name"))
 }

@@ -21,7 +21,7 @@ var (
 		Citation: "RFC 9525, Section 6", server: serverCertificatesDiffer,
 	}
 	ServerRateLimit = &Check{
-		ID: "server.rate-limit", Title: "The server limits how many connections it takes",
+		ID: "server.rate-limit", Title: "The server limits how many connections it accepts",
 		Good: "No limit on connections was met", Since: v3,
 		Doc: "A server that turns connections away for their number says nothing about certificates by that. Trials that " +
 			"it turned away are unknown.",

@@ -22,7 +22,7 @@ func userName(j *judgement) Finding {
 	name := leaf.Subject.CommonName
 	user := say.Account(j.User)
 	if name == "" || name == j.User {
-		return fail(say.Text("the server does not take ", Name(leaf.RawSubject), " for the user ", user),
+		return fail(say.Text("the server does not accept ", Name(leaf.RawSubject), " for the user ", user),
 			say.Text("map the name to the user in pg_ident.conf on the server"))
 	}
 	return fail(say.Text("the certificate names ", say.Account(name), ", and the user is ", user),

@@ -173,7 +173,7 @@ func answered(c *Connection) (verdict, bool) {
 			detail: say.Text("the application's answer does not show whether it accepts the certificate")}, true
 	case a.Verdict == protocol.UserRefused:
 		return verdict{outcome: RefusedByApplication,
-			detail: say.Text("the server takes the certificate, and not for this user")}, true
+			detail: say.Text("the server accepts the certificate, but not for this user")}, true
 	case a.Verdict != protocol.Welcome:
 		return verdict{outcome: RefusedByApplication}, true
 	}

@@ -35,7 +35,7 @@ func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction
 	out := &Prediction{Sends: say.No, Action: f.Action, Alert: f.Alert, Fault: true,
 		Remedy: say.Text("write the file again, the leaf first"),
 		Reason: say.Text("the file begins with ", match.Name(i.Preceding.RawSubject),
-			", which this client takes for the certificate of the key")}
+			", which this client uses as the certificate of the key")}
 	if f.Action == NotKnown {
 		out.Sends, out.Reason = say.Unknown, say.Text("the file begins with ", match.Name(i.Preceding.RawSubject),
 			"; what this client makes of that was not observed")

@@ -179,7 +179,7 @@ func (p *Predictor) decide(profile *Profile, i *certstore.Identity) Prediction {
 		out.LeafAlone = true
 		out.Reason = say.Text("it loads the leaf alone from the file: the intermediates come along only if the file by " +
 			"which " +
-			"it verifies the server holds them")
+			"it verifies the server contains them")
 		out.Remedy = say.Text("let the server have the intermediates, or use a client that sends the chain")
 	}
 	return out

@@ -55,7 +55,7 @@ func (r *Layer) Read() (wire.ContentType, []byte, error) {
 		if !r.started {
 			return 0, nil, ErrNotTLS
 		}
-		return 0, nil, errors.New("bytes that are no TLS record")
+		return 0, nil, errors.New("bytes that are not a TLS record")
 	}
 	r.started = true
 	payload := make([]byte, length)
