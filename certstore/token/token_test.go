@@ -73,7 +73,7 @@ func TestOpenNothing(t *testing.T) {
 		"pkcs11:library-version=1.1?module-path=" + s.module:      "the URI does not match",
 		"pkcs11:?module-path=/nonexistent/module.so":              "no such file",
 		"pkcs11:?module-path=/etc/passwd":                         "is not a PKCS #11 module",
-		"pkcs11:?module-name=nonexistent":                         "there is not a PKCS #11 module nonexistent.so in /usr/lib",
+		"pkcs11:?module-name=nonexistent":                         "there is no PKCS #11 module nonexistent.so in /usr/lib",
 		"pkcs11:?pin-source=/nonexistent&module-path=" + s.module: "reading the PIN",
 	} {
 		u, err := ParseURI(uri)
