@@ -80,7 +80,7 @@ type pageMatrixRow struct {
 	Labels       []string
 	Until, Reach string
 	Cells        []pageSign
-	Why          string
+	Why, Verdict string
 }
 
 type pageSign struct{ Class, Mark, Meaning string }
@@ -92,7 +92,13 @@ func writeHTML(w io.Writer, f Format, r *Report) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"plain":    func(text any) string { return plain(fmt.Sprint(text)) },
 		"sentence": func(f Finding) string { return f.text() },
-		"dash":     func(s string) string { return strings.ReplaceAll(s, "-", " ") },
+		"result": func(f Finding) string {
+			if f.Result == "pass" {
+				return "ok"
+			}
+			return strings.ReplaceAll(f.Result, "-", " ")
+		},
+		"dash": func(s string) string { return strings.ReplaceAll(s, "-", " ") },
 	}).Parse(page)
 	if err != nil {
 		return fmt.Errorf("reading the page's template: %w", err)
@@ -185,7 +191,10 @@ func (v *pageView) matrix(r *Report, m *matrix, client string) {
 		v.Summary = m.headline()
 	}
 	for _, b := range m.blocks(g, "\u00a0") {
-		row := pageMatrixRow{Labels: b.labels, Until: b.until, Reach: b.reach, Why: b.why}
+		row := pageMatrixRow{Labels: b.labels, Until: b.until, Reach: b.reach, Why: b.why, Verdict: DoesNotFit}
+		if b.row.works() == len(m.columns)-len(m.failed()) {
+			row.Verdict = Fits
+		}
 		for _, sign := range b.signs {
 			mark, _ := g.sign(sign)
 			row.Cells = append(row.Cells, pageSign{sign.class(), mark, sign.meaning()})

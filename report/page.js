@@ -1,13 +1,26 @@
 "use strict";
-const table = document.querySelector("table.compatibility");
-if (table) {
+for (const table of document.querySelectorAll("table.compatibility, table.matrix")) {
   const body = table.tBodies[0];
-  const search = document.querySelector("input[type=search]");
-  search.hidden = false;
-  search.addEventListener("input", () => {
+  const frame = table.parentElement;
+  const controls = frame.previousElementSibling;
+  const search = controls.querySelector("input");
+  let show = "";
+  const update = () => {
     const words = search.value.toLowerCase();
-    for (const row of body.rows) row.hidden = !row.textContent.toLowerCase().includes(words);
-  });
+    for (const row of body.rows) {
+      const fits = row.dataset.verdict === "fits";
+      row.hidden = !row.textContent.toLowerCase().includes(words) || show === "fits" && !fits || show === "problem" && fits;
+    }
+    for (const button of controls.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.show === show));
+  };
+  controls.hidden = body.rows.length < 3;
+  search.addEventListener("input", update);
+  for (const button of controls.querySelectorAll("button")) button.addEventListener("click", () => { show = button.dataset.show; update(); });
+  update();
+  const scrolls = () => controls.querySelector(".scrolls").hidden = frame.scrollWidth <= frame.clientWidth;
+  addEventListener("resize", scrolls);
+  frame.closest("details")?.addEventListener("toggle", scrolls);
+  scrolls();
   for (const [column, header] of [...table.tHead.rows[0].cells].entries()) {
     const button = document.createElement("button");
     button.type = "button";
@@ -22,3 +35,4 @@ if (table) {
     });
   }
 }
+addEventListener("beforeprint", () => { for (const part of document.querySelectorAll("details.part")) part.open = true; });

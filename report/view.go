@@ -155,8 +155,8 @@ func compatibility(r *Report) []column {
 		return nil
 	}
 	judged, tried, predicted := false, false, false
-	label, expiry, key, said, verdict := column{header: "Identity"}, column{header: "Expires", spare: 2},
-		column{header: "Key", spare: 3}, column{header: "Server's answer"}, column{header: "Verdict"}
+	label, expiry, key, said, verdict := column{header: "Certificate"}, column{header: "Until", spare: 2},
+		column{header: "Key", spare: 3}, column{header: "Answer"}, column{header: "Verdict"}
 	subject, issuer, stored := column{header: "Subject", spare: 1}, column{header: "Issuer", spare: 4},
 		column{header: "Chain", spare: 5}
 	clients, why := column{header: clientsHeader, spare: 4, least: 24}, column{header: "Why", spare: 1}
@@ -228,7 +228,7 @@ func keyCell(k *Key) string {
 
 func verdictCell(i *Identity) string {
 	if i.Verdict != Fits {
-		return strings.ReplaceAll(cmp.Or(i.Verdict, "?"), "-", " ")
+		return cmp.Or(string(i.standing()), "?")
 	}
 	for _, f := range i.Findings {
 		switch {
@@ -238,7 +238,7 @@ func verdictCell(i *Identity) string {
 			return "fits by name" // the CA's certificate is not at hand to prove it
 		}
 	}
-	return "fits"
+	return string(i.standing())
 }
 
 // proven reports whether a named CA is reached by a certificate that is at hand from
