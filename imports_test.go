@@ -32,6 +32,7 @@ var packages = map[string][]string{
 	"probe/reading":             {"report/say", "probe/wire", "probe/protocol"},
 	"probe/tlspeer":             {"probe/wire"},
 	"probe/recording":           {"probe/wire"},
+	"probe/capture":             {"probe/wire"},
 	"probe":                     {"report/say", "probe/wire", "probe/protocol", "probe/reading", "probe/tlspeer", "probe/recording"},
 	"certstore/pbe":             {},
 	"certstore/pfx":             {"certstore/pbe"},
@@ -48,8 +49,8 @@ var packages = map[string][]string{
 	"probe/mirror":              {"probe/wire", "probe/tlspeer"},
 	"probe/stack":               {"report/say", "probe/wire", "probe/match", "certstore", "certstore/chain"},
 	"probe/diagnosis":           {"report/say", "probe", "probe/wire", "probe/protocol", "probe/reading", "probe/match", "probe/stack", "certstore", "certstore/chain"},
-	"report":                    {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "certstore", "certstore/account", "certstore/chain"},
-	"cmd":                       {"report", "report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "probe/probetest", "probe/recording", "certstore", "certstore/account", "certstore/config", "certstore/certtest"},
+	"report":                    {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/capture", "probe/stack", "probe/diagnosis", "certstore", "certstore/account", "certstore/chain"},
+	"cmd":                       {"report", "report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "probe/probetest", "probe/recording", "probe/capture", "certstore", "certstore/account", "certstore/config", "certstore/certtest"},
 	"cmd/docs":                  {"cmd"},
 	"cmd/mtlsprobe":             {"cmd"},
 }
@@ -71,11 +72,12 @@ var modules = map[string][]string{
 	"github.com/spf13/cobra":                {"cmd", "cmd/docs"},
 	"github.com/spf13/pflag":                {"cmd", "cmd/docs"},
 	"github.com/schollz/progressbar":        {"cmd"},
+	"github.com/gopacket/gopacket":          {"probe/capture"},
 }
 
 // pure packages get bytes, values and a time: they open no file, connect to nothing
 // and have no clock.
-var pure = []string{"report/say", "probe/wire", "probe/reading", "probe/recording", "probe/match", "probe/stack", "certstore/chain", "certstore/nss", "certstore/config", "report"}
+var pure = []string{"report/say", "probe/wire", "probe/reading", "probe/recording", "probe/capture", "probe/match", "probe/stack", "certstore/chain", "certstore/nss", "certstore/config", "report"}
 
 // A sourceFile is one Go file without tests.
 type sourceFile struct {

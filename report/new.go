@@ -74,6 +74,14 @@ func Failed(t probe.Target, now time.Time, why error) *Report {
 		Target: newTarget(t), Error: why.Error(), Values: []Value{}}
 }
 
+// Empty is a report to which connections are to be added; call Complete afterwards.
+func Empty(now time.Time) *Report {
+	return &Report{Schema: Schema, GeneratedAt: now.UTC(), JudgedAt: now.UTC(), Identities: []Identity{}}
+}
+
+// Complete lists the values that the sentences of a report use.
+func (r *Report) Complete() { r.Values = values(r) }
+
 func newTarget(t probe.Target) *Target {
 	out := &Target{Address: t.Address(), ServerName: t.ServerName, Protocol: t.Protocol, User: t.User}
 	if t.Protocol == "http" {

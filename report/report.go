@@ -49,6 +49,8 @@ type Report struct {
 	// Reports are those of several targets, one each; what belongs to one target is then
 	// in them, and Identities is empty.
 	Reports []*Report `json:"reports,omitempty"`
+	// Connections are those of a capture, in the order in which they began.
+	Connections []Connection `json:"connections,omitempty"`
 	// Error says why the target could not be asked, where it is one of several.
 	Error string `json:"error,omitempty" redact:"drop"`
 	// Values are the names, files and times in the report's sentences, so that they can

@@ -41,6 +41,13 @@ func (t *text) report(f Format, r *Report) error {
 	if m := newMatrix(r); m != nil {
 		return t.matrix(f, r, m)
 	}
+	if r.Connections != nil {
+		if err := t.connections(f, r); err != nil || !f.Transcript {
+			return err
+		}
+		t.transcripts(r)
+		return nil
+	}
 	if !r.judged() {
 		for _, fact := range facts(r) {
 			t.labelled(fact.Label, fact.Text)

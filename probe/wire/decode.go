@@ -20,23 +20,54 @@ const (
 // What cannot be decoded is noted in the transcript's Faults, and the rest is
 // read as far as it goes. The transcript refers to no memory of flows.
 func Decode(flows []Flow, keyLog []byte) *Transcript {
-	c := &connection{keys: parseKeyLog(keyLog), transcript: &Transcript{}}
-	c.client.from, c.server.from = Client, Server
+	d := newStreams(&KeyLog{parseKeyLog(keyLog)})
 	for _, f := range flows {
-		if h := c.half(f.From); h != nil {
-			h.pending = append(h.pending, f.Data...)
-			c.records(h)
-		}
+		d.Feed(f)
 	}
-	c.finish(&c.client)
-	c.finish(&c.server)
-	return c.transcript
+	return d.Transcript()
+}
+
+// Streams reads the streams of one connection as they come. It keeps no more of them than an
+// incomplete record or message, and the transcript.
+type Streams struct{ c *connection }
+
+func newStreams(keys *KeyLog) *Streams {
+	c := &connection{keys: keys, transcript: &Transcript{}}
+	c.client.from, c.server.from = Client, Server
+	return &Streams{c}
+}
+
+// NewStreams returns streams with secrets that may still grow; nil for none. Application data
+// that a peer sends without interruption is one entry, however many records it takes.
+func NewStreams(keys *KeyLog) *Streams {
+	if keys == nil {
+		keys = &KeyLog{}
+	}
+	d := newStreams(keys)
+	d.c.joins = true
+	return d
+}
+
+// Feed reads what one peer sent next.
+func (d *Streams) Feed(f Flow) {
+	if h := d.c.half(f.From); h != nil {
+		h.pending = append(h.pending, f.Data...)
+		d.c.records(h)
+	}
+}
+
+// Transcript ends the streams, which are not to be used afterwards.
+func (d *Streams) Transcript() *Transcript {
+	d.c.finish(&d.c.client)
+	d.c.finish(&d.c.server)
+	return d.c.transcript
 }
 
 // A connection is the state of decoding: both directions, and what the hellos
 // agreed on.
 type connection struct {
-	keys           keyLog
+	keys           *KeyLog
+	joins          bool // application data is joined
 	transcript     *Transcript
 	client, server half
 
@@ -136,7 +167,17 @@ func (c *connection) foreign(h *half) {
 	h.pending = nil
 }
 
-func (c *connection) add(e Entry) { c.transcript.Entries = append(c.transcript.Entries, e) }
+func (c *connection) add(e Entry) {
+	if n := len(c.transcript.Entries); c.joins && n > 0 && e.ContentType == ApplicationData {
+		last := &c.transcript.Entries[n-1]
+		if last.From == e.From && last.ContentType == ApplicationData && last.Opaque == e.Opaque &&
+			(!e.Opaque || c.transcript.Version < tls.VersionTLS13) {
+			last.Length += e.Length
+			return
+		}
+	}
+	c.transcript.Entries = append(c.transcript.Entries, e)
+}
 
 // record handles one record: opens it, and hands its content on.
 func (c *connection) record(h *half, contentType ContentType, header, payload []byte) {
@@ -207,7 +248,7 @@ func (c *connection) content(h *half, contentType ContentType, protected bool, c
 func (c *connection) changeCipherSpec(h *half) {
 	h.encrypted, h.keys = true, nil
 	if c.known {
-		master := c.keys.secret("CLIENT_RANDOM", c.clientRandom)
+		master := c.keys.secrets.secret("CLIENT_RANDOM", c.clientRandom)
 		h.keys = newProtection12(c.transcript.Version, c.suite, h.from, master, c.clientRandom, c.serverRandom)
 	}
 }
@@ -253,7 +294,7 @@ func (c *connection) follow(h *half, e *Entry) error {
 		if h.from == Server {
 			label = "SERVER_TRAFFIC_SECRET_0"
 		}
-		h.secret = c.keys.secret(label, c.clientRandom)
+		h.secret = c.keys.secrets.secret(label, c.clientRandom)
 		h.keys = newProtection13(c.suite, h.secret)
 	case e.Handshake == KeyUpdate && len(h.secret) > 0:
 		next, err := ExpandLabel(c.suite.prf, h.secret, "traffic upd", nil, len(h.secret))
@@ -286,7 +327,7 @@ func (c *connection) serverHello(e *Entry) error {
 		}
 		h.encrypted, h.keys = true, nil
 		if c.known {
-			h.keys = newProtection13(c.suite, c.keys.secret(label, c.clientRandom))
+			h.keys = newProtection13(c.suite, c.keys.secrets.secret(label, c.clientRandom))
 		}
 	}
 	return nil

@@ -5,6 +5,23 @@ import (
 	"encoding/hex"
 )
 
+// A KeyLog holds secrets for several connections. The zero KeyLog holds none. It may grow
+// while connections are decoded; it is not safe for concurrent use.
+type KeyLog struct{ secrets keyLog }
+
+// Add reads a key log in the SSLKEYLOGFILE format. Lines that are not well formed are skipped.
+func (l *KeyLog) Add(text []byte) {
+	if l.secrets == nil {
+		l.secrets = make(keyLog)
+	}
+	for key, secret := range parseKeyLog(text) {
+		l.secrets[key] = secret
+	}
+}
+
+// Empty reports whether there is no secret.
+func (l *KeyLog) Empty() bool { return len(l.secrets) == 0 }
+
 // A keyLog holds the secrets of a key log in the SSLKEYLOGFILE format, by label
 // and client random (RFC 9850).
 type keyLog map[string][]byte

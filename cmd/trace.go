@@ -1,0 +1,273 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe/capture"
+	"mtlsprobe/probe/diagnosis"
+	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/reading"
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report"
+)
+
+type traceOptions struct {
+	file       string
+	messages   string
+	keyLogs    []string
+	streams    []int
+	host, sni  string
+	port       uint16
+	transcript bool
+	hold       holdFlags
+	chain      chainFlags
+	output     outputFlags
+}
+
+func newTrace(s *Streams, run func(context.Context, *Streams, *traceOptions) error) *cobra.Command {
+	o := &traceOptions{}
+	c := &cobra.Command{
+		Use:   "trace FILE | --messages FILE",
+		Short: "Explain a capture of TLS connections, or a list of messages",
+		Long: "Read a pcap or pcapng file, or standard input (-), and report for each TLS connection whether the server\n" +
+			"asked for a client certificate, what the client answered, how it ended, and what that means.\n" +
+			"Connections that did not ask and did not fail are counted; -v shows them. With --cert the client's files\n" +
+			"are judged against what the server asked for, as of the time of the capture.\n\n" +
+			"Where nothing can be copied, type the messages, one or more a line, in any spelling:\n\n" +
+			"\tclient: Hello\n\tserver: Hello, Certificate, Certificate request, Server hello done\n" +
+			"\tclient: Encrypted alert, Client key exchange\n\n" +
+			"Lines of Wireshark's packet list, of openssl -msg and of Java's debug log are understood, too.",
+		Example: "  mtlsprobe trace failing.pcapng --cert client.p12\n" +
+			"  tcpdump -w - port 8443 | mtlsprobe trace -\n" +
+			"  mtlsprobe trace --messages typed.txt",
+		Args: args(cobra.MaximumNArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.file = args[0]
+			}
+			return run(c.Context(), s, o)
+		},
+	}
+	addFlags(c, flagGroup{"Capture", o.register}, flagGroup{candidateGroup, o.hold.register},
+		flagGroup{judgementGroup, o.chain.register},
+		flagGroup{reportGroup, func(flags *pflag.FlagSet) {
+			flags.BoolVarP(&o.output.verbose, "verbose", "v", false, "show every TLS connection")
+			o.output.registerTranscript(flags)
+			o.output.registerExpect(flags)
+			o.output.register(flags)
+		}})
+	return c
+}
+
+func (o *traceOptions) register(flags *pflag.FlagSet) {
+	flags.StringVar(&o.messages, "messages", "", "read a list of messages from this `FILE` instead of a capture")
+	flags.StringArrayVar(&o.keyLogs, "keylog", nil,
+		"TLS secrets: a `FILE` in the SSLKEYLOGFILE format (repeatable; those in a pcapng are used by themselves)")
+	flags.IntSliceVar(&o.streams, "stream", nil, "only the connections with these `NUMBERS`, separated by commas")
+	flags.StringVar(&o.host, "host", "", "only connections of this `ADDRESS`")
+	flags.Uint16Var(&o.port, "port", 0, "only connections of this `PORT`")
+	flags.StringVar(&o.sni, "sni", "", "only connections to this server `NAME`")
+}
+
+func (o *traceOptions) check() error {
+	if (o.file == "") == (o.messages == "") {
+		return usage(errors.New("give a capture FILE, - or --messages FILE"))
+	}
+	if o.host != "" {
+		if _, err := netip.ParseAddr(o.host); err != nil {
+			return usage(fmt.Errorf("--host %q is not an IP address", o.host))
+		}
+	}
+	return o.output.check()
+}
+
+// A traced is a connection with what it shows.
+type traced struct {
+	connection report.Connection
+	exchange   *reading.Exchange
+}
+
+func runTrace(ctx context.Context, s *Streams, o *traceOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	r := report.Empty(s.Now())
+	var all []traced
+	var err error
+	if o.messages != "" {
+		all, err = o.typed(ctx, s, r)
+	} else {
+		all, err = o.captured(ctx, s, r)
+	}
+	if err != nil {
+		return cmp.Or(context.Cause(ctx), err)
+	}
+	slices.SortFunc(all, func(a, b traced) int { return cmp.Compare(a.connection.Number, b.connection.Number) })
+	if err := o.judge(ctx, s, all); err != nil {
+		return err
+	}
+	r.Connections = []report.Connection{}
+	failed := false
+	for n := range all {
+		c := &all[n].connection
+		r.Connections = append(r.Connections, *c)
+		failed = failed || c.Failed && (c.Request.Asked == "yes" || c.ClientCertificate.Likely == "empty")
+	}
+	r.Complete()
+	if err := o.output.say(ctx, s, r); err != nil {
+		return err
+	}
+	if failed {
+		return errNoneFits
+	}
+	return nil
+}
+
+// captured reads a capture.
+func (o *traceOptions) captured(ctx context.Context, s *Streams, r *report.Report) ([]traced, error) {
+	keys := &wire.KeyLog{}
+	for _, path := range o.keyLogs {
+		data, err := certstore.ReadUpTo(ctx, path, maxReport)
+		if err != nil {
+			return nil, fmt.Errorf("--keylog: %w", err)
+		}
+		if keys.Add(data); keys.Empty() {
+			warn(s.Err, fmt.Sprintf("--keylog %q contains no secrets in the SSLKEYLOGFILE format", path))
+		}
+	}
+	in := s.In
+	if o.file != "-" {
+		file, err := os.Open(o.file)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close() //nolint:errcheck // only read
+		in = file
+	}
+	var all []traced
+	dropped := 0
+	summary, err := capture.Read(ctx, &interruptible{ctx, in}, keys, func(c *capture.Connection) {
+		t := traced{report.NewConnection(c, o.output.transcript), reading.Explain(c.Transcript,
+			reading.Ending{By: c.Closer, Reset: c.Close == capture.RST})}
+		switch {
+		case !o.wanted(c, &t.connection):
+		case len(all) >= maxTraced:
+			dropped++
+		default:
+			all = append(all, t)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", o.file, err)
+	}
+	note := func(problem string) {
+		warn(s.Err, problem)
+		r.Problems = append(r.Problems, problem)
+	}
+	if summary.Problem != nil {
+		note(fmt.Sprintf("%q was read in part: %v", o.file, summary.Problem))
+	}
+	if summary.Short > 0 {
+		note(fmt.Sprintf("%d of %d packets are not complete in the capture: record again with tcpdump -s 0", summary.Short,
+			summary.Packets))
+	}
+	if summary.TCP == 0 {
+		note(fmt.Sprintf("none of %d packets belongs to a TCP connection (%d could not be decoded)", summary.Packets,
+			summary.Unread))
+	}
+	if dropped > 0 {
+		note(fmt.Sprintf("%d connections beyond %d are not reported: choose with --host, --port, --sni or --stream", dropped,
+			maxTraced))
+	}
+	return all, nil
+}
+
+// maxTraced bounds the connections that are reported.
+const maxTraced = 100_000
+
+// wanted reports whether the flags choose a connection.
+func (o *traceOptions) wanted(c *capture.Connection, shown *report.Connection) bool {
+	host, _ := netip.ParseAddr(o.host)
+	return (len(o.streams) == 0 || slices.Contains(o.streams, c.Number)) &&
+		(o.host == "" || c.Client.Addr() == host || c.Server.Addr() == host) &&
+		(o.port == 0 || c.Client.Port() == o.port || c.Server.Port() == o.port) &&
+		(o.sni == "" || strings.EqualFold(shown.ServerName, o.sni))
+}
+
+// typed reads a list of messages.
+func (o *traceOptions) typed(ctx context.Context, s *Streams, r *report.Report) ([]traced, error) {
+	const most = 1 << 20
+	data, err := s.readUpTo(ctx, o.messages, most)
+	if err != nil {
+		return nil, fmt.Errorf("--messages: %w", err)
+	}
+	tr, unknown, err := capture.ParseMessages(data)
+	if err != nil {
+		return nil, fmt.Errorf("--messages %q: %w", o.messages, err)
+	}
+	for _, line := range unknown {
+		problem := fmt.Sprintf("not understood: %q", line)
+		warn(s.Err, problem)
+		r.Problems = append(r.Problems, problem)
+	}
+	x := reading.Explain(tr, reading.Ending{})
+	x.Failed = x.Failed || x.Sent == reading.SentEmpty || x.Sent == reading.SentNothing
+	return []traced{{report.NewTyped(tr, x), x}}, nil
+}
+
+// judge holds the client's files against what the servers asked for.
+func (o *traceOptions) judge(ctx context.Context, s *Streams, all []traced) error {
+	if len(o.hold.certs) == 0 {
+		return nil
+	}
+	holding, err := holdIdentities(ctx, s, &o.hold)
+	if err != nil {
+		return err
+	}
+	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
+	for n := range all {
+		t := &all[n]
+		if t.exchange.Request == nil || t.exchange.Request.Request == nil {
+			continue
+		}
+		at := s.Now()
+		if t.connection.Started != nil {
+			at = *t.connection.Started
+		}
+		settings, err := o.chain.settings(ctx, s, at, holding)
+		if err != nil {
+			return err
+		}
+		d, err := diagnosis.New(settings).Check(ctx, reading.UnknownMode, match.Phase{Request: t.exchange.Request.Request})
+		if err != nil {
+			return err
+		}
+		t.connection.Judge(report.New(d, false))
+	}
+	return nil
+}
+
+// An interruptible reader ends with its context: standard input may have nothing to say.
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i *interruptible) Read(b []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.r.Read(b)
+}

@@ -1,0 +1,132 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/ip4defrag"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/reassembly"
+
+	"mtlsprobe/probe/wire"
+)
+
+// A Summary says what a capture has beside its TLS connections.
+type Summary struct {
+	Packets int // in all
+	TCP     int // connections
+	Short   int // packets of which the capture has only the beginning
+	Unread  int // packets that could not be decoded
+	// Problem says why the file was not read to its end; nil if it was.
+	Problem error
+}
+
+// Read reads a capture and calls done for every TCP connection that carries TLS, when it ends
+// or the capture does. Secrets in the file are added to keys. The error is of a file that is
+// not a capture, the context's, or the reader's; a file that ends early or goes wrong is read
+// as far as it goes.
+func Read(ctx context.Context, r io.Reader, keys *wire.KeyLog, done func(*Connection)) (*Summary, error) {
+	source, err := open(r, keys.Add)
+	if err != nil {
+		return nil, err
+	}
+	streams := &factory{keys: keys, done: done}
+	assembler := reassembly.NewAssembler(reassembly.NewStreamPool(streams))
+	assembler.MaxBufferedPagesPerConnection, assembler.MaxBufferedPagesTotal = pagesPerFlow, pagesInAll
+	a := &assembly{assembler: assembler, fragments: ip4defrag.NewIPv4Defragmenter(), summary: &Summary{}}
+	for {
+		if a.summary.Packets%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		f, err := source.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			a.summary.Problem = fmt.Errorf("after %d packets: %w", a.summary.Packets, err)
+			break
+		}
+		a.packet(f)
+	}
+	assembler.FlushAll()
+	a.summary.TCP = streams.count
+	return a.summary, nil
+}
+
+// An assembly puts packets together to streams.
+type assembly struct {
+	assembler *reassembly.Assembler
+	fragments *ip4defrag.IPv4Defragmenter
+	summary   *Summary
+	flushed   time.Time
+}
+
+// Connections that say nothing for this long are over, and packets that are missing for this
+// long do not come.
+const (
+	idle    = 10 * time.Minute
+	missing = 30 * time.Second
+	every   = 10 * time.Second
+)
+
+func (a *assembly) packet(f frame) {
+	a.summary.Packets++
+	if f.cut {
+		a.summary.Short++
+	}
+	packet := gopacket.NewPacket(f.data, decoder(f.link), gopacket.DecodeOptions{NoCopy: true, Lazy: true})
+	var network gopacket.NetworkLayer
+	found := false
+	for _, layer := range packet.Layers() {
+		switch l := layer.(type) {
+		case *layers.IPv4:
+			network = l
+			if l.Flags&layers.IPv4MoreFragments == 0 && l.FragOffset == 0 {
+				continue
+			}
+			whole, err := a.fragments.DefragIPv4WithTimestamp(l, f.at)
+			if err != nil || whole == nil {
+				return
+			}
+			inner := gopacket.NewPacket(whole.Payload, whole.NextLayerType(), gopacket.DecodeOptions{NoCopy: true})
+			if tcp, ok := inner.Layer(layers.LayerTypeTCP).(*layers.TCP); ok {
+				a.segment(whole, tcp, f)
+			}
+			return
+		case *layers.IPv6:
+			network = l
+		case *layers.TCP:
+			if network != nil {
+				found = true
+				a.segment(network, l, f)
+			}
+		}
+	}
+	if !found && packet.ErrorLayer() != nil {
+		a.summary.Unread++
+	}
+	if f.at.Sub(a.flushed) > every {
+		a.flushed = f.at
+		a.assembler.FlushWithOptions(reassembly.FlushOptions{T: f.at.Add(-missing), TC: f.at.Add(-idle)})
+	}
+}
+
+// decoder is that of a link; two types of raw IP are not in the library's table.
+func decoder(link layers.LinkType) gopacket.Decoder {
+	const rawIPv6 = 229
+	switch link {
+	case layers.LinkTypeIPv4:
+		return layers.LayerTypeIPv4
+	case rawIPv6:
+		return layers.LayerTypeIPv6
+	}
+	return link
+}
+
+func (a *assembly) segment(network gopacket.NetworkLayer, tcp *layers.TCP, f frame) {
+	a.assembler.AssembleWithContext(network.NetworkFlow(), tcp, &moment{gopacket.CaptureInfo{Timestamp: f.at}})
+}

@@ -1,0 +1,209 @@
+package capture
+
+import (
+	"bytes"
+	"net/netip"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/reassembly"
+
+	"mtlsprobe/probe/wire"
+)
+
+// A Connection is one TCP connection that carries TLS.
+type Connection struct {
+	// Number counts the capture's TCP connections from 1, in the order of their first packets.
+	Number         int
+	Client, Server netip.AddrPort
+	Started, Ended time.Time // of the first and the last packet
+	Transcript     *wire.Transcript
+	// Preamble is what was said before TLS, at most 512 bytes a peer, as in STARTTLS.
+	Preamble map[wire.Peer][]byte
+	// Lost counts bytes that the capture does not have.
+	Lost int
+	// Middle says that the capture began after the connection.
+	Middle bool
+	Close  Close
+	// Closer is who closed first; zero where nobody did.
+	Closer wire.Peer
+}
+
+// A Close is how a TCP connection ended.
+type Close string
+
+// The ends of TCP connections.
+const (
+	NotClosed Close = "the capture ends before the connection does"
+	FIN       Close = "FIN"
+	RST       Close = "RST"
+)
+
+// Bounds of what is kept.
+const (
+	maxPreamble  = 512
+	maxBefore    = 64 << 10 // bytes within which TLS has to begin
+	pagesPerFlow = 16       // of 1,900 bytes each, kept for what is missing before them
+	pagesInAll   = 8192
+)
+
+// A stream is one TCP connection while it is read.
+type stream struct {
+	connection Connection
+	decoder    *wire.Streams
+	keys       *wire.KeyLog
+	done       func(*Connection)
+	swapped    bool // the first packet came from the server
+	begun      bool // TLS has begun
+	before     int  // bytes before it
+	foreign    bool // it is not TLS
+}
+
+// A factory makes streams.
+type factory struct {
+	count int
+	keys  *wire.KeyLog
+	done  func(*Connection)
+}
+
+// A moment is the time of a packet.
+type moment struct{ info gopacket.CaptureInfo }
+
+func (m *moment) GetCaptureInfo() gopacket.CaptureInfo { return m.info }
+
+// New begins a connection with its first packet.
+func (f *factory) New(network, transport gopacket.Flow, tcp *layers.TCP,
+	ac reassembly.AssemblerContext) reassembly.Stream {
+	f.count++
+	s := &stream{keys: f.keys, done: f.done}
+	c := &s.connection
+	c.Number, c.Started, c.Close, c.Middle = f.count, ac.GetCaptureInfo().Timestamp, NotClosed, !tcp.SYN
+	c.Client = address(network.Src(), uint16(tcp.SrcPort))
+	c.Server = address(network.Dst(), uint16(tcp.DstPort))
+	// Without its beginning the lower port is the server's; a SYN with ACK is its answer.
+	if tcp.SYN && tcp.ACK || !tcp.SYN && tcp.SrcPort < tcp.DstPort {
+		s.swap()
+	}
+	_ = transport
+	return s
+}
+
+func (s *stream) swap() {
+	c := &s.connection
+	s.swapped = !s.swapped
+	c.Client, c.Server = c.Server, c.Client
+}
+
+func address(e gopacket.Endpoint, port uint16) netip.AddrPort {
+	ip, _ := netip.AddrFromSlice(e.Raw())
+	return netip.AddrPortFrom(ip, port)
+}
+
+func (s *stream) from(dir reassembly.TCPFlowDirection) wire.Peer {
+	if (dir == reassembly.TCPDirClientToServer) != s.swapped {
+		return wire.Client
+	}
+	return wire.Server
+}
+
+// Accept notes how the connection ends. Every packet is taken: captures begin in the middle,
+// and lose packets.
+func (s *stream) Accept(tcp *layers.TCP, ci gopacket.CaptureInfo, dir reassembly.TCPFlowDirection,
+	_ reassembly.Sequence,
+	start *bool, _ reassembly.AssemblerContext) bool {
+	c := &s.connection
+	c.Ended = ci.Timestamp
+	*start = true
+	if c.Close == NotClosed && (tcp.FIN || tcp.RST) {
+		c.Closer, c.Close = s.from(dir), FIN
+		if tcp.RST {
+			c.Close = RST
+		}
+	}
+	return true
+}
+
+// ReassembledSG reads what one peer sent next.
+func (s *stream) ReassembledSG(sg reassembly.ScatterGather, _ reassembly.AssemblerContext) {
+	dir, _, _, skip := sg.Info()
+	length, _ := sg.Lengths()
+	if skip > 0 {
+		s.connection.Lost += skip
+	}
+	if length == 0 || s.foreign {
+		return
+	}
+	s.read(s.from(dir), sg.Fetch(length))
+}
+
+func (s *stream) read(from wire.Peer, data []byte) {
+	if s.begun {
+		s.decoder.Feed(wire.Flow{From: from, Data: data})
+		return
+	}
+	at, hello := begins(data)
+	if at < 0 {
+		if s.before += len(data); s.before > maxBefore {
+			s.foreign = true
+		}
+		s.preamble(from, data)
+		return
+	}
+	s.preamble(from, data[:at])
+	if hello != 0 && hello != from { // the direction was guessed, and wrongly
+		s.swap()
+		from = hello
+	}
+	s.begun, s.decoder = true, wire.NewStreams(s.keys)
+	s.decoder.Feed(wire.Flow{From: from, Data: data[at:]})
+}
+
+func (s *stream) preamble(from wire.Peer, data []byte) {
+	c := &s.connection
+	if len(data) == 0 {
+		return
+	}
+	if c.Preamble == nil {
+		c.Preamble = make(map[wire.Peer][]byte)
+	}
+	have := c.Preamble[from]
+	c.Preamble[from] = append(have, data[:min(len(data), maxPreamble-len(have))]...)
+}
+
+// begins finds where TLS begins in what a peer sent, and whose hello that is; zero where it is
+// none. It is -1 where TLS does not begin.
+func begins(data []byte) (at int, hello wire.Peer) {
+	for at := 0; ; at++ {
+		next := bytes.IndexByte(data[at:], byte(wire.HandshakeRecord))
+		if next < 0 || len(data) < at+next+6 {
+			break
+		}
+		at += next
+		if data[at+1] != 3 || data[at+2] > 4 {
+			continue
+		}
+		switch wire.HandshakeType(data[at+5]) {
+		case wire.ClientHello:
+			return at, wire.Client
+		case wire.ServerHello:
+			return at, wire.Server
+		}
+	}
+	// in the middle of a connection: a record at the beginning of a packet
+	if len(data) >= 5 && data[0] >= byte(wire.ChangeCipherSpec) && data[0] <= byte(wire.ApplicationData) &&
+		data[1] == 3 &&
+		data[2] <= 4 {
+		return 0, 0
+	}
+	return -1, 0
+}
+
+// ReassemblyComplete hands a connection on.
+func (s *stream) ReassemblyComplete(reassembly.AssemblerContext) bool {
+	if s.begun {
+		s.connection.Transcript = s.decoder.Transcript()
+		s.done(&s.connection)
+	}
+	return true
+}

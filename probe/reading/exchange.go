@@ -1,0 +1,270 @@
+package reading
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
+)
+
+// An Answer is what a client answered to a CertificateRequest.
+type Answer string
+
+// The answers.
+const (
+	SentCertificate Answer = "yes"
+	SentEmpty       Answer = "empty" // a Certificate message without a certificate
+	SentNothing     Answer = "no"    // neither; or SSL 3.0's alert in its place
+	Hidden          Answer = "hidden"
+	NotAsked        Answer = "not-asked"
+)
+
+// An Ending is who ended a connection, as far as TCP shows it.
+type Ending struct {
+	By    wire.Peer // zero: nobody, the record of the connection ends before it does
+	Reset bool
+}
+
+// An AlertShown is an alert as somebody sees it who holds no secrets.
+type AlertShown struct {
+	From      wire.Peer
+	Alert     wire.Alert // zero where Protected is not No
+	Protected say.Answer
+	When      wire.Stage // InHandshake, or empty for after it
+}
+
+// An Exchange is what the messages of one connection show of client authentication, without
+// knowing more than a capture does.
+type Exchange struct {
+	Hello   *wire.Offer // nil if it was not seen
+	Request *wire.RequestSeen
+	Sent    Answer
+	// Chain is what the client sent, leaf first; what cannot be parsed is left out.
+	Chain []*x509.Certificate
+	// Server is the server's chain; nil where it is protected or was not seen.
+	Server []*x509.Certificate
+	// Likely is the answer that the sizes of protected records speak for; empty where they
+	// speak for none. It is never a fact: Why says what it rests on.
+	Likely  Answer
+	Why     say.Phrase
+	Alerts  []AlertShown
+	Resumed bool // an earlier session: no certificates are sent then
+	// Failed says that the connection ended before both sides had finished, or by a fatal
+	// alert in clear.
+	Failed  bool
+	Reading []say.Phrase // what it means, the most important first
+}
+
+// Explain reads the transcript of a connection that somebody else made.
+func Explain(tr *wire.Transcript, end Ending) *Exchange {
+	x := &Exchange{Sent: NotAsked}
+	x.gather(tr)
+	x.answer(tr)
+	x.alerts(tr)
+	x.Failed = x.failed(tr, end)
+	for _, note := range notes() {
+		x.Reading = append(x.Reading, note(&story{tr, end, x})...)
+	}
+	return x
+}
+
+// gather collects what stands in the messages.
+func (x *Exchange) gather(tr *wire.Transcript) {
+	if requests := tr.Requests(); len(requests) > 0 {
+		x.Request = &requests[len(requests)-1]
+		for n := range requests { // the one in the handshake decides
+			if requests[n].When == wire.InHandshake {
+				x.Request = &requests[n]
+			}
+		}
+	}
+	for n := range tr.Entries {
+		e := &tr.Entries[n]
+		switch {
+		case !message(e, wire.Client, wire.ClientHello), x.Hello != nil:
+		default:
+			x.Hello, _ = wire.ParseClientHello(e.Body) // nil if it cannot be read
+		}
+		if message(e, wire.Server, wire.Certificate) && x.Server == nil {
+			x.Server = certificates(tr.Version, e.Body)
+		}
+	}
+	x.Resumed = tr.Version != 0 && tr.Version < tls.VersionTLS13 && tr.Sent(wire.Server, wire.ServerHello) &&
+		!tr.Sent(wire.Server, wire.Certificate) && !tr.Sent(wire.Server, wire.ServerHelloDone) &&
+		changesCipher(tr, wire.Server)
+}
+
+func certificates(version uint16, body []byte) []*x509.Certificate {
+	list, err := wire.ParseCertificate(version, body)
+	if err != nil {
+		return nil
+	}
+	var chain []*x509.Certificate
+	for _, der := range list {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			chain = append(chain, c)
+		}
+	}
+	return chain
+}
+
+// answer finds out what the client answered.
+func (x *Exchange) answer(tr *wire.Transcript) {
+	for n := range tr.Entries {
+		e := &tr.Entries[n]
+		if !message(e, wire.Client, wire.Certificate) {
+			continue
+		}
+		list, err := wire.ParseCertificate(tr.Version, e.Body)
+		if err != nil || len(list) > 0 {
+			x.Sent, x.Chain = SentCertificate, certificates(tr.Version, e.Body)
+			return
+		}
+		x.Sent = SentEmpty
+	}
+	switch {
+	case x.Sent == SentEmpty:
+	case tr.Version >= tls.VersionTLS13 && opaque(tr):
+		x.Sent = Hidden
+		x.Likely, x.Why = likely(tr)
+	case x.Request != nil:
+		x.Sent = SentNothing
+	}
+}
+
+// alerts lists every alert, those that cannot be read as well.
+func (x *Exchange) alerts(tr *wire.Transcript) {
+	const sealed = 19 // level and description, the type, and a tag of 16 bytes (RFC 8446, Section 5.2)
+	done := map[wire.Peer]bool{}
+	for n := range tr.Entries {
+		e := &tr.Entries[n]
+		done[e.From] = done[e.From] || e.Handshake == wire.Finished && !e.Opaque && e.ContentType == wire.HandshakeRecord ||
+			e.ContentType == wire.ApplicationData && (!e.Opaque || tr.Version < tls.VersionTLS13)
+		a := AlertShown{From: e.From, Protected: say.No, When: wire.InHandshake}
+		if done[wire.Client] && done[wire.Server] {
+			a.When = ""
+		}
+		switch {
+		case e.ContentType == wire.AlertRecord && !e.Opaque:
+			a.Alert = e.Alert
+		case e.ContentType == wire.AlertRecord:
+			a.Protected = say.Yes
+		case e.Opaque && tr.Version >= tls.VersionTLS13 && e.Length == sealed:
+			a.Protected = say.Unknown // an alert has this size, and hardly anything else
+		default:
+			continue
+		}
+		x.Alerts = append(x.Alerts, a)
+	}
+}
+
+// failed reports whether the connection came to nothing.
+func (x *Exchange) failed(tr *wire.Transcript, end Ending) bool {
+	for _, a := range x.Alerts {
+		if a.Protected == say.No && a.Alert.Level == 2 && a.Alert.Description != 0 {
+			return true
+		}
+	}
+	switch {
+	case tr.Version >= tls.VersionTLS13:
+		// Secrets or not, a client that was let in sends more than its Finished, or gets
+		// more than tickets.
+		return x.sealedAlertAtEnd() || end.By != 0 && !tr.HandshakeDone() && !applicationData(tr, wire.Client)
+	case tr.Version == 0:
+		return end.By != 0
+	}
+	return end.By != 0 && !(changesCipher(tr, wire.Client) && changesCipher(tr, wire.Server)) ||
+		x.Request != nil && x.Sent != SentCertificate && x.protectedAlert(wire.Server) && !applicationData(tr, wire.Server)
+}
+
+// sealedAlertAtEnd reports whether the last thing that the server sent has the size of an
+// alert, and nothing that looks like an answer came before.
+func (x *Exchange) sealedAlertAtEnd() bool {
+	if len(x.Alerts) == 0 {
+		return false
+	}
+	last := x.Alerts[len(x.Alerts)-1]
+	return last.From == wire.Server && last.Protected == say.Unknown && x.Likely == SentEmpty
+}
+
+func (x *Exchange) protectedAlert(from wire.Peer) bool {
+	for _, a := range x.Alerts {
+		if a.From == from && a.Protected != say.No {
+			return true
+		}
+	}
+	return false
+}
+
+func message(e *wire.Entry, from wire.Peer, kind wire.HandshakeType) bool {
+	return e.From == from && e.ContentType == wire.HandshakeRecord && !e.Opaque && e.Handshake == kind
+}
+
+func changesCipher(tr *wire.Transcript, from wire.Peer) bool {
+	for n := range tr.Entries {
+		if e := &tr.Entries[n]; e.From == from && e.ContentType == wire.ChangeCipherSpec {
+			return true
+		}
+	}
+	return false
+}
+
+func opaque(tr *wire.Transcript) bool {
+	for n := range tr.Entries {
+		if tr.Entries[n].Opaque {
+			return true
+		}
+	}
+	return false
+}
+
+func applicationData(tr *wire.Transcript, from wire.Peer) bool {
+	for n := range tr.Entries {
+		if e := &tr.Entries[n]; e.From == from && e.ContentType == wire.ApplicationData && e.Length > 0 && !e.Opaque {
+			return true
+		}
+		if e := &tr.Entries[n]; e.From == from && e.ContentType == wire.ApplicationData && tr.Version < tls.VersionTLS13 {
+			return true
+		}
+	}
+	return false
+}
+
+// likely tells an empty Certificate from a chain by the sizes of the client's first protected
+// records: a Finished has the size of the hash, an empty Certificate message 8 bytes (RFC 8446,
+// Sections 4.4.2 and 4.4.4), and a record adds its type and a tag.
+func likely(tr *wire.Transcript) (Answer, say.Phrase) {
+	const (
+		overhead = 17 // type and tag
+		empty    = 8
+		least    = 200 // bytes of a Certificate message with a certificate
+	)
+	finished := 4 + 32
+	if h := wire.SuiteHash(tr.CipherSuite); h != nil {
+		finished = 4 + h().Size()
+	}
+	var sizes []int
+	for n := range tr.Entries {
+		if e := &tr.Entries[n]; e.From == wire.Client && e.Opaque {
+			sizes = append(sizes, e.Length)
+		}
+	}
+	if len(sizes) == 0 {
+		return "", nil
+	}
+	first := sizes[0]
+	bytes := say.Text("the client's first protected record has ", first, " bytes: ")
+	switch {
+	case first == finished+overhead:
+		return NotAsked, say.Text(bytes, "a Finished message and nothing else, so the server did not ask in the handshake")
+	case first == empty+finished+overhead,
+		first == empty+overhead && len(sizes) > 1 && sizes[1] == finished+overhead:
+		return SentEmpty, say.Text(bytes, "an empty Certificate message has this size")
+	case first == 2+overhead:
+		return "", say.Text(bytes, "an alert, by which the client refused what the server had sent")
+	case first > least:
+		return SentCertificate, say.Text(bytes, "as much as a certificate takes")
+	}
+	return "", nil
+}

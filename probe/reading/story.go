@@ -1,0 +1,264 @@
+package reading
+
+import (
+	"crypto/tls"
+
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
+)
+
+// A story is all that is known of a connection when it is explained.
+type story struct {
+	tr  *wire.Transcript
+	end Ending
+	*Exchange
+}
+
+// notes are what may be worth saying, in the order in which it is said. Each looks for one
+// thing, and says nothing where it is not there.
+func notes() []func(*story) []say.Phrase {
+	return []func(*story) []say.Phrase{
+		(*story).noCertificateAlert, (*story).unreadAlert, (*story).earlyAlert, (*story).emptyCertificate,
+		(*story).skippedCertificate, (*story).causes, (*story).hidden, (*story).foreignAlert, (*story).refusal,
+		(*story).protectedRefusal, (*story).oldVersion,
+		(*story).resumed, (*story).late, (*story).retried, (*story).ended,
+	}
+}
+
+// noCertificateAlert is SSL 3.0's way to say that there is no certificate.
+func (s *story) noCertificateAlert() []say.Phrase {
+	for _, a := range s.Alerts {
+		if a.From == wire.Client && a.Protected == say.No && a.Alert.Description == wire.AlertNoCertificate {
+			return []say.Phrase{say.Text("The client sent alert 41 no_certificate in place of a Certificate message: in SSL " +
+				"3.0 " +
+				"this says that it has no certificate that fits the request (RFC 6101, Section 5.6.6). TLS 1.0 and later send " +
+				"an " +
+				"empty Certificate message instead.")}
+		}
+	}
+	return nil
+}
+
+func (s *story) emptyCertificate() []say.Phrase {
+	if s.Sent != SentEmpty {
+		return nil
+	}
+	text := say.Text("The client answered the request with an empty Certificate message: it has no certificate that " +
+		"fits, or " +
+		"none that it can use.")
+	if s.Request != nil && s.Request.Request != nil && len(s.Request.Request.NamedCAs) > 0 {
+		text = say.Text(text, " Clients that choose by the server's list of CA names do so where no name on it matches an "+
+			"issuer of theirs.")
+	}
+	return []say.Phrase{text}
+}
+
+// skippedCertificate is a client that goes on without the message that was asked for.
+func (s *story) skippedCertificate() []say.Phrase {
+	if s.Sent != SentNothing || s.tr.Version == wire.VersionSSL30 || !s.tr.Sent(wire.Client, wire.ClientKeyExchange) {
+		return nil
+	}
+	return []say.Phrase{say.Text("The client went on to its ClientKeyExchange without a Certificate message, which it " +
+		"has to send " +
+		"when it is asked, empty if need be (RFC 5246, Section 7.4.6). Either the message is missing from the record of " +
+		"this connection, or the client does not keep to TLS.")}
+}
+
+func (s *story) hidden() []say.Phrase {
+	if s.Sent != Hidden {
+		return nil
+	}
+	text := say.Text("TLS 1.3 encrypts request and certificate.")
+	switch s.Likely {
+	case SentEmpty:
+		text = say.Text(text, " Most likely the client sent no certificate: ", s.Why, ".")
+	case SentCertificate:
+		text = say.Text(text, " Most likely the client sent a certificate: ", s.Why, ".")
+	case NotAsked:
+		text = say.Text(text, " Most likely the server did not ask: ", s.Why, ".")
+	default:
+		if s.Why != nil {
+			text = say.Text(text, " Most likely: ", s.Why, ".")
+		}
+	}
+	return []say.Phrase{text, say.Text("To see more, have one side write its secrets and give them with --keylog: " +
+		"SSLKEYLOGFILE for curl, Firefox, Chromium, Python and Node.js (--tls-keylog); openssl s_client -keylogfile; " +
+		"a key-log agent for Java; ssl_key_log of nginx 1.29.")}
+}
+
+// unreadAlert is an alert that somebody calls encrypted before anything can be.
+func (s *story) unreadAlert() []say.Phrase {
+	for n := range s.tr.Entries {
+		e := &s.tr.Entries[n]
+		if e.ContentType == wire.ChangeCipherSpec || e.Protected || s.tr.Version >= tls.VersionTLS13 {
+			return nil
+		}
+		if e.From != wire.Client || e.ContentType != wire.AlertRecord || !e.Opaque {
+			continue
+		}
+		plain := say.Text("The client's alert comes before its ChangeCipherSpec. Nothing can be encrypted before the key " +
+			"exchange " +
+			"is done (RFC 5246, Section 7.1), so there are two explanations. 1: it is in clear, whatever the tool calls it, " +
+			"and its two bytes are the level and the description; look at them. In SSL 3.0 description 41 no_certificate " +
+			"stands in place of a Certificate message.")
+		return []say.Phrase{plain,
+			say.Text("2: it belongs to another connection between the same hosts, such as the close_notify " +
+				"of an earlier one: compare ports and sequence numbers. In this connection the client then sent something else " +
+				"in answer to the request: TLS 1.0 and later send an empty Certificate message where there is no certificate.")}
+	}
+	return nil
+}
+
+// causes are the reasons for which a client that is asked sends no certificate, the likeliest
+// first.
+func (s *story) causes() []say.Phrase {
+	if s.Sent != SentEmpty && s.Sent != SentNothing {
+		return nil
+	}
+	named := "the server's list of CA names is wrong or lacks the client's CA"
+	if s.Request != nil && s.Request.Request != nil && len(s.Request.Request.NamedCAs) == 0 {
+		named = "the client chooses by another rule than the server's list, which is empty"
+	}
+	return []say.Phrase{say.Text("Why a client that is asked sends no certificate, most likely first: it has none "+
+		"configured; its "+
+		"certificate has expired, or the client's clock says so; the private key is missing, or the client's account may "+
+		"not "+
+		"read it; ", named, "; or the client knows its certificate under one root only, while an intermediate that kept "+
+		"its "+
+		"name and key has been signed by a new one. Give the client's files with --cert to check each.")}
+}
+
+// earlyAlert is one that somebody may call encrypted, although it comes before anything can be.
+func (s *story) earlyAlert() []say.Phrase {
+	for n := range s.tr.Entries {
+		e := &s.tr.Entries[n]
+		if e.ContentType == wire.ChangeCipherSpec || e.Protected {
+			return nil
+		}
+		if e.From != wire.Client || e.ContentType != wire.AlertRecord || e.Opaque {
+			continue
+		}
+		level := map[uint8]string{1: "warning", 2: "fatal"}[e.Alert.Level]
+		return []say.Phrase{say.Text("The client's alert comes before its ChangeCipherSpec, so it is in clear, whatever a "+
+			"tool calls it: its two bytes are level ", e.Alert.Level, " (", level, ") and description ", e.Alert.Description,
+			" (", e.Alert.Name(), ").")}
+	}
+	return nil
+}
+
+// foreignAlert is a close_notify in the middle of a handshake.
+func (s *story) foreignAlert() []say.Phrase {
+	for n := range s.tr.Entries {
+		e := &s.tr.Entries[n]
+		if e.ContentType == wire.AlertRecord && !e.Opaque && e.Alert.Description == 0 && !e.Protected &&
+			s.tr.Version < tls.VersionTLS13 && s.goesOn(n) {
+			return []say.Phrase{say.Text("A close_notify of the ", e.From,
+				" stands in the middle of the handshake, which goes on "+
+					"after it. It most likely belongs to another connection between the same hosts: compare ports and sequence "+
+					"numbers.")}
+		}
+	}
+	return nil
+}
+
+// goesOn reports whether the sender of an entry sends more handshake messages after it.
+func (s *story) goesOn(at int) bool {
+	for n := at + 1; n < len(s.tr.Entries); n++ {
+		if s.tr.Entries[n].From == s.tr.Entries[at].From && s.tr.Entries[n].ContentType == wire.HandshakeRecord {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *story) refusal() []say.Phrase {
+	for _, a := range s.Alerts {
+		if a.Protected != say.No || a.Alert.Level != 2 || a.Alert.Description == 0 {
+			continue
+		}
+		about := wire.Client
+		if a.From == wire.Client {
+			about = wire.Server
+		}
+		return []say.Phrase{say.Text("The ", a.From, " ended the handshake with alert ", a.Alert.Description, " ",
+			a.Alert.Name(),
+			": it objects to what the ", about, " sent.")}
+	}
+	return nil
+}
+
+// protectedRefusal is an alert that cannot be read where one is to be expected.
+func (s *story) protectedRefusal() []say.Phrase {
+	if !s.Failed {
+		return nil
+	}
+	for _, a := range s.Alerts {
+		if a.From == wire.Server && a.Protected != say.No {
+			doubt := "sent an encrypted alert"
+			if a.Protected == say.Unknown {
+				doubt = "most likely sent an alert (a record of that size)"
+			}
+			return []say.Phrase{say.Text("The server ", doubt, " and ended the connection: its number can be read in the "+
+				"server's log, in the client's error message, or here with the secrets.")}
+		}
+	}
+	return nil
+}
+
+func (s *story) oldVersion() []say.Phrase {
+	if s.tr.Version == wire.VersionSSL30 {
+		return []say.Phrase{say.Text("The connection uses SSL 3.0, which RFC 7568 forbids (POODLE): whoever is on the " +
+			"way can read " +
+			"parts of it.")}
+	}
+	return nil
+}
+
+func (s *story) resumed() []say.Phrase {
+	if !s.Resumed {
+		return nil
+	}
+	return []say.Phrase{say.Text("The connection resumes an earlier session: no certificates are sent then, and the " +
+		"server uses " +
+		"what it saw in the first one. Look at that connection.")}
+}
+
+func (s *story) late() []say.Phrase {
+	if s.Request == nil || s.Request.When == wire.InHandshake {
+		return nil
+	}
+	how := "by renegotiation"
+	if s.Request.When == wire.PostHandshake {
+		how = "after the handshake (post-handshake authentication)"
+	}
+	return []say.Phrase{say.Text("The server asked ", how, ": clients that do not support this send nothing, or end the "+
+		"connection.")}
+}
+
+func (s *story) retried() []say.Phrase {
+	hellos := 0
+	for n := range s.tr.Entries {
+		if message(&s.tr.Entries[n], wire.Client, wire.ClientHello) {
+			hellos++
+		}
+	}
+	if hellos < 2 || s.tr.Version < tls.VersionTLS13 {
+		return nil
+	}
+	return []say.Phrase{say.Text("The server asked for another ClientHello (HelloRetryRequest), which is not an error.")}
+}
+
+// ended says who ended a connection that came to nothing without a word.
+func (s *story) ended() []say.Phrase {
+	if !s.Failed || len(s.Alerts) > 0 {
+		return nil
+	}
+	if s.end.By == 0 {
+		return nil
+	}
+	how := "closed"
+	if s.end.Reset {
+		how = "reset"
+	}
+	return []say.Phrase{say.Text("The ", s.end.By, " ", how, " the connection without an alert.")}
+}

@@ -1,0 +1,232 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe/capture"
+	"mtlsprobe/probe/reading"
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
+)
+
+// A Connection is one that somebody else made: of a capture, or of a list of messages.
+type Connection struct {
+	Number            int               `json:"number"` // among the TCP connections of the capture, from 1
+	Client            string            `json:"client,omitempty" redact:"Host"`
+	Server            string            `json:"server,omitempty" redact:"Host"`
+	ServerName        string            `json:"server_name,omitempty" redact:"Host"`
+	Version           string            `json:"version,omitempty" redact:"keep"`
+	Started           *time.Time        `json:"started,omitempty"`
+	Request           ConnectionRequest `json:"request"`
+	ClientCertificate ClientCertificate `json:"client_certificate"`
+	Alerts            []ConnectionAlert `json:"alerts,omitempty"`
+	Ended             string            `json:"ended" redact:"keep"`
+	Failed            bool              `json:"failed"`
+	// Lost counts bytes that the capture does not have.
+	Lost       int             `json:"lost,omitempty"`
+	Reading    []say.Phrase    `json:"reading"`
+	Transcript []TranscriptRow `json:"transcript,omitempty"`
+}
+
+// A ConnectionRequest is what the server asked for.
+type ConnectionRequest struct {
+	Asked    string   `json:"asked" redact:"keep"` // yes, no, unknown
+	When     string   `json:"when,omitempty" redact:"keep"`
+	// NamedCAs are the acceptable CAs: empty for any, absent where they are not known.
+	NamedCAs []string `json:"named_cas,omitzero" redact:"CA"`
+}
+
+// A ClientCertificate is what the client answered.
+type ClientCertificate struct {
+	Sent    string        `json:"sent" redact:"keep"` // yes, empty, no, hidden, not-asked
+	Subject string        `json:"subject,omitempty" redact:"Client"`
+	Chain   []Certificate `json:"chain,omitempty"`
+	// Likely is what the sizes of protected records speak for, as Sent; Why says how. It is
+	// never a fact.
+	Likely string     `json:"likely,omitempty" redact:"keep"`
+	Why    say.Phrase `json:"why,omitempty"`
+}
+
+// A ConnectionAlert is an alert of a connection.
+type ConnectionAlert struct {
+	From      string `json:"from" redact:"keep"`
+	Level     string `json:"level,omitempty" redact:"keep"` // empty where it cannot be read
+	Number    *uint8 `json:"number,omitempty"`
+	Name      string `json:"name,omitempty" redact:"keep"`
+	Protected string `json:"protected" redact:"keep"` // yes, no, unknown
+	When      string `json:"when" redact:"keep"`      // handshake, after-handshake
+}
+
+// NewConnection turns what a capture shows of a connection into plain data; transcript adds its
+// messages.
+func NewConnection(c *capture.Connection, transcript bool) Connection {
+	end := reading.Ending{By: c.Closer, Reset: c.Close == capture.RST}
+	out := newConnection(c.Transcript, reading.Explain(c.Transcript, end), transcript)
+	started := c.Started.UTC()
+	out.Number, out.Client, out.Server, out.Started, out.Lost = c.Number, c.Client.String(), c.Server.String(), &started,
+		c.Lost
+	out.Ended = string(c.Close)
+	if c.Closer != 0 {
+		out.Ended += " by the " + c.Closer.String()
+	}
+	return out
+}
+
+// NewTyped is that of a list of messages that somebody typed.
+func NewTyped(tr *wire.Transcript, x *reading.Exchange) Connection {
+	out := newConnection(tr, x, true)
+	out.Number, out.Ended = 1, "not told"
+	return out
+}
+
+func newConnection(tr *wire.Transcript, x *reading.Exchange, transcript bool) Connection {
+	out := Connection{Failed: x.Failed, Reading: x.Reading, Request: ConnectionRequest{Asked: "no"},
+		ClientCertificate: ClientCertificate{Sent: string(x.Sent), Likely: string(x.Likely), Why: x.Why}}
+	if out.Reading == nil {
+		out.Reading = []say.Phrase{}
+	}
+	if tr.Version != 0 {
+		out.Version = wire.VersionName(tr.Version)
+	}
+	if x.Hello != nil {
+		out.ServerName = x.Hello.ServerName
+	}
+	switch {
+	case x.Request != nil:
+		out.Request.Asked, out.Request.When = "yes", string(x.Request.When)
+		if q := x.Request.Request; q != nil {
+			out.Request.NamedCAs = []string{}
+			for _, der := range q.NamedCAs {
+				out.Request.NamedCAs = append(out.Request.NamedCAs, certstore.NameString(der))
+			}
+		}
+	case x.Sent == reading.Hidden || tr.Version == 0:
+		out.Request.Asked = Unknown
+	}
+	for n, c := range x.Chain {
+		if n == 0 {
+			out.ClientCertificate.Subject = certstore.NameString(c.RawSubject)
+		}
+		out.ClientCertificate.Chain = append(out.ClientCertificate.Chain, newCertificate(c))
+	}
+	for _, a := range x.Alerts {
+		alert := ConnectionAlert{From: a.From.String(), Protected: a.Protected.String(), When: "handshake"}
+		if a.When == "" {
+			alert.When = "after-handshake"
+		}
+		if a.Protected == say.No {
+			number := a.Alert.Description
+			alert.Level, alert.Number = map[uint8]string{1: "warning", 2: "fatal"}[a.Alert.Level], &number
+			alert.Name = a.Alert.Name()
+		}
+		out.Alerts = append(out.Alerts, alert)
+	}
+	if transcript {
+		out.Transcript = rows(tr)
+	}
+	return out
+}
+
+// answered is what the client answered, in a few words.
+func (c *Connection) answered() string {
+	cc := &c.ClientCertificate
+	switch cc.Sent {
+	case "yes":
+		if len(cc.Chain) > 1 {
+			return fmt.Sprintf("%s and %d more", cc.Subject, len(cc.Chain)-1)
+		}
+		if cc.Subject != "" {
+			return cc.Subject
+		}
+		return "a certificate"
+	case "empty":
+		return "no certificate (empty message)"
+	case "no":
+		return "nothing"
+	case "hidden":
+		likely := map[string]string{"yes": ", likely a certificate", "empty": ", likely none",
+			"not-asked": ", likely not asked"}
+		return "hidden" + likely[cc.Likely]
+	}
+	return "not asked"
+}
+
+// ending is how it ended: the alert that decided, or TCP's end.
+func (c *Connection) ending() string {
+	for _, a := range c.Alerts {
+		if a.Level == "fatal" && a.Number != nil {
+			return fmt.Sprintf("%s's alert %d %s", a.From, *a.Number, a.Name)
+		}
+	}
+	if c.Failed {
+		for _, a := range c.Alerts {
+			if a.From == "server" && a.Protected != "no" {
+				return "server's encrypted alert"
+			}
+		}
+	}
+	return c.Ended
+}
+
+// matters reports whether a connection is about client certificates, or failed.
+func (c *Connection) matters() bool {
+	return c.Failed || c.Request.Asked == "yes" || c.ClientCertificate.Likely == "empty" ||
+		c.ClientCertificate.Likely == "yes"
+}
+
+// asking is what the server asked for.
+func (c *Connection) asking() string {
+	switch {
+	case c.Request.Asked == "yes" && c.Request.NamedCAs == nil:
+		return "not known"
+	case c.Request.Asked == "yes" && len(c.Request.NamedCAs) == 0:
+		return "any"
+	case c.Request.Asked == "yes":
+		return strings.Join(firstFew(c.Request.NamedCAs), "; ")
+	case c.Request.Asked == Unknown:
+		return "not visible"
+	}
+	return "not asked"
+}
+
+func firstFew(names []string) []string {
+	const most = 3
+	if len(names) <= most {
+		return names
+	}
+	return append(append([]string{}, names[:most]...), fmt.Sprintf("and %d more", len(names)-most))
+}
+
+// Judge adds what a judgement of the client's files against this request says.
+func (c *Connection) Judge(r *Report) {
+	for n := range r.Identities {
+		i := &r.Identities[n]
+		e := explained(i)
+		text := say.Text(say.File(i.Label), ": ")
+		chain := c.ClientCertificate.Chain
+		if sent := len(chain) > 0 && chain[0].SHA256 == i.SHA256; sent {
+			text = say.Text(text, "this certificate was sent; ")
+		}
+		switch {
+		case e.Main != nil:
+			text = say.Text(text, e.Main.Title)
+			if e.Main.Detail != nil {
+				text = say.Text(text, ": ", e.Main.Detail)
+			}
+			if e.Main.Remedy != nil {
+				text = say.Text(text, "; ", e.Main.Remedy)
+			}
+		case i.Verdict == Fits:
+			text = say.Text(text, "it matches what the server asked for, by names and dates")
+		default:
+			text = say.Text(text, "it is not known whether it matches what the server asked for")
+		}
+		if _, no, _ := sentBy(i.Predictions); len(no) > 0 {
+			text = say.Text(text, "; for this request it is not sent by ", some(no))
+		}
+		c.Reading = append(c.Reading, text)
+	}
+}

@@ -1,0 +1,138 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// connections writes a capture: a line for each connection that matters, and below it what
+// each of them means.
+func (t *text) connections(f Format, r *Report) error {
+	t.marked(t.captured(r))
+	shown := shownConnections(f, r)
+	if len(shown) > 1 {
+		t.WriteByte('\n')
+		if err := t.render(connectionTable(shown)); err != nil {
+			return err
+		}
+	}
+	for _, c := range shown {
+		t.WriteByte('\n')
+		fmt.Fprintln(t, t.emphasis(plain(c.title())))
+		t.entry("CAs", c.asked())
+		t.entry("Client", "answered: "+c.answered())
+		t.entry("Ended", c.ending())
+		for n, phrase := range c.Reading {
+			t.entry(map[bool]string{true: "Reading"}[n == 0], phrase.String())
+		}
+		if c.Lost > 0 {
+			t.entry("Caution", fmt.Sprintf("the capture lacks %d bytes of it", c.Lost))
+		}
+	}
+	for _, problem := range r.Problems {
+		t.WriteByte('\n')
+		t.item("!", problem)
+	}
+	if !f.Verbose && len(shown) < len(r.Connections) {
+		fmt.Fprintf(t, "\n%d more connections: -v\n", len(r.Connections)-len(shown))
+	}
+	return nil
+}
+
+// captured is the answer in a sentence, with its mark.
+func (t *text) captured(r *Report) (mark, color, sentence string) {
+	asked, failed, hidden := 0, 0, 0
+	for n := range r.Connections {
+		c := &r.Connections[n]
+		if c.Request.Asked == "yes" {
+			asked++
+		}
+		if c.ClientCertificate.Sent == "hidden" {
+			hidden++
+		}
+		if c.Failed {
+			failed++
+		}
+	}
+	total := count(len(r.Connections), "TLS connection")
+	if len(r.Connections) == 0 {
+		return "?", yellow, "The capture has no TLS connection."
+	}
+	sentence = fmt.Sprintf("%s; %d asked for a client certificate; %d failed.", total, asked, failed)
+	if hidden > 0 {
+		sentence += fmt.Sprintf(" In %d it is hidden by TLS 1.3.", hidden)
+	}
+	if failed > 0 {
+		return t.glyphs.fail, red, sentence
+	}
+	mark, color = t.glyphs.standing(acceptedStanding)
+	return mark, color, sentence
+}
+
+// shownConnections are those that matter, or all.
+func shownConnections(f Format, r *Report) []*Connection {
+	var shown []*Connection
+	for n := range r.Connections {
+		if c := &r.Connections[n]; f.Verbose || c.matters() {
+			shown = append(shown, c)
+		}
+	}
+	return shown
+}
+
+func connectionTable(shown []*Connection) []column {
+	columns := []column{{header: "#"}, {header: "Time", spare: 3}, {header: "Client", spare: 2}, {header: "Server"},
+		{header: "Version", spare: 1}, {header: "CAs", spare: 4, least: 12}, {header: "Client answered"}, {header: "Ended"}}
+	for _, c := range shown {
+		at := ""
+		if c.Started != nil {
+			at = c.Started.Format("15:04:05")
+		}
+		server := c.Server
+		if c.ServerName != "" {
+			server += " (" + c.ServerName + ")"
+		}
+		for n, cell := range []string{fmt.Sprint(c.Number), at, c.Client, server, c.Version, c.asking(), c.answered(),
+			c.ending()} {
+			columns[n].cells = append(columns[n].cells, plain(cell))
+		}
+	}
+	return columns
+}
+
+// title names a connection.
+func (c *Connection) title() string {
+	parts := []string{fmt.Sprintf("#%d", c.Number)}
+	if c.Started != nil {
+		parts = append(parts, c.Started.Format("15:04:05.000"))
+	}
+	if c.Client != "" {
+		parts = append(parts, c.Client+" -> "+c.Server)
+	}
+	if c.ServerName != "" {
+		parts = append(parts, "("+c.ServerName+")")
+	}
+	if c.Version != "" {
+		parts = append(parts, c.Version)
+	}
+	return strings.Join(parts, "  ")
+}
+
+// asked names the acceptable CAs in full.
+func (c *Connection) asked() string {
+	const most = 8
+	names := c.Request.NamedCAs
+	switch {
+	case c.Request.Asked == "no":
+		return "the server did not ask for a client certificate"
+	case c.Request.Asked == Unknown:
+		return "it cannot be seen whether the server asked"
+	case names == nil:
+		return "the server asked; which CAs it names is not known"
+	case len(names) == 0:
+		return "the server asked, and names no acceptable CA"
+	case len(names) > most:
+		return fmt.Sprintf("%d acceptable: %s and %d more", len(names), strings.Join(names[:most], "; "), len(names)-most)
+	}
+	return strings.Join(names, "; ")
+}
