@@ -16,11 +16,12 @@ func ExitCodes(c *cobra.Command) []Note {
 		return []Note{{"0", "nothing changed"}, {"1", "something changed"}, {"2", "error"}}
 	}
 	return []Note{
-		{"0", "answered, and at least one identity fits (request, inspect: answered)"},
+		{"0", "answered, and at least one identity fits (request, inspect, trace: answered)"},
 		{"1", "error, for example the server cannot be reached or a file cannot be read"},
 		{"2", "usage error"},
 		{"3", "answered, but a requirement is not met: no identity fits, the server does not request a " +
-			"certificate, or --require, --client, --expect or --expires-within is not met"},
+			"certificate, or --require, --client, --expect or --expires-within is not met (trace: a connection failed " +
+			"in which a client certificate was asked for)"},
 		{"130", "interrupted; what was known by then has been reported"},
 	}
 }

@@ -119,17 +119,14 @@ func runTrace(ctx context.Context, s *Streams, o *traceOptions) error {
 		return err
 	}
 	r.Connections = []report.Connection{}
-	failed := false
 	for n := range all {
-		c := &all[n].connection
-		r.Connections = append(r.Connections, *c)
-		failed = failed || c.Failed && (c.Request.Asked == "yes" || c.ClientCertificate.Likely == "empty")
+		r.Connections = append(r.Connections, all[n].connection)
 	}
 	r.Complete()
 	if err := o.output.say(ctx, s, r); err != nil {
 		return err
 	}
-	if failed {
+	if r.Refused() {
 		return errNoneFits
 	}
 	return nil

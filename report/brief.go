@@ -19,6 +19,8 @@ const briefWidth = 60
 func writeBrief(w io.Writer, f Format, r *Report) error {
 	var b bytes.Buffer
 	switch q := r.Request; {
+	case r.Connections != nil:
+		briefConnections(&b, r)
 	case r.Migration != nil || len(r.Reports) > 0:
 		briefMatrix(&b, newMatrix(r), r, f.Client)
 	case len(r.Identities) == 0 && q != nil:

@@ -33,8 +33,8 @@ type Connection struct {
 
 // A ConnectionRequest is what the server asked for.
 type ConnectionRequest struct {
-	Asked    string   `json:"asked" redact:"keep"` // yes, no, unknown
-	When     string   `json:"when,omitempty" redact:"keep"`
+	Asked string `json:"asked" redact:"keep"` // yes, no, unknown
+	When  string `json:"when,omitempty" redact:"keep"`
 	// NamedCAs are the acceptable CAs: empty for any, absent where they are not known.
 	NamedCAs []string `json:"named_cas,omitzero" redact:"CA"`
 }

@@ -1,8 +1,12 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
+
+	"mtlsprobe/report/say"
 )
 
 // connections writes a capture: a line for each connection that matters, and below it what
@@ -135,4 +139,73 @@ func (c *Connection) asked() string {
 		return fmt.Sprintf("%d acceptable: %s and %d more", len(names), strings.Join(names[:most], "; "), len(names)-most)
 	}
 	return strings.Join(names, "; ")
+}
+
+// markdownConnections writes a capture for a ticket.
+func markdownConnections(b *bytes.Buffer, f Format, r *Report) {
+	shown := shownConnections(f, r)
+	_, _, sentence := newText(f).captured(r)
+	fmt.Fprintf(b, "# TLS connections\n\n**%s**\n\n", escapeMarkdown(sentence))
+	if len(shown) > 0 {
+		markdownTable(b, connectionTable(shown))
+	}
+	for _, c := range shown {
+		fmt.Fprintf(b, "\n### %s\n\n- CAs: %s\n- Client answered: %s\n- Ended: %s\n", escapeMarkdown(c.title()),
+			escapeMarkdown(c.asked()), escapeMarkdown(c.answered()), escapeMarkdown(c.ending()))
+		for _, phrase := range c.Reading {
+			fmt.Fprintf(b, "- %s\n", escapeMarkdown(phrase.String()))
+		}
+	}
+}
+
+// briefConnections writes a line for each connection that matters.
+func briefConnections(b *bytes.Buffer, r *Report) {
+	for n := range r.Connections {
+		c := &r.Connections[n]
+		if !c.matters() {
+			continue
+		}
+		word := "OK"
+		if c.Failed {
+			word = "FAILED"
+		}
+		sent := map[string]string{"yes": "certificate sent", "empty": "empty certificate", "no": "no certificate",
+			"hidden": "hidden", "not-asked": "not asked"}[c.ClientCertificate.Sent]
+		why := sent
+		for _, a := range c.Alerts {
+			if a.Level == "fatal" && a.Number != nil {
+				why = fmt.Sprintf("%s, %s alert %d", sent, a.From, *a.Number)
+			}
+		}
+		briefLine(b, word, fmt.Sprintf("#%d", c.Number), why)
+	}
+	if b.Len() == 0 {
+		fmt.Fprintf(b, "%d TLS connections, none asked or failed\n", len(r.Connections))
+	}
+}
+
+// suite is the case of a connection: one in which a client certificate was asked for and that
+// failed is a failure.
+func (c *Connection) suite(r *Report) junitSuite {
+	s := junitSuite{Name: plain(c.title()), Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
+	one := junitCase{Class: plain(c.title()), Name: "succeeds"}
+	if c.refused() {
+		one.Failure = &junitMessage{Message: plain(c.answered() + "; " + c.ending()),
+			Text: plain(say.Join(" ", c.Reading...).String())}
+	}
+	s.add(one)
+	return s
+}
+
+// refused reports whether a client certificate was asked for, as far as that can be told, and
+// the connection failed.
+func (c *Connection) refused() bool {
+	return c.Failed && (c.Request.Asked == "yes" || c.ClientCertificate.Likely == "empty" ||
+		c.ClientCertificate.Likely == "yes")
+}
+
+// Refused reports whether any connection of a capture failed in which a client certificate was
+// asked for.
+func (r *Report) Refused() bool {
+	return slices.ContainsFunc(r.Connections, func(c Connection) bool { return c.refused() })
 }

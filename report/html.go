@@ -37,6 +37,7 @@ type pageView struct {
 	Parts                    []*pageView // of several servers
 	Prefix                   string      // of the IDs in this part of the page
 	Sightings                []Sighting
+	Connections              []pageConnection
 	Conversations            []conversation
 	Problems                 []string
 	Summary                  string
@@ -125,6 +126,10 @@ func newPage(r *Report, client string) *pageView {
 	}
 	if m := newMatrix(r); m != nil {
 		v.matrix(r, m, client)
+		return v
+	}
+	if r.Connections != nil {
+		v.connections(r)
 		return v
 	}
 	if v.Verdicts = r.judged(); !v.Verdicts {
@@ -219,6 +224,39 @@ func (v *pageView) matrix(r *Report, m *matrix, client string) {
 		}
 		v.Parts = append(v.Parts, view)
 	}
+}
+
+// connections shows a capture.
+func (v *pageView) connections(r *Report) {
+	f := Format{}
+	v.Title = "TLS connections"
+	_, _, v.Summary = newText(f).captured(r)
+	shown := shownConnections(f, r)
+	for n, column := range connectionTable(shown) {
+		v.Header = append(v.Header, column.header)
+		for k, cell := range column.cells {
+			if n == 0 {
+				v.Rows = append(v.Rows, pageRow{ID: fmt.Sprintf("connection-%d", shown[k].Number),
+					Verdict: map[bool]string{true: DoesNotFit, false: Fits}[shown[k].Failed]})
+			}
+			v.Rows[k].Cells = append(v.Rows[k].Cells, cell)
+		}
+	}
+	for _, c := range shown {
+		p := pageConnection{ID: fmt.Sprintf("connection-%d", c.Number), Title: plain(c.title()),
+			Facts: []fact{{"CAs", plain(c.asked())}, {"Client answered", plain(c.answered())}, {"Ended", plain(c.ending())}}}
+		for _, phrase := range c.Reading {
+			p.Reading = append(p.Reading, plain(phrase.String()))
+		}
+		v.Connections = append(v.Connections, p)
+	}
+}
+
+// A pageConnection is one connection of a capture.
+type pageConnection struct {
+	ID, Title string
+	Facts     []fact
+	Reading   []string
 }
 
 func (c *cause) page() pageCause {

@@ -49,6 +49,9 @@ func writeJUnit(w io.Writer, f Format, r *Report) error {
 	if len(r.Reports) == 0 {
 		all.Suites = r.suites(f)
 	}
+	for n := range r.Connections {
+		all.Suites = append(all.Suites, r.Connections[n].suite(r))
+	}
 	if len(f.Differences) > 0 {
 		s := junitSuite{Name: "expected", Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
 		for _, c := range f.Differences {

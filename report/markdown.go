@@ -48,7 +48,10 @@ func writeMarkdown(w io.Writer, f Format, r *Report) error {
 			part.markdown(&b, f)
 		}
 	}
-	if len(r.Reports) == 0 && r.Migration == nil {
+	switch {
+	case r.Connections != nil:
+		markdownConnections(&b, f, r)
+	case len(r.Reports) == 0 && r.Migration == nil:
 		r.markdown(&b, f)
 	}
 	_, err := w.Write(b.Bytes())

@@ -98,6 +98,9 @@ func conversations(r *Report) []conversation {
 			out = append(out, conversation{plain(title), rows})
 		}
 	}
+	for n := range r.Connections {
+		add(r.Connections[n].title(), r.Connections[n].Transcript)
+	}
 	add("A connection before, on which the server did not ask", r.EarlierTranscript)
 	title := "The connection that asked"
 	for _, c := range r.Controls {

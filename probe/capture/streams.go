@@ -43,7 +43,7 @@ const (
 // Bounds of what is kept.
 const (
 	maxPreamble  = 512
-	maxBefore    = 64 << 10 // bytes within which TLS has to begin
+	maxBefore    = 16 << 10 // bytes within which TLS has to begin
 	pagesPerFlow = 16       // of 1,900 bytes each, kept for what is missing before them
 	pagesInAll   = 8192
 )
@@ -51,13 +51,13 @@ const (
 // A stream is one TCP connection while it is read.
 type stream struct {
 	connection Connection
-	decoder    *wire.Streams
+	streams    *wire.Streams
 	keys       *wire.KeyLog
 	done       func(*Connection)
-	swapped    bool // the first packet came from the server
-	begun      bool // TLS has begun
-	before     int  // bytes before it
-	foreign    bool // it is not TLS
+	swapped    bool                 // the first packet came from the server
+	begun      bool                 // TLS has begun
+	early      map[wire.Peer][]byte // what was said until it begins
+	foreign    bool                 // it is not TLS
 }
 
 // A factory makes streams.
@@ -139,36 +139,36 @@ func (s *stream) ReassembledSG(sg reassembly.ScatterGather, _ reassembly.Assembl
 
 func (s *stream) read(from wire.Peer, data []byte) {
 	if s.begun {
-		s.decoder.Feed(wire.Flow{From: from, Data: data})
+		s.streams.Feed(wire.Flow{From: from, Data: data})
 		return
 	}
-	at, hello := begins(data)
+	if s.early == nil {
+		s.early = make(map[wire.Peer][]byte)
+	}
+	s.early[from] = append(s.early[from], data...) // a record may come in pieces
+	said := s.early[from]
+	at, hello := begins(said)
 	if at < 0 {
-		if s.before += len(data); s.before > maxBefore {
-			s.foreign = true
+		if len(s.early[wire.Client])+len(s.early[wire.Server]) > maxBefore {
+			s.foreign, s.early = true, nil
 		}
-		s.preamble(from, data)
 		return
 	}
-	s.preamble(from, data[:at])
 	if hello != 0 && hello != from { // the direction was guessed, and wrongly
 		s.swap()
+		s.early[wire.Client], s.early[wire.Server] = s.early[wire.Server], s.early[wire.Client]
 		from = hello
 	}
-	s.begun, s.decoder = true, wire.NewStreams(s.keys)
-	s.decoder.Feed(wire.Flow{From: from, Data: data[at:]})
-}
-
-func (s *stream) preamble(from wire.Peer, data []byte) {
-	c := &s.connection
-	if len(data) == 0 {
-		return
+	s.early[from] = said[:at]
+	s.begun, s.streams = true, wire.NewStreams(s.keys)
+	s.streams.Feed(wire.Flow{From: from, Data: said[at:]})
+	s.connection.Preamble = make(map[wire.Peer][]byte)
+	for peer, words := range s.early {
+		if len(words) > 0 {
+			s.connection.Preamble[peer] = words[:min(len(words), maxPreamble)]
+		}
 	}
-	if c.Preamble == nil {
-		c.Preamble = make(map[wire.Peer][]byte)
-	}
-	have := c.Preamble[from]
-	c.Preamble[from] = append(have, data[:min(len(data), maxPreamble-len(have))]...)
+	s.early = nil
 }
 
 // begins finds where TLS begins in what a peer sent, and whose hello that is; zero where it is
@@ -202,7 +202,7 @@ func begins(data []byte) (at int, hello wire.Peer) {
 // ReassemblyComplete hands a connection on.
 func (s *stream) ReassemblyComplete(reassembly.AssemblerContext) bool {
 	if s.begun {
-		s.connection.Transcript = s.decoder.Transcript()
+		s.connection.Transcript = s.streams.Transcript()
 		s.done(&s.connection)
 	}
 	return true

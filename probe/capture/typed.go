@@ -68,13 +68,23 @@ func (t *typed) line(line string) bool {
 	case strings.Contains(lower, "warning"):
 		t.level = 1
 	}
-	for _, part := range strings.FieldsFunc(rest,
-		func(r rune) bool { return r == ',' || r == ';' || r == '+' || r == '|' }) {
+	parts := strings.FieldsFunc(rest, func(r rune) bool { return r == ',' || r == ';' || r == '+' || r == '|' })
+	for n := 0; n < len(parts); n++ {
+		part := parts[n]
+		if strings.Contains(strings.ToLower(part), "alert") && n+1 < len(parts) && tellsAlert(parts[n+1]) {
+			n++
+			part += " " + parts[n]
+		}
 		if t.message(part) {
 			found = true
 		}
 	}
 	return found
+}
+
+// tellsAlert reports whether what follows an alert says which one it is.
+func tellsAlert(part string) bool {
+	return regexp.MustCompile(`(?i)^\s*(description|level|fatal|warning|content)`).MatchString(part)
 }
 
 // direction finds out who speaks, and returns the rest of the line.
@@ -187,17 +197,18 @@ func (t *typed) message(text string) bool {
 // alert reads an alert: by its number or name, where one is told.
 func (t *typed) alert(text, word string) bool {
 	e := wire.Entry{ContentType: wire.AlertRecord, Opaque: true}
-	text = regexp.MustCompile(`(?i)alert\s*\(21\)`).ReplaceAllString(text, "alert") // the content type
-	number := regexp.MustCompile(`\b(\d{1,3})\b`).FindString(text)
-	if n, err := strconv.ParseUint(number, 10, 8); err == nil {
-		e.Alert, e.Opaque = wire.Alert{Level: t.level, Description: uint8(n)}, false
-	}
 	for n := 255; n >= 0 && e.Opaque; n-- {
 		a := wire.Alert{Level: t.level, Description: uint8(n)} //nolint:gosec // within 0 and 255
 		name := strings.ReplaceAll(a.Name(), "_", "")
 		if len(name) > 3 && strings.Contains(word, name) {
 			e.Alert, e.Opaque = a, false
 		}
+	}
+	// neither the content type nor a length
+	text = regexp.MustCompile(`(?i)\(21\)|\[?length\s*\d+\]?`).ReplaceAllString(text, "")
+	number := regexp.MustCompile(`\b(\d{1,3})\b`).FindString(text)
+	if n, err := strconv.ParseUint(number, 10, 8); err == nil && e.Opaque {
+		e.Alert, e.Opaque = wire.Alert{Level: t.level, Description: uint8(n)}, false
 	}
 	if !e.Opaque && e.Alert.Level == 0 {
 		e.Alert.Level = 2

@@ -135,7 +135,6 @@ func (x *Exchange) answer(tr *wire.Transcript) {
 
 // alerts lists every alert, those that cannot be read as well.
 func (x *Exchange) alerts(tr *wire.Transcript) {
-	const sealed = 19 // level and description, the type, and a tag of 16 bytes (RFC 8446, Section 5.2)
 	done := map[wire.Peer]bool{}
 	for n := range tr.Entries {
 		e := &tr.Entries[n]
@@ -150,8 +149,8 @@ func (x *Exchange) alerts(tr *wire.Transcript) {
 			a.Alert = e.Alert
 		case e.ContentType == wire.AlertRecord:
 			a.Protected = say.Yes
-		case e.Opaque && tr.Version >= tls.VersionTLS13 && e.Length == sealed:
-			a.Protected = say.Unknown // an alert has this size, and hardly anything else
+		case e.Opaque && tr.Version >= tls.VersionTLS13 && e.Length == sealedAlert:
+			a.Protected = say.Unknown
 		default:
 			continue
 		}
@@ -167,25 +166,40 @@ func (x *Exchange) failed(tr *wire.Transcript, end Ending) bool {
 		}
 	}
 	switch {
-	case tr.Version >= tls.VersionTLS13:
-		// Secrets or not, a client that was let in sends more than its Finished, or gets
-		// more than tickets.
-		return x.sealedAlertAtEnd() || end.By != 0 && !tr.HandshakeDone() && !applicationData(tr, wire.Client)
-	case tr.Version == 0:
-		return end.By != 0
+	case x.Sent == Hidden:
+		return refusedUnseen(tr, end)
+	case tr.Version >= tls.VersionTLS13, tr.Version == 0:
+		return end.By != 0 && !tr.HandshakeDone()
 	}
 	return end.By != 0 && !(changesCipher(tr, wire.Client) && changesCipher(tr, wire.Server)) ||
 		x.Request != nil && x.Sent != SentCertificate && x.protectedAlert(wire.Server) && !applicationData(tr, wire.Server)
 }
 
-// sealedAlertAtEnd reports whether the last thing that the server sent has the size of an
-// alert, and nothing that looks like an answer came before.
-func (x *Exchange) sealedAlertAtEnd() bool {
-	if len(x.Alerts) == 0 {
-		return false
+// sealedAlert is the size of an alert in TLS 1.3: level and description, the type, and a tag of
+// 16 bytes (RFC 8446, Section 5.2). Hardly anything else has it.
+const sealedAlert = 19
+
+// refusedUnseen reports whether a connection of TLS 1.3 that cannot be read looks like a refusal:
+// one side answered the other's flight with an alert, or with nothing and the end.
+func refusedUnseen(tr *wire.Transcript, end Ending) bool {
+	var after []int // sizes of what the server sent after the client's flight had begun
+	first := 0      // the client's first protected record
+	for n := range tr.Entries {
+		switch e := &tr.Entries[n]; {
+		case !e.Opaque:
+		case e.From == wire.Client && first == 0:
+			first = e.Length
+		case e.From == wire.Server && first != 0:
+			after = append(after, e.Length)
+		}
 	}
-	last := x.Alerts[len(x.Alerts)-1]
-	return last.From == wire.Server && last.Protected == say.Unknown && x.Likely == SentEmpty
+	switch {
+	case first == sealedAlert:
+		return true
+	case len(after) == 0:
+		return end.By != 0
+	}
+	return len(after) == 1 && after[0] == sealedAlert
 }
 
 func (x *Exchange) protectedAlert(from wire.Peer) bool {

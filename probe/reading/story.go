@@ -115,6 +115,10 @@ func (s *story) causes() []say.Phrase {
 	if s.Sent != SentEmpty && s.Sent != SentNothing {
 		return nil
 	}
+	if !s.Failed && applicationData(s.tr, wire.Server) {
+		return []say.Phrase{say.Text("The server went on without a certificate: it does not require one in TLS. Whether " +
+			"the application does cannot be seen here.")}
+	}
 	named := "the server's list of CA names is wrong or lacks the client's CA"
 	if s.Request != nil && s.Request.Request != nil && len(s.Request.Request.NamedCAs) == 0 {
 		named = "the client chooses by another rule than the server's list, which is empty"

@@ -1,0 +1,111 @@
+package reading
+
+import (
+	"strings"
+	"testing"
+
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report/say"
+)
+
+// entries makes a transcript of messages in a short notation: who, and the number of a handshake
+// message, "ccs", "data", "alert2:40", "alert" for one that cannot be read, or "sealed:61" for a record of
+// TLS 1.3; "11e" is an empty Certificate.
+func entries(version uint16, words string) *wire.Transcript {
+	tr := &wire.Transcript{Version: version, CipherSuite: 0x1301}
+	for word := range strings.FieldsSeq(words) {
+		e := wire.Entry{From: wire.Client}
+		if word[0] == 'S' {
+			e.From = wire.Server
+		}
+		rest := word[1:]
+		number := func(s string) (n int) {
+			for _, digit := range s {
+				n = n*10 + int(digit-'0')
+			}
+			return n
+		}
+		switch {
+		case rest == "ccs":
+			e.ContentType = wire.ChangeCipherSpec
+		case rest == "data":
+			e.ContentType, e.Opaque, e.Length = wire.ApplicationData, true, 100
+		case rest == "alert":
+			e.ContentType, e.Opaque = wire.AlertRecord, true
+		case rest == "sealedalert":
+			e.ContentType, e.Opaque, e.Protected = wire.AlertRecord, true, true
+		case strings.HasPrefix(rest, "alert"):
+			level, code, _ := strings.Cut(rest[len("alert"):], ":")
+			e.ContentType = wire.AlertRecord
+			e.Alert = wire.Alert{Level: uint8(number(level)), Description: uint8(number(code))} //nolint:gosec // small
+		case strings.HasPrefix(rest, "sealed:"):
+			e.ContentType, e.Opaque, e.Protected, e.Length = wire.ApplicationData, true, true, number(rest[len("sealed:"):])
+		case rest == "11e":
+			e.ContentType, e.Handshake, e.Body = wire.HandshakeRecord, wire.Certificate, []byte{0, 0, 0}
+		default:
+			e.ContentType, e.Handshake = wire.HandshakeRecord, wire.HandshakeType(number(rest)) //nolint:gosec // small
+		}
+		tr.Entries = append(tr.Entries, e)
+	}
+	return tr
+}
+
+// What a connection shows that somebody else made.
+func TestExplain(t *testing.T) {
+	server, client := Ending{By: wire.Server}, Ending{By: wire.Client}
+	for _, tt := range []struct {
+		name    string
+		version uint16
+		words   string
+		end     Ending
+		sent    Answer
+		likely  Answer
+		failed  bool
+		says    []string // in this order
+	}{
+		{"not asked", 0x303, "C1 S2 S11 S14 C16 Cccs Sccs Cdata Sdata", client, NotAsked, "", false, nil},
+		{"empty and refused", 0x303, "C1 S2 S11 S13 S14 C11e C16 Cccs Salert2:40", server, SentEmpty, "", true,
+			[]string{"empty Certificate message", "Why a client", "alert 40 handshake_failure"}},
+		{"empty and let in", 0x303, "C1 S2 S11 S13 S14 C11e C16 Cccs Sccs Cdata Sdata", client, SentEmpty, "", false,
+			[]string{"empty Certificate message", "went on without a certificate"}},
+		{"sent", 0x303, "C1 S2 S11 S13 S14 C11 C16 C15 Cccs Sccs Cdata Sdata", client, SentCertificate, "", false, nil},
+		{"sent and refused", 0x303, "C1 S2 S11 S13 S14 C11 C16 C15 Cccs Salert2:48", server, SentCertificate, "", true,
+			[]string{"alert 48 unknown_ca: it objects to what the client sent"}},
+		{"the case that started it", 0x303, "C1 S2 S11 S13 S14 Calert C16 Cccs", Ending{}, SentNothing, "", false,
+			[]string{"two explanations. 1:", "2: it belongs to another connection", "went on to its ClientKeyExchange",
+				"Why a client that is asked sends no certificate, most likely first: it has none configured"}},
+		{"SSL 3.0", 0x300, "C1 S2 S11 S13 S14 Calert1:41 C16 Cccs", server, SentNothing, "", true,
+			[]string{"alert 41 no_certificate in place of", "in clear", "POODLE"}},
+		{"close_notify of another", 0x303, "C1 S2 S11 S13 S14 Calert1:0 C11e C16 Cccs Salert2:40", server, SentEmpty, "", true,
+			[]string{"in clear", "empty Certificate", "most likely belongs to another connection"}},
+		{"resumed", 0x303, "C1 S2 Sccs Cccs Cdata Sdata", client, NotAsked, "", false, []string{"resumes an earlier session"}},
+		{"1.3, empty", 0x304, "C1 S2 Sccs Ssealed:900 Cccs Csealed:61 Ssealed:19", server, Hidden, SentEmpty, true,
+			[]string{"Most likely the client sent no certificate", "--keylog", "most likely sent an alert"}},
+		{"1.3, a certificate", 0x304, "C1 S2 Ssealed:900 Csealed:1200 Csealed:53 Ssealed:200 Ssealed:400", client, Hidden,
+			SentCertificate, false, []string{"Most likely the client sent a certificate"}},
+		{"1.3, not asked", 0x304, "C1 S2 Ssealed:900 Csealed:53 Csealed:200 Ssealed:400", client, Hidden, NotAsked, false,
+			[]string{"Most likely the server did not ask"}},
+		{"1.3, the client refuses", 0x304, "C1 S2 Ssealed:900 Csealed:19", client, Hidden, "", true, []string{"an alert, by which the client refused"}},
+		{"closed without a word", 0x303, "C1 S2 S11 S13 S14 C11e C16", server, SentEmpty, "", true,
+			[]string{"The server closed the connection without an alert."}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			x := Explain(entries(tt.version, tt.words), tt.end)
+			if x.Sent != tt.sent || x.Likely != tt.likely || x.Failed != tt.failed {
+				t.Errorf("sent %s, likely %q, failed %t; want %s, %q, %t", x.Sent, x.Likely, x.Failed, tt.sent, tt.likely, tt.failed)
+			}
+			text := say.Join("\n", x.Reading...).String()
+			at := 0
+			for _, want := range tt.says {
+				next := strings.Index(text[at:], want)
+				if next < 0 {
+					t.Fatalf("%q is missing after %d in\n%s", want, at, text)
+				}
+				at += next
+			}
+			if tt.says == nil && text != "" {
+				t.Errorf("it says %s", text)
+			}
+		})
+	}
+}
