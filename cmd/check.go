@@ -30,7 +30,7 @@ func newCheck(s *Streams, run func(context.Context, *Streams, *checkOptions) err
 			"  mtlsprobe check --cert old.p12 --cert new.p12 --named-ca old-root.pem --named-ca new-root.pem --authorities " +
 			"./cas",
 		Args: args(cobra.NoArgs),
-		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), s, o) },
+		RunE: func(c *cobra.Command, _ []string) error { return o.output.orError(s, run(c.Context(), s, o)) },
 	}
 	addFlags(c, flagGroup{demandGroup, o.phases.register}, flagGroup{candidateGroup, o.hold.register},
 		flagGroup{judgementGroup, o.judge.register}, flagGroup{judgementGroup, o.chain.register},

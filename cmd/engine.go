@@ -115,6 +115,17 @@ func unasked(r *report.Report) error {
 	return fmt.Errorf("%d of %d targets could not be asked: %s", len(failed), len(r.Reports), strings.Join(failed, ", "))
 }
 
+// orError has a CI system told of an error that came before there was a report.
+func (f *outputFlags) orError(s *Streams, err error) error {
+	var mistake *usageError
+	if err == nil || f.written || errors.As(err, &mistake) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	r := report.Empty(s.Now())
+	r.Error = err.Error()
+	return f.failed(s, r, err)
+}
+
 // failed has a CI system told of a run that came to nothing, where it reads the report. It
 // returns the error of the run.
 func (f *outputFlags) failed(s *Streams, r *report.Report, err error) error {

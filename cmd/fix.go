@@ -134,7 +134,8 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if holding.Identities, err = o.choose(holding.Identities); err != nil {
 		return err
 	}
-	if len(phases) == 0 {
+	given := len(phases) > 0
+	if !given {
 		phases = anyAuthority(holding)
 	}
 	settings, err := o.chain.settings(ctx, s, now, holding)
@@ -163,6 +164,16 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	}
 	if password == "" {
 		warn(s.Err, "the new bundle has no password; give one with --pass-out")
+	}
+	if !given {
+		holding, err := o.again(ctx, password)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(s.Out, "Written    %s: %s\n", account.ShellQuote(o.out), bundleText(holding.Identities[0]))
+		fmt.Fprintln(s.Out, "No server's request was given: try the bundle with \"mtlsprobe probe\", or judge it with "+
+			"\"mtlsprobe check\".")
+		return nil
 	}
 	return o.verdict(ctx, s, settings, password, phases)
 }
@@ -251,13 +262,9 @@ func (o *fixOptions) choose(identities []*certstore.Identity) ([]*certstore.Iden
 // verdict loads what was written as anybody would, and judges it in each phase.
 func (o *fixOptions) verdict(ctx context.Context, s *Streams, before diagnosis.Settings, password string,
 	phases []match.Phase) error {
-	holding, err := certstore.Load(ctx, &certstore.Options{Passwords: []string{password}},
-		certstore.Source{Path: o.out, Role: certstore.Candidate})
+	holding, err := o.again(ctx, password)
 	if err != nil {
-		return fmt.Errorf("reading again what was written: %w", err)
-	}
-	if err := holding.RequireIdentity(); err != nil {
-		return fmt.Errorf("reading again what was written: %w", err)
+		return err
 	}
 	holding.Authorities = append(holding.Authorities, before.Holding.Authorities...)
 	for _, i := range before.Holding.Identities {
@@ -273,6 +280,19 @@ func (o *fixOptions) verdict(ctx context.Context, s *Streams, before diagnosis.S
 	}
 	fmt.Fprintf(s.Out, "Written    %s: %s\n", account.ShellQuote(o.out), bundleText(holding.Identities[0]))
 	return answer(ctx, s, &outputFlags{format: "table", color: "auto", paths: true}, report.New(d, false))
+}
+
+// again loads what was written as anybody would.
+func (o *fixOptions) again(ctx context.Context, password string) (*certstore.Holding, error) {
+	holding, err := certstore.Load(ctx, &certstore.Options{Passwords: []string{password}},
+		certstore.Source{Path: o.out, Role: certstore.Candidate})
+	if err == nil {
+		err = holding.RequireIdentity()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading again what was written: %w", err)
+	}
+	return holding, nil
 }
 
 func bundleText(i *certstore.Identity) string {

@@ -297,6 +297,7 @@ type outputFlags struct {
 	require             []string // all, any, or an identity's label each; none: any
 	expect              string
 	expiresWithin       days   // what ends by then is told; zero: nothing
+	written             bool   // the report has been written
 	client              string // the exit code answers for this one; empty: for the server
 }
 
@@ -404,6 +405,7 @@ func (f *outputFlags) write(s *Streams, r *report.Report) error {
 	if err != nil {
 		return err
 	}
+	f.written = true
 	return f.to(s, func(w io.Writer) error { return report.Write(w, f.forText(s), r) })
 }
 

@@ -42,7 +42,7 @@ func newInspect(s *Streams, run func(context.Context, *Streams, *inspectOptions)
 		Args: args(cobra.ArbitraryArgs),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.hold.certs = args
-			return run(c.Context(), s, o)
+			return o.output.orError(s, run(c.Context(), s, o))
 		},
 	}
 	o.hold.looking = true

@@ -41,7 +41,7 @@ func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) err
 		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.targets = args
-			return run(c.Context(), s, o)
+			return o.output.orError(s, run(c.Context(), s, o))
 		},
 	}
 	addFlags(c, flagGroup{candidateGroup, o.hold.register}, flagGroup{serverGroup, o.connect.register},

@@ -31,7 +31,7 @@ func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions)
 		Args: args(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			o.targets = args
-			return run(c.Context(), s, o)
+			return o.output.orError(s, run(c.Context(), s, o))
 		},
 	}
 	addFlags(c, flagGroup{serverGroup, o.connect.register},

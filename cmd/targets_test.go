@@ -20,7 +20,7 @@ func TestSeveralTargets(t *testing.T) {
 	}
 	code, stdout, stderr := run(t, "probe", here, there, here, "-k", "--cert", "good.p12", "--cert", "expired.pem")
 	if code != 0 || strings.Count(stdout, "│ ✓ ") != 2 || strings.Count(stdout, "│ ✗ ") != 2 ||
-		!strings.Contains(stdout, "1 of 2 certificates are accepted by all 2 servers; 1 by none.") {
+		!strings.Contains(stdout, "1 of 2 certificates is accepted by all 2 servers; 1 by none.") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	if code, _, _ = run(t, "probe", here, there, "-k", "--cert", "good.p12", "--cert", "expired.pem", "--require",
@@ -62,5 +62,13 @@ func TestJUnitOnError(t *testing.T) {
 	if code != exitNoAnswer || err != nil || len(suites) != 1 || suites[0].Totals.Error != 1 ||
 		suites[0].Totals.Failed != 0 {
 		t.Errorf("exit code %d: %v\n%s", code, err, data)
+	}
+	for _, args := range [][]string{{"probe", away, "--cert", "nosuch.p12"}, {"check", "--cert", "nosuch.p12", "--named-ca", "ca.pem"},
+		{"inspect", "nosuch.p12"}} {
+		code, stdout, _ := run(t, append(args, "-o", "junit")...)
+		suites, err := junit.Ingest([]byte(stdout))
+		if code != exitNoAnswer || err != nil || len(suites) != 1 || suites[0].Totals.Error != 1 {
+			t.Errorf("%v: exit code %d: %v\n%s", args, code, err, stdout)
+		}
 	}
 }

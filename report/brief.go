@@ -164,6 +164,7 @@ func briefMatrix(b *bytes.Buffer, m *matrix, r *Report, client string) {
 			words[k], whys[k] = "UNKNOWN", "could not be asked"
 			if cell != nil {
 				words[k], whys[k] = briefly(m.columns[k].report, cell)
+				whys[k] = strings.TrimPrefix(whys[k], "not tried, ") // which FITS says
 			}
 			if cell != nil && cell.Verdict == Fits && client != "" && !sentFor(r, cell, client) {
 				words[k], whys[k] = "FAILS", client+" does not send it"

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"mtlsprobe/probe/match"
 )
 
 // A cause is one reason with all identities of which it is said.
@@ -17,6 +19,8 @@ type cause struct {
 	main    bool
 	command command // what to type for the first of them; nil where nothing is
 	said    string  // what is to be said and done, to tell whether two are the same
+	// likewise says that the remedy is that of the first, and the others' are alike.
+	likewise bool
 }
 
 func newCause(main bool, f *Finding, refusal string) cause {
@@ -59,14 +63,20 @@ func causesIn(reports []located, labels []string, places int) []cause {
 			e := explained(i)
 			if e.Main != nil {
 				c := newCause(true, e.Main, "")
-				c.command = i.fixCommand()
+				if places == 1 || e.Main.Check != match.PathCrossSigned.ID { // which may break it elsewhere
+					c.command = i.fixCommand()
+				}
 				add(c, i.Label, l.where)
 			}
 			if e.Refusal != "" {
 				add(newCause(true, nil, e.Refusal), i.Label, l.where)
 			}
 			for k := range e.Also {
-				add(newCause(false, &e.Also[k], ""), i.Label, l.where)
+				c := newCause(false, &e.Also[k], "")
+				if len(labels) > maxSingle { // each with its own file is said once
+					c.said = strings.Join([]string{"also", e.Also[k].Check, e.Also[k].Title}, "\x00")
+				}
+				add(c, i.Label, l.where)
 			}
 		}
 	}
@@ -94,10 +104,15 @@ func causesIn(reports []located, labels []string, places int) []cause {
 
 // generalize leaves of the details only what is true of the other one, too.
 func (c *cause) generalize(o *cause) {
-	if c.finding != nil && o.finding.Detail.String() != c.finding.Detail.String() {
-		general := *c.finding
-		general.Detail, c.finding = nil, &general
+	if c.finding == nil {
+		return
 	}
+	general := *c.finding
+	if o.finding.Detail.String() != c.finding.Detail.String() {
+		general.Detail = nil
+	}
+	c.likewise = c.likewise || o.finding.Remedy.String() != c.finding.Remedy.String()
+	c.finding = &general
 }
 
 // text is a reason in one sentence.
@@ -143,15 +158,16 @@ func (t *text) tell(all []cause) {
 		if c.finding != nil && c.finding.Remedy != nil {
 			t.item("  "+t.glyphs.arrow, brieflySaid(c.finding.Remedy))
 		}
+		likewise := c.likewise || c.command != nil && len(c.labels) > 1
 		if c.command != nil {
 			const indent = 6
 			for n, line := range c.command.lines(t.width - indent) {
 				lead := map[bool]string{true: t.glyphs.arrow, false: strings.Repeat(" ", displayWidth(t.glyphs.arrow))}[n == 0]
 				fmt.Fprintf(t, "    %s %s\n", lead, line)
 			}
-			if len(c.labels) > 1 {
-				t.item("  ", "and likewise for the others")
-			}
+		}
+		if likewise {
+			t.item("  ", "and likewise for the others")
 		}
 	}
 	for _, main := range []bool{true, false} {

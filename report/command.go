@@ -42,7 +42,11 @@ func (i *Identity) fixCommand() command {
 	}
 	extension := filepath.Ext(i.Source)
 	name := strings.TrimSuffix(i.Source, extension)
-	if !slices.Contains([]string{".p12", ".pfx", ".pem"}, strings.ToLower(extension)) {
+	switch strings.ToLower(extension) {
+	case ".p12", ".pfx", ".pem":
+	case ".jks", ".jceks", ".ks", ".keystore":
+		extension = ".p12" // which Java reads, too
+	default:
 		extension = ".pem"
 	}
 	return append(words, "--out "+account.ShellQuote(name+"-full"+extension))

@@ -250,6 +250,14 @@ func Grouped(changes []Change, labels []string) []Change {
 	return out
 }
 
+// found says what was found, and what was expected if that is known.
+func (c *Change) found() string {
+	if c.Before == "" {
+		return c.After
+	}
+	return "expected " + c.Before + ", found " + c.After
+}
+
 // String is the change as lines of a diff.
 func (c Change) String() string {
 	var b strings.Builder

@@ -129,8 +129,8 @@ func Expiring(r *Report, within time.Duration) []Change {
 				if end.IsZero() || end.Sub(part.JudgedAt) > within {
 					continue
 				}
-				c := Change{What: i.Label, Before: "ends after " + part.JudgedAt.Add(within).Format(time.DateOnly),
-					After: strings.TrimSpace("ends " + end.Format(time.DateOnly) + " " + what)}
+				c := Change{What: i.Label, After: strings.TrimSpace("ends "+end.Format(time.DateOnly)+" "+what) +
+					", which is before " + part.JudgedAt.Add(within).Format(time.DateOnly)}
 				if !slices.ContainsFunc(changes, func(o Change) bool { return o.What == c.What && o.After == c.After }) {
 					changes = append(changes, c)
 				}

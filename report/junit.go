@@ -44,7 +44,12 @@ type (
 func writeJUnit(w io.Writer, f Format, r *Report) error {
 	all := junitSuites{Name: "mtlsprobe"}
 	for _, part := range r.Reports {
-		all.Suites = append(all.Suites, part.suites(f)...)
+		for _, s := range part.suites(f) {
+			if part.Error == "" {
+				s.at(part.Target.Address)
+			}
+			all.Suites = append(all.Suites, s)
+		}
 	}
 	if len(r.Reports) == 0 {
 		all.Suites = r.suites(f)
@@ -56,7 +61,7 @@ func writeJUnit(w io.Writer, f Format, r *Report) error {
 		s := junitSuite{Name: "expected", Time: r.GeneratedAt.Format("2006-01-02T15:04:05")}
 		for _, c := range f.Differences {
 			s.add(junitCase{Class: "expected", Name: plain(c.What),
-				Failure: &junitMessage{Message: plain("expected " + c.Before + ", found " + c.After)}})
+				Failure: &junitMessage{Message: plain(c.found())}})
 		}
 		all.Suites = append(all.Suites, s)
 	}
@@ -108,6 +113,14 @@ func (r *Report) suites(f Format) []junitSuite {
 	return all
 }
 
+// at names the target of a suite that is one of several.
+func (s *junitSuite) at(address string) {
+	s.Name = plain(s.Name + " at " + address)
+	for n := range s.Cases {
+		s.Cases[n].Class = s.Name
+	}
+}
+
 // skip has what failed skipped: nobody requires it.
 func (s *junitSuite) skip() {
 	for n := range s.Cases {
@@ -149,7 +162,10 @@ func newSuite(r *Report, i *Identity, f Format) junitSuite {
 	}
 	if !i.fitsFor(f.Client) && i.Verdict != "" {
 		word, why := briefly(r, i)
-		if i.Verdict == Fits {
+		switch {
+		case i.Verdict == Fits && i.untried():
+			word, why = "not tried", i.Trial.Detail.String()
+		case i.Verdict == Fits:
 			word, why = briefClient(i, f.Client)
 		}
 		message := &junitMessage{Message: plain(strings.ToLower(word) + ": " + why), Text: junitText(i, f.Client)}

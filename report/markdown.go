@@ -104,7 +104,7 @@ func markdownTable(b *bytes.Buffer, columns []column) {
 	b.WriteString("|\n" + strings.Repeat("| --- ", len(columns)) + "|\n")
 	for row := range columns[0].cells {
 		for _, c := range columns {
-			fmt.Fprintf(b, "| %s ", escapeMarkdown(c.cells[row]))
+			fmt.Fprintf(b, "| %s ", escapeMarkdown(strings.ReplaceAll(c.cells[row], "\u00a0", " ")))
 		}
 		b.WriteString("|\n")
 	}
@@ -189,8 +189,14 @@ func (m *matrix) markdown(b *bytes.Buffer, r *Report) {
 		if c.finding != nil && c.finding.Remedy != nil {
 			fmt.Fprintf(b, "  - → %s\n", escapeMarkdown(c.finding.Remedy.String()))
 		}
+		if c.command != nil {
+			fmt.Fprintf(b, "  - → `%s`\n", strings.ReplaceAll(c.command.String(), "`", "'"))
+		}
 	}
-	for _, c := range m.remedies(r) {
+	for n, c := range m.remedies(r) {
+		if n == 0 {
+			fmt.Fprintf(b, "\n### To be accepted with all %d requests\n\n", len(m.columns))
+		}
 		fmt.Fprintf(b, "- → %s\n", escapeMarkdown(c.text()))
 	}
 	for _, line := range m.withheld() {

@@ -173,10 +173,10 @@ func (c *MigrationCell) identity(label string) Identity {
 		}
 	}
 	for _, id := range c.Withheld {
-		i.Predictions = append(i.Predictions, Prediction{Stack: id, Name: id, Sends: "no"})
+		i.Predictions = append(i.Predictions, Prediction{Stack: id, Name: clientName(id), Sends: "no"})
 	}
 	for _, id := range c.Unsure {
-		i.Predictions = append(i.Predictions, Prediction{Stack: id, Name: id, Sends: Unknown})
+		i.Predictions = append(i.Predictions, Prediction{Stack: id, Name: clientName(id), Sends: Unknown})
 	}
 	return i
 }
@@ -290,16 +290,24 @@ func (m *matrix) headline() string {
 	switch {
 	case tried:
 		verb, by = "are accepted by", "by "
+		if all == 1 && len(m.rows) > 1 {
+			verb = "is accepted by"
+		}
 	case m.noun == "server":
 		verb = "match what is requested by"
 	}
 	var line string
 	if len(m.rows) == 1 {
+		verb = strings.Replace(verb, "is accepted", "are accepted", 1)
 		verb = map[string]string{"match": "matches", "are accepted by": "is accepted by",
 			"match what is requested by": "matches what is requested by"}[verb]
 		line = fmt.Sprintf("%s %s %d of %s", m.rows[0].label, verb, m.rows[0].works(), where)
 	} else {
-		line = fmt.Sprintf("%d of %d certificates %s all %s", all, len(m.rows), verb, where)
+		every := "all " + where
+		if places == 1 {
+			every = "the " + m.noun + " that answered"
+		}
+		line = fmt.Sprintf("%d of %d certificates %s %s", all, len(m.rows), verb, every)
 		if some > 0 {
 			line += fmt.Sprintf("; %d %ssome of them", some, by)
 		}
@@ -454,8 +462,9 @@ func (m *matrix) labels() []string {
 // remedies are what makes identities work with every request, each once with those whom it
 // concerns; for servers there are none beyond those of the causes.
 func (m *matrix) remedies(r *Report) []cause {
+	const few = 3 // steps of a migration; more are servers that have nothing to do with each other
 	var all []cause
-	if r.Migration == nil {
+	if r.Migration == nil || len(m.columns) > few {
 		return nil
 	}
 	told := make(map[string]bool) // by a cause

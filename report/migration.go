@@ -145,3 +145,13 @@ func (r *MigrationRow) fits(client string) bool {
 		return slices.Contains(c.Withheld, client) || slices.Contains(c.Unsure, client)
 	}))
 }
+
+// clientName is how people call a client model.
+func clientName(id string) string {
+	for _, p := range stack.Profiles() {
+		if p.ID == id {
+			return p.Name
+		}
+	}
+	return id
+}

@@ -370,11 +370,15 @@ func (r *Report) Satisfies(required []string, client string) bool {
 	return true
 }
 
-// fitsFor reports whether an identity fits, and is sent by the client unless that is
+// fitsFor reports whether an identity fits, was tried if it was to be, and is sent by the client unless that is
 // empty.
 func (i *Identity) fitsFor(client string) bool {
-	return i.Verdict == Fits && (client == "" || i.sentBy(client))
+	return i.Verdict == Fits && !i.untried() && (client == "" || i.sentBy(client))
 }
+
+// untried reports whether an identity was to be presented and was not, such as to a server that
+// is not verified: what is predicted then is not what was asked.
+func (i *Identity) untried() bool { return i.Trial != nil && i.Trial.Outcome == "not-tried" }
 
 func (i *Identity) sentBy(client string) bool {
 	return slices.ContainsFunc(i.Predictions, func(p Prediction) bool {
