@@ -32,7 +32,7 @@ func LoadCRLs(ctx context.Context, paths ...string) ([]*CRL, error) {
 	var lists []*CRL
 	for _, f := range files {
 		if f.err != nil {
-			return nil, &SourceError{Source: f.path, Kind: NotReadable, Err: reason(f.err)}
+			return nil, &SourceError{Source: f.path, Kind: NotReadable, Err: fmt.Errorf("cannot be read: %w", reason(f.err))}
 		}
 		found, err := parseCRLs(f.data)
 		if err != nil {

@@ -132,7 +132,7 @@ func TestLoadCRLs(t *testing.T) {
 	if err != nil || len(lists) != 1 || len(lists[0].Revoked) != 1 || lists[0].Source != "a.crl" {
 		t.Errorf("%v, %v", lists, err)
 	}
-	for name, want := range map[string]string{"text": `"text" is not a revocation list`, "none": `"none" no such file`} {
+	for name, want := range map[string]string{"text": `"text" is not a revocation list`, "none": `"none" cannot be read: no such file`} {
 		if _, err := LoadCRLs(t.Context(), name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}

@@ -161,7 +161,7 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 	}
 	info, err := os.Stat(s.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &SourceError{Source: masked(s.Path), Kind: NotReadable, Err: errors.New("no such file or directory")}
+		return nil, &SourceError{Source: masked(s.Path), Kind: NotReadable, Err: errors.New("cannot be read: no such file or directory")}
 	}
 	if err != nil || !info.IsDir() {
 		return one(r.file(ctx, s.Path, s)), nil
@@ -171,7 +171,7 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil && path == root:
-			return &SourceError{Source: s.Path, Kind: NotReadable, Err: reason(err)}
+			return &SourceError{Source: s.Path, Kind: NotReadable, Err: fmt.Errorf("cannot be read: %w", reason(err))}
 		case err != nil:
 			files = append(files, &file{path: path, source: s, err: err})
 			return fs.SkipDir

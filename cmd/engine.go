@@ -95,14 +95,14 @@ func answer(ctx context.Context, s *Streams, f *outputFlags, r *report.Report) e
 	if err := f.say(ctx, s, r); err != nil {
 		return err
 	}
-	if err := unasked(r); err != nil {
+	if err := unreached(r); err != nil {
 		return err
 	}
 	return f.conclude(r)
 }
 
-// unasked says which of several targets could not be asked.
-func unasked(r *report.Report) error {
+// unreached says which of several targets could not be asked.
+func unreached(r *report.Report) error {
 	var failed []string
 	for _, part := range r.Reports {
 		if part.Error != "" {

@@ -232,7 +232,7 @@ func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 		if err := check(c, args); err != nil {
 			example, _, _ := strings.Cut(strings.TrimSpace(c.Example), "\n")
 			if words := strings.Fields(c.Use); len(args) == 0 && len(words) > 1 {
-				err = fmt.Errorf("missing %s, for example: %s", words[1], example)
+				err = fmt.Errorf("missing %s, for example: %s", strings.TrimSuffix(words[1], "..."), example)
 			} else {
 				err = fmt.Errorf("%d arguments do not fit, see for example: %s", len(args), example)
 			}

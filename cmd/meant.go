@@ -66,7 +66,7 @@ func flagError(c *cobra.Command, err error) error {
 // invalid says that a flag has no such value, which ones there are, and which was meant.
 func invalid(flag, value string, words []string) error {
 	e := &usageError{err: fmt.Errorf("invalid %s %q; choose one of %s", flag, value, strings.Join(words, ", "))}
-	if near := nearest(words, value); len(near) > 0 {
+	if near := nearest(words, value); 0 < len(near) && len(near) < len(words) {
 		e.better = "did you mean " + flag + " " + strings.Join(near, " or ") + "?"
 	}
 	return e

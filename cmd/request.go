@@ -86,5 +86,5 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 	if err := o.output.say(ctx, s, r); err != nil {
 		return err
 	}
-	return cmp.Or(context.Cause(ctx), unasked(r))
+	return cmp.Or(context.Cause(ctx), unreached(r))
 }
