@@ -50,13 +50,13 @@ func TestJUnitAgreesWithExitCode(t *testing.T) {
 		{"interrupted", []report.Identity{accepted}, "any", "", true, true},
 	} {
 		r := &report.Report{Identities: tt.identities, Interrupted: tt.interrupted}
-		f := &outputFlags{require: required(tt.require), client: tt.client}
+		f := &outputFlags{require: requires(tt.require), client: tt.client}
 		err := f.conclude(r)
 		if err == nil && r.Interrupted {
 			err = errInterrupted
 		}
 		var b bytes.Buffer
-		if err := report.Write(&b, report.Format{Name: "junit", Client: tt.client, Require: required(tt.require)},
+		if err := report.Write(&b, report.Format{Name: "junit", Client: tt.client, Require: requires(tt.require)},
 			r); err != nil {
 			t.Fatal(err)
 		}
@@ -74,8 +74,8 @@ func TestJUnitAgreesWithExitCode(t *testing.T) {
 	}
 }
 
-// required is what a flag that is given once, or not at all, requires.
-func required(which string) []string {
+// requires is what a flag that is given once, or not at all, requires.
+func requires(which string) []string {
 	if which == "any" {
 		return nil
 	}
