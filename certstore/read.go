@@ -161,7 +161,8 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 	}
 	info, err := os.Stat(s.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &SourceError{Source: masked(s.Path), Kind: NotReadable, Err: errors.New("cannot be read: no such file or directory")}
+		return nil, &SourceError{Source: masked(s.Path), Kind: NotReadable,
+			Err: errors.New("cannot be read: no such file or directory")}
 	}
 	if err != nil || !info.IsDir() {
 		return one(r.file(ctx, s.Path, s)), nil
