@@ -3,6 +3,7 @@ package capture
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"regexp"
@@ -15,9 +16,10 @@ import (
 // A typed is a list of messages while it is read.
 type typed struct {
 	transcript wire.Transcript
-	client     string // the address of the client, where lines have addresses
-	from       wire.Peer
-	level      uint8 // of the alert that a line is about; zero if it is not told
+	client     string    // the address of the client, where lines have addresses
+	from       wire.Peer // who speaks on this line; zero while that is not told
+	last       wire.Peer // who spoke before
+	level      uint8     // of the alert that a line is about; zero if it is not told
 }
 
 // maxLines bounds a list.
@@ -185,7 +187,8 @@ func (t *typed) message(text string) bool {
 			e.From, e.Handshake = wire.Server, wire.ServerHello
 		}
 		if s.kind == wire.Certificate && (strings.Contains(word, "empty") || strings.Contains(word, "nocertificate") ||
-			regexp.MustCompile(`(?i)(length|len|certificates?)\W*0\b`).MatchString(text)) {
+			regexp.MustCompile(`(?i)(length|len|certificates?)\W*0\b|\b0 (certificates?|bytes)\b|\bwithout\b`).
+				MatchString(text)) {
 			e.Body = []byte{0, 0, 0}
 		}
 		t.add(e)
@@ -220,12 +223,13 @@ func (t *typed) alert(text, word string) bool {
 	return true
 }
 
+// add takes a message in. One that both peers send is that of the line's other messages, or of
+// the line before.
 func (t *typed) add(e wire.Entry) {
 	if e.From == 0 {
-		e.From = t.from
+		e.From = cmp.Or(t.from, t.last, wire.Client)
 	}
-	if e.From == 0 {
-		e.From = wire.Client
-	}
+	t.from = cmp.Or(t.from, e.From)
+	t.last = e.From
 	t.transcript.Entries = append(t.transcript.Entries, e)
 }

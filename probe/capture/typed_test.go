@@ -52,6 +52,8 @@ func TestParseMessages(t *testing.T) {
 			"message\n", "C1 S2", 0x303, nil},
 		{"SSL 3.0", "SSL 3.0\nclient hello\nserver hello\ncertificate request\nclient: alert 41 warning\n",
 			"C1 S2 S13 Calert1:41", 0x300, []string{"SSL 3.0"}},
+		{"without a colon", "client hello\nserver hello, certificate, certificate request (2 CAs), server hello done\n" +
+			"client key exchange, certificate verify", "C1 S2 S11 S13 S14 C16 C15", 0x303, nil},
 		{"nonsense between", "client hello\nwhat is that?\n# a comment\nserver hello", "C1 S2", 0x303, []string{"what is that?"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -66,6 +68,13 @@ func TestParseMessages(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+	for _, text := range []string{"client: certificate (length 0)", "client: certificate with 0 certificates",
+		"client: empty Certificate", "client: certificates: 0"} {
+		tr, _, err := ParseMessages([]byte(text))
+		if err != nil || len(tr.Entries[0].Body) != 3 {
+			t.Errorf("%q is not an empty Certificate: %v", text, err)
+		}
 	}
 	for _, text := range []string{"", "\n\n", "hello world is a program"} {
 		if tr, _, err := ParseMessages([]byte(text)); err == nil && text != "hello world is a program" {
