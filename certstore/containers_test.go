@@ -151,7 +151,7 @@ func TestContainersMalformed(t *testing.T) {
 			_, _ = (&opener{options: Options{Passwords: []string{"password"}}}).open(t.Context(), &file{path: path, data: data})
 			took := time.Since(begin)
 			runtime.ReadMemStats(&after)
-			if took > 5*time.Second {
+			if took > time.Minute { // a bound, whatever else this host does
 				t.Errorf("%s took %v", path, took)
 			}
 			slowest = max(slowest, took)

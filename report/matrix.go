@@ -362,6 +362,9 @@ func (m *matrix) columnLegend(numbered bool) []string {
 			said = "any CA"
 		default:
 			said = acceptable(len(q.NamedCAs))
+			if q.Insistence == "required" && q.Verified == "no" {
+				said += ", but any certificate is accepted"
+			}
 			if len(reachedNames(c.report)) == 0 && len(m.rows) > 0 {
 				said += ", none of which is reached"
 			}

@@ -49,7 +49,8 @@ func endingsOf(names map[string]int) map[string]string {
 	beginnings, uses := make(map[string]int), make(map[string]int)
 	for name := range names {
 		uses[name]++
-		if begin, end := lastWord(name); len(begin) >= long && displayWidth(end) <= longest {
+		begin, end := lastWord(name)
+		if len(begin) >= long && displayWidth(end) <= longest && strings.Trim(end, "0123456789") != "" {
 			beginnings[begin]++
 			uses[end]++
 		}

@@ -73,7 +73,8 @@ func (t *typed) line(line string) bool {
 	parts := strings.FieldsFunc(rest, func(r rune) bool { return r == ',' || r == ';' || r == '+' || r == '|' })
 	for n := 0; n < len(parts); n++ {
 		part := parts[n]
-		if strings.Contains(strings.ToLower(part), "alert") && n+1 < len(parts) && tellsAlert(parts[n+1]) {
+		if n+1 < len(parts) && (strings.Contains(strings.ToLower(part), "alert") && tellsAlert(parts[n+1]) ||
+			strings.EqualFold(strings.TrimSpace(parts[n+1]), "empty")) {
 			n++
 			part += " " + parts[n]
 		}

@@ -70,7 +70,7 @@ func TestParseMessages(t *testing.T) {
 		})
 	}
 	for _, text := range []string{"client: certificate (length 0)", "client: certificate with 0 certificates",
-		"client: empty Certificate", "client: certificates: 0"} {
+		"client: empty Certificate", "client: certificate, empty", "client: certificates: 0"} {
 		tr, _, err := ParseMessages([]byte(text))
 		if err != nil || len(tr.Entries[0].Body) != 3 {
 			t.Errorf("%q is not an empty Certificate: %v", text, err)
