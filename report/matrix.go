@@ -279,7 +279,7 @@ func (m *matrix) headline() string {
 			some++
 		}
 		for _, cell := range m.rows[n].cells {
-			tried = tried || cell != nil && cell.standing() == acceptedStanding
+			tried = tried || cell != nil && cell.Trial.shown()
 		}
 	}
 	where := fmt.Sprintf("%d %ss", places, m.noun)
