@@ -156,8 +156,8 @@ func (o *traceOptions) captured(ctx context.Context, s *Streams, r *report.Repor
 	var all []traced
 	dropped := 0
 	summary, err := capture.Read(ctx, &interruptible{ctx, in}, keys, func(c *capture.Connection) {
-		t := traced{report.NewConnection(c, o.output.transcript), reading.Explain(c.Transcript,
-			reading.Ending{By: c.Closer, Reset: c.Close == capture.RST})}
+		x := reading.Explain(c.Transcript, reading.Ending{By: c.Closer, Reset: c.Close == capture.RST, Lost: c.Lost > 0})
+		t := traced{report.NewConnection(c, x, o.output.transcript), x}
 		switch {
 		case !o.wanted(c, &t.connection):
 		case len(all) >= maxTraced:

@@ -60,11 +60,10 @@ type ConnectionAlert struct {
 	When      string `json:"when" redact:"keep"`      // handshake, after-handshake
 }
 
-// NewConnection turns what a capture shows of a connection into plain data; transcript adds its
-// messages.
-func NewConnection(c *capture.Connection, transcript bool) Connection {
-	end := reading.Ending{By: c.Closer, Reset: c.Close == capture.RST}
-	out := newConnection(c.Transcript, reading.Explain(c.Transcript, end), transcript)
+// NewConnection turns a connection of a capture and what it shows into plain data; transcript
+// adds its messages.
+func NewConnection(c *capture.Connection, x *reading.Exchange, transcript bool) Connection {
+	out := newConnection(c.Transcript, x, transcript)
 	started := c.Started.UTC()
 	out.Number, out.Client, out.Server, out.Started, out.Lost = c.Number, c.Client.String(), c.Server.String(), &started,
 		c.Lost
@@ -103,7 +102,7 @@ func newConnection(tr *wire.Transcript, x *reading.Exchange, transcript bool) Co
 				out.Request.NamedCAs = append(out.Request.NamedCAs, certstore.NameString(der))
 			}
 		}
-	case x.Sent == reading.Hidden || tr.Version == 0:
+	case x.Sent == reading.Hidden:
 		out.Request.Asked = Unknown
 	}
 	for n, c := range x.Chain {
@@ -207,8 +206,13 @@ func (c *Connection) Judge(r *Report) {
 		e := explained(i)
 		text := say.Text(say.File(i.Label), ": ")
 		chain := c.ClientCertificate.Chain
-		if sent := len(chain) > 0 && chain[0].SHA256 == i.SHA256; sent {
+		sent := len(chain) > 0 && chain[0].SHA256 == i.SHA256
+		if sent {
 			text = say.Text(text, "this certificate was sent; ")
+		}
+		if whole := len(i.Chain) + 1; sent && len(chain) < whole {
+			text = say.Text(text, "only ", len(chain), " of the ", whole, " certificates in the file were sent, so a server that "+
+				"does not have the others cannot verify it; ")
 		}
 		switch {
 		case e.Main != nil:
@@ -224,7 +228,7 @@ func (c *Connection) Judge(r *Report) {
 		default:
 			text = say.Text(text, "it is not known whether it matches what the server asked for")
 		}
-		if _, no, _ := sentBy(i.Predictions); len(no) > 0 {
+		if _, no, _ := sentBy(i.Predictions); len(no) > 0 && !sent {
 			text = say.Text(text, "; for this request it is not sent by ", some(no))
 		}
 		c.Reading = append(c.Reading, text)

@@ -14,9 +14,9 @@ type Answer string
 // The answers.
 const (
 	SentCertificate Answer = "yes"
-	SentEmpty       Answer = "empty" // a Certificate message without a certificate
-	SentNothing     Answer = "no"    // neither; or SSL 3.0's alert in its place
-	Hidden          Answer = "hidden"
+	SentEmpty       Answer = "empty"  // a Certificate message without a certificate
+	SentNothing     Answer = "no"     // neither; or SSL 3.0's alert in its place
+	Hidden          Answer = "hidden" // encrypted, or missing from what was recorded
 	NotAsked        Answer = "not-asked"
 )
 
@@ -24,6 +24,7 @@ const (
 type Ending struct {
 	By    wire.Peer // zero: nobody, the record of the connection ends before it does
 	Reset bool
+	Lost  bool // part of what was sent is missing
 }
 
 // An AlertShown is an alert as somebody sees it who holds no secrets.
@@ -42,8 +43,6 @@ type Exchange struct {
 	Sent    Answer
 	// Chain is what the client sent, leaf first; what cannot be parsed is left out.
 	Chain []*x509.Certificate
-	// Server is the server's chain; nil where it is protected or was not seen.
-	Server []*x509.Certificate
 	// Likely is the answer that the sizes of protected records speak for; empty where they
 	// speak for none. It is never a fact: Why says what it rests on.
 	Likely  Answer
@@ -60,7 +59,7 @@ type Exchange struct {
 func Explain(tr *wire.Transcript, end Ending) *Exchange {
 	x := &Exchange{Sent: NotAsked}
 	x.gather(tr)
-	x.answer(tr)
+	x.answer(tr, end)
 	x.alerts(tr)
 	x.Failed = x.failed(tr, end)
 	for _, note := range notes() {
@@ -81,13 +80,8 @@ func (x *Exchange) gather(tr *wire.Transcript) {
 	}
 	for n := range tr.Entries {
 		e := &tr.Entries[n]
-		switch {
-		case !message(e, wire.Client, wire.ClientHello), x.Hello != nil:
-		default:
+		if x.Hello == nil && message(e, wire.Client, wire.ClientHello) {
 			x.Hello, _ = wire.ParseClientHello(e.Body) // nil if it cannot be read
-		}
-		if message(e, wire.Server, wire.Certificate) && x.Server == nil {
-			x.Server = certificates(tr.Version, e.Body)
 		}
 	}
 	x.Resumed = tr.Version != 0 && tr.Version < tls.VersionTLS13 && tr.Sent(wire.Server, wire.ServerHello) &&
@@ -110,7 +104,7 @@ func certificates(version uint16, body []byte) []*x509.Certificate {
 }
 
 // answer finds out what the client answered.
-func (x *Exchange) answer(tr *wire.Transcript) {
+func (x *Exchange) answer(tr *wire.Transcript, end Ending) {
 	for n := range tr.Entries {
 		e := &tr.Entries[n]
 		if !message(e, wire.Client, wire.Certificate) {
@@ -128,9 +122,25 @@ func (x *Exchange) answer(tr *wire.Transcript) {
 	case tr.Version >= tls.VersionTLS13 && opaque(tr):
 		x.Sent = Hidden
 		x.Likely, x.Why = likely(tr)
+	case x.Request == nil && !tr.Sent(wire.Client, wire.ClientHello),
+		x.Request != nil && (end.Lost || end.By == 0 && !answersRequest(tr)):
+		x.Sent = Hidden
 	case x.Request != nil:
 		x.Sent = SentNothing
 	}
+}
+
+// answersRequest reports whether the client sent anything after the server's request.
+func answersRequest(tr *wire.Transcript) bool {
+	asked := false
+	for n := range tr.Entries {
+		e := &tr.Entries[n]
+		asked = asked || message(e, wire.Server, wire.CertRequest)
+		if asked && e.From == wire.Client {
+			return true
+		}
+	}
+	return false
 }
 
 // alerts lists every alert, those that cannot be read as well.
@@ -166,8 +176,10 @@ func (x *Exchange) failed(tr *wire.Transcript, end Ending) bool {
 		}
 	}
 	switch {
-	case x.Sent == Hidden:
+	case x.Sent == Hidden && tr.Version >= tls.VersionTLS13:
 		return refusedUnseen(tr, end)
+	case !tr.Sent(wire.Client, wire.ClientHello): // the record begins later
+		return false
 	case tr.Version >= tls.VersionTLS13, tr.Version == 0:
 		return end.By != 0 && !tr.HandshakeDone()
 	}

@@ -65,8 +65,13 @@ func (s *story) skippedCertificate() []say.Phrase {
 }
 
 func (s *story) hidden() []say.Phrase {
-	if s.Sent != Hidden {
+	switch {
+	case s.Sent != Hidden:
 		return nil
+	case s.tr.Version < tls.VersionTLS13 && s.Request == nil:
+		return []say.Phrase{say.Text("The record begins after the connection did, so what was asked and answered is not in it.")}
+	case s.tr.Version < tls.VersionTLS13:
+		return []say.Phrase{say.Text("The client's answer to the request is not in the record, or not all of it.")}
 	}
 	text := say.Text("TLS 1.3 encrypts request and certificate.")
 	switch s.Likely {
@@ -180,13 +185,8 @@ func (s *story) refusal() []say.Phrase {
 		if a.Protected != say.No || a.Alert.Level != 2 || a.Alert.Description == 0 {
 			continue
 		}
-		about := wire.Client
-		if a.From == wire.Client {
-			about = wire.Server
-		}
-		return []say.Phrase{say.Text("The ", a.From, " ended the handshake with alert ", a.Alert.Description, " ",
-			a.Alert.Name(),
-			": it objects to what the ", about, " sent.")}
+		return []say.Phrase{say.Text("The ", a.From, " ended the connection with alert ", a.Alert.Description, " ",
+			a.Alert.Name(), ": ", a.Alert.MeaningFrom(a.From), ".")}
 	}
 	return nil
 }

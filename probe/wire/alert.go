@@ -3,6 +3,7 @@ package wire
 import (
 	"crypto/tls"
 	"fmt"
+	"strings"
 )
 
 // An Alert is the two bytes of an alert message. See RFC 8446, Section 6.
@@ -90,6 +91,15 @@ func (a Alert) Meaning() string {
 		return known.meaning
 	}
 	return "SENDER ended the connection for a reason that is not in the IANA registry"
+}
+
+// MeaningFrom is the meaning of an alert that a peer sent.
+func (a Alert) MeaningFrom(from Peer) string {
+	other := Client
+	if from == Client {
+		other = Server
+	}
+	return strings.NewReplacer("SENDER", "the "+from.String(), "PEER", "the "+other.String()).Replace(a.Meaning())
 }
 
 // Refuses reports whether the alert ends the connection because something was
