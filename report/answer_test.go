@@ -70,16 +70,7 @@ func TestGoldenAnswers(t *testing.T) {
 			name := fmt.Sprintf("answer-%dx%d-%d", size[0], size[1], width)
 			t.Run(name, func(t *testing.T) {
 				out := render(t, r, width)
-				lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
-				for _, line := range lines {
-					if displayWidth(line) > width {
-						t.Errorf("a line of %d: %q", displayWidth(line), line)
-					}
-				}
-				const screens = 100 // two of 50 lines
-				if len(lines) > screens {
-					t.Errorf("%d lines", len(lines))
-				}
+				checkLines(t, out, width)
 				for n := range r.Identities { // every CA that is reached is named
 					k := n % size[1]
 					if want := fmt.Sprintf("G%d", k+1); !strings.Contains(out, want) {
@@ -124,16 +115,7 @@ func TestGoldenMatrix(t *testing.T) {
 		for _, width := range []int{60, 80, 100, 140, 200} {
 			t.Run(fmt.Sprintf("matrix-%dx%dx%d-%d", size[0], size[1], size[2], width), func(t *testing.T) {
 				out := render(t, r, width)
-				lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
-				for _, line := range lines {
-					if displayWidth(line) > width {
-						t.Errorf("a line of %d: %q", displayWidth(line), line)
-					}
-				}
-				const screens = 100 // two of 50 lines
-				if len(lines) > screens {
-					t.Errorf("%d lines", len(lines))
-				}
+				checkLines(t, out, width)
 				for n := range size[0] { // every CA that is reached is named
 					if want := fmt.Sprintf("G%d", n%size[1]+1); !strings.Contains(out, want) {
 						t.Errorf("%s is not named", want)
@@ -141,6 +123,51 @@ func TestGoldenMatrix(t *testing.T) {
 				}
 				golden(t, out)
 			})
+		}
+	}
+}
+
+// checkLines reports lines that are too wide, and more of them than two screens have.
+func checkLines(t *testing.T, out string, width int) {
+	t.Helper()
+	const screens = 100 // two of 50 lines
+	lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
+	for _, line := range lines {
+		if displayWidth(line) > width {
+			t.Errorf("a line of %d: %q", displayWidth(line), line)
+		}
+	}
+	if len(lines) > screens {
+		t.Errorf("%d lines", len(lines))
+	}
+}
+
+// What was tried and what was only predicted are not counted together.
+func TestMatrixHeadline(t *testing.T) {
+	accepted := func(i *Identity) {}
+	refused := func(i *Identity) { i.Verdict, i.Trial.Outcome = DoesNotFit, "refused" }
+	withheld := func(i *Identity) { i.Basis, i.Trial = "predicted", &Trial{Outcome: "not-tried"} }
+	for _, tt := range []struct {
+		name    string
+		servers []func(*Identity)
+		want    string
+	}{
+		{"accepted by both", []func(*Identity){accepted, accepted}, "billing-00.pem is accepted by 2 of 2 servers."},
+		{"not tried at one", []func(*Identity){accepted, withheld},
+			"billing-00.pem is accepted by 1 of 2 servers. What is marked ~ was not tried, and does not count."},
+		{"refused by both", []func(*Identity){refused, refused}, "billing-00.pem is accepted by 0 of 2 servers."},
+		{"presented to none", []func(*Identity){withheld, withheld},
+			"billing-00.pem matches what is requested by 2 of 2 servers. Nothing was presented: only a trial is proof."},
+	} {
+		var parts []*Report
+		for _, change := range tt.servers {
+			part := party(2, 1)
+			part.Identities = part.Identities[:1]
+			change(&part.Identities[0])
+			parts = append(parts, part)
+		}
+		if got := newMatrix(Several(parts)).headline(); got != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
 }

@@ -78,10 +78,7 @@ func briefRequest(q *Request) string {
 
 // briefly is the word for how an identity stands, and what matters most about it.
 func briefly(r *Report, i *Identity) (word, why string) {
-	until := ""
-	if i.NotAfter != nil {
-		until = "until " + i.NotAfter.Format(time.DateOnly)
-	}
+	until := i.untilText()
 	e := explained(i)
 	switch s := i.standing(); s {
 	case acceptedStanding:
@@ -110,6 +107,14 @@ func briefly(r *Report, i *Identity) (word, why string) {
 		return "UNKNOWN", "server ignores certificates"
 	}
 	return "UNKNOWN", "cannot tell"
+}
+
+// untilText is when an identity ends; empty where that is not known.
+func (i *Identity) untilText() string {
+	if i.NotAfter == nil {
+		return ""
+	}
+	return "until " + i.NotAfter.Format(time.DateOnly)
 }
 
 // briefFile is what "inspect" says of an identity.
@@ -164,7 +169,9 @@ func briefMatrix(b *bytes.Buffer, m *matrix, r *Report, client string) {
 			words[k], whys[k] = "UNKNOWN", "could not be asked"
 			if cell != nil {
 				words[k], whys[k] = briefly(m.columns[k].report, cell)
-				whys[k] = strings.TrimPrefix(whys[k], "not tried, ") // which FITS says
+				if cell.standing() == predictedStanding { // FITS says that it was not tried
+					whys[k] = cell.untilText()
+				}
 			}
 			if cell != nil && cell.Verdict == Fits && client != "" && !sentFor(r, cell, client) {
 				words[k], whys[k] = "FAILS", client+" does not send it"

@@ -211,8 +211,9 @@ func (c *Connection) Judge(r *Report) {
 			text = say.Text(text, "this certificate was sent; ")
 		}
 		if whole := len(i.Chain) + 1; sent && len(chain) < whole {
-			text = say.Text(text, "only ", len(chain), " of the ", whole, " certificates in the file were sent, so a server that "+
-				"does not have the others cannot verify it; ")
+			text = say.Text(text, "only ", len(chain), " of the ", whole,
+				" certificates in the file were sent, so a server that "+
+					"does not have the others cannot verify it; ")
 		}
 		switch {
 		case e.Main != nil:

@@ -6,9 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
-
-	"mtlsprobe/probe/match"
 )
 
 // A matrix is what several servers, or several requests, mean for the same identities.
@@ -181,148 +178,95 @@ func (c *MigrationCell) identity(label string) Identity {
 	return i
 }
 
-// works counts the columns in which an identity is accepted, or would be.
-func (row *matrixRow) works() int {
+// count is in how many columns an identity stands so.
+func (row *matrixRow) count(want standing) int {
 	n := 0
 	for _, cell := range row.cells {
-		if cell != nil && (cell.standing() == acceptedStanding || cell.standing() == predictedStanding) {
+		if cell != nil && cell.standing() == want {
 			n++
 		}
 	}
 	return n
 }
 
-// fixable reports whether what keeps an identity from being accepted is a certificate
-// that is at hand and not in its bundle.
-func (i *Identity) fixable() bool {
-	e := explained(i)
-	if e.Main == nil || !slices.ContainsFunc(i.NamedCAs,
-		func(n NamedCA) bool { return n.Result == "reached" && (n.Via == "local" || n.Via == "cross-signed") }) {
-		return false
-	}
-	return slices.Contains([]string{match.ChainIncomplete.ID, match.PathCrossSigned.ID, match.IssuerNotNamed.ID,
-		match.PathNotReached.ID}, e.Main.Check)
-}
+// works counts the columns in which an identity is accepted, or would be.
+func (row *matrixRow) works() int { return row.count(acceptedStanding) + row.count(predictedStanding) }
 
-// away reports whether an identity is not accepted because no acceptable CA has anything to
-// do with it.
-func (i *Identity) away() bool {
-	e := explained(i)
-	return e.Main != nil && (e.Main.Check == match.PathNotReached.ID || e.Main.Check == match.IssuerNotNamed.ID) &&
-		!slices.ContainsFunc(i.NamedCAs, func(n NamedCA) bool { return n.Result != "not-reached" })
-}
-
-// A cellSign is how the matrix shows one identity at one server.
-type cellSign int
-
-// The signs, in the order of the legend.
-const (
-	acceptedSign cellSign = iota
-	matchesSign
-	fixableSign
-	refusedSign
-	notNamedSign
-	unknownSign
-)
-
-func signOf(i *Identity) cellSign {
-	if i == nil {
-		return unknownSign
-	}
-	switch s := i.standing(); {
-	case s == acceptedStanding:
-		return acceptedSign
-	case s == predictedStanding:
-		return matchesSign
-	case s != refusedStanding && s != mismatchStanding:
-		return unknownSign
-	case i.fixable():
-		return fixableSign
-	case i.away():
-		return notNamedSign
-	}
-	return refusedSign
-}
-
-// class is the sign as a class of the page's style.
-func (s cellSign) class() string {
-	return [...]string{"fits", "unknown", "fixable", "does-not-fit", "away", "unknown"}[s]
-}
-
-// meaning is what the legend says of the sign.
-func (s cellSign) meaning() string {
-	return [...]string{"accepted", "matches, not tried", "accepted once a certificate is added",
-		"refused, or would be", "its CA is not acceptable", "not known"}[s]
-}
-
-func (g glyphs) sign(s cellSign) (mark, color string) {
-	plain, signs := [...]string{"*", "~", "+", "x", "-", "?"}, [...]string{"✓", "~", "+", "✗", "–", "?"}
-	color = [...]string{green, yellow, yellow, red, "", yellow}[s]
-	if g.ascii {
-		return plain[s], color
-	}
-	return signs[s], color
-}
-
-// headline is the answer of a matrix in one or two sentences. What could not be asked does
-// not count.
+// headline is the answer of a matrix in a few sentences. What could not be asked does not
+// count, and where anything was tried only what was tried counts as accepted.
 func (m *matrix) headline() string {
-	failed := m.failed()
+	failed, counted := m.failed(), predictedStanding
 	places := len(m.columns) - len(failed)
-	all, some := 0, 0
-	tried := false
+	if m.tried() {
+		counted = acceptedStanding
+	}
+	all, some, predicted := 0, 0, false
 	for n := range m.rows {
-		switch works := m.rows[n].works(); {
-		case works == places:
+		switch fine := m.rows[n].count(counted); {
+		case fine == places:
 			all++
-		case works > 0:
+		case fine > 0:
 			some++
 		}
-		for _, cell := range m.rows[n].cells {
-			tried = tried || cell != nil && cell.Trial.shown()
-		}
+		predicted = predicted || m.rows[n].count(predictedStanding) > 0
 	}
+	verb, by := m.verb(counted, all)
 	where := fmt.Sprintf("%d %ss", places, m.noun)
 	if places == 1 {
 		where = "1 " + m.noun
 	}
-	verb, by := "match", ""
-	switch {
-	case tried:
-		verb, by = "are accepted by", "by "
-		if all == 1 && len(m.rows) > 1 {
-			verb = "is accepted by"
-		}
-	case m.noun == "server":
-		verb = "match what is requested by"
-	}
 	var line string
 	if len(m.rows) == 1 {
-		verb = strings.Replace(verb, "is accepted", "are accepted", 1)
-		verb = map[string]string{"match": "matches", "are accepted by": "is accepted by",
-			"match what is requested by": "matches what is requested by"}[verb]
-		line = fmt.Sprintf("%s %s %d of %s", m.rows[0].label, verb, m.rows[0].works(), where)
+		verb, _ = m.verb(counted, 1)
+		line = fmt.Sprintf("%s %s %d of %s.", m.rows[0].label, verb, m.rows[0].count(counted), where)
 	} else {
-		every := "all " + where
+		line = fmt.Sprintf("%d of %d certificates %s all %s", all, len(m.rows), verb, where)
 		if places == 1 {
-			every = "the " + m.noun + " that answered"
+			line = fmt.Sprintf("%d of %d certificates %s the %s that answered", all, len(m.rows), verb, m.noun)
 		}
-		line = fmt.Sprintf("%d of %d certificates %s %s", all, len(m.rows), verb, every)
 		if some > 0 {
 			line += fmt.Sprintf("; %d %ssome of them", some, by)
 		}
 		if none := len(m.rows) - all - some; none > 0 {
 			line += fmt.Sprintf("; %d %snone", none, by)
 		}
+		line += "."
 	}
-	line += "."
-	if !tried {
+	switch {
+	case !m.tried():
 		line += " Nothing was presented: only a trial is proof."
+	case predicted:
+		line += " What is marked ~ was not tried, and does not count."
 	}
 	if len(failed) > 0 {
 		line += fmt.Sprintf(" %d more could not be asked: %s.", len(failed), strings.Join(failed, ", "))
 	}
 	return plain(line)
+}
+
+// verb is what so many certificates are said to do, and what "some of them" needs before it.
+func (m *matrix) verb(counted standing, certificates int) (verb, by string) {
+	one := certificates == 1
+	switch {
+	case counted == acceptedStanding && one:
+		return "is accepted by", "by "
+	case counted == acceptedStanding:
+		return "are accepted by", "by "
+	case m.noun == "server" && one:
+		return "matches what is requested by", ""
+	case m.noun == "server":
+		return "match what is requested by", ""
+	case one:
+		return "matches", ""
+	}
+	return "match", ""
+}
+
+// tried reports whether anything was presented to any server.
+func (m *matrix) tried() bool {
+	return slices.ContainsFunc(m.rows, func(row matrixRow) bool {
+		return slices.ContainsFunc(row.cells, func(cell *Identity) bool { return cell != nil && cell.Trial.shown() })
+	})
 }
 
 // failed are the servers that did not answer.
@@ -372,123 +316,4 @@ func (m *matrix) columnLegend(numbered bool) []string {
 		lines = append(lines, name+": "+strings.Trim(text+", "+said, ", "))
 	}
 	return lines
-}
-
-// A block is rows of which the same is said.
-type block struct {
-	labels []string
-	row    *matrixRow
-	signs  []cellSign
-	reach  string
-	until  string
-	why    string
-}
-
-// blocks are the rows, the worst first; many identities are grouped.
-func (m *matrix) blocks(g glyphs, between string) []block {
-	names := newCANames(m.together)
-	var out []block
-	seen := make(map[string]int)
-	for n := range m.rows {
-		row := &m.rows[n]
-		b := block{labels: []string{row.label}, row: row}
-		b.reach = reachCell(&m.together.Identities[n], names, g.ascii, between)
-		b.until, b.why = row.until(), row.why()
-		for _, cell := range row.cells {
-			b.signs = append(b.signs, signOf(cell))
-		}
-		key := fmt.Sprint(b.signs, b.reach, b.until, b.why)
-		if have, ok := seen[key]; ok && len(m.rows) > maxSingle {
-			out[have].labels = append(out[have].labels, row.label)
-			continue
-		}
-		seen[key] = len(out)
-		out = append(out, b)
-	}
-	slices.SortStableFunc(out, func(a, b block) int { return cmp.Compare(a.row.works(), b.row.works()) })
-	return out
-}
-
-// until is when the first of what an identity rests on ends; empty where that is not known.
-func (row *matrixRow) until() string {
-	until := ""
-	for _, cell := range row.cells {
-		if cell == nil || cell.NotAfter == nil {
-			continue
-		}
-		if day := cell.NotAfter.Format(time.DateOnly); until == "" || day < until {
-			until = day
-		}
-	}
-	return until
-}
-
-// why names the main reasons that keep an identity from being accepted.
-func (row *matrixRow) why() string {
-	var titles []string
-	for _, cell := range row.cells {
-		if cell == nil {
-			continue
-		}
-		e := explained(cell)
-		title := ""
-		switch {
-		case e.Main != nil:
-			title = e.Main.Title
-		case e.Refusal != "":
-			title = "see below"
-		}
-		if title != "" && !slices.Contains(titles, title) {
-			titles = append(titles, title)
-		}
-	}
-	return plain(strings.Join(titles, "; "))
-}
-
-// causes has each reason once, with those whom it concerns and where.
-func (m *matrix) causes() []cause {
-	var where []located
-	for _, c := range m.columns {
-		where = append(where, located{c.report, c.label})
-	}
-	return causesIn(where, m.labels(), len(m.columns))
-}
-
-func (m *matrix) labels() []string {
-	var labels []string
-	for _, row := range m.rows {
-		labels = append(labels, row.label)
-	}
-	return labels
-}
-
-// remedies are what makes identities work with every request, each once with those whom it
-// concerns; for servers there are none beyond those of the causes.
-func (m *matrix) remedies(r *Report) []cause {
-	const few = 3 // steps of a migration; more are servers that have nothing to do with each other
-	var all []cause
-	if r.Migration == nil || len(m.columns) > few {
-		return nil
-	}
-	told := make(map[string]bool) // by a cause
-	for _, c := range m.causes() {
-		if c.finding != nil {
-			told[brieflySaid(c.finding.Remedy)] = true
-		}
-	}
-	at := make(map[string]int)
-	for n := range r.Migration.Rows {
-		row := &r.Migration.Rows[n]
-		text := brieflySaid(row.Remedy)
-		if text == "" || told[text] {
-			continue
-		}
-		if k, ok := at[text]; ok {
-			all[k].labels = append(all[k].labels, row.Label)
-			continue
-		}
-		at[text] = len(all)
-		all = append(all, cause{refusal: text, labels: []string{row.Label}, all: m.labels()})
-	}
-	return all
 }

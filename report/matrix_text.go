@@ -95,8 +95,8 @@ func (m *matrix) mark(g glyphs) (mark, color string) {
 	return "!", yellow
 }
 
-// numbered reports whether the columns have to be numbered, for want of room for their
-// names.
+// numbered reports whether the columns have to be numbered, because their names do not
+// fit.
 func (m *matrix) numbered(width int) bool {
 	const rest, spread = 44, 3 // what the other columns take, and what a cell takes beside its text
 	used := 0

@@ -19,8 +19,6 @@ type Connection struct {
 	Client, Server netip.AddrPort
 	Started, Ended time.Time // of the first and the last packet
 	Transcript     *wire.Transcript
-	// Preamble is what was said before TLS, at most 512 bytes a peer, as in STARTTLS.
-	Preamble map[wire.Peer][]byte
 	// Lost counts bytes that the capture does not have.
 	Lost int
 	// Middle says that the capture began after the connection.
@@ -42,7 +40,6 @@ const (
 
 // Bounds of what is kept.
 const (
-	maxPreamble  = 512
 	maxBefore    = 16 << 10 // bytes within which TLS has to begin
 	pagesPerFlow = 16       // of 1,900 bytes each, kept for what is missing before them
 	pagesInAll   = 8192
@@ -73,7 +70,7 @@ type moment struct{ info gopacket.CaptureInfo }
 func (m *moment) GetCaptureInfo() gopacket.CaptureInfo { return m.info }
 
 // New begins a connection with its first packet.
-func (f *factory) New(network, transport gopacket.Flow, tcp *layers.TCP,
+func (f *factory) New(network, _ gopacket.Flow, tcp *layers.TCP,
 	ac reassembly.AssemblerContext) reassembly.Stream {
 	f.count++
 	s := &stream{keys: f.keys, done: f.done}
@@ -85,7 +82,6 @@ func (f *factory) New(network, transport gopacket.Flow, tcp *layers.TCP,
 	if tcp.SYN && tcp.ACK || !tcp.SYN && tcp.SrcPort < tcp.DstPort {
 		s.swap()
 	}
-	_ = transport
 	return s
 }
 
@@ -156,18 +152,10 @@ func (s *stream) read(from wire.Peer, data []byte) {
 	}
 	if hello != 0 && hello != from { // the direction was guessed, and wrongly
 		s.swap()
-		s.early[wire.Client], s.early[wire.Server] = s.early[wire.Server], s.early[wire.Client]
 		from = hello
 	}
-	s.early[from] = said[:at]
 	s.begun, s.streams = true, wire.NewStreams(s.keys)
 	s.streams.Feed(wire.Flow{From: from, Data: said[at:]})
-	s.connection.Preamble = make(map[wire.Peer][]byte)
-	for peer, words := range s.early {
-		if len(words) > 0 {
-			s.connection.Preamble[peer] = words[:min(len(words), maxPreamble)]
-		}
-	}
 	s.early = nil
 }
 

@@ -69,7 +69,8 @@ func (s *story) hidden() []say.Phrase {
 	case s.Sent != Hidden:
 		return nil
 	case s.tr.Version < tls.VersionTLS13 && s.Request == nil:
-		return []say.Phrase{say.Text("The record begins after the connection did, so what was asked and answered is not in it.")}
+		return []say.Phrase{say.Text("The record begins after the connection did, so what was asked and answered is not " +
+			"in it.")}
 	case s.tr.Version < tls.VersionTLS13:
 		return []say.Phrase{say.Text("The client's answer to the request is not in the record, or not all of it.")}
 	}
