@@ -193,3 +193,16 @@ func entry(b *strings.Builder, name, text string, indent, width int) {
 	}
 	fmt.Fprintf(b, "  %-*s%s\n", indent-2, name, wrapped)
 }
+
+// complete offers the values of flags that take one of a few words. They are put
+// together when a shell asks.
+func complete(c *cobra.Command, values map[string]func() []string) {
+	for name, words := range values {
+		if c.Flags().Lookup(name) == nil || name == "output" && c.Name() == "compare" {
+			continue
+		}
+		_ = c.RegisterFlagCompletionFunc(name, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return words(), cobra.ShellCompDirectiveNoFileComp
+		})
+	}
+}

@@ -63,7 +63,8 @@ func TestJUnitOnError(t *testing.T) {
 		suites[0].Totals.Failed != 0 {
 		t.Errorf("exit code %d: %v\n%s", code, err, data)
 	}
-	for _, args := range [][]string{{"probe", away, "--cert", "nosuch.p12"}, {"check", "--cert", "nosuch.p12", "--named-ca", "ca.pem"},
+	for _, args := range [][]string{{"probe", away, "--cert", "nosuch.p12"},
+		{"check", "--cert", "nosuch.p12", "--named-ca", "ca.pem"},
 		{"inspect", "nosuch.p12"}} {
 		code, stdout, _ := run(t, append(args, "-o", "junit")...)
 		suites, err := junit.Ingest([]byte(stdout))

@@ -18,7 +18,8 @@ func TestTraceOfRecording(t *testing.T) {
 		startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
 			"-www", "-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")
 		file := "capture" + version + ".pcapng"
-		run(t, "probe", "127.0.0.1:"+port, "-k", "--cert", "good.p12", "--cert", "expired.pem", "--tls-min", version, "--tls-max",
+		run(t, "probe", "127.0.0.1:"+port, "-k", "--cert", "good.p12", "--cert", "expired.pem", "--tls-min", version,
+			"--tls-max",
 			version, "--no-sweep", "--pcapng", file)
 		r := runJSON(t, exitNoIdentity, "trace", file, "--cert", "expired.pem", "-o", "json")
 		sent := make(map[string]int)
@@ -48,7 +49,8 @@ func TestGoldenTyped(t *testing.T) {
 	for name, list := range map[string]string{
 		"typed-alert": "client: Hello\nserver: Hello, Certificate, Certificate request, Server hello done\n" +
 			"client: Encrypted alert, content type Alert(21)\nclient: Client key exchange\n" +
-			"client: Change cipher spec, Encrypted handshake message\nserver: Change cipher spec, Encrypted handshake message\n" +
+			"client: Change cipher spec, Encrypted handshake message\nserver: Change cipher spec, Encrypted handshake " +
+			"message\n" +
 			"client: Application data\n",
 		"typed-ssl3": "client: SSL 3.0 Hello\nserver: Hello, Certificate, Certificate request, Server hello done\n" +
 			"client: alert warning, no certificate\nclient: Client key exchange\n" +
@@ -82,7 +84,8 @@ func TestGoldenTyped(t *testing.T) {
 // A trace keeps to the schema, redacted as well, and every format can be made of it.
 func TestTraceFormats(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if err := os.WriteFile("typed.txt", []byte("client hello\nserver hello, certificate request\nclient: alert 42"), 0o600); err != nil {
+	if err := os.WriteFile("typed.txt", []byte("client hello\nserver hello, certificate request\nclient: alert 42"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	run(t, "trace", "--messages", "typed.txt", "-o", "json", "--output-file", "t.json")

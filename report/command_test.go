@@ -34,7 +34,8 @@ func TestFixCommand(t *testing.T) {
 			"mtlsprobe fix --cert a.jks --authorities pki/ca.pem --out a-full.p12"},
 		{"a token", func(i *Identity) { i.Source = "pkcs11:token=x" }, ""},
 		{"a locked key", func(i *Identity) { i.Key.State = "locked" }, ""},
-		{"a certificate of the system", func(i *Identity) { i.NamedCAs[0].Remedy = say.Text("append ", say.DN("CN=CA")) }, ""},
+		{"a certificate of the system", func(i *Identity) { i.NamedCAs[0].Remedy = say.Text("append ", say.DN("CN=CA")) },
+			""},
 		{"another reason", func(i *Identity) { i.Findings[0].Check = "validity.expired" }, ""},
 		{"accepted", func(i *Identity) { i.Verdict = Fits }, ""},
 	} {

@@ -111,7 +111,8 @@ func (w *wireTap) file() []byte {
 		w.t.Fatal(err)
 	}
 	for n, p := range w.packets {
-		info := gopacket.CaptureInfo{Timestamp: time.Unix(1_700_000_000, int64(n)*1e6).UTC(), CaptureLength: len(p), Length: len(p)}
+		info := gopacket.CaptureInfo{Timestamp: time.Unix(1_700_000_000, int64(n)*1e6).UTC(), CaptureLength: len(p),
+			Length: len(p)}
 		if err := writer.WritePacket(info, p); err != nil {
 			w.t.Fatal(err)
 		}
@@ -144,21 +145,28 @@ func TestStreams(t *testing.T) {
 		{"in order", wireTap{}, handshake(), nil, 5, NotClosed, false, false},
 		{"in a VLAN", wireTap{vlan: true}, handshake(), nil, 5, NotClosed, false, false},
 		{"IPv6", wireTap{v6: true}, handshake(), nil, 5, NotClosed, false, false},
-		{"out of order", wireTap{}, handshake(), func(w *wireTap) { w.packets[3], w.packets[2] = w.packets[2], w.packets[3] }, 5,
+		{"out of order", wireTap{}, handshake(), func(w *wireTap) {
+			w.packets[3], w.packets[2] = w.packets[2],
+				w.packets[3]
+		}, 5,
 			NotClosed, false, false},
-		{"sent again", wireTap{}, handshake(), func(w *wireTap) { w.packets = append(w.packets, w.packets[2:]...) }, 5, NotClosed,
+		{"sent again", wireTap{}, handshake(), func(w *wireTap) { w.packets = append(w.packets, w.packets[2:]...) }, 5,
+			NotClosed,
 			false, false},
 		{"lost after the hellos", wireTap{}, handshake(),
 			func(w *wireTap) { w.packets = append(w.packets[:6], w.packets[7:]...) }, 5, NotClosed, true, false},
-		{"without its beginning", wireTap{}, handshake(), func(w *wireTap) { w.packets = w.packets[2:] }, 5, NotClosed, false,
+		{"without its beginning", wireTap{}, handshake(), func(w *wireTap) { w.packets = w.packets[2:] }, 5, NotClosed,
+			false,
 			true},
 		{"reset by the server", wireTap{}, handshake(), func(w *wireTap) {
 			w.packets = append(w.packets, w.packet(wire.Server, w.seq[wire.Server], nil, func(t *layers.TCP) { t.RST = true }))
 		}, 5, RST, false, false},
-		{"after STARTTLS", wireTap{}, append([]said{{wire.Server, []byte("220 hello\r\n")}, {wire.Client, []byte("STARTTLS\r\n")},
+		{"after STARTTLS", wireTap{}, append([]said{{wire.Server, []byte("220 hello\r\n")},
+			{wire.Client, []byte("STARTTLS\r\n")},
 			{wire.Server, []byte("220 go\r\n")}}, handshake()...), nil, 5, NotClosed, false, false},
 		{"after the PROXY protocol", wireTap{}, append([]said{{wire.Client,
-			append([]byte("PROXY TCP4 10.1.1.1 10.1.1.2 1 2\r\n"), clientHello...)}}, handshake()[1:]...), nil, 5, NotClosed, false,
+			append([]byte("PROXY TCP4 10.1.1.1 10.1.1.2 1 2\r\n"), clientHello...)}}, handshake()[1:]...), nil, 5, NotClosed,
+			false,
 			false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -173,7 +181,8 @@ func TestStreams(t *testing.T) {
 				t.Fatalf("%d connections, %+v", len(all), summary)
 			}
 			c := all[0]
-			if len(c.Transcript.Entries) != tt.entries || c.Close != tt.close || (c.Lost > 0) != tt.lost || c.Middle != tt.middle ||
+			if len(c.Transcript.Entries) != tt.entries || c.Close != tt.close || (c.Lost > 0) != tt.lost ||
+				c.Middle != tt.middle ||
 				c.Client.Port() != 50000 || c.Server.Port() != 8443 {
 				t.Errorf("%+v\n%+v", c, c.Transcript.Entries)
 			}
@@ -189,7 +198,8 @@ func TestRecorded(t *testing.T) {
 	connection := &recording.Connection{Opened: time.Unix(1_700_000_000, 0).UTC(),
 		Client: netip.MustParseAddrPort("127.0.0.1:50000"), Server: netip.MustParseAddrPort("127.0.0.1:443")}
 	for _, s := range handshake() {
-		connection.Segments = append(connection.Segments, recording.Segment{From: s.from, Data: s.data, At: connection.Opened})
+		connection.Segments = append(connection.Segments,
+			recording.Segment{From: s.from, Data: s.data, At: connection.Opened})
 	}
 	connection.KeyLog = []byte("CLIENT_RANDOM " + strings.Repeat("00", 32) + " " + strings.Repeat("01", 48) + "\n")
 	var b bytes.Buffer
@@ -248,7 +258,8 @@ func FuzzRead(f *testing.F) {
 	tap := wireTap{t: t}
 	tap.conversation(handshake())
 	f.Add(tap.file())
-	f.Add([]byte{0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255, 28, 0, 0, 0})
+	f.Add([]byte{0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255,
+		255, 255, 28, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		summary, err := Read(t.Context(), bytes.NewReader(data), &wire.KeyLog{}, func(c *Connection) {
 			if c.Transcript == nil {

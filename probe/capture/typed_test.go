@@ -46,15 +46,18 @@ func TestParseMessages(t *testing.T) {
 			"    6 0.2 10.0.0.9 → 10.0.0.5 TLSv1.2 2000 Server Hello, Certificate, Certificate Request, Server Hello Done\n" +
 			"    8 0.3 10.0.0.5 → 10.0.0.9 TLSv1.2 73 Alert (Level: Fatal, Description: Bad Certificate)\n",
 			"C1 S2 S11 S13 S14 Calert2:42", 0x303, nil},
-		{"openssl -msg", ">>> TLS 1.1, Handshake [length 0123], ClientHello\n<<< TLS 1.1, Handshake [length 0035], ServerHello\n" +
+		{"openssl -msg", ">>> TLS 1.1, Handshake [length 0123], ClientHello\n<<< TLS 1.1, Handshake [length 0035], " +
+			"ServerHello\n" +
 			"<<< TLS 1.1, Alert [length 0002], fatal handshake_failure\n", "C1 S2 Salert2:40", 0x302, nil},
-		{"Java", "javax.net.ssl|DEBUG|Produced ClientHello handshake message\njavax.net.ssl|DEBUG|Consuming ServerHello handshake " +
+		{"Java", "javax.net.ssl|DEBUG|Produced ClientHello handshake message\njavax.net.ssl|DEBUG|Consuming ServerHello " +
+			"handshake " +
 			"message\n", "C1 S2", 0x303, nil},
 		{"SSL 3.0", "SSL 3.0\nclient hello\nserver hello\ncertificate request\nclient: alert 41 warning\n",
 			"C1 S2 S13 Calert1:41", 0x300, []string{"SSL 3.0"}},
 		{"without a colon", "client hello\nserver hello, certificate, certificate request (2 CAs), server hello done\n" +
 			"client key exchange, certificate verify", "C1 S2 S11 S13 S14 C16 C15", 0x303, nil},
-		{"nonsense between", "client hello\nwhat is that?\n# a comment\nserver hello", "C1 S2", 0x303, []string{"what is that?"}},
+		{"nonsense between", "client hello\nwhat is that?\n# a comment\nserver hello", "C1 S2", 0x303,
+			[]string{"what is that?"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tr, unknown, err := ParseMessages([]byte(tt.text))

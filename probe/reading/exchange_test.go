@@ -76,21 +76,25 @@ func TestExplain(t *testing.T) {
 				"Why a client that is asked sends no certificate, most likely first: it has none configured"}},
 		{"SSL 3.0", 0x300, "C1 S2 S11 S13 S14 Calert1:41 C16 Cccs", server, SentNothing, "", true,
 			[]string{"alert 41 no_certificate in place of", "in clear", "POODLE"}},
-		{"close_notify of another", 0x303, "C1 S2 S11 S13 S14 Calert1:0 C11e C16 Cccs Salert2:40", server, SentEmpty, "", true,
+		{"close_notify of another", 0x303, "C1 S2 S11 S13 S14 Calert1:0 C11e C16 Cccs Salert2:40", server, SentEmpty, "",
+			true,
 			[]string{"in clear", "empty Certificate", "most likely belongs to another connection"}},
-		{"resumed", 0x303, "C1 S2 Sccs Cccs Cdata Sdata", client, NotAsked, "", false, []string{"resumes an earlier session"}},
+		{"resumed", 0x303, "C1 S2 Sccs Cccs Cdata Sdata", client, NotAsked, "", false,
+			[]string{"resumes an earlier session"}},
 		{"1.3, empty", 0x304, "C1 S2 Sccs Ssealed:900 Cccs Csealed:61 Ssealed:19", server, Hidden, SentEmpty, true,
 			[]string{"Most likely the client sent no certificate", "--keylog", "most likely sent an alert"}},
 		{"1.3, a certificate", 0x304, "C1 S2 Ssealed:900 Csealed:1200 Csealed:53 Ssealed:200 Ssealed:400", client, Hidden,
 			SentCertificate, false, []string{"Most likely the client sent a certificate"}},
 		{"1.3, not asked", 0x304, "C1 S2 Ssealed:900 Csealed:53 Csealed:200 Ssealed:400", client, Hidden, NotAsked, false,
 			[]string{"Most likely the server did not ask"}},
-		{"1.3, the client refuses", 0x304, "C1 S2 Ssealed:900 Csealed:19", client, Hidden, "", true, []string{"an alert, by which the client refused"}},
+		{"1.3, the client refuses", 0x304, "C1 S2 Ssealed:900 Csealed:19", client, Hidden, "", true,
+			[]string{"an alert, by which the client refused"}},
 		{"the record ends before the answer", 0x303, "C1 S2 S11 S13 S14", Ending{}, Hidden, "", false,
 			[]string{"answer to the request is not in the record"}},
 		{"part of it is lost", 0x303, "C1 S2 S11 S13 S14 C16 Cccs", Ending{Lost: true}, Hidden, "", false,
 			[]string{"answer to the request is not in the record"}},
-		{"the record begins later", 0, "Cdata Sdata", client, Hidden, "", false, []string{"begins after the connection did"}},
+		{"the record begins later", 0, "Cdata Sdata", client, Hidden, "", false,
+			[]string{"begins after the connection did"}},
 		{"refused before it asked", 0, "C1 Salert2:70", server, NotAsked, "", true, []string{"alert 70 protocol_version"}},
 		{"closed without a word", 0x303, "C1 S2 S11 S13 S14 C11e C16", server, SentEmpty, "", true,
 			[]string{"The server closed the connection without an alert."}},
@@ -98,7 +102,8 @@ func TestExplain(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			x := Explain(entries(tt.version, tt.words), tt.end)
 			if x.Sent != tt.sent || x.Likely != tt.likely || x.Failed != tt.failed {
-				t.Errorf("sent %s, likely %q, failed %t; want %s, %q, %t", x.Sent, x.Likely, x.Failed, tt.sent, tt.likely, tt.failed)
+				t.Errorf("sent %s, likely %q, failed %t; want %s, %q, %t", x.Sent, x.Likely, x.Failed, tt.sent, tt.likely,
+					tt.failed)
 			}
 			text := say.Join("\n", x.Reading...).String()
 			at := 0
