@@ -162,7 +162,7 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 	info, err := os.Stat(s.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &SourceError{Source: masked(s.Path), Kind: NotReadable,
-			Err: errors.New("cannot be read: no such file or directory")}
+			Err: fmt.Errorf("cannot be read: %w", reason(err))}
 	}
 	if err != nil || !info.IsDir() {
 		return one(r.file(ctx, s.Path, s)), nil

@@ -28,7 +28,7 @@ func (r *reader) special(ctx context.Context, s *Source) (*file, error) {
 		if err != nil {
 			return fail(NotReadable, err)
 		}
-		return &file{path: s.Path, source: *s, data: data}, nil
+		return &file{path: s.Path, source: *s, data: data, label: "stdin"}, nil
 	}
 	if _, err := os.Lstat(s.Path); err == nil {
 		return nil, nil // what exists as a file is one

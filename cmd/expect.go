@@ -59,7 +59,7 @@ func (d *days) String() string {
 	}
 	return d.Duration.String()
 }
-func (d *days) Type() string { return "duration" }
+func (d *days) Type() string { return "days" }
 func (d *days) Set(text string) error {
 	if number, ok := strings.CutSuffix(text, "d"); ok {
 		n, err := strconv.ParseUint(number, 10, 16)

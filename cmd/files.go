@@ -42,8 +42,11 @@ type outputFile struct{ flag, path string }
 // is done.
 func checkOutput(force bool, files ...outputFile) error {
 	for _, f := range files {
-		if f.path == "" {
+		switch f.path {
+		case "":
 			continue
+		case "-":
+			return usage(fmt.Errorf("%s -: standard output is for the report: name a file", f.flag))
 		}
 		if err := replaceable(f.path, force); err != nil {
 			return usage(fmt.Errorf("%s: %w", f.flag, err))

@@ -71,6 +71,8 @@ func (o *fixOptions) check() error {
 		return usage(errors.New("give the CAs with --named-ca FILE, --request FILE or --authorities SOURCE"))
 	case o.out == "":
 		return usage(errors.New("give --out FILE"))
+	case o.out == "-":
+		return usage(errors.New("--out -: a private key is written to a file only, which nobody else may read"))
 	case len(o.passOut) > 1:
 		return usage(errors.New("--pass-out stands once"))
 	}

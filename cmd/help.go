@@ -35,10 +35,11 @@ func ValueName(f *pflag.Flag) string {
 	return ""
 }
 
-// addFlags registers flags in groups, in the order in which the help shows them. A
-// group that comes again grows.
+// addFlags registers flags in groups, in the order in which the help shows them, and has
+// their values checked. A group that comes again grows.
 func addFlags(c *cobra.Command, groups ...flagGroup) {
 	c.Flags().SortFlags = false
+	c.PreRunE = checkValues
 	for _, g := range groups {
 		flags := pflag.NewFlagSet(g.title, pflag.ContinueOnError)
 		flags.SortFlags = false

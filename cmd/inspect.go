@@ -34,7 +34,7 @@ func newInspect(s *Streams, run func(context.Context, *Streams, *inspectOptions)
 			"A SOURCE is a file or directory in any format: PEM, DER, PKCS#12, PKCS#7, JKS, JCEKS, a\n" +
 			"database of NSS (cert9.db); a client's configuration, whose certificates are read:\n" +
 			"kubeconfig, .curlrc, pg_service.conf, my.cnf, .gitconfig, .npmrc, .wgetrc, Java\n" +
-			"properties; pkcs11:… (RFC 7512); env:NAME, a variable that contains PEM; credential:NAME,\n" +
+			"properties; pkcs11: URIs (RFC 7512); env:NAME, a variable that contains PEM; credential:NAME,\n" +
 			"a systemd credential; or javax.net.ssl.keyStore=FILE.",
 		Example: "  mtlsprobe inspect client.p12 ~/.kube/config\n" +
 			"  mtlsprobe inspect 'pkcs11:token=mine?module-path=/usr/lib/softhsm/libsofthsm2.so' --pass env:PIN\n" +

@@ -105,7 +105,8 @@ func Main(ctx context.Context, args []string, s *Streams) int {
 	if errors.As(err, &mistake) && mistake.command == "" {
 		mistake.command = c.CommandPath()
 	}
-	complain(s.Err, err)
+	quiet, _ := root.PersistentFlags().GetBool("quiet") // it is registered
+	complain(&messages{Writer: s.Err, errorsOnly: quiet}, err)
 	return exitCode(err)
 }
 

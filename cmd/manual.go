@@ -46,7 +46,7 @@ func Environment() []Note {
 func Files() []Note {
 	return []Note{
 		{"/etc/ssl/certs, /etc/pki/tls/certs", "the system's CA certificates, which verify the server and build paths"},
-		{"~/.kube/config, ~/.curlrc, ~/.postgresql, ~/.pki/nssdb, …", "read by inspect --discover alone"},
+		{"~/.kube/config, ~/.curlrc, ~/.postgresql, ~/.pki/nssdb and others", "read by inspect --discover alone"},
 	}
 }
 

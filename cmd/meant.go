@@ -28,6 +28,11 @@ func unknownCommand(root *cobra.Command, name string) error {
 // have it.
 func flagError(c *cobra.Command, err error) error {
 	e := &usageError{err: err, command: c.CommandPath()}
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) {
+		e.err = wrongValue(wrong)
+		return e
+	}
 	var missing *pflag.NotExistError
 	if !errors.As(err, &missing) {
 		return e
@@ -61,6 +66,20 @@ func flagError(c *cobra.Command, err error) error {
 			c.UseLine())
 	}
 	return e
+}
+
+// wrongValue says what a flag takes in place of a value.
+func wrongValue(e *pflag.InvalidValueError) error {
+	switch f := e.GetFlag(); f.Value.Type() {
+	case "duration":
+		return fmt.Errorf("--%s %q is not a duration such as 5s, 500ms or 1m", f.Name, e.GetValue())
+	case "int":
+		return fmt.Errorf("--%s %q is not a whole number", f.Name, e.GetValue())
+	case "bool":
+		return fmt.Errorf("--%s takes no value, but has %q", f.Name, e.GetValue())
+	default:
+		return fmt.Errorf("--%s: %w", f.Name, e.Unwrap())
+	}
 }
 
 // invalid says that a flag has no such value, which ones there are, and which was meant.

@@ -88,6 +88,9 @@ func (f *outputFlags) check() error {
 	if f.client != "" && !slices.Contains(stackIDs(), f.client) {
 		return invalid("--client", f.client, stackIDs())
 	}
+	if f.file == "-" { // standard output, where the report goes anyway
+		f.file = ""
+	}
 	if f.color != "auto" && f.color != "always" && f.color != "never" {
 		return invalid("--color", f.color, []string{"auto", "always", "never"})
 	}

@@ -31,13 +31,13 @@ func (f *phaseFlags) register(flags *pflag.FlagSet) {
 	f.registerNamedCA(flags)
 	flags.Var(&phaseValue{f, false}, "request",
 		"judge by what a server demanded: `FILE` is what \"mtlsprobe request --save\" wrote, or a JSON report of "+
-			"\"mtlsprobe probe\"; several are the phases of a migration")
+			"\"mtlsprobe probe\"; several make a table, with a column for each")
 }
 
 func (f *phaseFlags) registerNamedCA(flags *pflag.FlagSet) {
 	flags.Var(&phaseValue{f, true}, "named-ca",
-		"judge by the CA certificates that a server will name: `SOURCE` is a file or directory; several are the phases "+
-			"of a migration")
+		"judge by the CA certificates that a server will name: `SOURCE` is a file or directory; several make a table, "+
+			"with a column for each")
 }
 
 // mode is what the saved report of a single phase says; unknown for others.
@@ -61,16 +61,19 @@ func (v *phaseValue) Set(path string) error {
 	return nil
 }
 
-// namedCAs returns the files that hold CA certificates.
-func (f *phaseFlags) namedCAs() []string {
+// GetSlice returns the paths that the flag was given.
+func (v *phaseValue) GetSlice() []string {
 	var paths []string
-	for _, file := range f.files {
-		if file.namedCA {
+	for _, file := range v.flags.files {
+		if file.namedCA == v.namedCA {
 			paths = append(paths, file.path)
 		}
 	}
 	return paths
 }
+
+// namedCAs returns the files that hold CA certificates.
+func (f *phaseFlags) namedCAs() []string { return (&phaseValue{f, true}).GetSlice() }
 
 // phases reads the files. Labels are the files' names, made unique.
 func (f *phaseFlags) phases(ctx context.Context, s *Streams) ([]match.Phase, error) {

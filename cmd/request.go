@@ -45,6 +45,9 @@ func newRequest(s *Streams, run func(context.Context, *Streams, *requestOptions)
 }
 
 func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) {
+	if o.save == "-" { // what is saved is the report as JSON
+		o.save, o.output.json = "", true
+	}
 	if err := cmp.Or(o.output.check(), o.record.check(o.output.force),
 		checkOutput(o.output.force, outputFile{"--save", o.save})); err != nil {
 		return err

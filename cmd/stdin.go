@@ -3,7 +3,9 @@ package cmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"sync"
 
 	"mtlsprobe/certstore"
@@ -17,14 +19,19 @@ type stdin struct {
 	err  error
 }
 
-// standardInput returns what is on standard input. It is an error if a password was read from
-// it.
+// standardInput returns what is on standard input.
 func (s *Streams) standardInput(ctx context.Context) ([]byte, error) {
-	if s.buffered["stdin"] != nil {
-		return nil, errors.New("standard input cannot be both a file and a password")
-	}
 	s.stdin.once.Do(func() { s.stdin.data, s.stdin.err = readAll(ctx, s.stdin.from) })
 	return s.stdin.data, s.stdin.err
+}
+
+// unreadable says that a file cannot be read, and why, in the words for every file.
+func unreadable(path string, err error) error {
+	var reason *fs.PathError
+	if errors.As(err, &reason) {
+		err = reason.Err
+	}
+	return fmt.Errorf("%q cannot be read: %w", path, err)
 }
 
 // readUpTo reads a file of the command line; "-" is standard input.
@@ -32,5 +39,9 @@ func (s *Streams) readUpTo(ctx context.Context, path string, most int64) ([]byte
 	if path == "-" {
 		return s.standardInput(ctx)
 	}
-	return certstore.ReadUpTo(ctx, path, most)
+	data, err := certstore.ReadUpTo(ctx, path, most)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return data, nil
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"mtlsprobe/certstore"
 	"mtlsprobe/probe/capture"
 	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/match"
@@ -136,7 +135,7 @@ func runTrace(ctx context.Context, s *Streams, o *traceOptions) error {
 func (o *traceOptions) captured(ctx context.Context, s *Streams, r *report.Report) ([]traced, error) {
 	keys := &wire.KeyLog{}
 	for _, path := range o.keyLogs {
-		data, err := certstore.ReadUpTo(ctx, path, maxReport)
+		data, err := s.readUpTo(ctx, path, maxReport)
 		if err != nil {
 			return nil, fmt.Errorf("--keylog: %w", err)
 		}
@@ -148,7 +147,7 @@ func (o *traceOptions) captured(ctx context.Context, s *Streams, r *report.Repor
 	if o.file != "-" {
 		file, err := os.Open(o.file)
 		if err != nil {
-			return nil, err
+			return nil, unreadable(o.file, err)
 		}
 		defer file.Close() //nolint:errcheck // only read
 		in = file

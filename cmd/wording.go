@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"unicode"
 
@@ -90,13 +93,30 @@ func connectHints(e *probe.ConnectError) []string {
 		switch {
 		case e.Version == 0:
 			return []string{"the server may expect a different SNI name: try --servername NAME",
-				"if the server begins with a protocol of its own, name it: --starttls smtp, postgres, mysql, ldap …"}
+				"if the server begins with a protocol of its own, name it: --starttls smtp, postgres, mysql, ldap"}
 		case e.Kind == probe.Alerted && e.Alert == wire.AlertInternalError:
 			return []string{"at the server: name fewer CAs, or trust them without naming them (nginx " +
 				"ssl_trusted_certificate, Apache SSLCADNRequestFile, HAProxy ca-verify-file)"}
 		}
 	}
 	return nil
+}
+
+// likeNamed hints at the files with a name that is near to one that does not exist.
+func likeNamed(path string) []string {
+	folder := filepath.Dir(path)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return []string{"there is no folder " + account.ShellQuote(folder)}
+	}
+	var names, hints []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	for _, name := range nearest(names, filepath.Base(path)) {
+		hints = append(hints, "did you mean "+account.ShellQuote(filepath.Join(folder, name))+"?")
+	}
+	return hints[:min(len(hints), 3)]
 }
 
 func sourceHints(e *certstore.SourceError) []string {
@@ -109,6 +129,9 @@ func sourceHints(e *certstore.SourceError) []string {
 	case certstore.KeyOnly:
 		return []string{"give the key with --key, and its certificate with --cert"}
 	case certstore.NotReadable:
+		if errors.Is(e.Err, fs.ErrNotExist) {
+			return likeNamed(e.Source)
+		}
 		return []string{"ls -l " + account.ShellQuote(e.Source)}
 	case certstore.NotUnderstood:
 		if strings.HasPrefix(e.Source, "pkcs11:") || strings.HasPrefix(e.Source, "store:") {

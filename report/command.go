@@ -81,8 +81,8 @@ func (c command) lines(width int) []string {
 	return lines
 }
 
-// isFile reports whether a source has the name of a file, and not of a token, a store or a
-// variable.
+// isFile reports whether a source has the name of a file, and not of a token, a store, a
+// variable or standard input.
 func isFile(source string) bool {
-	return source != "" && (!strings.Contains(source, ":") || filepath.IsAbs(source))
+	return source != "" && source != "-" && (!strings.Contains(source, ":") || filepath.IsAbs(source))
 }

@@ -43,7 +43,7 @@ var (
 			{"keytool", "keytool -list -keystore client.p12 -storepass:env PW"},
 		},
 		judge: keyState(certstore.Locked,
-			say.Text("supply the password with --pass, and configure the client with the same password")),
+			say.Text("give the password that opens it with --pass, and configure the client with the same password")),
 	}
 	KeyMismatched = &Check{
 		ID: "key.mismatched", Title: "Private key belongs to another certificate",
@@ -124,7 +124,7 @@ func keyElsewhere(j *judgement) Finding {
 		return pass
 	case i.Key.OwnLocked != "":
 		return warn(say.Text("the key in ", own, " is locked; the one in ", other, " was used here"),
-			say.Text("supply the password with --pass, and configure the client with the same password"))
+			say.Text("give the password that opens it with --pass, and configure the client with the same password"))
 	}
 	return warn(say.Text(own, " has no key for it; the one in ", other, " was used here"),
 		say.Text("export the bundle again with its private key, or give the client both files"))

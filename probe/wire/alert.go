@@ -3,6 +3,7 @@ package wire
 import (
 	"crypto/tls"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -74,6 +75,19 @@ var alerts = map[uint8]struct{ name, meaning string }{
 	AlertCertificateRequired:    {"certificate_required", "SENDER requires a certificate, and PEER sent none"},
 	120:                         {"no_application_protocol", "SENDER speaks none of the application protocols that PEER offers"},
 	121:                         {"ech_required", "SENDER requires PEER to use Encrypted Client Hello (RFC 9849)"},
+}
+
+// ParseAlert returns the fatal alert of a registered name, with any spelling of its spaces, or
+// of a number.
+func ParseAlert(text string) (Alert, bool) {
+	text = strings.NewReplacer(" ", "_", "-", "_").Replace(strings.ToLower(text))
+	text = strings.TrimPrefix(text, "alert_")
+	for description, known := range alerts {
+		if text == known.name || text == strconv.Itoa(int(description)) {
+			return Alert{Level: 2, Description: description}, true
+		}
+	}
+	return Alert{}, false
 }
 
 // Name returns the alert's name in the IANA registry "TLS Alerts".
