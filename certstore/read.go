@@ -273,7 +273,9 @@ var errLinkOutside = errors.New("is a link to a file outside the folder, which i
 // errTooLarge is the error of a file that is larger than its kind ever is.
 var errTooLarge = errors.New("which no such file is")
 
-func tooLarge(limit int64) error { return fmt.Errorf("larger than %d MiB, %w", limit>>20, errTooLarge) }
+func tooLarge(limit int64) error {
+	return fmt.Errorf("is larger than %d MiB, %w", limit>>20, errTooLarge)
+}
 
 // ReadFile reads a file that is no larger than certificate stores are: see [ReadUpTo].
 func ReadFile(ctx context.Context, path string) ([]byte, error) {

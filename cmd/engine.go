@@ -115,7 +115,7 @@ func unreached(r *report.Report) error {
 	return fmt.Errorf("%d of %d targets could not be asked: %s", len(failed), len(r.Reports), strings.Join(failed, ", "))
 }
 
-// orError has a CI system told of an error that came before there was a report.
+// orError has a program told of an error that came before there was a report.
 func (f *outputFlags) orError(s *Streams, err error) error {
 	var mistake *usageError
 	if err == nil || f.written || errors.As(err, &mistake) || errors.Is(err, context.Canceled) {
@@ -126,10 +126,10 @@ func (f *outputFlags) orError(s *Streams, err error) error {
 	return f.failed(s, r, err)
 }
 
-// failed has a CI system told of a run that came to nothing, where it reads the report. It
-// returns the error of the run.
+// failed has a program told of a run that came to nothing, where one reads the report: a CI
+// system, or what reads JSON. It returns the error of the run.
 func (f *outputFlags) failed(s *Streams, r *report.Report, err error) error {
-	if f.format != "junit" || r == nil {
+	if f.format != "junit" && f.format != "json" || r == nil {
 		return err
 	}
 	return errors.Join(err, f.write(s, r))

@@ -33,6 +33,9 @@ var errNoneFits = errors.New("no identity fits")
 // errInterrupted is the answer of a saved report whose run did not end.
 var errInterrupted = errors.New("the report is of a run that was interrupted")
 
+// errFailed is the answer of a saved report of a run that came to nothing.
+var errFailed = errors.New("the report is of a run that came to nothing")
+
 // errDiffers is the answer of compare that there are differences, which have been written.
 var errDiffers = errors.New("the reports differ")
 

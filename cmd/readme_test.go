@@ -3,6 +3,7 @@ package cmd
 import (
 	"flag"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -90,9 +91,13 @@ func checkConsole(t *testing.T, page string) (commands int) {
 				continue
 			}
 			commands++
+			command, filter, filtered := strings.Cut(command, " | jq ")
 			code, stdout, stderr := run(t, strings.Fields(strings.ReplaceAll(command, "localhost:8443", "localhost:"+port))...)
 			if code != exitAnswered && code != exitNoIdentity && (code != 1 || !strings.HasPrefix(command, "compare ")) {
 				t.Errorf("%s: exit code %d\n%s", line, code, stderr)
+			}
+			if filtered {
+				stdout = jq(t, filter, stdout)
 			}
 			out.WriteString(line + "\n" + strings.ReplaceAll(stderr+stdout, "localhost:"+port, "localhost:8443"))
 		}
@@ -112,6 +117,19 @@ func checkConsole(t *testing.T, page string) (commands int) {
 		}
 	}
 	return commands
+}
+
+// jq applies a filter, written as for a shell, to JSON.
+func jq(t *testing.T, filter, input string) string {
+	t.Helper()
+	flags, filter, _ := strings.Cut(filter, " ")
+	c := exec.Command(tool(t, "jq", "jq"), flags, strings.Trim(filter, "'"))
+	c.Stdin = strings.NewReader(input)
+	out, err := c.CombinedOutput()
+	if err != nil {
+		t.Errorf("jq %s: %v: %s", filter, err, out)
+	}
+	return string(out)
 }
 
 // steady replaces what differs from run to run.

@@ -76,8 +76,11 @@ func runRender(ctx context.Context, s *Streams, o *renderOptions) error {
 	if err := o.output.tellDifferences(s, o.output.changes); err != nil {
 		return err
 	}
-	if r.Interrupted {
+	switch {
+	case r.Interrupted:
 		return errInterrupted
+	case r.Error != "":
+		return errFailed
 	}
 	if len(o.output.require) == 0 && o.output.client == "" { // nobody asked
 		return nil

@@ -28,10 +28,10 @@ func (s *Streams) standardInput(ctx context.Context) ([]byte, error) {
 // unreadable says that a file cannot be read, and why, in the words for every file.
 func unreadable(path string, err error) error {
 	var reason *fs.PathError
-	if errors.As(err, &reason) {
-		err = reason.Err
+	if !errors.As(err, &reason) {
+		return fmt.Errorf("%q: %w", path, err)
 	}
-	return fmt.Errorf("%q cannot be read: %w", path, err)
+	return fmt.Errorf("%q cannot be read: %w", path, reason.Err)
 }
 
 // readUpTo reads a file of the command line; "-" is standard input.

@@ -75,6 +75,12 @@ func hints(err error) []string {
 	return nil
 }
 
+// What helps where a server does not even answer the ClientHello.
+const (
+	preamble   = "if the server begins with a protocol of its own, name it: --starttls smtp, postgres, mysql, ldap"
+	serverName = "the server may expect a different SNI name: try --servername NAME"
+)
+
 func connectHints(e *probe.ConnectError) []string {
 	switch e.Kind {
 	case probe.UnknownHost:
@@ -89,11 +95,16 @@ func connectHints(e *probe.ConnectError) []string {
 	case probe.NotTLS:
 		return []string{"use the port on which the server speaks TLS, or let it begin after a preamble: --starttls NAME, " +
 			"or a target such as smtp://HOST"}
+	case probe.NoStartTLS:
+		return []string{"the server may speak another protocol, or TLS from the first byte: give another --starttls " +
+			"NAME, or " +
+			"a URL such as https://HOST:PORT or imaps://HOST"}
 	case probe.Hangup, probe.Alerted:
 		switch {
+		case e.Version == 0 && e.Kind == probe.Hangup:
+			return []string{preamble, serverName}
 		case e.Version == 0:
-			return []string{"the server may expect a different SNI name: try --servername NAME",
-				"if the server begins with a protocol of its own, name it: --starttls smtp, postgres, mysql, ldap"}
+			return []string{serverName, preamble}
 		case e.Kind == probe.Alerted && e.Alert == wire.AlertInternalError:
 			return []string{"at the server: name fewer CAs, or trust them without naming them (nginx " +
 				"ssl_trusted_certificate, Apache SSLCADNRequestFile, HAProxy ca-verify-file)"}

@@ -23,6 +23,8 @@ func writeBrief(w io.Writer, f Format, r *Report) error {
 		briefConnections(&b, r)
 	case r.Migration != nil || len(r.Reports) > 0:
 		briefMatrix(&b, newMatrix(r), r, f.Client)
+	case r.Error != "":
+		briefLine(&b, "ERROR", "", r.Error)
 	case len(r.Identities) == 0 && q != nil:
 		fmt.Fprintln(&b, briefRequest(q))
 	default:
@@ -51,7 +53,7 @@ func briefLine(b *bytes.Buffer, word, label, why string) {
 	if room := briefWidth - len(head) - 1 - len(why); len(label) > room {
 		label = label[:max(0, room-1)] + "~"
 	}
-	fmt.Fprintln(b, strings.TrimRight(head+label+" "+why, " "))
+	fmt.Fprintln(b, head+strings.TrimSpace(label+" "+why))
 }
 
 // briefRequest is what a server asks for.

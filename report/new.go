@@ -76,7 +76,8 @@ func Failed(t probe.Target, now time.Time, why error) *Report {
 
 // Empty is a report to which connections are to be added; call Complete afterwards.
 func Empty(now time.Time) *Report {
-	return &Report{Schema: Schema, GeneratedAt: now.UTC(), JudgedAt: now.UTC(), Identities: []Identity{}}
+	return &Report{Schema: Schema, GeneratedAt: now.UTC(), JudgedAt: now.UTC(), Identities: []Identity{},
+		Values: []Value{}}
 }
 
 // Complete lists the values that the sentences of a report use.

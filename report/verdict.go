@@ -235,7 +235,7 @@ func explained(i *Identity) explanation {
 	if fine || len(lines) == 0 {
 		return e
 	}
-	if lines[0].Result == "fail" || i.explains(&lines[0]) == 0 {
+	if lines[0].Result == "fail" || i.explains(&lines[0]) {
 		e.Main, e.Also = &lines[0], lines[1:]
 	}
 	return e

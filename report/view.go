@@ -25,6 +25,9 @@ type fact struct{ Label, Text string }
 func facts(r *Report) []fact {
 	var out []fact
 	add := func(label, text string) { out = append(out, fact{label, plain(text)}) }
+	if r.Error != "" {
+		add("Error", r.Error)
+	}
 	if r.Target != nil && r.Server != nil {
 		verified := map[string]string{"yes": "verified", "no": "NOT VERIFIED: " + r.Server.VerifyError,
 			"unknown": "not verified"}
@@ -347,8 +350,8 @@ func reasons(i *Identity) (lines []Finding, refusal string) {
 		}
 	}
 	// what explains the server's refusal, then "fail" before "warn"
-	slices.SortStableFunc(lines, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(i.explains(&a), i.explains(&b)), cmp.Compare(a.Result, b.Result))
+	slices.SortStableFunc(lines, func(a, b Finding) int { // as numbers without a sign, -1 is the last
+		return cmp.Or(cmp.Compare(uint(i.likelihood(&a)), uint(i.likelihood(&b))), cmp.Compare(a.Result, b.Result))
 	})
 	refusal = explainRefusal(i)
 	if i.Trial != nil && i.Verdict == DoesNotFit && len(lines) == 0 && !i.Trial.PastTLS {
@@ -360,17 +363,20 @@ func reasons(i *Identity) (lines []Finding, refusal string) {
 // refusedFirst reports whether what explains the refusal comes before the findings: none
 // of them has to do with it.
 func (i *Identity) refusedFirst(lines []Finding, refusal string) bool {
-	return refusal != "" && len(lines) > 0 && i.Trial != nil && i.Verdict == DoesNotFit && i.explains(&lines[0]) != 0
+	return refusal != "" && len(lines) > 0 && i.Trial != nil && i.Verdict == DoesNotFit && !i.explains(&lines[0])
 }
 
-// explains orders findings by what they have to do with a refusal: 0 for those that
-// explain it.
-func (i *Identity) explains(f *Finding) int {
-	if i.Trial != nil && slices.ContainsFunc(i.Trial.Causes,
-		func(c Cause) bool { return c.Check == f.Check && c.Standing == CauseFound }) {
-		return 0
+// explains reports whether a finding explains a refusal.
+func (i *Identity) explains(f *Finding) bool { return i.likelihood(f) >= 0 }
+
+// likelihood is the place of a finding among the causes of a refusal, the likeliest first;
+// -1 for one that does not explain it.
+func (i *Identity) likelihood(f *Finding) int {
+	if i.Trial == nil {
+		return -1
 	}
-	return 1
+	return slices.IndexFunc(i.Trial.Causes,
+		func(c Cause) bool { return c.Check == f.Check && c.Standing == CauseFound })
 }
 
 // heading names an identity above its reasons.
