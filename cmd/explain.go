@@ -44,6 +44,7 @@ func explainAlert(s *Streams, alert wire.Alert) error {
 			}
 			fmt.Fprintf(s.Out, "%s  %-26s %s%s\n", title, c.ID, c.Title, by)
 			title = ""
+			break
 		}
 	}
 	_, err := fmt.Fprintf(s.Out, "\nSource: RFC 8446, Section 6; RFC 5246, Section 7.2\n")

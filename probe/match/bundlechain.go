@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
 )
 
@@ -24,7 +25,8 @@ var (
 		Doc: "The bundle contains an intermediate twice, with the same subject and key, signed by different CAs. Some " +
 			"servers, OpenSSL's among them, follow the first valid one that was sent and do not turn back when it leads to " +
 			"a root they do not know.",
-		Citation: "RFC 8446, Section 4.4.2", Objections: objections(trustAlerts), judge: chainTwins,
+		Citation:   "RFC 8446, Section 4.4.2",
+		Objections: append(objections(trustAlerts), Objection{wire.AlertUnknownCA, OpenSSL}), judge: chainTwins,
 	}
 	ChainKeyIdentifier = &Check{
 		ID: "chain.key-identifier", Title: "Key identifier points to another certificate", Good: "Key identifiers agree",

@@ -39,3 +39,29 @@ func TestCausesRuledOut(t *testing.T) {
 		}
 	}
 }
+
+// That an issuer's second certificate leads servers astray is a possible cause for most of
+// them, and the cause for those that are known not to turn back.
+func TestCausesTwins(t *testing.T) {
+	twins := judgeSetup(setup{chain: []string{"Issuing<Old", "Issuing"}, authorities: []string{"Root", "Old"}})
+	for _, tt := range []struct {
+		library TLSLibrary
+		alert   uint8
+		want    Result
+	}{
+		{OpenSSL, wire.AlertUnknownCA, Fail},
+		{OtherLibrary, wire.AlertUnknownCA, Unknown},
+		{Go, wire.AlertBadCertificate, Unknown},
+		{OpenSSL, wire.AlertCertificateExpired, NotApplicable},
+	} {
+		got := NotApplicable
+		for _, c := range Causes(&Refusal{Alerted: true, Alert: tt.alert, Library: tt.library}, &twins) {
+			if c.Check == ChainTwins {
+				got = c.Status
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s, alert %d: %s, want %s", tt.library, tt.alert, got, tt.want)
+		}
+	}
+}
