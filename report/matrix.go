@@ -232,6 +232,9 @@ func (m *matrix) headline() string {
 		}
 		line += "."
 	}
+	if m.noun == "server" && len(m.rows) > 1 && places > 1 && all == 0 && some > 0 {
+		line += " " + m.unserved(counted)
+	}
 	switch {
 	case !m.tried():
 		line += " Nothing was presented: only a trial is proof."
@@ -242,6 +245,35 @@ func (m *matrix) headline() string {
 		line += fmt.Sprintf(" %d more could not be asked: %s.", len(failed), strings.Join(failed, ", "))
 	}
 	return plain(line)
+}
+
+// unserved says which of the servers that answered accept none of the certificates.
+func (m *matrix) unserved(counted standing) string {
+	var none []string
+	for n, c := range m.columns {
+		accepts := func(row matrixRow) bool { return row.cells[n] != nil && row.cells[n].standing() == counted }
+		if c.report.Error == "" && !slices.ContainsFunc(m.rows, accepts) {
+			none = append(none, c.label)
+		}
+	}
+	const few = 3
+	switch {
+	case len(none) > 0 && counted == acceptedStanding:
+		return fmt.Sprintf("None is accepted by %s.", anyOf(none, few))
+	case len(none) > 0:
+		return fmt.Sprintf("None matches %s.", anyOf(none, few))
+	case counted == acceptedStanding:
+		return "Each server accepts at least one."
+	}
+	return "Each server is matched by at least one."
+}
+
+// anyOf lists names, or counts servers where there are too many.
+func anyOf(names []string, most int) string {
+	if len(names) > most {
+		return fmt.Sprintf("%d servers", len(names))
+	}
+	return strings.Join(names, " or ")
 }
 
 // verb is what so many certificates are said to do, and what "some of them" needs before it.

@@ -27,7 +27,7 @@ func (m *matrix) blocks(g glyphs, between string) []block {
 		row := &m.rows[n]
 		b := block{labels: []string{row.label}, row: row}
 		b.reach = reachCell(&m.together.Identities[n], names, g.ascii, between)
-		b.until, b.why = row.until(), row.why()
+		b.until, b.why = row.until(), m.why(row)
 		for _, cell := range row.cells {
 			b.signs = append(b.signs, signOf(cell))
 		}
@@ -57,10 +57,12 @@ func (row *matrixRow) until() string {
 	return until
 }
 
-// why names the main reasons that keep an identity from being accepted.
-func (row *matrixRow) why() string {
+// why names the main reasons that keep an identity from being accepted; if they differ, with
+// where each holds.
+func (m *matrix) why(row *matrixRow) string {
 	var titles []string
-	for _, cell := range row.cells {
+	where := make(map[string][]string)
+	for n, cell := range row.cells {
 		if cell == nil {
 			continue
 		}
@@ -71,9 +73,20 @@ func (row *matrixRow) why() string {
 			title = e.Main.Title
 		case e.Refusal != "":
 			title = "see below"
+		default:
+			continue
 		}
-		if title != "" && !slices.Contains(titles, title) {
+		if where[title] == nil {
 			titles = append(titles, title)
+		}
+		where[title] = append(where[title], m.columns[n].label)
+	}
+	if len(titles) > 1 {
+		const few = 2
+		for n, title := range titles {
+			if at := where[title]; len(at) <= few {
+				titles[n] += " (" + strings.Join(at, ", ") + ")"
+			}
 		}
 	}
 	return plain(strings.Join(titles, "; "))
