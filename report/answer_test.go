@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"strings"
@@ -231,4 +232,19 @@ func TestCANames(t *testing.T) {
 			t.Errorf("%s: %q, want %q", dn, got, want)
 		}
 	}
+}
+
+// A brief report of several servers has a line for each answer of each certificate, and one for
+// each server that was not reached.
+func TestGoldenBriefOfSeveral(t *testing.T) {
+	var b bytes.Buffer
+	if err := Write(&b, Format{Name: "brief"}, fleet(40, 8, 6)); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(b.String()) {
+		if len(strings.TrimSuffix(line, "\n")) > briefWidth || strings.ContainsFunc(line, func(c rune) bool { return c > '~' }) {
+			t.Errorf("%q", line)
+		}
+	}
+	t.Run("brief-40x8x6", func(t *testing.T) { golden(t, b.String()) })
 }

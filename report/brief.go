@@ -163,29 +163,52 @@ func briefMatrix(b *bytes.Buffer, m *matrix, r *Report, client string) {
 		}
 		return
 	}
-	everywhere := fmt.Sprintf("all %d", len(m.columns))
 	for n := range m.rows {
-		row := &m.rows[n]
-		words, whys := make([]string, len(row.cells)), make([]string, len(row.cells))
-		for k, cell := range row.cells {
-			words[k], whys[k] = "UNKNOWN", "could not be asked"
-			if cell != nil {
-				words[k], whys[k] = briefly(m.columns[k].report, cell)
-				if cell.standing() == predictedStanding { // FITS says that it was not tried
-					whys[k] = cell.untilText()
-				}
-			}
-			if cell != nil && cell.Verdict == Fits && client != "" && !sentFor(r, cell, client) {
-				words[k], whys[k] = "FAILS", client+" does not send it"
-			}
+		briefRow(b, m, &m.rows[n], r, client)
+	}
+	for _, c := range m.columns {
+		if c.report.Error != "" {
+			briefLine(b, "UNKNOWN", c.label, "could not be asked")
 		}
-		if len(slices.Compact(slices.Clone(words))) == 1 && len(slices.Compact(slices.Clone(whys))) == 1 {
-			briefLine(b, words[0], row.label, everywhere+", "+whys[0])
+	}
+}
+
+// briefRow writes a line for each answer that an identity gets, with where it gets it.
+func briefRow(b *bytes.Buffer, m *matrix, row *matrixRow, r *Report, client string) {
+	type answer struct{ word, why string }
+	var answers []answer
+	where := make(map[answer][]string)
+	asked := 0
+	for k, cell := range row.cells {
+		if cell == nil {
 			continue
 		}
-		for k := range words {
-			briefLine(b, words[k], row.label, m.columns[k].label+": "+whys[k])
+		asked++
+		var a answer
+		a.word, a.why = briefly(m.columns[k].report, cell)
+		switch {
+		case cell.Verdict == Fits && client != "" && !sentFor(r, cell, client):
+			a = answer{"FAILS", client + " does not send it"}
+		case cell.standing() == predictedStanding: // FITS says that it was not tried
+			a.why = cell.untilText()
 		}
+		if where[a] == nil {
+			answers = append(answers, a)
+		}
+		where[a] = append(where[a], m.columns[k].label)
+	}
+	const few = 2
+	for _, a := range answers {
+		at := strings.Join(where[a], ", ")
+		switch count := len(where[a]); {
+		case count == asked && asked > 1:
+			at = fmt.Sprintf("all %d, ", asked)
+		case count > few:
+			at = fmt.Sprintf("%d of %d: ", count, asked)
+		default:
+			at += ": "
+		}
+		briefLine(b, a.word, row.label, at+a.why)
 	}
 }
 
