@@ -29,6 +29,7 @@ type pageView struct {
 	CSS                      template.CSS
 	JS                       template.JS
 	Facts                    []fact
+	Named                    []fact // the acceptable CAs
 	Header                   []string
 	Rows                     []pageRow
 	Identities               []pageIdentity
@@ -115,8 +116,8 @@ func newPage(r *Report, client string) *pageView {
 	v := &pageView{
 		Title: "Client certificates", Generated: r.GeneratedAt.Format("2006-01-02 15:04:05 MST"),
 		Judged: r.JudgedAt.Format("2006-01-02 15:04:05 MST"),
-		CSS:    template.CSS(pageCSS), JS: template.JS(pageJS), Facts: facts(r), Server: serverFindings(r),
-		Sightings: r.Sightings, Conversations: conversations(r), Problems: r.Problems,
+		CSS:    template.CSS(pageCSS), JS: template.JS(pageJS), Facts: factsWith(r, nil), Named: acceptableCAs(r),
+		Server: serverFindings(r), Sightings: r.Sightings, Conversations: conversations(r), Problems: r.Problems,
 		Summary: summary(r, client),
 	}
 	v.Policy = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'; base-uri 'none'; "+

@@ -22,7 +22,22 @@ const clientsHeader = "Clients that send it"
 // A fact is a labelled sentence about the server and its request.
 type fact struct{ Label, Text string }
 
-func facts(r *Report) []fact {
+// facts are what is to be said of the server and its request.
+func facts(r *Report) []fact { return factsWith(r, acceptableCAs(r)) }
+
+// acceptableCAs are a fact each.
+func acceptableCAs(r *Report) []fact {
+	var out []fact
+	if r.Request != nil && r.Request.Error == "" {
+		for i, n := range r.Request.NamedCAs {
+			out = append(out, fact{fmt.Sprintf("CA %d", i+1), plain(n.DN)})
+		}
+	}
+	return out
+}
+
+// factsWith are the facts, with these lines where the acceptable CAs belong.
+func factsWith(r *Report, named []fact) []fact {
 	var out []fact
 	add := func(label, text string) { out = append(out, fact{label, plain(text)}) }
 	if r.Error != "" {
@@ -57,9 +72,7 @@ func facts(r *Report) []fact {
 		for _, line := range variantLines(r) {
 			add("Also at", line)
 		}
-		for i, n := range r.Request.NamedCAs {
-			add(fmt.Sprintf("CA %d", i+1), n.DN)
-		}
+		out = append(out, named...)
 	}
 	for _, c := range r.Controls {
 		kind := map[string]string{"none": "no certificate", "self-signed": "self-signed certificate"}[c.Kind]
