@@ -58,6 +58,7 @@ type pageRow struct {
 
 type pageIdentity struct {
 	ID, Heading, Verdict string
+	Standing             string
 	Identity             *Identity
 	Findings             []Finding
 	Refused              string
@@ -158,7 +159,8 @@ func newPage(r *Report, client string) *pageView {
 			row.Cells = append(row.Cells, c.cells[n])
 		}
 		v.Rows = append(v.Rows, row)
-		p := pageIdentity{ID: id, Heading: heading(i), Verdict: i.Verdict, Identity: i, TreeCut: i.TreeCut}
+		p := pageIdentity{ID: id, Heading: heading(i), Verdict: i.Verdict, Standing: string(i.standing()),
+			Identity: i, TreeCut: i.TreeCut}
 		p.Findings, p.Refused = reasons(i)
 		p.RefusedFirst = i.refusedFirst(p.Findings, p.Refused)
 		p.Notes = notes[n]
