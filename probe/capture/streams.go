@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"bytes"
 	"net/netip"
 	"time"
 
@@ -40,21 +39,16 @@ const (
 
 // Bounds of what is kept.
 const (
-	maxBefore    = 16 << 10 // bytes within which TLS has to begin
-	pagesPerFlow = 16       // of 1,900 bytes each, kept for what is missing before them
+	pagesPerFlow = 16 // of 1,900 bytes each, kept for what is missing before them
 	pagesInAll   = 8192
 )
 
 // A stream is one TCP connection while it is read.
 type stream struct {
 	connection Connection
-	streams    *wire.Streams
-	keys       *wire.KeyLog
+	flows      *Flows
 	done       func(*Connection)
-	swapped    bool                 // the first packet came from the server
-	begun      bool                 // TLS has begun
-	early      map[wire.Peer][]byte // what was said until it begins
-	foreign    bool                 // it is not TLS
+	swapped    bool // the first packet came from the server
 }
 
 // A factory makes streams.
@@ -73,7 +67,7 @@ func (m *moment) GetCaptureInfo() gopacket.CaptureInfo { return m.info }
 func (f *factory) New(network, _ gopacket.Flow, tcp *layers.TCP,
 	ac reassembly.AssemblerContext) reassembly.Stream {
 	f.count++
-	s := &stream{keys: f.keys, done: f.done}
+	s := &stream{flows: NewFlows(f.keys), done: f.done}
 	c := &s.connection
 	c.Number, c.Started, c.Close, c.Middle = f.count, ac.GetCaptureInfo().Timestamp, NotClosed, !tcp.SYN
 	c.Client = address(network.Src(), uint16(tcp.SrcPort))
@@ -127,70 +121,17 @@ func (s *stream) ReassembledSG(sg reassembly.ScatterGather, _ reassembly.Assembl
 	if skip > 0 {
 		s.connection.Lost += skip
 	}
-	if length == 0 || s.foreign {
+	if length == 0 {
 		return
 	}
-	s.read(s.from(dir), sg.Fetch(length))
-}
-
-func (s *stream) read(from wire.Peer, data []byte) {
-	if s.begun {
-		s.streams.Feed(wire.Flow{From: from, Data: data})
-		return
-	}
-	if s.early == nil {
-		s.early = make(map[wire.Peer][]byte)
-	}
-	s.early[from] = append(s.early[from], data...) // a record may come in pieces
-	said := s.early[from]
-	at, hello := begins(said)
-	if at < 0 {
-		if len(s.early[wire.Client])+len(s.early[wire.Server]) > maxBefore {
-			s.foreign, s.early = true, nil
-		}
-		return
-	}
-	if hello != 0 && hello != from { // the direction was guessed, and wrongly
+	if s.flows.Feed(s.from(dir), sg.Fetch(length)) { // the direction was guessed, and wrongly
 		s.swap()
-		from = hello
 	}
-	s.begun, s.streams = true, wire.NewStreams(s.keys)
-	s.streams.Feed(wire.Flow{From: from, Data: said[at:]})
-	s.early = nil
-}
-
-// begins finds where TLS begins in what a peer sent, and whose hello that is; zero where it is
-// none. It is -1 where TLS does not begin.
-func begins(data []byte) (at int, hello wire.Peer) {
-	for at := 0; ; at++ {
-		next := bytes.IndexByte(data[at:], byte(wire.HandshakeRecord))
-		if next < 0 || len(data) < at+next+6 {
-			break
-		}
-		at += next
-		if data[at+1] != 3 || data[at+2] > 4 {
-			continue
-		}
-		switch wire.HandshakeType(data[at+5]) {
-		case wire.ClientHello:
-			return at, wire.Client
-		case wire.ServerHello:
-			return at, wire.Server
-		}
-	}
-	// in the middle of a connection: a record at the beginning of a packet
-	if len(data) >= 5 && data[0] >= byte(wire.ChangeCipherSpec) && data[0] <= byte(wire.ApplicationData) &&
-		data[1] == 3 &&
-		data[2] <= 4 {
-		return 0, 0
-	}
-	return -1, 0
 }
 
 // ReassemblyComplete hands a connection on.
 func (s *stream) ReassemblyComplete(reassembly.AssemblerContext) bool {
-	if s.begun {
-		s.connection.Transcript = s.streams.Transcript()
+	if s.connection.Transcript = s.flows.Transcript(); s.connection.Transcript != nil {
 		s.done(&s.connection)
 	}
 	return true
