@@ -176,7 +176,8 @@ func Root(s *Streams) *cobra.Command {
 	root.SetUsageFunc(func(c *cobra.Command) error { return writeUsage(c.OutOrStderr(), c, helpWidth(s)) })
 	root.AddGroup(commandGroups()...)
 	for group, commands := range map[string][]*cobra.Command{
-		askingGroup: {newProbe(s, runProbe), newRequest(s, runRequest), newMirror(s, runMirror)},
+		askingGroup: {newProbe(s, runProbe), newRequest(s, runRequest), newMirror(s, runMirror),
+			newRelay(s, runRelay)},
 		offlineGroup: {newCheck(s, runCheck), newInspect(s, runInspect), newTrace(s, runTrace), newFix(s, runFix),
 			newRender(s, runRender), newCompare(s, runCompare)},
 		learningGroup: {newExplain(s), newDemo(s), newVersion(s)},

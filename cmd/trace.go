@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"mtlsprobe/certstore"
 	"mtlsprobe/probe/capture"
 	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/match"
@@ -98,6 +99,12 @@ type traced struct {
 	exchange   *reading.Exchange
 }
 
+// explained is a connection that was seen, and what it shows.
+func explained(c *capture.Connection, transcript bool) traced {
+	x := reading.Explain(c.Transcript, reading.Ending{By: c.Closer, Reset: c.Close == capture.RST, Lost: c.Lost > 0})
+	return traced{report.NewConnection(c, x, transcript), x}
+}
+
 func runTrace(ctx context.Context, s *Streams, o *traceOptions) error {
 	if err := o.check(); err != nil {
 		return err
@@ -114,8 +121,15 @@ func runTrace(ctx context.Context, s *Streams, o *traceOptions) error {
 		return cmp.Or(context.Cause(ctx), err)
 	}
 	slices.SortFunc(all, func(a, b traced) int { return cmp.Compare(a.connection.Number, b.connection.Number) })
-	if err := o.judge(ctx, s, all); err != nil {
+	j, err := newJudge(ctx, s, &o.hold, &o.chain)
+	if err != nil {
 		return err
+	}
+	defer j.close()
+	for n := range all {
+		if err := j.judge(ctx, &all[n]); err != nil {
+			return err
+		}
 	}
 	r.Connections = []report.Connection{}
 	for n := range all {
@@ -155,8 +169,7 @@ func (o *traceOptions) captured(ctx context.Context, s *Streams, r *report.Repor
 	var all []traced
 	dropped := 0
 	summary, err := capture.Read(ctx, &interruptible{ctx, in}, keys, func(c *capture.Connection) {
-		x := reading.Explain(c.Transcript, reading.Ending{By: c.Closer, Reset: c.Close == capture.RST, Lost: c.Lost > 0})
-		t := traced{report.NewConnection(c, x, o.output.transcript), x}
+		t := explained(c, o.output.transcript)
 		switch {
 		case !o.wanted(c, &t.connection):
 		case len(all) >= maxTraced:
@@ -223,35 +236,49 @@ func (o *traceOptions) typed(ctx context.Context, s *Streams, r *report.Report) 
 	return []traced{{report.NewTyped(tr, x), x}}, nil
 }
 
-// judge holds the client's files against what the servers asked for.
-func (o *traceOptions) judge(ctx context.Context, s *Streams, all []traced) error {
-	if len(o.hold.certs) == 0 {
+// A judge holds the client's files against what servers asked for.
+type judge struct {
+	streams *Streams
+	chain   *chainFlags
+	holding *certstore.Holding // nil without files
+}
+
+// newJudge loads the client's files, if there are any. Close it.
+func newJudge(ctx context.Context, s *Streams, hold *holdFlags, chain *chainFlags) (*judge, error) {
+	j := &judge{streams: s, chain: chain}
+	if len(hold.certs) == 0 {
+		return j, nil
+	}
+	holding, err := holdIdentities(ctx, s, hold)
+	j.holding = holding
+	return j, err
+}
+
+// close closes tokens, when everything is said.
+func (j *judge) close() {
+	if j.holding != nil {
+		_ = j.holding.Close()
+	}
+}
+
+// judge adds to a connection what the files are worth there, as of its time.
+func (j *judge) judge(ctx context.Context, t *traced) error {
+	if j.holding == nil || t.exchange.Request == nil || t.exchange.Request.Request == nil {
 		return nil
 	}
-	holding, err := holdIdentities(ctx, s, &o.hold)
+	at := j.streams.Now()
+	if t.connection.Started != nil {
+		at = *t.connection.Started
+	}
+	settings, err := j.chain.settings(ctx, j.streams, at, j.holding)
 	if err != nil {
 		return err
 	}
-	defer holding.Close() //nolint:errcheck // of tokens, when everything is said
-	for n := range all {
-		t := &all[n]
-		if t.exchange.Request == nil || t.exchange.Request.Request == nil {
-			continue
-		}
-		at := s.Now()
-		if t.connection.Started != nil {
-			at = *t.connection.Started
-		}
-		settings, err := o.chain.settings(ctx, s, at, holding)
-		if err != nil {
-			return err
-		}
-		d, err := diagnosis.New(settings).Check(ctx, reading.UnknownMode, match.Phase{Request: t.exchange.Request.Request})
-		if err != nil {
-			return err
-		}
-		t.connection.Judge(report.New(d, false))
+	d, err := diagnosis.New(settings).Check(ctx, reading.UnknownMode, match.Phase{Request: t.exchange.Request.Request})
+	if err != nil {
+		return err
 	}
+	t.connection.Judge(report.New(d, false))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -22,16 +23,7 @@ func (t *text) connections(f Format, r *Report) error {
 	}
 	for _, c := range shown {
 		t.WriteByte('\n')
-		fmt.Fprintln(t, t.emphasis(plain(c.title())))
-		t.entry("CAs", c.asked())
-		t.entry("Client", "answered: "+c.answered())
-		t.entry("Ended", c.ending())
-		for n, phrase := range c.Reading {
-			t.entry(map[bool]string{true: "Reading"}[n == 0], phrase.String())
-		}
-		if c.Lost > 0 {
-			t.entry("Caution", fmt.Sprintf("the capture lacks %d bytes of it", c.Lost))
-		}
+		t.connection(c)
 	}
 	for _, problem := range r.Problems {
 		t.WriteByte('\n')
@@ -41,6 +33,41 @@ func (t *text) connections(f Format, r *Report) error {
 		fmt.Fprintf(t, "\n%d more connections: -v\n", len(r.Connections)-len(shown))
 	}
 	return nil
+}
+
+// WriteConnection writes one connection as the table format does, as soon as it is over; nothing
+// for one that does not matter, unless the format is verbose.
+func WriteConnection(w io.Writer, f Format, c *Connection) error {
+	if !f.Verbose && !c.matters() {
+		return nil
+	}
+	t := newText(f)
+	t.connection(c)
+	t.WriteByte('\n')
+	_, err := w.Write(t.Bytes())
+	return err
+}
+
+// connection writes what is to be said of one connection.
+func (t *text) connection(c *Connection) {
+	fmt.Fprintln(t, t.emphasis(plain(c.title())))
+	t.entry("CAs", c.asked())
+	t.entry("Client", "answered: "+c.answered())
+	t.entry("Ended", c.ending())
+	for n, phrase := range c.Reading {
+		t.entry(map[bool]string{true: "Reading"}[n == 0], phrase.String())
+	}
+	if c.Lost > 0 {
+		t.entry("Caution", fmt.Sprintf("%d bytes of it were not recorded", c.Lost))
+	}
+}
+
+// WriteConnectionCount writes how many connections there were, and what came of them.
+func WriteConnectionCount(w io.Writer, f Format, r *Report) error {
+	t := newText(f)
+	t.marked(t.captured(r))
+	_, err := w.Write(t.Bytes())
+	return err
 }
 
 // captured is the answer in a sentence, with its mark.
@@ -60,7 +87,7 @@ func (t *text) captured(r *Report) (mark, color, sentence string) {
 	}
 	total := count(len(r.Connections), "TLS connection")
 	if len(r.Connections) == 0 {
-		return "?", yellow, "The capture has no TLS connection."
+		return "?", yellow, "There was no TLS connection."
 	}
 	sentence = fmt.Sprintf("%s; %d asked for a client certificate; %d failed.", total, asked, failed)
 	if hidden > 0 {
