@@ -17,11 +17,11 @@ func ExitCodes(c *cobra.Command) []Note {
 	}
 	return []Note{
 		{"0", "answered, and at least one identity is accepted, or matches if nothing was to be tried (request, inspect, " +
-			"trace: answered)"},
+			"trace, relay: answered)"},
 		{"1", "error, for example the server cannot be reached or a file cannot be read"},
 		{"2", "usage error"},
 		{"3", "answered, but a requirement is not met: no identity fits, the server does not request a " +
-			"certificate, or --require, --client, --expect or --expires-within is not met (trace: a connection failed " +
+			"certificate, or --require, --client, --expect or --expires-within is not met (trace, relay: a connection failed " +
 			"in which a client certificate was asked for)"},
 		{"130", "interrupted; what was known by then has been reported"},
 	}

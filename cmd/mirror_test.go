@@ -26,6 +26,13 @@ func (l lines) Write(b []byte) (int, error) { return l.w.Write(b) }
 // listens, and result waits for its end.
 func startMirror(t *testing.T, args ...string) (address string, result func() (int, string)) {
 	t.Helper()
+	return startListener(t, `https://localhost:\d+/`, append([]string{"mirror"}, args...)...)
+}
+
+// startListener runs a command that listens; address is what of its first message has the
+// pattern, and result waits for its end.
+func startListener(t *testing.T, pattern string, args ...string) (address string, result func() (int, string)) {
+	t.Helper()
 	reader, writer := io.Pipe()
 	var out bytes.Buffer
 	s := &Streams{In: strings.NewReader(""), Out: &out, Err: lines{writer}, Now: time.Now,
@@ -33,14 +40,14 @@ func startMirror(t *testing.T, args ...string) (address string, result func() (i
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	code := make(chan int, 1)
 	go func() {
-		code <- Main(ctx, append([]string{"mirror"}, args...), s)
+		code <- Main(ctx, args, s)
 		writer.Close()
 	}()
 	buffer := make([]byte, 4096)
 	n, err := reader.Read(buffer)
-	found := regexp.MustCompile(`https://localhost:\d+/`).Find(buffer[:n])
+	found := regexp.MustCompile(pattern).Find(buffer[:n])
 	if found == nil {
-		t.Fatalf("the mirror says %q, %v", buffer[:n], err)
+		t.Fatalf("%s says %q, %v", args[0], buffer[:n], err)
 	}
 	go func() { _, _ = io.Copy(io.Discard, reader) }()
 	return string(found), func() (int, string) {

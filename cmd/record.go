@@ -80,7 +80,7 @@ func (r *recorder) write(s *Streams, err error) error {
 				return recording.WriteKeyLog(b, r.connections)
 			}),
 		r.file(s, "--pcapng", r.flags.pcapng,
-			"the connections of this run with their TLS secrets, client certificates and what was said",
+			r.content(),
 			func(b *bytes.Buffer) error {
 				return recording.WritePCAPNG(b, "mtlsprobe "+version(), r.connections)
 			}))
@@ -92,6 +92,14 @@ func (r *recorder) write(s *Streams, err error) error {
 	}
 	warn(s.Err, failure.Error())
 	return err
+}
+
+// content says what a capture of the connections reveals.
+func (r *recorder) content() string {
+	if slices.ContainsFunc(r.connections, func(c *recording.Connection) bool { return len(c.KeyLog) > 0 }) {
+		return "the connections of this run with their TLS secrets, client certificates and what was said"
+	}
+	return "the connections of this run, and all that was said in them without encryption"
 }
 
 // file writes one file for its owner alone. That there were no connections leaves

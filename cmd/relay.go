@@ -38,13 +38,12 @@ func newRelay(s *Streams, run func(context.Context, *Streams, *relayOptions) err
 	c := &cobra.Command{
 		Use:   "relay TARGET",
 		Short: "Pass bytes between a client and its server, and explain what each said",
-		Long: "Listen, pass every connection on to the TARGET unchanged, and report of each, when it is over, whether\n" +
-			"the server asked for a client certificate, what the client answered, how it ended, and what that means.\n" +
-			"Any protocol passes, with STARTTLS or without. Nothing is decrypted or encrypted again: the client still\n" +
-			"verifies the server's own certificate, so let it connect here by the server's name (curl --connect-to,\n" +
-			"/etc/hosts). \"mirror\" in contrast is a server by itself. In TLS 1.3 the client's answer can be read only\n" +
-			"with --keylog.\n\n" +
-			"A TARGET is HOST:PORT. An interrupt (Ctrl-C) ends the relay, and is no error.",
+		Long: "Listen, and pass every connection on to the TARGET, unchanged. When it is over, report whether the server\n" +
+			"asked for a client certificate, what the client answered, how it ended, and what that means. Any\n" +
+			"protocol passes, with STARTTLS or without. The client still verifies the server's own certificate, so let\n" +
+			"it connect here by the server's name (curl --connect-to, /etc/hosts). \"mirror\" in contrast is a server\n" +
+			"of its own. In TLS 1.3 the client's answer can be read only with --keylog.\n\n" +
+			"A TARGET is HOST:PORT. Ctrl-C ends the relay, and is not an error.",
 		Example: "  mtlsprobe relay api.example.com:443 --listen 127.0.0.1:8443 --keylog keys.txt --cert client.p12\n" +
 			"  SSLKEYLOGFILE=keys.txt curl --connect-to api.example.com:443:127.0.0.1:8443 --cert client.pem " +
 			"https://api.example.com/",
