@@ -222,12 +222,15 @@ func (o *traceOptions) typed(ctx context.Context, s *Streams, r *report.Report) 
 	if err != nil {
 		return nil, fmt.Errorf("--messages: %w", err)
 	}
-	tr, unknown, err := capture.ParseMessages(data)
+	tr, skipped, err := capture.ParseMessages(data)
 	if err != nil {
 		return nil, fmt.Errorf("--messages %q: %w", o.messages, err)
 	}
-	for _, line := range unknown {
-		problem := fmt.Sprintf("not understood: %q", line)
+	for _, part := range skipped {
+		problem := fmt.Sprintf("line %d: not understood: %q", part.Line, part.Text)
+		if part.Another {
+			problem = fmt.Sprintf("line %d: another connection begins, and is not read: put it into a list of its own", part.Line)
+		}
 		warn(s.Err, problem)
 		r.Problems = append(r.Problems, problem)
 	}

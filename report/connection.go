@@ -78,6 +78,11 @@ func NewConnection(c *capture.Connection, x *reading.Exchange, transcript bool) 
 func NewTyped(tr *wire.Transcript, x *reading.Exchange) Connection {
 	out := newConnection(tr, x, true)
 	out.Number, out.Ended = 1, "not told"
+	for n := range out.Transcript { // nobody saw what is in the messages
+		if row := &out.Transcript[n]; row.Bytes == 0 && row.Record == wire.HandshakeRecord.String() {
+			row.Meaning, row.Detail = nil, ""
+		}
+	}
 	return out
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,10 +17,20 @@ import (
 // A typed is a list of messages while it is read.
 type typed struct {
 	transcript wire.Transcript
+	skipped    []Skipped
+	number     int       // of the line
 	client     string    // the address of the client, where lines have addresses
 	from       wire.Peer // who speaks on this line; zero while that is not told
-	last       wire.Peer // who spoke before
 	level      uint8     // of the alert that a line is about; zero if it is not told
+	java       wire.Peer // who sent the alert that Java's log goes on about; zero for none
+}
+
+// A Skipped is a line, or a part of one, that was not read.
+type Skipped struct {
+	Line int // from 1
+	Text string
+	// Another says that it begins another connection; else it was not understood.
+	Another bool
 }
 
 // maxLines bounds a list.
@@ -29,48 +40,88 @@ const maxLines = 4096
 // or more on a line: "client: Hello", "server: Hello, Certificate, Certificate request, Server
 // hello done", the words of openssl -msg or Java's debug log, or lines of Wireshark's packet
 // list. Spelling, case and punctuation do not matter. What the messages contain is not known,
-// except where it is told: a version, an alert, an empty certificate. It returns the lines that it did
-// not understand; the error says that it understood none.
-func ParseMessages(text []byte) (tr *wire.Transcript, unknown []string, err error) {
+// except where it is told: a version, an alert, an empty certificate. Who speaks is told by a
+// name, an arrow or an address, or else by the message and those before it. It returns what it
+// did not read; the error says that it understood nothing.
+func ParseMessages(text []byte) (tr *wire.Transcript, skipped []Skipped, err error) {
 	t := &typed{}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(make([]byte, 0, 4096), 1<<20)
-	for n := 0; lines.Scan(); n++ {
+	msg := regexp.MustCompile(`(?m)^(<<<|>>>) `).Match(text) // beside what else a program wrote
+	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())
-		if n >= maxLines {
-			return nil, unknown, fmt.Errorf("more than %d lines", maxLines)
+		if t.number++; t.number > maxLines {
+			return nil, t.skipped, fmt.Errorf("more than %d lines", maxLines)
 		}
-		if line != "" && !strings.HasPrefix(line, "#") && !t.line(line) {
-			unknown = append(unknown, line)
+		switch {
+		case line == "", strings.HasPrefix(line, "#"),
+			msg && (!strings.HasPrefix(line, "<<<") && !strings.HasPrefix(line, ">>>") || strings.Contains(line, "RecordHeader")):
+			continue
+		case t.java != 0 && t.javaAlert(line):
+			continue
+		}
+		before := len(t.skipped)
+		if found := t.line(line); !found && len(t.skipped) == before {
+			t.skipped = append(t.skipped, Skipped{Line: t.number, Text: line})
+		}
+		if n := len(t.skipped); n > 0 && t.skipped[n-1].Another {
+			break
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, unknown, err
+		return nil, t.skipped, err
 	}
 	if len(t.transcript.Entries) == 0 {
-		return nil, unknown, fmt.Errorf("no TLS message is named; for example: client: Hello")
+		return nil, t.skipped, fmt.Errorf("no TLS message is named; for example: client: Hello")
 	}
-	if t.transcript.Version == 0 && t.transcript.Sent(wire.Server, wire.ServerHello) {
-		t.transcript.Version = tls.VersionTLS12 // in whose words the list is
-	}
-	return &t.transcript, unknown, nil
+	t.guessVersion()
+	return &t.transcript, t.skipped, nil
 }
 
-func (t *typed) line(line string) bool {
-	rest := t.direction(line)
+// guessVersion tells the version by the messages where nobody told it: only TLS 1.3 has some of
+// them, and only there the server encrypts at once.
+func (t *typed) guessVersion() {
+	tr := &t.transcript
+	if tr.Version != 0 || !tr.Sent(wire.Server, wire.ServerHello) {
+		return
+	}
+	tr.Version = tls.VersionTLS12 // in whose words the list is
+	hello, finished := false, false
+	for _, e := range tr.Entries {
+		switch {
+		case e.ContentType == wire.HandshakeRecord && e.Handshake == wire.EncryptedExtensions,
+			e.ContentType == wire.AlertRecord && e.Alert.Description == wire.AlertCertificateRequired,
+			e.ContentType == wire.ApplicationData && e.From == wire.Server && hello && !finished:
+			tr.Version = tls.VersionTLS13
+			return
+		case e.ContentType == wire.HandshakeRecord && e.Handshake == wire.ServerHello:
+			hello = true
+		case e.ContentType == wire.ChangeCipherSpec && e.From == wire.Client,
+			e.ContentType == wire.HandshakeRecord && e.Handshake != wire.ClientHello:
+			finished = true // or about to be
+		}
+	}
+}
+
+// line reads a line, and reports whether it says anything.
+func (t *typed) line(line string) (found bool) {
+	rest, named := t.direction(line)
 	if v := regexp.MustCompile(`(?i)(ssl|tls)\s*v?\s*([123])(?:[._]([0-3]))?`).FindStringSubmatch(rest); v != nil {
 		t.version(strings.ToLower(v[1]), v[2], v[3])
+		found = v[0] == strings.TrimSpace(rest)
+		rest = strings.Replace(rest, v[0], "", 1)
 	}
-	found := false
-	t.level = 0
-	lower := strings.ToLower(rest)
-	switch {
-	case strings.Contains(lower, "fatal"):
-		t.level = 2
-	case strings.Contains(lower, "warning"):
-		t.level = 1
+	if strings.Contains(line, "alert message (") { // the log of Java says more on the next lines
+		t.java = cmp.Or(t.from, wire.Server)
+		return true
 	}
-	parts := strings.FieldsFunc(rest, func(r rune) bool { return r == ',' || r == ';' || r == '+' || r == '|' })
+	t.level = levelOf(rest)
+	parts := partsOf(rest)
+	for n := 0; n < len(parts) && t.from == 0; n++ { // one message that only one peer sends tells for the others
+		if m, ok := handshakeOf(letters(parts[n])); ok {
+			t.from = m.from
+		}
+	}
 	for n := 0; n < len(parts); n++ {
 		part := parts[n]
 		if n+1 < len(parts) && (strings.Contains(strings.ToLower(part), "alert") && tellsAlert(parts[n+1]) ||
@@ -78,11 +129,69 @@ func (t *typed) line(line string) bool {
 			n++
 			part += " " + parts[n]
 		}
-		if t.message(part) {
+		switch {
+		case t.another(part):
+			t.skipped = append(t.skipped, Skipped{Line: t.number, Text: line, Another: true})
+			return true
+		case t.message(part):
 			found = true
+		case named && letters(part) != "" && !tellsAlert(part) && t.level == 0:
+			t.skipped = append(t.skipped, Skipped{Line: t.number, Text: strings.TrimSpace(part)})
 		}
 	}
 	return found
+}
+
+// partsOf splits a line where no bracket is open.
+func partsOf(line string) []string {
+	open := 0
+	return strings.FieldsFunc(line, func(r rune) bool {
+		switch r {
+		case '(':
+			open++
+		case ')':
+			open--
+		}
+		return open <= 0 && strings.ContainsRune(",;+|", r)
+	})
+}
+
+// levelOf is that of the alert that a text is about; zero if it is not told.
+func levelOf(text string) uint8 {
+	switch lower := strings.ToLower(text); {
+	case strings.Contains(lower, "fatal"):
+		return 2
+	case strings.Contains(lower, "warning"):
+		return 1
+	}
+	return 0
+}
+
+// javaAlert reads a line of what Java's log says of an alert.
+func (t *typed) javaAlert(line string) bool {
+	field := regexp.MustCompile(`^"?(level|description)"?\s*:\s*"?([a-z_]+)"?,?$`).FindStringSubmatch(line)
+	switch {
+	case field == nil && (line == "}" || strings.HasSuffix(line, "{")):
+	case field == nil:
+		t.java = 0
+		return line == ")"
+	case field[1] == "level":
+		t.level = levelOf(field[2])
+	default:
+		t.from = t.java
+		return t.alert(field[2], letters(field[2]))
+	}
+	return true
+}
+
+// another reports whether a message begins another connection: a ClientHello after an alert
+// that ended this one.
+func (t *typed) another(part string) bool {
+	m, ok := handshakeOf(letters(part))
+	hello := ok && (m.kind == wire.ClientHello && (m.from == wire.Client || t.from == wire.Client))
+	return hello && slices.ContainsFunc(t.transcript.Entries, func(e wire.Entry) bool {
+		return e.ContentType == wire.AlertRecord && !e.Opaque && (e.Alert.Level == 2 || e.Alert.Description == wire.CloseNotify)
+	})
 }
 
 // tellsAlert reports whether what follows an alert says which one it is.
@@ -90,9 +199,12 @@ func tellsAlert(part string) bool {
 	return regexp.MustCompile(`(?i)^\s*(description|level|fatal|warning|content)`).MatchString(part)
 }
 
-// direction finds out who speaks, and returns the rest of the line.
-func (t *typed) direction(line string) string {
+// direction finds out who speaks, and returns the rest of the line. It reports whether the
+// line is of messages alone: what is no message there is misspelt.
+func (t *typed) direction(line string) (rest string, named bool) {
+	t.from = 0 // the message says it
 	pair := regexp.MustCompile(`(\S+)\s*(?:→|->|⇒|=>)\s*(\S+)`).FindStringSubmatchIndex(line)
+	arrow := regexp.MustCompile(`^(?:-+>|→|>|(<-+|←|<))\s*(?:[^<>]|$)`).FindStringSubmatchIndex(line)
 	who := regexp.MustCompile(`(?i)^[\s\d.:)\-*]*(client|server|c|s)\b\s*` +
 		`(?:(?:→|->|>)\s*(?:client|server|c|s)\b)?\s*[:>)\-]*`)
 	switch at := who.FindStringSubmatchIndex(line); {
@@ -101,25 +213,32 @@ func (t *typed) direction(line string) string {
 		if strings.HasPrefix(strings.ToLower(line[at[2]:at[3]]), "s") {
 			t.from = wire.Server
 		}
-		return line[at[1]:]
+		return line[at[1]:], true
 	case strings.HasPrefix(line, ">>>"), strings.Contains(line, "Produced"):
 		t.from = wire.Client
-	case strings.HasPrefix(line, "<<<"), strings.Contains(line, "Consum"):
+	case strings.HasPrefix(line, "<<<"), strings.Contains(line, "Consum"), strings.Contains(line, "Received"):
 		t.from = wire.Server
+	case arrow != nil: // as somebody at the client's side draws it
+		t.from = wire.Client
+		if arrow[2] >= 0 {
+			t.from = wire.Server
+		}
+		return strings.TrimLeft(line, "-<>→← "), true
 	case pair != nil:
 		source := line[pair[2]:pair[3]]
 		if t.client == "" {
 			t.client = source
 		}
-		t.from = wire.Server
-		if source == t.client {
+		switch {
+		case source == line[pair[4]:pair[5]]: // both on one host
+		case source == t.client:
 			t.from = wire.Client
+		default:
+			t.from = wire.Server
 		}
-		return line[pair[1]:]
-	default:
-		t.from = 0 // the message says it
+		return line[pair[1]:], false
 	}
-	return line
+	return line, false
 }
 
 // speaksOf reports whether a line begins with the name of a message, not with that of a peer.
@@ -135,38 +254,9 @@ func (t *typed) version(family, major, minor string) {
 	}
 }
 
-// A spelling is a message as people write it: letters only.
-type spelling struct {
-	word string
-	from wire.Peer // who alone sends it; zero for both
-	kind wire.HandshakeType
-}
-
-// spellings are the handshake messages, those whose names contain others first.
-func spellings() []spelling {
-	return []spelling{
-		{"serverhellodone", wire.Server, wire.ServerHelloDone}, {"hellodone", wire.Server, wire.ServerHelloDone},
-		{"hellorequest", wire.Server, wire.HelloRequest}, {"helloretryrequest", wire.Server, wire.ServerHello},
-		{"clienthello", wire.Client, wire.ClientHello}, {"serverhello", wire.Server, wire.ServerHello},
-		{"encryptedextensions", wire.Server, wire.EncryptedExtensions},
-		{"certificaterequest", wire.Server, wire.CertRequest}, {"certrequest", wire.Server, wire.CertRequest},
-		{"certificateverify", 0, wire.CertificateVerify}, {"certverify", 0, wire.CertificateVerify},
-		{"certificatestatus", wire.Server, wire.CertificateStatus},
-		{"clientkeyexchange", wire.Client, wire.ClientKeyExchange},
-		{"serverkeyexchange", wire.Server, wire.ServerKeyExchange},
-		{"newsessionticket", wire.Server, wire.NewSessionTicket}, {"certificate", 0, wire.Certificate},
-		{"finished", 0, wire.Finished}, {"encryptedhandshakemessage", 0, wire.Finished}, {"hello", 0, wire.ClientHello},
-	}
-}
-
 // message reads one message, and reports whether it is one.
 func (t *typed) message(text string) bool {
-	word := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' {
-			return r
-		}
-		return -1
-	}, strings.ToLower(text))
+	word := letters(text)
 	switch {
 	case strings.HasPrefix(word, "contenttype"), word == "":
 		return false
@@ -179,23 +269,21 @@ func (t *typed) message(text string) bool {
 		t.add(wire.Entry{ContentType: wire.ApplicationData, Protected: true, Opaque: true})
 		return true
 	}
-	for _, s := range spellings() {
-		if !strings.Contains(word, s.word) {
-			continue
-		}
-		e := wire.Entry{From: s.from, ContentType: wire.HandshakeRecord, Handshake: s.kind}
-		if s.word == "hello" && t.from == wire.Server {
-			e.From, e.Handshake = wire.Server, wire.ServerHello
-		}
-		if s.kind == wire.Certificate && (strings.Contains(word, "empty") || strings.Contains(word, "nocertificate") ||
-			regexp.MustCompile(`(?i)(length|len|certificates?)\W*0\b|\b0 (certificates?|bytes)\b|\bwithout\b`).
-				MatchString(text)) {
-			e.Body = []byte{0, 0, 0}
-		}
-		t.add(e)
-		return true
+	s, ok := handshakeOf(word)
+	if !ok {
+		return false
 	}
-	return false
+	e := wire.Entry{From: s.from, ContentType: wire.HandshakeRecord, Handshake: s.kind}
+	if s.word == "hello" && t.from == wire.Server {
+		e.From, e.Handshake = wire.Server, wire.ServerHello
+	}
+	if s.kind == wire.Certificate && (strings.Contains(word, "empty") || strings.Contains(word, "nocertificate") ||
+		regexp.MustCompile(`(?i)(length|len|certificates?)\W*0\b|\b0 (certificates?|bytes)\b|\bwithout\b`).
+			MatchString(text)) {
+		e.Body = []byte{0, 0, 0}
+	}
+	t.add(e)
+	return true
 }
 
 // alert reads an alert: by its number or name, where one is told.
@@ -224,13 +312,36 @@ func (t *typed) alert(text, word string) bool {
 	return true
 }
 
-// add takes a message in. One that both peers send is that of the line's other messages, or of
-// the line before.
+// add takes a message in.
 func (t *typed) add(e wire.Entry) {
 	if e.From == 0 {
-		e.From = cmp.Or(t.from, t.last, wire.Client)
+		e.From = cmp.Or(t.from, t.guess(&e))
 	}
 	t.from = cmp.Or(t.from, e.From)
-	t.last = e.From
 	t.transcript.Entries = append(t.transcript.Entries, e)
+}
+
+// guess tells by the messages before who sends one that both peers may send, where the line
+// does not say so: a certificate after ServerHelloDone is the client's, an alert is the answer
+// to what came last, and else the one who spoke last goes on.
+func (t *typed) guess(e *wire.Entry) wire.Peer {
+	entries := t.transcript.Entries
+	if len(entries) == 0 {
+		return wire.Client
+	}
+	last := entries[len(entries)-1].From
+	other := wire.Client + wire.Server - last
+	done := t.transcript.Sent(wire.Server, wire.ServerHelloDone)
+	switch {
+	case e.ContentType == wire.AlertRecord:
+		return other
+	case done && e.ContentType == wire.HandshakeRecord &&
+		(e.Handshake == wire.Certificate || e.Handshake == wire.CertificateVerify):
+		return wire.Client
+	case done && last == wire.Server && !t.transcript.Sent(wire.Client, wire.Finished):
+		return wire.Client
+	case e.Handshake == wire.Finished && t.transcript.Sent(wire.Client, wire.Finished):
+		return wire.Server
+	}
+	return last
 }

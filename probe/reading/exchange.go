@@ -80,8 +80,12 @@ func (x *Exchange) gather(tr *wire.Transcript) {
 	}
 	for n := range tr.Entries {
 		e := &tr.Entries[n]
-		if x.Hello == nil && message(e, wire.Client, wire.ClientHello) {
+		switch {
+		case x.Hello == nil && message(e, wire.Client, wire.ClientHello):
 			x.Hello, _ = wire.ParseClientHello(e.Body) // nil if it cannot be read
+		case x.Request == nil && e.ContentType == wire.AlertRecord && !e.Opaque && e.From == wire.Server &&
+			e.Alert.Description == wire.AlertCertificateRequired: // only who asked says so
+			x.Request = &wire.RequestSeen{When: wire.InHandshake}
 		}
 	}
 	x.Resumed = tr.Version != 0 && tr.Version < tls.VersionTLS13 && tr.Sent(wire.Server, wire.ServerHello) &&

@@ -68,7 +68,12 @@ func TestExplain(t *testing.T) {
 			[]string{"empty Certificate message", "Why a client", "alert 40 handshake_failure"}},
 		{"empty and let in", 0x303, "C1 S2 S11 S13 S14 C11e C16 Cccs Sccs Cdata Sdata", client, SentEmpty, "", false,
 			[]string{"empty Certificate message", "went on without a certificate"}},
-		{"sent", 0x303, "C1 S2 S11 S13 S14 C11 C16 C15 Cccs Sccs Cdata Sdata", client, SentCertificate, "", false, nil},
+		{"sent", 0x303, "C1 S2 S11 S13 S14 C11 C16 C15 Cccs Sccs Cdata Sdata", client, SentCertificate, "", false,
+			[]string{"it had no objection in TLS"}},
+		{"the client refuses the server", 0x303, "C1 S2 S11 S13 S14 Calert2:48", client, SentNothing, "", true,
+			[]string{"refused the server's certificate before it came to the request", "alert 48 unknown_ca: the client"}},
+		{"an alert that only who asked sends", 0x304, "C1 S2 Salert2:116", server, SentNothing, "", true,
+			[]string{"alert 116 certificate_required"}},
 		{"sent and refused", 0x303, "C1 S2 S11 S13 S14 C11 C16 C15 Cccs Salert2:48", server, SentCertificate, "", true,
 			[]string{"ended the connection with alert 48 unknown_ca: the server"}},
 		{"the case that started it", 0x303, "C1 S2 S11 S13 S14 Calert C16 Cccs", Ending{}, SentNothing, "", false,
@@ -113,6 +118,9 @@ func TestExplain(t *testing.T) {
 					t.Fatalf("%q is missing after %d in\n%s", want, at, text)
 				}
 				at += next
+			}
+			if strings.Contains(text, "before it came to the request") && strings.Contains(text, "Why a client") {
+				t.Errorf("an abort is taken for an answer:\n%s", text)
 			}
 			if tt.says == nil && text != "" {
 				t.Errorf("it says %s", text)

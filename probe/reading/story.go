@@ -2,6 +2,7 @@ package reading
 
 import (
 	"crypto/tls"
+	"slices"
 
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
@@ -19,7 +20,7 @@ type story struct {
 func notes() []func(*story) []say.Phrase {
 	return []func(*story) []say.Phrase{
 		(*story).noCertificateAlert, (*story).unreadAlert, (*story).earlyAlert, (*story).emptyCertificate,
-		(*story).skippedCertificate, (*story).causes, (*story).hidden, (*story).foreignAlert, (*story).refusal,
+		(*story).skippedCertificate, (*story).causes, (*story).unanswered, (*story).taken, (*story).hidden, (*story).foreignAlert, (*story).refusal,
 		(*story).protectedRefusal, (*story).oldVersion,
 		(*story).resumed, (*story).late, (*story).retried, (*story).ended,
 	}
@@ -118,7 +119,7 @@ func (s *story) unreadAlert() []say.Phrase {
 // causes are the reasons for which a client that is asked sends no certificate, the likeliest
 // first.
 func (s *story) causes() []say.Phrase {
-	if s.Sent != SentEmpty && s.Sent != SentNothing {
+	if s.Sent != SentEmpty && s.Sent != SentNothing || s.distrusts() {
 		return nil
 	}
 	if !s.Failed && applicationData(s.tr, wire.Server) {
@@ -136,6 +137,36 @@ func (s *story) causes() []say.Phrase {
 		"read it; ", named, "; or the client knows its certificate under one root only, while an intermediate that kept "+
 		"its "+
 		"name and key has been signed by a new one. Give the client's files with --cert to check each.")}
+}
+
+// distrusts reports whether the client ended the handshake over the server's certificate before
+// it answered the request.
+func (s *story) distrusts() bool {
+	return s.Sent == SentNothing && !s.tr.Sent(wire.Client, wire.ClientKeyExchange) &&
+		slices.ContainsFunc(s.Alerts, func(a AlertShown) bool {
+			about := []uint8{wire.AlertBadCertificate, wire.AlertUnsupportedCertificate, wire.AlertCertificateRevoked,
+				wire.AlertCertificateExpired, wire.AlertCertificateUnknown, wire.AlertUnknownCA}
+			return a.From == wire.Client && a.Protected == say.No && a.Alert.Level == 2 &&
+				slices.Contains(about, a.Alert.Description)
+		})
+}
+
+// unanswered is a request that the client did not come to.
+func (s *story) unanswered() []say.Phrase {
+	if !s.distrusts() {
+		return nil
+	}
+	return []say.Phrase{say.Text("The client refused the server's certificate before it came to the request: what it " +
+		"would have sent is not known. Let the client trust the CA of the server's certificate first.")}
+}
+
+// taken is a certificate to which the server had no objection in TLS.
+func (s *story) taken() []say.Phrase {
+	if s.Sent != SentCertificate || s.Failed || !applicationData(s.tr, wire.Server) {
+		return nil
+	}
+	return []say.Phrase{say.Text("The server went on after the certificate: it had no objection in TLS. The application " +
+		"behind it may still have one, and says so in its answer (nginx: HTTP 400).")}
 }
 
 // earlyAlert is one that somebody may call encrypted, although it comes before anything can be.
