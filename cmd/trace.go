@@ -229,7 +229,8 @@ func (o *traceOptions) typed(ctx context.Context, s *Streams, r *report.Report) 
 	for _, part := range skipped {
 		problem := fmt.Sprintf("line %d: not understood: %q", part.Line, part.Text)
 		if part.Another {
-			problem = fmt.Sprintf("line %d: another connection begins, and is not read: put it into a list of its own", part.Line)
+			problem = fmt.Sprintf("line %d: another connection begins, and is not read: put it into a list of its own",
+				part.Line)
 		}
 		warn(s.Err, problem)
 		r.Problems = append(r.Problems, problem)

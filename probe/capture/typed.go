@@ -55,7 +55,8 @@ func ParseMessages(text []byte) (tr *wire.Transcript, skipped []Skipped, err err
 		}
 		switch {
 		case line == "", strings.HasPrefix(line, "#"),
-			msg && (!strings.HasPrefix(line, "<<<") && !strings.HasPrefix(line, ">>>") || strings.Contains(line, "RecordHeader")):
+			msg && (!strings.HasPrefix(line, "<<<") && !strings.HasPrefix(line, ">>>") ||
+				strings.Contains(line, "RecordHeader")):
 			continue
 		case t.java != 0 && t.javaAlert(line):
 			continue
@@ -190,7 +191,8 @@ func (t *typed) another(part string) bool {
 	m, ok := handshakeOf(letters(part))
 	hello := ok && (m.kind == wire.ClientHello && (m.from == wire.Client || t.from == wire.Client))
 	return hello && slices.ContainsFunc(t.transcript.Entries, func(e wire.Entry) bool {
-		return e.ContentType == wire.AlertRecord && !e.Opaque && (e.Alert.Level == 2 || e.Alert.Description == wire.CloseNotify)
+		return e.ContentType == wire.AlertRecord && !e.Opaque &&
+			(e.Alert.Level == 2 || e.Alert.Description == wire.CloseNotify)
 	})
 }
 

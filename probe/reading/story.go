@@ -20,7 +20,8 @@ type story struct {
 func notes() []func(*story) []say.Phrase {
 	return []func(*story) []say.Phrase{
 		(*story).noCertificateAlert, (*story).unreadAlert, (*story).earlyAlert, (*story).emptyCertificate,
-		(*story).skippedCertificate, (*story).causes, (*story).unanswered, (*story).taken, (*story).hidden, (*story).foreignAlert, (*story).refusal,
+		(*story).skippedCertificate, (*story).causes, (*story).unanswered, (*story).taken, (*story).hidden,
+		(*story).foreignAlert, (*story).refusal,
 		(*story).protectedRefusal, (*story).oldVersion,
 		(*story).resumed, (*story).late, (*story).retried, (*story).ended,
 	}
@@ -165,7 +166,8 @@ func (s *story) taken() []say.Phrase {
 	if s.Sent != SentCertificate || s.Failed || !applicationData(s.tr, wire.Server) {
 		return nil
 	}
-	return []say.Phrase{say.Text("The server went on after the certificate: it had no objection in TLS. The application " +
+	return []say.Phrase{say.Text("The server went on after the certificate: it had no objection in TLS. The " +
+		"application " +
 		"behind it may still have one, and says so in its answer (nginx: HTTP 400).")}
 }
 
