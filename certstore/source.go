@@ -49,7 +49,7 @@ func (r *reader) special(ctx context.Context, s *Source) (*file, error) {
 	case name == "env":
 		value := r.getenv(strings.TrimPrefix(s.Path, "env:"))
 		if value == "" {
-			return fail(NothingFound, errors.New("names a variable that is not set"))
+			return fail(NothingFound, errors.New("names a variable that is not set, or is empty"))
 		}
 		if !strings.Contains(value, "-----BEGIN ") {
 			if _, err := os.Stat(value); err == nil {

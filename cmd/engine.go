@@ -118,7 +118,10 @@ func unreached(r *report.Report) error {
 // orError has a program told of an error that came before there was a report.
 func (f *outputFlags) orError(s *Streams, err error) error {
 	var mistake *usageError
-	if err == nil || f.written || errors.As(err, &mistake) || errors.Is(err, context.Canceled) {
+	switch {
+	case err == nil, f.written, errors.Is(err, context.Canceled):
+		return err
+	case errors.As(err, &mistake) && (f.format != "junit" || f.file == ""): // an earlier file would still be green
 		return err
 	}
 	r := report.Empty(s.Now())

@@ -43,7 +43,11 @@ func (f *outputFlags) tellDifferences(s *Streams, changes []report.Change) error
 	if len(changes) == 0 {
 		return nil
 	}
-	tell(s.Err, "error", "the result differs from what is expected:")
+	title := "the result differs from what is expected:"
+	if f.expect == "" {
+		title = "a certificate ends within the time of --expires-within:"
+	}
+	tell(s.Err, "error", title)
 	for _, c := range changes {
 		fmt.Fprint(s.Err, c)
 	}

@@ -82,6 +82,10 @@ func (o *fixOptions) check() error {
 			o.encoding = string(certstore.PEM)
 		case ".p12", ".pfx":
 			o.encoding = string(certstore.PKCS12)
+		case ".jks", ".jceks", ".ks", ".keystore":
+			return usage(fmt.Errorf("--out %q: Java's own key stores are not written; end the name in .p12, which Java "+
+				"reads, too",
+				o.out))
 		default:
 			return usage(fmt.Errorf("--out %q: the name tells no format; end it in .pem or .p12, or give --encoding", o.out))
 		}

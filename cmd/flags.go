@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,6 +96,9 @@ func login(s *Streams, t probe.Target) string {
 }
 
 func (f *connectFlags) target(s string) (t probe.Target, err error) {
+	if _, err := strconv.ParseUint(s, 10, 16); err == nil {
+		return t, usage(fmt.Errorf("TARGET %q is a port alone: give HOST:%s", s, s))
+	}
 	if s, err := f.way.scheme(s); err != nil {
 		return probe.Target{}, err
 	} else if t, err = probe.ParseTarget(s); err != nil {

@@ -45,6 +45,9 @@ func flagError(c *cobra.Command, err error) error {
 		e.better = "did you mean --cert SOURCE?"
 		return e
 	case shorts != "":
+		if meant := usual(shorts); meant != "" { // as in openssl -CAfile
+			e.better = "did you mean " + meant + "?"
+		}
 		return e
 	}
 	name := missing.GetSpecifiedName()
@@ -103,7 +106,7 @@ func usual(name string) string {
 		"client-key": "--key FILE", "private-key": "--key FILE", "format": "-o FORMAT", "no-verify": "--insecure",
 		"connect": "the target without a flag, as in: mtlsprobe probe HOST:PORT",
 		"p12":     "--cert FILE", "pkcs12": "--cert FILE", "keystore": "--cert FILE", "chain": "--authorities SOURCE",
-	}[name]
+	}[strings.ToLower(name)]
 }
 
 // similar returns the flags whose names are near to one.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -87,6 +88,9 @@ func (f *outputFlags) check() error {
 	}
 	if f.client != "" && !slices.Contains(stackIDs(), f.client) {
 		return invalid("--client", f.client, stackIDs())
+	}
+	if f.redactMap != "" && !f.redact {
+		return usage(errors.New("--redact-map is for --redact, which is missing: the report would have all names"))
 	}
 	if f.file == "-" { // standard output, where the report goes anyway
 		f.file = ""

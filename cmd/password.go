@@ -80,6 +80,9 @@ func password(ctx context.Context, s *Streams, form string) (string, error) {
 	switch kind {
 	case "env":
 		if word, set := s.LookupEnv(value); set {
+			if word == "" {
+				warn(s.Err, fmt.Sprintf("--pass env:%s: the variable is empty, which stands for an empty password", value))
+			}
 			return word, nil
 		}
 		return "", fmt.Errorf("--pass env:%s: the variable is not set", value)

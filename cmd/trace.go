@@ -167,9 +167,10 @@ func (o *traceOptions) captured(ctx context.Context, s *Streams, r *report.Repor
 		in = file
 	}
 	var all []traced
-	dropped := 0
+	dropped, seen := 0, 0
 	summary, err := capture.Read(ctx, &interruptible{ctx, in}, keys, func(c *capture.Connection) {
 		t := explained(c, o.output.transcript)
+		seen++
 		switch {
 		case !o.wanted(c, &t.connection):
 		case len(all) >= maxTraced:
@@ -195,6 +196,9 @@ func (o *traceOptions) captured(ctx context.Context, s *Streams, r *report.Repor
 	if summary.TCP == 0 {
 		note(fmt.Sprintf("none of %d packets belongs to a TCP connection (%d could not be decoded)", summary.Packets,
 			summary.Unread))
+	}
+	if len(all) == 0 && seen > 0 {
+		return nil, fmt.Errorf("none of %d TLS connections is one that --stream, --host, --port or --sni asks for", seen)
 	}
 	if dropped > 0 {
 		note(fmt.Sprintf("%d connections beyond %d are not reported: choose with --host, --port, --sni or --stream", dropped,

@@ -3,8 +3,12 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"mtlsprobe/certstore/account"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -23,6 +27,9 @@ func checkValues(c *cobra.Command, args []string) error {
 		if several, ok := f.Value.(interface{ GetSlice() []string }); ok {
 			values = several.GetSlice()
 		}
+		if len(values) == 0 { // of a list with commas
+			values = []string{""}
+		}
 		for _, value := range values {
 			switch {
 			case value == "":
@@ -35,6 +42,9 @@ func checkValues(c *cobra.Command, args []string) error {
 	})
 	for range len(args) - len(slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return arg == "-" })) {
 		reading = append(reading, "the argument -")
+	}
+	if err := notFiles(c, args); err != nil {
+		return err
 	}
 	switch {
 	case len(empty) > 0:
@@ -49,9 +59,29 @@ func checkValues(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// isPath reports whether the value of a flag is called what paths are.
+// notFiles says that a target is a file, as where a shell has made several of --cert *.pem.
+func notFiles(c *cobra.Command, args []string) error {
+	if !slices.Contains([]string{"probe", "request", "relay"}, c.Name()) {
+		return nil
+	}
+	for _, arg := range args {
+		info, err := os.Stat(arg)
+		if err != nil || !info.Mode().IsRegular() || !strings.ContainsRune(arg, '/') && filepath.Ext(arg) == "" {
+			continue
+		}
+		e := &usageError{err: fmt.Errorf("%q is a file, not a TARGET", arg)}
+		if c.Flags().Lookup("cert") != nil {
+			e.better = "repeat --cert before each file, or give their folder: --cert " +
+				account.ShellQuote(filepath.Dir(arg))
+		}
+		return e
+	}
+	return nil
+}
+
+// isPath reports whether the value of a flag is called what paths and names are.
 func isPath(value string) bool {
-	return slices.Contains([]string{"FILE", "SOURCE", "DIRECTORY", "FOLDER", "FROM"}, value)
+	return slices.Contains([]string{"FILE", "SOURCE", "DIRECTORY", "FOLDER", "FROM", "NAME"}, value)
 }
 
 // isOutput reports whether a flag names a file to write.

@@ -101,6 +101,8 @@ func connectHints(e *probe.ConnectError) []string {
 			"a URL such as https://HOST:PORT or imaps://HOST"}
 	case probe.Hangup, probe.Alerted:
 		switch {
+		case e.Kind == probe.Alerted && e.Alert == wire.AlertProtocolVersion:
+			return []string{"the server offers other versions of TLS: try without --tls-min and --tls-max"}
 		case e.Version == 0 && e.Kind == probe.Hangup:
 			return []string{preamble, serverName}
 		case e.Version == 0:

@@ -30,6 +30,7 @@ const (
 	AlertAccessDenied           = 49
 	AlertDecodeError            = 50
 	AlertDecryptError           = 51
+	AlertProtocolVersion        = 70
 	AlertInternalError          = 80
 	UserCanceled                = 90
 	AlertCertificateRequired    = 116
@@ -59,7 +60,7 @@ var alerts = map[uint8]struct{ name, meaning string }{
 	AlertDecryptError:           {"decrypt_error", "a signature or Finished of PEER does not verify"},
 	52:                          {"too_many_cids_requested", "PEER asked for too many connection IDs"},
 	60:                          {"export_restriction", "PEER wants keys that export rules forbid"},
-	70:                          {"protocol_version", "SENDER recognises PEER's protocol version and does not support it"},
+	AlertProtocolVersion:        {"protocol_version", "SENDER recognises PEER's protocol version and does not support it"},
 	71:                          {"insufficient_security", "SENDER wants stronger ciphers than PEER offers"},
 	AlertInternalError:          {"internal_error", "SENDER has a problem of its own, unrelated to PEER"},
 	86:                          {"inappropriate_fallback", "PEER fell back to an older version although SENDER supports a newer one (RFC 7507)"},
