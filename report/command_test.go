@@ -26,6 +26,8 @@ func TestFixCommand(t *testing.T) {
 		want   string
 	}{
 		{"a file", nil, "mtlsprobe fix --cert 'dir/a b.pem' --authorities pki/ca.pem --out 'dir/a b-full.pem'"},
+		{"the root is not at hand", func(i *Identity) { i.NamedCAs[0].Result = "name-only" },
+			"mtlsprobe fix --cert 'dir/a b.pem' --authorities pki/ca.pem --out 'dir/a b-full.pem'"},
 		{"a key of its own", func(i *Identity) { i.Key.Source = "a.key" },
 			"mtlsprobe fix --cert 'dir/a b.pem' --key a.key --authorities pki/ca.pem --out 'dir/a b-full.pem'"},
 		{"PKCS#12", func(i *Identity) { i.Source = "a.p12" },

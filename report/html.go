@@ -179,7 +179,7 @@ func newPage(r *Report, client string) *pageView {
 func (v *pageView) matrix(r *Report, m *matrix, client string) {
 	g := newGlyphs(false)
 	v.Title = fmt.Sprintf("Client certificates for %d %ss", len(m.columns), m.noun)
-	p := &pageMatrix{Legend: m.legend(false), Signs: m.signLegend(g), Also: m.withheld()}
+	p := &pageMatrix{Legend: m.legend(false), Signs: strings.Join(m.signLegends(g), "; "), Also: m.withheld()}
 	v.Matrix, v.Summary = p, m.asked()
 	for _, c := range m.columns {
 		p.Header = append(p.Header, c.label)

@@ -173,7 +173,7 @@ func (m *matrix) markdown(b *bytes.Buffer, r *Report) {
 	if len(m.rows) > 0 {
 		fmt.Fprintf(b, "**%s**\n\n", escapeMarkdown(m.headline()))
 		markdownTable(b, m.table(g, false))
-		fmt.Fprintf(b, "\n%s\n\n", escapeMarkdown(m.signLegend(g)))
+		fmt.Fprintf(b, "\n%s\n\n", escapeMarkdown(strings.Join(m.signLegends(g), "; ")))
 	} else {
 		markdownTable(b, m.requests())
 		b.WriteByte('\n')

@@ -11,7 +11,9 @@ import (
 func (i *Identity) fixable() bool {
 	e := explained(i)
 	if e.Main == nil || !slices.ContainsFunc(i.NamedCAs,
-		func(n NamedCA) bool { return n.Result == "reached" && (n.Via == "local" || n.Via == "cross-signed") }) {
+		func(n NamedCA) bool {
+			return (n.Result == "reached" || n.Result == "name-only") && (n.Via == "local" || n.Via == "cross-signed")
+		}) {
 		return false
 	}
 	return slices.Contains([]string{match.ChainIncomplete.ID, match.PathCrossSigned.ID, match.IssuerNotNamed.ID,

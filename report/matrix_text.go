@@ -32,7 +32,9 @@ func (t *text) matrix(f Format, r *Report, m *matrix) error {
 	if err := t.render(m.table(t.glyphs, numbered)); err != nil {
 		return err
 	}
-	t.line("  ", "  ", m.signLegend(t.glyphs))
+	for _, line := range m.signLegends(t.glyphs) {
+		t.line("  ", "  ", line)
+	}
 	for _, line := range m.legend(numbered) {
 		t.line("  ", "    ", line)
 	}
@@ -137,6 +139,15 @@ func (m *matrix) table(g glyphs, numbered bool) []column {
 		columns = append(columns, why)
 	}
 	return columns
+}
+
+// signLegends say what the signs mean, those of the answers and those of the CAs.
+func (m *matrix) signLegends(g glyphs) []string {
+	lines := []string{m.signLegend(g)}
+	if reached := signLegend(m.together, g.ascii); reached != "" {
+		lines = append(lines, "Reaches: "+reached)
+	}
+	return lines
 }
 
 // signLegend says what the signs mean, of those that are used.

@@ -30,6 +30,8 @@ func newCANames(r *Report) *caNames {
 	for dn, k := range n.order {
 		cn := commonName(dn)
 		switch ending := endings[cn]; {
+		case cn == "" && !strings.Contains(dn, "="): // a pseudonym
+			cn = dn
 		case cn == "" || bearers[cn] > 1:
 			cn = fmt.Sprintf("CA %d", k)
 		case ending != "":
