@@ -96,13 +96,22 @@ func (o *traceOptions) check() error {
 // A traced is a connection with what it shows.
 type traced struct {
 	connection report.Connection
-	exchange   *reading.Exchange
+	request    *wire.CertificateRequest // nil where none is known
+}
+
+// newTraced keeps of what a connection shows only what is still needed: captures have thousands.
+func newTraced(c report.Connection, x *reading.Exchange) traced {
+	t := traced{connection: c}
+	if x.Request != nil {
+		t.request = x.Request.Request
+	}
+	return t
 }
 
 // explained is a connection that was seen, and what it shows.
 func explained(c *capture.Connection, transcript bool) traced {
 	x := reading.Explain(c.Transcript, reading.Ending{By: c.Closer, Reset: c.Close == capture.RST, Lost: c.Lost > 0})
-	return traced{report.NewConnection(c, x, transcript), x}
+	return newTraced(report.NewConnection(c, x, transcript), x)
 }
 
 func runTrace(ctx context.Context, s *Streams, o *traceOptions) error {
@@ -241,7 +250,7 @@ func (o *traceOptions) typed(ctx context.Context, s *Streams, r *report.Report) 
 	}
 	x := reading.Explain(tr, reading.Ending{})
 	x.Failed = x.Failed || x.Sent == reading.SentEmpty || x.Sent == reading.SentNothing
-	return []traced{{report.NewTyped(tr, x), x}}, nil
+	return []traced{newTraced(report.NewTyped(tr, x), x)}, nil
 }
 
 // A judge holds the client's files against what servers asked for.
@@ -271,7 +280,7 @@ func (j *judge) close() {
 
 // judge adds to a connection what the files are worth there, as of its time.
 func (j *judge) judge(ctx context.Context, t *traced) error {
-	if j.holding == nil || t.exchange.Request == nil || t.exchange.Request.Request == nil {
+	if j.holding == nil || t.request == nil {
 		return nil
 	}
 	at := j.streams.Now()
@@ -282,7 +291,7 @@ func (j *judge) judge(ctx context.Context, t *traced) error {
 	if err != nil {
 		return err
 	}
-	d, err := diagnosis.New(settings).Check(ctx, reading.UnknownMode, match.Phase{Request: t.exchange.Request.Request})
+	d, err := diagnosis.New(settings).Check(ctx, reading.UnknownMode, match.Phase{Request: t.request})
 	if err != nil {
 		return err
 	}
