@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -48,11 +49,18 @@ func NewStreams(keys *KeyLog) *Streams {
 	return d
 }
 
-// Feed reads what one peer sent next.
+// Feed reads what one peer sent next. The data is neither kept nor changed.
 func (d *Streams) Feed(f Flow) {
-	if h := d.c.half(f.From); h != nil {
+	h := d.c.half(f.From)
+	switch {
+	case h == nil:
+	case len(h.pending) > 0:
 		h.pending = append(h.pending, f.Data...)
 		d.c.records(h)
+	default: // what is whole is read where it lies
+		h.pending = f.Data
+		d.c.records(h)
+		h.pending = bytes.Clone(h.pending)
 	}
 }
 
