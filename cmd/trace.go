@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -177,43 +178,56 @@ func (o *traceOptions) captured(ctx context.Context, s *Streams, r *report.Repor
 	}
 	var all []traced
 	dropped, seen := 0, 0
-	summary, err := capture.Read(ctx, &interruptible{ctx, in}, keys, func(c *capture.Connection) {
-		t := explained(c, o.output.transcript)
-		seen++
-		switch {
-		case !o.wanted(c, &t.connection):
-		case len(all) >= maxTraced:
-			dropped++
-		default:
-			all = append(all, t)
+	over := make(chan *capture.Connection, 16) // explained while the capture is read on
+	var explaining sync.WaitGroup
+	explaining.Go(func() {
+		for c := range over {
+			t := explained(c, o.output.transcript)
+			seen++
+			switch {
+			case !o.wanted(c, &t.connection):
+			case len(all) >= maxTraced:
+				dropped++
+			default:
+				all = append(all, t)
+			}
 		}
 	})
+	summary, err := capture.Read(ctx, &interruptible{ctx, in}, keys, func(c *capture.Connection) { over <- c })
+	close(over)
+	explaining.Wait()
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", o.file, err)
-	}
-	note := func(problem string) {
-		warn(s.Err, problem)
-		r.Problems = append(r.Problems, problem)
-	}
-	if summary.Problem != nil {
-		note(fmt.Sprintf("%q was read in part: %v", o.file, summary.Problem))
-	}
-	if summary.Short > 0 {
-		note(fmt.Sprintf("%d of %d packets are not complete in the capture: record again with tcpdump -s 0", summary.Short,
-			summary.Packets))
-	}
-	if summary.TCP == 0 {
-		note(fmt.Sprintf("none of %d packets belongs to a TCP connection (%d could not be decoded)", summary.Packets,
-			summary.Unread))
 	}
 	if len(all) == 0 && seen > 0 {
 		return nil, fmt.Errorf("none of %d TLS connections is one that --stream, --host, --port or --sni asks for", seen)
 	}
+	problems := o.shortcomings(summary)
 	if dropped > 0 {
-		note(fmt.Sprintf("%d connections beyond %d are not reported: choose with --host, --port, --sni or --stream", dropped,
-			maxTraced))
+		problems = append(problems, fmt.Sprintf("%d connections beyond %d are not reported: choose with --host, --port, "+
+			"--sni or --stream", dropped, maxTraced))
 	}
+	for _, problem := range problems {
+		warn(s.Err, problem)
+	}
+	r.Problems = append(r.Problems, problems...)
 	return all, nil
+}
+
+// shortcomings say what a capture lacks.
+func (o *traceOptions) shortcomings(summary *capture.Summary) (problems []string) {
+	if summary.Problem != nil {
+		problems = append(problems, fmt.Sprintf("%q was read in part: %v", o.file, summary.Problem))
+	}
+	if summary.Short > 0 {
+		problems = append(problems, fmt.Sprintf("%d of %d packets are not complete in the capture: record again with "+
+			"tcpdump -s 0", summary.Short, summary.Packets))
+	}
+	if summary.TCP == 0 {
+		problems = append(problems, fmt.Sprintf("none of %d packets belongs to a TCP connection (%d could not be decoded)",
+			summary.Packets, summary.Unread))
+	}
+	return problems
 }
 
 // maxTraced bounds the connections that are reported.
