@@ -71,9 +71,13 @@ func TestRelay(t *testing.T) {
 			}
 		})
 	}
-	code, stdout, stderr := run(t, "trace", "relay.pcapng", "-o", "brief", "-v")
+	code, stdout, stderr := run(t, "trace", "relay.pcapng", "-o", "brief", "-v", "--save", "asked.json")
 	if code != exitAnswered || !strings.Contains(stdout, "#1 certificate sent") {
 		t.Errorf("what was recorded: exit code %d, %s%s", code, stdout, stderr)
+	}
+	if code, stdout, stderr := run(t, "check", "--cert", "good.pem", "--request", "asked.json", "-o", "brief"); code !=
+		exitAnswered || !strings.Contains(stdout, "FITS") {
+		t.Errorf("what was asked: exit code %d, %s%s", code, stdout, stderr)
 	}
 }
 

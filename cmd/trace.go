@@ -3,11 +3,13 @@ package cmd
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -25,16 +27,16 @@ import (
 )
 
 type traceOptions struct {
-	file       string
-	messages   string
-	keyLogs    []string
-	streams    []int
-	host, sni  string
-	port       uint16
-	transcript bool
-	hold       holdFlags
-	chain      chainFlags
-	output     outputFlags
+	file      string
+	messages  string
+	keyLogs   []string
+	streams   []int
+	host, sni string
+	port      uint16
+	save      string
+	hold      holdFlags
+	chain     chainFlags
+	output    outputFlags
 }
 
 func newTrace(s *Streams, run func(context.Context, *Streams, *traceOptions) error) *cobra.Command {
@@ -80,6 +82,8 @@ func (o *traceOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.host, "host", "", "only connections of this `ADDRESS`")
 	flags.Uint16Var(&o.port, "port", 0, "only connections of this `PORT`")
 	flags.StringVar(&o.sni, "sni", "", "only connections to this server `NAME`")
+	flags.StringVar(&o.save, "save", "",
+		"save what the server asked for to this `FILE`, for \"check --request\" and \"mirror --request\"")
 }
 
 func (o *traceOptions) check() error {
@@ -91,7 +95,7 @@ func (o *traceOptions) check() error {
 			return usage(fmt.Errorf("--host %q is not an IP address", o.host))
 		}
 	}
-	return o.output.check()
+	return cmp.Or(o.output.check(), checkOutput(o.output.force, outputFile{"--save", o.save}))
 }
 
 // A traced is a connection with what it shows.
@@ -141,6 +145,11 @@ func runTrace(ctx context.Context, s *Streams, o *traceOptions) error {
 			return err
 		}
 	}
+	if o.save != "" {
+		if err := o.saveRequest(s, all); err != nil {
+			return fmt.Errorf("--save: %w", err)
+		}
+	}
 	r.Connections = []report.Connection{}
 	for n := range all {
 		r.Connections = append(r.Connections, all[n].connection)
@@ -153,6 +162,31 @@ func runTrace(ctx context.Context, s *Streams, o *traceOptions) error {
 		return errNoneFits
 	}
 	return nil
+}
+
+// saveRequest saves what the servers asked for, if it is the same in all connections.
+func (o *traceOptions) saveRequest(s *Streams, all []traced) error {
+	var found *traced
+	for n := range all {
+		switch t := &all[n]; {
+		case t.request == nil:
+		case found == nil:
+			found = t
+		case !reflect.DeepEqual(found.request, t.request):
+			return fmt.Errorf("connections %d and %d were asked for different things: choose with --stream",
+				found.connection.Number, t.connection.Number)
+		}
+	}
+	if found == nil {
+		return errors.New("no request was seen that could be read")
+	}
+	d := diagnosis.New(diagnosis.Settings{Now: s.Now, Holding: &certstore.Holding{}}).Inspect()
+	d.Request = found.request
+	data, err := json.MarshalIndent(report.New(d, false), "", "  ")
+	if err != nil {
+		return err
+	}
+	return replace(o.save, append(data, '\n'), o.output.force)
 }
 
 // captured reads a capture.

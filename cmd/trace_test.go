@@ -5,7 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
 )
 
@@ -103,5 +105,25 @@ func TestTraceFormats(t *testing.T) {
 		if code, _, stderr := run(t, strings.Fields(args)...); code == exitAnswered || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, %s", args, code, stderr)
 		}
+	}
+}
+
+// A request that nobody saw is not saved, nor one of several.
+func TestTraceSave(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeFile(t, "typed.txt", []byte("client: Hello\nserver: Hello, Certificate request, Server hello done\n"))
+	code, _, stderr := run(t, "trace", "--messages", "typed.txt", "--save", "asked.json")
+	if code != exitNoAnswer || !strings.Contains(stderr, "--save: no request was seen that could be read") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
+	one, other := &wire.CertificateRequest{Version: 0x303}, &wire.CertificateRequest{Version: 0x304}
+	s := &Streams{Now: time.Now}
+	o := &traceOptions{save: "asked.json"}
+	if err := o.saveRequest(s, []traced{{request: one}, {}, {request: other}}); err == nil ||
+		!strings.Contains(err.Error(), "choose with --stream") {
+		t.Errorf("two requests: %v", err)
+	}
+	if err := o.saveRequest(s, []traced{{}, {request: one}, {request: one}}); err != nil {
+		t.Errorf("one request: %v", err)
 	}
 }
