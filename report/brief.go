@@ -84,6 +84,9 @@ func briefly(r *Report, i *Identity) (word, why string) {
 	e := explained(i)
 	switch s := i.standing(); s {
 	case acceptedStanding:
+		if r.Request.takesAny() {
+			until = "as any would be, " + until
+		}
 		return "ACCEPTED", until
 	case predictedStanding:
 		return "FITS", "not tried, " + until

@@ -338,7 +338,7 @@ func (m *matrix) columnLegend(numbered bool) []string {
 			said = "any CA"
 		default:
 			said = acceptable(len(q.NamedCAs))
-			if q.Insistence == "required" && q.Verified == "no" {
+			if q.takesAny() {
 				said += ", but any certificate is accepted"
 			}
 			if len(reachedNames(c.report)) == 0 && len(m.rows) > 0 {

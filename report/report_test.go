@@ -338,3 +338,17 @@ func TestPastTLS(t *testing.T) {
 		t.Errorf("%q", refusal)
 	}
 }
+
+// Where any certificate is accepted, a brief report does not make it look like more.
+func TestBriefOfAny(t *testing.T) {
+	for verified, want := range map[string]string{"yes": "ACCEPTED billing-00.pem until 2027-06-15\n",
+		"no": "ACCEPTED billing-00.pem as any would be, until 2027-06-15\n"} {
+		r := party(2, 1)
+		r.Identities = r.Identities[:1]
+		r.Request.Insistence, r.Request.Verified = "required", verified
+		var b bytes.Buffer
+		if err := Write(&b, Format{Name: "brief"}, r); err != nil || b.String() != want {
+			t.Errorf("verified %s: %v, %q, want %q", verified, err, b.String(), want)
+		}
+	}
+}

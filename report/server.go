@@ -267,3 +267,9 @@ func lower(s string) string {
 	}
 	return strings.ToLower(s[:1]) + s[1:]
 }
+
+// takesAny reports whether a server requires a certificate and accepts any: that one is accepted
+// says nothing about it. It is false for nil.
+func (q *Request) takesAny() bool {
+	return q != nil && q.Insistence == "required" && q.Verified == "no"
+}
