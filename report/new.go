@@ -100,6 +100,14 @@ type newer struct {
 	transcripts bool
 }
 
+// observation is what was seen of the server; an empty one where nothing was.
+func (n *newer) observation() *reading.Observation {
+	if o := n.d.Server.Observation; o != nil && o.Observation != nil {
+		return o.Observation
+	}
+	return &reading.Observation{}
+}
+
 // request is what the identities were judged against; nil where nothing was asked.
 func (n *newer) request() *Request {
 	d := n.d
@@ -112,7 +120,7 @@ func (n *newer) request() *Request {
 		q.Asked = say.Yes.String()
 	}
 	if d.Server != nil {
-		o := d.Server.Observation
+		o := n.observation()
 		q.Asked, q.When = o.Asked.String(), string(o.When)
 		if o.RequestErr != nil {
 			q.Error = o.RequestErr.Error()
@@ -135,8 +143,8 @@ func (n *newer) clock() *Clock {
 	}
 	c := &Clock{Local: d.GeneratedAt.UTC()}
 	if d.Server != nil {
-		if skew, known := d.Server.Observation.Clock.Skew(); known {
-			clock := &d.Server.Observation.Clock
+		clock := &n.observation().Clock
+		if skew, known := clock.Skew(); known {
 			server, seconds := clock.Server.UTC(), int64(skew.Round(time.Second).Seconds())
 			c = &Clock{Local: clock.Local.UTC(), Server: &server, SkewSeconds: &seconds, Source: clock.Source}
 		}
@@ -149,7 +157,7 @@ func (n *newer) clock() *Clock {
 
 // server adds what was seen of the server.
 func (n *newer) server(p *Report) {
-	s, o := n.d.Server, n.d.Server.Observation
+	s, o := n.d.Server, n.observation()
 	p.Target = newTarget(s.Target)
 	p.Target.Proxy = proxyName(s.Proxy)
 	p.Server = &Server{Version: wire.VersionName(o.Version), CipherSuite: tls.CipherSuiteName(o.CipherSuite),

@@ -87,7 +87,7 @@ func (r *Report) consistent() error {
 		return errors.New("it lists more values than any report has")
 	}
 	for n, part := range r.Reports {
-		if part == nil || len(part.Reports) > 0 {
+		if part == nil || part.Target == nil || len(part.Reports) > 0 {
 			return fmt.Errorf("/reports/%d is not the report of one target", n)
 		}
 		if err := part.consistent(); err != nil {

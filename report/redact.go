@@ -106,7 +106,7 @@ func (c *redactor) part(p say.Part) say.Part {
 	case say.QuoteKind, say.UnknownKind:
 		p = say.Part{Value: removed}
 	case say.TimeKind, say.DateKind:
-		p.Time = p.Time.Add(c.shift)
+		p.Time = c.shifted(p.Time)
 	}
 	return p
 }
@@ -147,12 +147,20 @@ func (c *redactor) collect(v reflect.Value, tag string) {
 	}
 }
 
+// shifted is a time as others may see it; one that is not known stays so.
+func (c *redactor) shifted(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.Add(c.shift)
+}
+
 func (c *redactor) rewrite(v reflect.Value, tag string) {
 	switch x := v.Interface().(type) {
 	case say.Phrase:
 		v.Set(reflect.ValueOf(x.Map(c.part)))
 	case time.Time:
-		v.Set(reflect.ValueOf(x.Add(c.shift)))
+		v.Set(reflect.ValueOf(c.shifted(x)))
 	case string:
 		v.SetString(c.text(tag, x))
 	case []byte:

@@ -93,7 +93,7 @@ func headlineOf(r *Report, i *Identity, host string) string {
 		if without := r.control("none"); without != nil && detail != "" {
 			detail += "; without a certificate: " + cmp.Or(shortAnswer(without), without.Outcome)
 		}
-		if i.Trial.Detail != nil && detail != "" {
+		if i.Trial != nil && i.Trial.Detail != nil && detail != "" {
 			detail += "; " + i.Trial.Detail.String()
 		}
 		return fmt.Sprintf("%s is accepted by %s%s.", i.Label, host, bracketed(detail))
