@@ -271,3 +271,13 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// A packet that claims more than any has is not made room for.
+func TestHugePacket(t *testing.T) {
+	file := "\xd4\xc3\xb2\xa1\x02\x00\x04\x00" + strings.Repeat("\x00", 8) + "\xff\xff\xff\xff\x01\x00\x00\x00" +
+		"\x01\x00\x00\x00\x01\x00\x00\x00\xf0\xff\xff\x7f\xf0\xff\xff\x7f" + "abc"
+	summary, err := Read(t.Context(), strings.NewReader(file), &wire.KeyLog{}, func(*Connection) {})
+	if err != nil || summary.Problem == nil || !strings.Contains(summary.Problem.Error(), "exceeds") {
+		t.Errorf("%v, %+v", err, summary)
+	}
+}

@@ -62,6 +62,7 @@ func open(r io.Reader, secrets func([]byte)) (packetSource, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading pcap: %w", err)
 		}
+		reader.SetSnaplen(maxPacket) // whatever the file says: memory is allocated by it
 		return &pcap{reader}, nil
 	}
 	return nil, fmt.Errorf("%w: it begins with % x", ErrFormat, magic)
