@@ -53,11 +53,12 @@ func newFix(s *Streams, run func(context.Context, *Streams, *fixOptions) error) 
 }
 
 func (o *fixOptions) registerBundle(flags *pflag.FlagSet) {
-	flags.StringVar(&o.out, "out", "", "write the bundle to this `FILE`: .pem for PEM, .p12 or .pfx for PKCS#12")
+	flags.StringVar(&o.out, "out", "",
+		"write the bundle to this `FILE`: .pem for PEM, .p12 or .pfx for PKCS#12, .jks for Java's own")
 	flags.StringArrayVar(&o.passOut, "pass-out", nil,
 		"password of the new bundle, `FROM` as for --pass (default: the first --pass)")
 	flags.StringVar(&o.encoding, "encoding", "",
-		"write this `KIND`: pkcs12, pkcs12-legacy or pem (default: by the ending of --out)")
+		"write this `KIND`: pkcs12, pkcs12-legacy, pem or jks (default: by the ending of --out)")
 	flags.StringVar(&o.label, "label", "",
 		"which identity, where the sources contain several: its `LABEL` as \"inspect\" shows it")
 	flags.BoolVar(&o.force, "force", false, "overwrite the file")
@@ -82,12 +83,11 @@ func (o *fixOptions) check() error {
 			o.encoding = string(certstore.PEM)
 		case ".p12", ".pfx":
 			o.encoding = string(certstore.PKCS12)
-		case ".jks", ".jceks", ".ks", ".keystore":
-			return usage(fmt.Errorf("--out %q: Java's own key stores are not written; end the name in .p12, which Java "+
-				"reads, too",
-				o.out))
+		case ".jks", ".ks", ".keystore":
+			o.encoding = string(certstore.JKS)
 		default:
-			return usage(fmt.Errorf("--out %q: the name tells no format; end it in .pem or .p12, or give --encoding", o.out))
+			return usage(fmt.Errorf("--out %q: the name tells no format; end it in .pem, .p12 or .jks, or give --encoding",
+				o.out))
 		}
 	}
 	if !slices.Contains(certstore.Encodings(), certstore.Encoding(o.encoding)) {

@@ -163,3 +163,22 @@ func TestMigrationTable(t *testing.T) {
 		t.Errorf("%+v", r.Migration)
 	}
 }
+
+// A Java key store is one for Java's own tools: they open the key and have the chain.
+func TestFixJKS(t *testing.T) {
+	keytool := tool(t, "keytool", "openjdk-17-jdk-headless")
+	serverFiles(t)
+	t.Setenv("PASSWORD", "hunter2secret")
+	if code, stdout, stderr := run(t, "fix", "--cert", "old.p12", "--named-ca", "ca.pem", "--authorities", "cross.pem",
+		"--out", "fixed.jks", "--pass-out", "pass:hunter2secret"); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	do(t, keytool, "-importkeystore", "-noprompt", "-srckeystore", "fixed.jks", "-srcstoretype", "JKS", "-srcstorepass:env",
+		"PASSWORD", "-destkeystore", "again.p12", "-deststoretype", "PKCS12", "-deststorepass:env", "PASSWORD")
+	for _, file := range []string{"fixed.jks", "again.p12"} {
+		got, stderr := runEnv(t, map[string]string{"PASSWORD": "hunter2secret"}, "inspect", file, "--pass", "env:PASSWORD")
+		if text := describe(got); !strings.Contains(text, "migrated [Migrating] usable") {
+			t.Errorf("%s: %s\n%s", file, text, stderr)
+		}
+	}
+}

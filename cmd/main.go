@@ -193,7 +193,7 @@ func Root(s *Streams) *cobra.Command {
 	words := map[string]func() []string{"color": fixed("auto", "always", "never"), "client": stackIDs,
 		"require": fixed("any", "all"),
 		"tls-min": fixed("1.0", "1.1", "1.2", "1.3"), "tls-max": fixed("1.0", "1.1", "1.2", "1.3"),
-		"encoding": fixed("pkcs12", "pkcs12-legacy", "pem"),
+		"encoding": encodings,
 		"starttls": probe.StartTLSNames, "output": report.Formats}
 	for _, c := range root.Commands() {
 		complete(c, words)
