@@ -81,8 +81,8 @@ func TestFixRefuses(t *testing.T) {
 		{"no folder", "--cert good.p12 --named-ca ca.pem --out no/x.p12", 2, `--out: no such directory: "no"`},
 		{"a name without a format", "--cert good.p12 --named-ca ca.pem --out html", 2, "the name tells no format"},
 		{"-o", "--cert good.p12 --named-ca ca.pem -o x.p12", 2, "the bundle is written with --out FILE"},
-		{"encoding", "--cert good.p12 --named-ca ca.pem --out x.p12 --encoding jks", 2,
-			`invalid --encoding "jks"; choose one of pkcs12, pkcs12-legacy, pem`},
+		{"encoding", "--cert good.p12 --named-ca ca.pem --out x.p12 --encoding jceks", 2,
+			`invalid --encoding "jceks"; choose one of pkcs12, pkcs12-legacy, pem, jks`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
