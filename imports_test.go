@@ -70,6 +70,7 @@ var modules = map[string][]string{
 	"software.sslmate.com/src/go-pkcs12":         {"certstore/container.go"},
 	"github.com/miekg/pkcs11":                    {"certstore/token/module.go"},
 	"github.com/olekukonko/tablewriter":          {"report/table.go"},
+	"github.com/cpuguy83/go-md2man/v2":           {"cmd/docs"},
 	"github.com/spf13/cobra":                     {"cmd", "cmd/docs"},
 	"github.com/spf13/pflag":                     {"cmd", "cmd/docs"},
 	"github.com/schollz/progressbar":             {"cmd"},

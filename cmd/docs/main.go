@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ func run(args []string) error {
 		}
 	}
 	root := cmd.Root(cmd.Standard())
-	if err := writeManual(pages, root); err != nil {
+	if err := errors.Join(writeManual(pages, root), writeGuide(pages)); err != nil {
 		return err
 	}
 	for name, write := range map[string]func(string) error{

@@ -82,6 +82,10 @@ func manual(c *cobra.Command) string {
 				pages = append(pages, fmt.Sprintf(".BR %s\\-%s (1)", c.Name(), sub.Name()))
 			}
 		}
+		guide, _ := guidePages() // which are built in
+		for _, name := range guide {
+			pages = append(pages, fmt.Sprintf(".BR %s (7)", roff(name)))
+		}
 		fmt.Fprintln(&b, strings.Join(pages, "\n"))
 	}
 	return b.String()

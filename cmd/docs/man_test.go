@@ -48,3 +48,32 @@ func TestRoff(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// The guide's pages are manual pages, too, and the first page of the manual names each.
+func TestGuide(t *testing.T) {
+	dir := t.TempDir()
+	if err := run([]string{dir}); err != nil {
+		t.Fatal(err)
+	}
+	names, err := guidePages()
+	if err != nil || len(names) < 10 {
+		t.Fatalf("%q, %v", names, err)
+	}
+	root, err := os.ReadFile(filepath.Join(dir, "man", "mtlsprobe.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		page, err := os.ReadFile(filepath.Join(dir, "man", name+".7"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		head := regexp.MustCompile(`(?s)\.TH MTLSPROBE.*\.SH NAME\n.*` + regexp.QuoteMeta(name) + ` \\?- [A-Z].*\.SH DESCRIPTION\n`)
+		if text := strings.ReplaceAll(string(page), `\-`, "-"); !head.MatchString(text) {
+			t.Errorf("%s begins with\n%.300s", name, text)
+		}
+		if !strings.Contains(string(root), ".BR "+roff(name)+" (7)") {
+			t.Errorf("mtlsprobe(1) does not name %s", name)
+		}
+	}
+}
