@@ -81,7 +81,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	defer cancel()
 	targets, err := o.connect.parseAll(ctx, s, o.targets)
 	if err != nil {
-		return err
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	for _, path := range []string{o.connect.cacert, o.connect.capath} { // CA certificates at hand are at hand
 		if path != "" {

@@ -61,7 +61,7 @@ func runRequest(ctx context.Context, s *Streams, o *requestOptions) (err error) 
 	defer cancel()
 	targets, err := o.connect.parseAll(ctx, s, o.targets)
 	if err != nil {
-		return err
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	if o.save != "" && len(targets) > 1 {
 		return usage(errors.New("--save keeps the request of one TARGET: use -o json --output-file FILE for several"))

@@ -314,7 +314,7 @@ func (e *Engine) judgeServer(d *Diagnosis) []match.Finding {
 	}
 	for _, p := range stack.Profiles() {
 		if p.MaxRequest > 0 {
-			s.Limits = append(s.Limits, match.Limit{Client: p.ID, Bytes: p.MaxRequest})
+			s.Limits = append(s.Limits, match.Limit{Client: p.Name, Bytes: p.MaxRequest})
 		}
 	}
 	return match.EvaluateServer(s)
