@@ -29,7 +29,7 @@ func startMirror(t *testing.T, args ...string) (address string, result func() (i
 	return startListener(t, `https://localhost:\d+/`, append([]string{"mirror"}, args...)...)
 }
 
-// startListener runs a command that listens; address is what of its first message has the
+// startListener runs a command that listens; address is what of its messages has the
 // pattern, and result waits for its end.
 func startListener(t *testing.T, pattern string, args ...string) (address string, result func() (int, string)) {
 	t.Helper()
@@ -44,10 +44,13 @@ func startListener(t *testing.T, pattern string, args ...string) (address string
 		writer.Close()
 	}()
 	buffer := make([]byte, 4096)
-	n, err := reader.Read(buffer)
-	found := regexp.MustCompile(pattern).Find(buffer[:n])
-	if found == nil {
-		t.Fatalf("%s says %q, %v", args[0], buffer[:n], err)
+	var found []byte
+	for said := ""; found == nil; {
+		n, err := reader.Read(buffer) // warnings may come before
+		said += string(buffer[:n])
+		if found = regexp.MustCompile(pattern).Find([]byte(said)); found == nil && err != nil {
+			t.Fatalf("%s says %q, %v", args[0], said, err)
+		}
 	}
 	go func() { _, _ = io.Copy(io.Discard, reader) }()
 	return string(found), func() (int, string) {
