@@ -70,6 +70,8 @@ func TestExplain(t *testing.T) {
 			[]string{"empty Certificate message", "went on without a certificate"}},
 		{"sent", 0x303, "C1 S2 S11 S13 S14 C11 C16 C15 Cccs Sccs Cdata Sdata", client, SentCertificate, "", false,
 			[]string{"it had no objection in TLS"}},
+		{"sent, and the server speaks first", 0x304, "C1 S2 S13 S11 S20 Sdata C11 C15 C20", client, SentCertificate, "",
+			false, nil},
 		{"the client refuses the server", 0x303, "C1 S2 S11 S13 S14 Calert2:48", client, SentNothing, "", true,
 			[]string{"refused the server's certificate before it came to the request", "alert 48 unknown_ca: the client"}},
 		{"an alert that only who asked sends", 0x304, "C1 S2 Salert2:116", server, SentNothing, "", true,

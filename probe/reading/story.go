@@ -163,12 +163,29 @@ func (s *story) unanswered() []say.Phrase {
 
 // taken is a certificate to which the server had no objection in TLS.
 func (s *story) taken() []say.Phrase {
-	if s.Sent != SentCertificate || s.Failed || !applicationData(s.tr, wire.Server) {
+	if s.Sent != SentCertificate || s.Failed || !s.replied() {
 		return nil
 	}
 	return []say.Phrase{say.Text("The server went on after the certificate: it had no objection in TLS. The " +
 		"application " +
 		"behind it may still have one, and says so in its answer (nginx: HTTP 400).")}
+}
+
+// replied reports whether the server answered the client's application data. What it says
+// before that proves nothing: in TLS 1.3 it may speak before it has seen the certificate.
+func (s *story) replied() bool {
+	asked := false
+	for n := range s.tr.Entries {
+		e := &s.tr.Entries[n]
+		if e.ContentType != wire.ApplicationData {
+			continue
+		}
+		if e.From == wire.Server && asked {
+			return true
+		}
+		asked = asked || e.From == wire.Client
+	}
+	return false
 }
 
 // earlyAlert is one that somebody may call encrypted, although it comes before anything can be.
