@@ -9,7 +9,7 @@ import (
 )
 
 // entries makes a transcript of messages in a short notation: who, and the number of a handshake
-// message, "ccs", "data", "alert2:40", "alert" for one that cannot be read, or "sealed:61" for a record of
+// message, "ccs", "data", "text" for data that can be read, "alert2:40", "alert" for one that cannot be read, or "sealed:61" for a record of
 // TLS 1.3; "11e" is an empty Certificate.
 func entries(version uint16, words string) *wire.Transcript {
 	tr := &wire.Transcript{Version: version, CipherSuite: 0x1301}
@@ -30,6 +30,8 @@ func entries(version uint16, words string) *wire.Transcript {
 			e.ContentType = wire.ChangeCipherSpec
 		case rest == "data":
 			e.ContentType, e.Opaque, e.Length = wire.ApplicationData, true, 100
+		case rest == "text":
+			e.ContentType, e.Length = wire.ApplicationData, 100
 		case rest == "alert":
 			e.ContentType, e.Opaque = wire.AlertRecord, true
 		case rest == "sealedalert":
@@ -70,7 +72,7 @@ func TestExplain(t *testing.T) {
 			[]string{"empty Certificate message", "went on without a certificate"}},
 		{"sent", 0x303, "C1 S2 S11 S13 S14 C11 C16 C15 Cccs Sccs Cdata Sdata", client, SentCertificate, "", false,
 			[]string{"it had no objection in TLS"}},
-		{"sent, and the server speaks first", 0x304, "C1 S2 S13 S11 S20 Sdata C11 C15 C20", client, SentCertificate, "",
+		{"sent, and the server speaks first", 0x304, "C1 S2 S13 S11 S20 Stext C11 C15 C20", client, SentCertificate, "",
 			false, nil},
 		{"the client refuses the server", 0x303, "C1 S2 S11 S13 S14 Calert2:48", client, SentNothing, "", true,
 			[]string{"refused the server's certificate before it came to the request", "alert 48 unknown_ca: the client"}},

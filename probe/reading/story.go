@@ -177,7 +177,7 @@ func (s *story) replied() bool {
 	asked := false
 	for n := range s.tr.Entries {
 		e := &s.tr.Entries[n]
-		if e.ContentType != wire.ApplicationData {
+		if e.ContentType != wire.ApplicationData || e.Opaque && s.tr.Version >= tls.VersionTLS13 {
 			continue
 		}
 		if e.From == wire.Server && asked {
