@@ -1,6 +1,6 @@
 .PHONY: build demo test race bench fuzz lint golden install conformance containers clients servers docs hostile
 
-build: ; CGO_ENABLED=$${CGO_ENABLED:-0} go build -trimpath -o mtlsprobe ./cmd/mtlsprobe
+build: ; CGO_ENABLED=$${CGO_ENABLED:-0} go build -trimpath -buildvcs=auto -o mtlsprobe ./cmd/mtlsprobe
 demo: build ; ./mtlsprobe demo
 test: ; ./.ci/test
 race: ; go test -race ./...
@@ -8,7 +8,7 @@ bench: ; go test -run '^$$' -bench . -benchmem ./...
 fuzz: ; ./.ci/fuzz
 lint: ; gofmt -l . && go vet ./...
 golden: ; go test ./... -run Golden -update
-install: ; go install ./cmd/mtlsprobe
+install: ; go install -buildvcs=auto ./cmd/mtlsprobe
 conformance: ; go test -count=1 -v -run Conformance ./certstore/chain
 containers: ; go test -count=1 -v -run Containers ./certstore/...
 clients: ; ./.ci/clients

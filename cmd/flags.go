@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -96,13 +95,10 @@ func login(s *Streams, t probe.Target) string {
 }
 
 func (f *connectFlags) target(s string) (t probe.Target, err error) {
-	if _, err := strconv.ParseUint(s, 10, 16); err == nil {
-		return t, usage(fmt.Errorf("TARGET %q is a port alone: give HOST:%s", s, s))
-	}
-	if s, err := f.way.scheme(s); err != nil {
-		return probe.Target{}, err
-	} else if t, err = probe.ParseTarget(s); err != nil {
-		return t, usage(err)
+	if s, err = f.way.scheme(s); err != nil {
+		return t, err
+	} else if t, err = parseTarget(s); err != nil {
+		return t, err
 	}
 	for n, name := range f.serverNames {
 		if strings.TrimSpace(name) == "" {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -201,22 +202,31 @@ func Root(s *Streams) *cobra.Command {
 	return root
 }
 
+// archived is the commit of a source archive: git archive puts it in place of "$Format:%H$".
+//
+//go:embed commit.txt
+var archived string
+
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "(unknown)"
 	}
-	text := cmp.Or(info.Main.Version, "(unknown)")
+	commit, changes := strings.TrimSpace(archived), ""
 	for _, setting := range info.Settings {
-		const enough = 12
 		switch {
-		case setting.Key == "vcs.revision" && len(setting.Value) > enough:
-			text += ", commit " + setting.Value[:enough]
+		case setting.Key == "vcs.revision":
+			commit = setting.Value
 		case setting.Key == "vcs.modified" && setting.Value == "true":
-			text += ", with changes"
+			changes = ", with changes"
 		}
 	}
-	return text
+	text := cmp.Or(info.Main.Version, "(unknown)")
+	const enough = 12
+	if len(commit) > enough && !strings.HasPrefix(commit, "$") {
+		text += ", commit " + commit[:enough]
+	}
+	return text + changes
 }
 
 func newVersion(s *Streams) *cobra.Command {

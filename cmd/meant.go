@@ -3,7 +3,10 @@ package cmd
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+
+	"mtlsprobe/probe"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -92,6 +95,25 @@ func invalid(flag, value string, words []string) error {
 		e.better = "did you mean " + flag + " " + strings.Join(near, " or ") + "?"
 	}
 	return e
+}
+
+// parseTarget is probe.ParseTarget that says what was meant, too.
+func parseTarget(s string) (probe.Target, error) {
+	if _, err := strconv.ParseUint(s, 10, 16); err == nil {
+		return probe.Target{}, usage(fmt.Errorf("TARGET %q is a port alone: give HOST:%s", s, s))
+	}
+	t, err := probe.ParseTarget(s)
+	if err == nil {
+		return t, nil
+	}
+	e := &usageError{err: err}
+	var unknown *probe.UnknownScheme
+	if errors.As(err, &unknown) {
+		if near := nearest(probe.Schemes(), unknown.Scheme); len(near) > 0 {
+			e.better = "did you mean " + strings.Join(near, ":// or ") + "://?"
+		}
+	}
+	return t, e
 }
 
 // usual is what other programs' name for a flag is here; empty for one that is not

@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"mtlsprobe/probe"
 	"mtlsprobe/probe/relay"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
@@ -87,9 +86,9 @@ func runRelay(ctx context.Context, s *Streams, o *relayOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	target, err := probe.ParseTarget(o.target)
+	target, err := parseTarget(o.target)
 	if err != nil {
-		return usage(err)
+		return err
 	}
 	j, err := newJudge(ctx, s, &o.hold, &o.chain)
 	if err != nil {

@@ -50,6 +50,17 @@ func (t Target) question() *protocol.Question {
 	return q
 }
 
+// An UnknownScheme is the error of a URL whose scheme is none of Schemes.
+type UnknownScheme struct {
+	Target string // without user and password
+	Scheme string // as it was written
+}
+
+func (e *UnknownScheme) Error() string {
+	return fmt.Sprintf("target %q: scheme %q is not known; these are: %s", e.Target, e.Scheme,
+		strings.Join(Schemes(), ", "))
+}
+
 // ParseTarget reads host, host:port, [v6]:port, a bare IPv6 address, or a URL
 // such as https://host[:port]/path, smtp://host or postgres://user@host. The
 // scheme chooses protocol and port; without one the port is 443 unless given, and
@@ -72,8 +83,7 @@ func ParseTarget(s string) (Target, error) {
 		}
 		p, scheme := protocol.ByScheme(strings.ToLower(name))
 		if p == nil {
-			return Target{}, fmt.Errorf("target %q: scheme %q is not known; these are: %s", shown(s), name,
-				strings.Join(Schemes(), ", "))
+			return Target{}, &UnknownScheme{Target: shown(s), Scheme: name}
 		}
 		t.Protocol, t.StartTLS, t.User, port = p.Name, scheme.StartTLS, u.User.Username(), scheme.Port
 		if u.RequestURI() != "" {
