@@ -22,14 +22,14 @@ func (t *text) judged(f Format, r *Report) error {
 		t.line("", "", fact.Label+": "+fact.Text)
 	}
 	if f.Verbose {
-		t.WriteByte('\n')
-		for _, fact := range facts(r) {
-			t.labelled(fact.Label, fact.Text)
-		}
 		if err := t.table(r); err != nil {
 			return err
 		}
 		t.reasons(r)
+		fmt.Fprintf(t, "\n%s\n", t.emphasis("What the server asks for"))
+		for _, fact := range facts(r) {
+			t.labelled(fact.Label, fact.Text)
+		}
 		return nil
 	}
 	if len(r.Identities) == 1 {

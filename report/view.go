@@ -301,11 +301,14 @@ func answer(t *Trial, long bool) string {
 	if t == nil {
 		return "not tried"
 	}
-	text := strings.ReplaceAll(t.Outcome, "-", " ")
-	if said := saidBy(t, long); said != "" {
-		text += ": " + said
+	text, said := strings.ReplaceAll(t.Outcome, "-", " "), saidBy(t, long)
+	switch {
+	case said == "":
+		return text
+	case t.Outcome == "closed": // its detail says so
+		return said
 	}
-	return text
+	return text + ": " + said
 }
 
 // saidBy is what the server said, without the outcome: "HTTP 200", "alert 48 unknown_ca";

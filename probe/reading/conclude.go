@@ -209,6 +209,15 @@ func contrasts() []contrast {
 				"another protocol; name it in the target, as in ldaps://",
 		},
 		{
+			name:     "a silent end after every certificate is no refusal where none at all is refused with an alert",
+			controls: (*controls).closesEveryCertificate,
+			trial:    func(_ *controls, t *Trial) bool { return t.Outcome == Closed && t.Asked },
+			// The end is the same for all, so the control tells nothing about the others.
+			selfSigned: true, outcome: UnknownOutcome,
+			detail: "the server closes after any certificate, a self-signed one, too, without an alert or an answer: " +
+				"perhaps its application accepts none, or speaks another protocol than the one that was asked",
+		},
+		{
 			name:     "a certificate that TLS accepted is accepted, whatever the application is up to",
 			controls: func(c *controls) bool { return every(c.none, byAlert) && every(c.selfSigned, byAlert) },
 			trial: func(_ *controls, t *Trial) bool {
@@ -248,11 +257,20 @@ func byApplication(t *Trial) bool { return t.Outcome == RefusedByApplication && 
 // closesEverything reports whether every connection ended in the same silent way,
 // in a protocol that nobody named.
 func (c *controls) closesEverything() bool {
-	closed := func(t *Trial) bool { return t.Outcome == Closed || t.Outcome == NotTried }
 	same := func(t *Trial) bool { return t.Guessed && t.Outcome == Closed && t.Processed }
-	return every(c.none, same) && every(c.selfSigned, closed) &&
-		!slices.ContainsFunc(c.tried(), func(t *Trial) bool { return !closed(t) })
+	return every(c.none, same) && every(c.selfSigned, closedOrNotTried) &&
+		!slices.ContainsFunc(c.tried(), func(t *Trial) bool { return !closedOrNotTried(t) })
 }
+
+// closesEveryCertificate reports whether each certificate was processed, and the connection then
+// ended silently, while the server refuses with an alert where there is none.
+func (c *controls) closesEveryCertificate() bool {
+	closed := func(t *Trial) bool { return t.Outcome == Closed && t.Processed }
+	return every(c.none, byAlert) && every(c.selfSigned, closed) &&
+		!slices.ContainsFunc(c.tried(), func(t *Trial) bool { return !closed(t) && t.Outcome != NotTried })
+}
+
+func closedOrNotTried(t *Trial) bool { return t.Outcome == Closed || t.Outcome == NotTried }
 
 func answersOtherwise(c *controls, t *Trial) bool {
 	a := t.Application

@@ -66,7 +66,7 @@ func TestConclude(t *testing.T) {
 		{"1045 for all", UnknownOutcome, RefusedByTLS, UnknownOutcome, UnknownMode, VerifiedYes, RefusedByTLS, UnknownOutcome},
 		{"1045 without, logged in with", UnknownOutcome, RefusedByTLS, Accepted, Required, VerifiedYes, RefusedByTLS, Accepted},
 		{"1045 for another", Accepted, UnknownOutcome, UnknownOutcome, Optional, VerifiedYes, RefusedByApplication, RefusedByApplication},
-		{"an alert without, a silent end for any", RefusedByTLS, Closed, Closed, Required, VerifiedUnknown, Closed, Closed},
+		{"an alert without, a silent end for any", RefusedByTLS, Closed, Closed, Required, VerifiedUnknown, UnknownOutcome, UnknownOutcome},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -109,7 +109,8 @@ func TestContrasts(t *testing.T) {
 		{"open, one control open", trials(Closed), trials(StayedSilent), open, nil, StayedSilent},
 		{"a silent end among alerts, in a guessed protocol", trials(RefusedByTLS), trials(RefusedByTLS), guessed(), nil, UnknownOutcome},
 		{"a silent end among alerts, in a protocol that was named", trials(RefusedByTLS), trials(RefusedByTLS), made(Closed), nil, UnknownOutcome},
-		{"a silent end like the control's", trials(RefusedByTLS), trials(Closed), made(Closed), nil, Closed},
+		{"a silent end like the control's", trials(RefusedByTLS), trials(Closed), made(Closed), nil, UnknownOutcome},
+		{"a silent end like the control's, another is accepted", trials(RefusedByTLS), trials(Closed), made(Closed), trials(Accepted), Closed},
 		{"everything closes in a guessed protocol", []*Trial{guessed()}, []*Trial{guessed()}, guessed(), nil, UnknownOutcome},
 		{"everything closes in a protocol that was named", trials(Closed), trials(Closed), made(Closed), nil, Closed},
 		{"503 behind TLS that refuses the controls", trials(RefusedByTLS), trials(RefusedByTLS), undecided(503), nil, Accepted},
