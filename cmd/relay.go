@@ -90,11 +90,11 @@ func runRelay(ctx context.Context, s *Streams, o *relayOptions) error {
 	if err != nil {
 		return err
 	}
-	j, err := newJudge(ctx, s, &o.hold, &o.chain)
+	e, err := newExplainer(ctx, s, &o.hold, &o.chain, o.output.transcript)
 	if err != nil {
 		return err
 	}
-	defer j.close()
+	defer e.close()
 	listener, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
@@ -102,7 +102,7 @@ func runRelay(ctx context.Context, s *Streams, o *relayOptions) error {
 	tell(s.Err, "hint", fmt.Sprintf("listening on %s, for %s", listener.Addr(), target.Address()))
 	serving, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w := &relaying{streams: s, options: o, judge: j, enough: cancel, report: report.Empty(s.Now()),
+	w := &relaying{streams: s, options: o, explainer: e, enough: cancel, report: report.Empty(s.Now()),
 		ctx:      context.WithoutCancel(ctx), // an interrupt ends the relay, not the report
 		recorder: &recorder{flags: recordFlags{pcapng: o.pcapng}, force: o.output.force}}
 	w.report.Connections = []report.Connection{}
@@ -120,12 +120,12 @@ func runRelay(ctx context.Context, s *Streams, o *relayOptions) error {
 
 // A relaying is the work of one run.
 type relaying struct {
-	ctx      context.Context //nolint:containedctx // of the whole run
-	streams  *Streams
-	options  *relayOptions
-	judge    *judge
-	enough   func()
-	recorder *recorder
+	ctx       context.Context //nolint:containedctx // of the whole run
+	streams   *Streams
+	options   *relayOptions
+	explainer *explainer
+	enough    func()
+	recorder  *recorder
 
 	mu      sync.Mutex
 	report  *report.Report
@@ -157,8 +157,8 @@ func (w *relaying) done(outcome *relay.Outcome) {
 	case outcome.Connection == nil:
 		w.foreign++
 	case len(w.report.Connections) < maxTraced:
-		t := explained(outcome.Connection, w.options.output.transcript)
-		if err := w.judge.judge(w.ctx, &t); err != nil {
+		t, err := w.explainer.captured(w.ctx, outcome.Connection, shown(outcome.Connection))
+		if err != nil {
 			w.err = err
 		}
 		w.report.Connections = append(w.report.Connections, t.connection)

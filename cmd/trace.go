@@ -20,7 +20,6 @@ import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe/capture"
 	"mtlsprobe/probe/diagnosis"
-	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
@@ -98,53 +97,26 @@ func (o *traceOptions) check() error {
 	return cmp.Or(o.output.check(), checkOutput(o.output.force, outputFile{"--save", o.save}))
 }
 
-// A traced is a connection with what it shows.
-type traced struct {
-	connection report.Connection
-	request    *wire.CertificateRequest // nil where none is known
-}
-
-// newTraced keeps of what a connection shows only what is still needed: captures have thousands.
-func newTraced(c report.Connection, x *reading.Exchange) traced {
-	t := traced{connection: c}
-	if x.Request != nil {
-		t.request = x.Request.Request
-	}
-	return t
-}
-
-// explained is a connection that was seen, and what it shows.
-func explained(c *capture.Connection, transcript bool) traced {
-	x := reading.Explain(c.Transcript, reading.Ending{By: c.Closer, Reset: c.Close == capture.RST, Lost: c.Lost > 0})
-	return newTraced(report.NewConnection(c, x, transcript), x)
-}
-
 func runTrace(ctx context.Context, s *Streams, o *traceOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	e, err := newExplainer(ctx, s, &o.hold, &o.chain, o.output.transcript)
+	if err != nil {
+		return err
+	}
+	defer e.close()
 	r := report.Empty(s.Now())
 	var all []traced
-	var err error
 	if o.messages != "" {
-		all, err = o.typed(ctx, s, r)
+		all, err = o.typed(ctx, s, e, r)
 	} else {
-		all, err = o.captured(ctx, s, r)
+		all, err = o.captured(ctx, s, e, r)
 	}
 	if err != nil {
 		return cmp.Or(context.Cause(ctx), err)
 	}
 	slices.SortFunc(all, func(a, b traced) int { return cmp.Compare(a.connection.Number, b.connection.Number) })
-	j, err := newJudge(ctx, s, &o.hold, &o.chain)
-	if err != nil {
-		return err
-	}
-	defer j.close()
-	for n := range all {
-		if err := j.judge(ctx, &all[n]); err != nil {
-			return err
-		}
-	}
 	if o.save != "" {
 		if err := o.saveRequest(s, all); err != nil {
 			return fmt.Errorf("--save: %w", err)
@@ -190,7 +162,7 @@ func (o *traceOptions) saveRequest(s *Streams, all []traced) error {
 }
 
 // captured reads a capture.
-func (o *traceOptions) captured(ctx context.Context, s *Streams, r *report.Report) ([]traced, error) {
+func (o *traceOptions) captured(ctx context.Context, s *Streams, e *explainer, r *report.Report) ([]traced, error) {
 	keys := &wire.KeyLog{}
 	for _, path := range o.keyLogs {
 		data, err := s.readUpTo(ctx, path, maxReport)
@@ -214,15 +186,18 @@ func (o *traceOptions) captured(ctx context.Context, s *Streams, r *report.Repor
 	dropped, seen := 0, 0
 	over := make(chan *capture.Connection, 16) // explained while the capture is read on
 	var explaining sync.WaitGroup
+	var failed error
 	explaining.Go(func() {
 		for c := range over {
-			t := explained(c, o.output.transcript)
 			seen++
+			x := shown(c)
 			switch {
-			case !o.wanted(c, &t.connection):
+			case failed != nil, !o.wanted(c, x):
 			case len(all) >= maxTraced:
 				dropped++
 			default:
+				var t traced
+				t, failed = e.captured(ctx, c, x)
 				all = append(all, t)
 			}
 		}
@@ -232,6 +207,9 @@ func (o *traceOptions) captured(ctx context.Context, s *Streams, r *report.Repor
 	explaining.Wait()
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", o.file, err)
+	}
+	if failed != nil {
+		return nil, failed
 	}
 	if len(all) == 0 && seen > 0 {
 		return nil, fmt.Errorf("none of %d TLS connections is one that --stream, --host, --port or --sni asks for", seen)
@@ -268,16 +246,16 @@ func (o *traceOptions) shortcomings(summary *capture.Summary) (problems []string
 const maxTraced = 100_000
 
 // wanted reports whether the flags choose a connection.
-func (o *traceOptions) wanted(c *capture.Connection, shown *report.Connection) bool {
+func (o *traceOptions) wanted(c *capture.Connection, x *reading.Exchange) bool {
 	host, _ := netip.ParseAddr(o.host)
 	return (len(o.streams) == 0 || slices.Contains(o.streams, c.Number)) &&
 		(o.host == "" || c.Client.Addr() == host || c.Server.Addr() == host) &&
 		(o.port == 0 || c.Client.Port() == o.port || c.Server.Port() == o.port) &&
-		(o.sni == "" || strings.EqualFold(shown.ServerName, o.sni))
+		(o.sni == "" || x.Hello != nil && strings.EqualFold(x.Hello.ServerName, o.sni))
 }
 
 // typed reads a list of messages.
-func (o *traceOptions) typed(ctx context.Context, s *Streams, r *report.Report) ([]traced, error) {
+func (o *traceOptions) typed(ctx context.Context, s *Streams, e *explainer, r *report.Report) ([]traced, error) {
 	const most = 1 << 20
 	data, err := s.readUpTo(ctx, o.messages, most)
 	if err != nil {
@@ -296,55 +274,8 @@ func (o *traceOptions) typed(ctx context.Context, s *Streams, r *report.Report) 
 		warn(s.Err, problem)
 		r.Problems = append(r.Problems, problem)
 	}
-	x := reading.Explain(tr, reading.Ending{})
-	x.Failed = x.Failed || x.Sent == reading.SentEmpty || x.Sent == reading.SentNothing
-	return []traced{newTraced(report.NewTyped(tr, x), x)}, nil
-}
-
-// A judge holds the client's files against what servers asked for.
-type judge struct {
-	streams *Streams
-	chain   *chainFlags
-	holding *certstore.Holding // nil without files
-}
-
-// newJudge loads the client's files, if there are any. Close it.
-func newJudge(ctx context.Context, s *Streams, hold *holdFlags, chain *chainFlags) (*judge, error) {
-	j := &judge{streams: s, chain: chain}
-	if len(hold.certs) == 0 {
-		return j, nil
-	}
-	holding, err := holdIdentities(ctx, s, hold)
-	j.holding = holding
-	return j, err
-}
-
-// close closes tokens, when everything is said.
-func (j *judge) close() {
-	if j.holding != nil {
-		_ = j.holding.Close()
-	}
-}
-
-// judge adds to a connection what the files are worth there, as of its time.
-func (j *judge) judge(ctx context.Context, t *traced) error {
-	if j.holding == nil || t.request == nil {
-		return nil
-	}
-	at := j.streams.Now()
-	if t.connection.Started != nil {
-		at = *t.connection.Started
-	}
-	settings, err := j.chain.settings(ctx, j.streams, at, j.holding)
-	if err != nil {
-		return err
-	}
-	d, err := diagnosis.New(settings).Check(ctx, reading.UnknownMode, match.Phase{Request: t.request})
-	if err != nil {
-		return err
-	}
-	t.connection.Judge(report.New(d, false))
-	return nil
+	t, err := e.typed(ctx, tr, s.Now())
+	return []traced{t}, err
 }
 
 // An interruptible reader ends with its context: standard input may have nothing to say.

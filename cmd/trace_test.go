@@ -33,7 +33,8 @@ func TestTraceOfRecording(t *testing.T) {
 			}
 			for _, phrase := range c.Reading {
 				told = told || strings.Contains(phrase.String(), "alert 45 certificate_expired")
-				judged = judged || strings.Contains(phrase.String(), `"expired.pem": this certificate was sent; Expired`)
+				judged = judged || strings.Contains(phrase.String(), `the certificate that was sent, "expired.pem", `+
+					"as of this connection: Expired")
 			}
 		}
 		if sent["yes"] < 3 || sent["empty"] < 1 || !told || !judged {

@@ -2,11 +2,13 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe/capture"
+	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
@@ -204,39 +206,70 @@ func firstFew(names []string) []string {
 	return append(append([]string{}, names[:most]...), fmt.Sprintf("and %d more", len(names)-most))
 }
 
-// Judge adds what a judgement of the client's files against this request says.
-func (c *Connection) Judge(r *Report) {
-	for n := range r.Identities {
-		i := &r.Identities[n]
-		e := explained(i)
-		text := say.Text(say.File(i.Label), ": ")
-		chain := c.ClientCertificate.Chain
-		sent := len(chain) > 0 && chain[0].SHA256 == i.SHA256
-		if sent {
-			text = say.Text(text, "this certificate was sent; ")
-		}
-		if whole := len(i.Chain) + 1; sent && len(chain) < whole {
-			text = say.Text(text, "only ", len(chain), " of the ", whole,
-				" certificates in the file were sent, so a server that "+
-					"does not have the others cannot verify it; ")
-		}
-		switch {
-		case e.Main != nil:
-			text = say.Text(text, e.Main.Title)
-			if e.Main.Detail != nil {
-				text = say.Text(text, ": ", e.Main.Detail)
-			}
-			if e.Main.Remedy != nil {
-				text = say.Text(text, "; ", e.Main.Remedy)
-			}
-		case i.Verdict == Fits:
-			text = say.Text(text, "it matches what the server asked for, by names and dates")
-		default:
-			text = say.Text(text, "it is not known whether it matches what the server asked for")
-		}
-		if _, no, _ := sentBy(i.Predictions); len(no) > 0 && !sent {
-			text = say.Text(text, "; for this request it is not sent by ", some(no))
-		}
-		c.Reading = append(c.Reading, text)
+// Judge adds what a judgement of this exchange says.
+func (c *Connection) Judge(j *diagnosis.Exchanged) {
+	var files []Identity
+	if j.Files != nil {
+		files = New(j.Files, false).Identities
 	}
+	if j.Sent != nil {
+		i := New(j.Sent, false).Identities[0]
+		if e := explained(&i); e.Main != nil {
+			text := say.Text("the certificate that was sent")
+			same := func(i Identity) bool { return c.sent(&i) && sameMain(explained(&i).Main, e.Main) }
+			if n := slices.IndexFunc(files, same); n >= 0 {
+				text = say.Text(text, ", ", say.File(files[n].Label))
+				files = slices.Delete(files, n, n+1)
+			}
+			c.Reading = append(c.Reading, say.Text(text, ", as of this connection: ", e.Main.advice()))
+		}
+	}
+	for n := range files {
+		c.Reading = append(c.Reading, c.judged(&files[n]))
+	}
+}
+
+// sent reports whether an identity's certificate was sent.
+func (c *Connection) sent(i *Identity) bool {
+	chain := c.ClientCertificate.Chain
+	return len(chain) > 0 && chain[0].SHA256 == i.SHA256
+}
+
+func sameMain(a, b *Finding) bool { return a != nil && a.Check == b.Check }
+
+// judged says what one of the client's files is worth in this connection.
+func (c *Connection) judged(i *Identity) say.Phrase {
+	e, sent := explained(i), c.sent(i)
+	text := say.Text(say.File(i.Label), ": ")
+	if sent {
+		text = say.Text(text, "this certificate was sent; ")
+	}
+	if part, whole := len(c.ClientCertificate.Chain), len(i.Chain)+1; sent && part < whole {
+		text = say.Text(text, "only ", part, " of the ", whole, " certificates in the file were sent, so a server that "+
+			"does not have the others cannot verify it; ")
+	}
+	switch {
+	case e.Main != nil:
+		text = say.Text(text, e.Main.advice())
+	case i.Verdict == Fits:
+		text = say.Text(text, "it matches what the server asked for, by names and dates")
+	default:
+		text = say.Text(text, "it is not known whether it matches what the server asked for")
+	}
+	if _, no, _ := sentBy(i.Predictions); len(no) > 0 && !sent {
+		text = say.Text(text, "; for this request it is not sent by ", some(no))
+	}
+	return text
+}
+
+// advice is a finding with its remedy, for the middle of a sentence.
+func (f *Finding) advice() say.Phrase {
+	text := say.Text(f.Title)
+	if f.Detail != nil {
+		text = say.Text(text, ": ", f.Detail)
+	}
+	if f.Remedy != nil {
+		text = say.Text(text, "; ", f.Remedy)
+	}
+	return text
 }

@@ -48,6 +48,8 @@ type Exchange struct {
 	Likely  Answer
 	Why     say.Phrase
 	Alerts  []AlertShown
+	// Refusal is the alert by which the server refused; nil where there is none that can be read.
+	Refusal *wire.AlertSeen
 	Resumed bool // an earlier session: no certificates are sent then
 	// Failed says that the connection ended before both sides had finished, or by a fatal
 	// alert in clear.
@@ -161,6 +163,9 @@ func (x *Exchange) alerts(tr *wire.Transcript) {
 		switch {
 		case e.ContentType == wire.AlertRecord && !e.Opaque:
 			a.Alert = e.Alert
+			if x.Refusal == nil && e.From == wire.Server && e.Alert.Refuses(tr.Version) {
+				x.Refusal = &wire.AlertSeen{Alert: e.Alert, From: e.From, AfterHandshake: a.When == ""}
+			}
 		case e.ContentType == wire.AlertRecord:
 			a.Protected = say.Yes
 		case e.Opaque && tr.Version >= tls.VersionTLS13 && e.Length == sealedAlert:
@@ -175,7 +180,7 @@ func (x *Exchange) alerts(tr *wire.Transcript) {
 // failed reports whether the connection came to nothing.
 func (x *Exchange) failed(tr *wire.Transcript, end Ending) bool {
 	for _, a := range x.Alerts {
-		if a.Protected == say.No && a.Alert.Level == 2 && a.Alert.Description != 0 {
+		if a.Protected == say.No && a.Alert.Refuses(tr.Version) {
 			return true
 		}
 	}

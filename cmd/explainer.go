@@ -1,0 +1,79 @@
+package cmd
+
+import (
+	"context"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/probe/capture"
+	"mtlsprobe/probe/diagnosis"
+	"mtlsprobe/probe/reading"
+	"mtlsprobe/probe/wire"
+	"mtlsprobe/report"
+)
+
+// An explainer explains connections that others make, and holds the client's files against what
+// servers asked for.
+type explainer struct {
+	engine     *diagnosis.Engine
+	holding    *certstore.Holding // nil without files
+	transcript bool               // messages are wanted, too
+}
+
+// newExplainer loads the client's files, if there are any. Close it.
+func newExplainer(ctx context.Context, s *Streams, hold *holdFlags, chain *chainFlags, transcript bool) (*explainer,
+	error) {
+	e := &explainer{transcript: transcript}
+	var err error
+	if len(hold.certs) > 0 {
+		if e.holding, err = holdIdentities(ctx, s, hold); err != nil {
+			return nil, err
+		}
+	}
+	settings, err := chain.settings(ctx, s, time.Time{}, e.holding)
+	e.engine = diagnosis.New(settings)
+	return e, err
+}
+
+// close closes tokens, when everything is said.
+func (e *explainer) close() {
+	if e.holding != nil {
+		_ = e.holding.Close()
+	}
+}
+
+// A traced is a connection with what it shows. Captures have thousands, so it keeps only what is
+// still needed.
+type traced struct {
+	connection report.Connection
+	request    *wire.CertificateRequest // nil where none is known
+}
+
+// shown is what a connection shows.
+func shown(c *capture.Connection) *reading.Exchange {
+	return reading.Explain(c.Transcript, reading.Ending{By: c.Closer, Reset: c.Close == capture.RST, Lost: c.Lost > 0})
+}
+
+// captured explains a connection of which it is known what it shows.
+func (e *explainer) captured(ctx context.Context, c *capture.Connection, x *reading.Exchange) (traced, error) {
+	return e.judged(ctx, report.NewConnection(c, x, e.transcript), x, c.Started)
+}
+
+// typed explains a list of messages that somebody typed at this time.
+func (e *explainer) typed(ctx context.Context, tr *wire.Transcript, now time.Time) (traced, error) {
+	x := reading.Explain(tr, reading.Ending{})
+	x.Failed = x.Failed || x.Sent == reading.SentEmpty || x.Sent == reading.SentNothing
+	return e.judged(ctx, report.NewTyped(tr, x), x, now)
+}
+
+func (e *explainer) judged(ctx context.Context, c report.Connection, x *reading.Exchange, at time.Time) (traced, error) {
+	t := traced{connection: c}
+	if x.Request != nil {
+		t.request = x.Request.Request
+	}
+	j, err := e.engine.Exchange(ctx, x, at)
+	if err == nil {
+		t.connection.Judge(j)
+	}
+	return t, err
+}
