@@ -45,9 +45,9 @@ type Exchange struct {
 	Chain []*x509.Certificate
 	// Likely is the answer that the sizes of protected records speak for; empty where they
 	// speak for none. It is never a fact: Why says what it rests on.
-	Likely  Answer
-	Why     say.Phrase
-	Alerts  []AlertShown
+	Likely Answer
+	Why    say.Phrase
+	Alerts []AlertShown
 	// Refusal is the alert by which the server refused; nil where there is none that can be read.
 	Refusal *wire.AlertSeen
 	Resumed bool // an earlier session: no certificates are sent then
@@ -127,7 +127,7 @@ func (x *Exchange) answer(tr *wire.Transcript, end Ending) {
 	case x.Sent == SentEmpty:
 	case tr.Version >= tls.VersionTLS13 && opaque(tr):
 		x.Sent = Hidden
-		x.Likely, x.Why = likely(tr)
+		x.Likely, x.Why = newSealed(tr).answer()
 	case x.Request == nil && !tr.Sent(wire.Client, wire.ClientHello),
 		x.Request != nil && (end.Lost || end.By == 0 && !answersRequest(tr)):
 		x.Sent = Hidden
@@ -151,7 +151,7 @@ func answersRequest(tr *wire.Transcript) bool {
 
 // alerts lists every alert, those that cannot be read as well.
 func (x *Exchange) alerts(tr *wire.Transcript) {
-	done := map[wire.Peer]bool{}
+	done, sealed := map[wire.Peer]bool{}, newSealed(tr)
 	for n := range tr.Entries {
 		e := &tr.Entries[n]
 		done[e.From] = done[e.From] || e.Handshake == wire.Finished && !e.Opaque && e.ContentType == wire.HandshakeRecord ||
@@ -168,7 +168,7 @@ func (x *Exchange) alerts(tr *wire.Transcript) {
 			}
 		case e.ContentType == wire.AlertRecord:
 			a.Protected = say.Yes
-		case e.Opaque && tr.Version >= tls.VersionTLS13 && e.Length == sealedAlert:
+		case e.Opaque && tr.Version >= tls.VersionTLS13 && sealed.alert(e.From, e.Length):
 			a.Protected = say.Unknown
 		default:
 			continue
@@ -186,7 +186,7 @@ func (x *Exchange) failed(tr *wire.Transcript, end Ending) bool {
 	}
 	switch {
 	case x.Sent == Hidden && tr.Version >= tls.VersionTLS13:
-		return refusedUnseen(tr, end)
+		return newSealed(tr).refused(end)
 	case !tr.Sent(wire.Client, wire.ClientHello): // the record begins later
 		return false
 	case tr.Version >= tls.VersionTLS13, tr.Version == 0:
@@ -194,33 +194,6 @@ func (x *Exchange) failed(tr *wire.Transcript, end Ending) bool {
 	}
 	return end.By != 0 && !(changesCipher(tr, wire.Client) && changesCipher(tr, wire.Server)) ||
 		x.Request != nil && x.Sent != SentCertificate && x.protectedAlert(wire.Server) && !applicationData(tr, wire.Server)
-}
-
-// sealedAlert is the size of an alert in TLS 1.3: level and description, the type, and a tag of
-// 16 bytes (RFC 8446, Section 5.2). Hardly anything else has it.
-const sealedAlert = 19
-
-// refusedUnseen reports whether a connection of TLS 1.3 that cannot be read looks like a refusal:
-// one side answered the other's flight with an alert, or with nothing and the end.
-func refusedUnseen(tr *wire.Transcript, end Ending) bool {
-	var after []int // sizes of what the server sent after the client's flight had begun
-	first := 0      // the client's first protected record
-	for n := range tr.Entries {
-		switch e := &tr.Entries[n]; {
-		case !e.Opaque:
-		case e.From == wire.Client && first == 0:
-			first = e.Length
-		case e.From == wire.Server && first != 0:
-			after = append(after, e.Length)
-		}
-	}
-	switch {
-	case first == sealedAlert:
-		return true
-	case len(after) == 0:
-		return end.By != 0
-	}
-	return len(after) == 1 && after[0] == sealedAlert
 }
 
 func (x *Exchange) protectedAlert(from wire.Peer) bool {
@@ -264,42 +237,4 @@ func applicationData(tr *wire.Transcript, from wire.Peer) bool {
 		}
 	}
 	return false
-}
-
-// likely tells an empty Certificate from a chain by the sizes of the client's first protected
-// records: a Finished has the size of the hash, an empty Certificate message 8 bytes (RFC 8446,
-// Sections 4.4.2 and 4.4.4), and a record adds its type and a tag.
-func likely(tr *wire.Transcript) (Answer, say.Phrase) {
-	const (
-		overhead = 17 // type and tag
-		empty    = 8
-		least    = 200 // bytes of a Certificate message with a certificate
-	)
-	finished := 4 + 32
-	if h := wire.SuiteHash(tr.CipherSuite); h != nil {
-		finished = 4 + h().Size()
-	}
-	var sizes []int
-	for n := range tr.Entries {
-		if e := &tr.Entries[n]; e.From == wire.Client && e.Opaque {
-			sizes = append(sizes, e.Length)
-		}
-	}
-	if len(sizes) == 0 {
-		return "", nil
-	}
-	first := sizes[0]
-	bytes := say.Text("the client's first protected record has ", first, " bytes: ")
-	switch {
-	case first == finished+overhead:
-		return NotAsked, say.Text(bytes, "a Finished message and nothing else, so the server did not ask in the handshake")
-	case first == empty+finished+overhead,
-		first == empty+overhead && len(sizes) > 1 && sizes[1] == finished+overhead:
-		return SentEmpty, say.Text(bytes, "an empty Certificate message has this size")
-	case first == 2+overhead:
-		return "", say.Text(bytes, "an alert, by which the client refused what the server had sent")
-	case first > least:
-		return SentCertificate, say.Text(bytes, "as much as a certificate takes")
-	}
-	return "", nil
 }

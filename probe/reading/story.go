@@ -233,7 +233,7 @@ func (s *story) goesOn(at int) bool {
 
 func (s *story) refusal() []say.Phrase {
 	for _, a := range s.Alerts {
-		if a.Protected != say.No || a.Alert.Level != 2 || a.Alert.Description == 0 {
+		if a.Protected != say.No || !a.Alert.Refuses(s.tr.Version) {
 			continue
 		}
 		return []say.Phrase{say.Text("The ", a.From, " ended the connection with alert ", a.Alert.Description, " ",
