@@ -325,7 +325,7 @@ func (c *capturedTable) check(t *testing.T, r *recorded) {
 	}
 	why := ""
 	for _, phrase := range seen.Reading {
-		if text := phrase.String(); strings.HasPrefix(text, "the certificate that was sent") {
+		if text := phrase.String(); strings.HasPrefix(text, "The certificate that was sent") {
 			why = text
 		}
 	}

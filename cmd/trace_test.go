@@ -33,7 +33,7 @@ func TestTraceOfRecording(t *testing.T) {
 			}
 			for _, phrase := range c.Reading {
 				told = told || strings.Contains(phrase.String(), "alert 45 certificate_expired")
-				judged = judged || strings.Contains(phrase.String(), `the certificate that was sent, "expired.pem", `+
+				judged = judged || strings.Contains(phrase.String(), `The certificate that was sent, "expired.pem", `+
 					"as of this connection: Expired")
 			}
 		}

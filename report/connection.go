@@ -215,7 +215,7 @@ func (c *Connection) Judge(j *diagnosis.Exchanged) {
 	if j.Sent != nil {
 		i := New(j.Sent, false).Identities[0]
 		if e := explained(&i); e.Main != nil {
-			text := say.Text("the certificate that was sent")
+			text := say.Text("The certificate that was sent")
 			same := func(i Identity) bool { return c.sent(&i) && sameMain(explained(&i).Main, e.Main) }
 			if n := slices.IndexFunc(files, same); n >= 0 {
 				text = say.Text(text, ", ", say.File(files[n].Label))

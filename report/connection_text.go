@@ -75,24 +75,28 @@ func (t *text) captured(r *Report) (mark, color, sentence string) {
 	asked, failed, hidden := 0, 0, 0
 	for n := range r.Connections {
 		c := &r.Connections[n]
-		if c.Request.Asked == "yes" {
+		switch c.Request.Asked {
+		case "yes":
 			asked++
-		}
-		if c.ClientCertificate.Sent == "hidden" {
+		case Unknown:
 			hidden++
 		}
 		if c.Failed {
 			failed++
 		}
 	}
-	total := count(len(r.Connections), "TLS connection")
-	if len(r.Connections) == 0 {
+	total := len(r.Connections)
+	if total == 0 {
 		return "?", yellow, "There was no TLS connection."
 	}
-	sentence = fmt.Sprintf("%s; %d asked for a client certificate; %d failed.", total, asked, failed)
-	if hidden > 0 {
-		sentence += fmt.Sprintf(" In %d it is hidden by TLS 1.3.", hidden)
+	sentence = fmt.Sprintf("%s; %d asked for a client certificate", count(total, "TLS connection"), asked)
+	switch {
+	case hidden == total:
+		sentence = count(total, "TLS connection") + "; whether the server asked for a client certificate cannot be seen"
+	case hidden > 0:
+		sentence += fmt.Sprintf(", of %d that cannot be seen", hidden)
 	}
+	sentence += fmt.Sprintf("; %d failed.", failed)
 	if failed > 0 {
 		return t.glyphs.fail, red, sentence
 	}

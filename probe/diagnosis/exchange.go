@@ -16,7 +16,7 @@ type Exchanged struct {
 	// no certificate was seen, and where the connection did not fail.
 	Sent *Diagnosis
 	// Files judges the identities at hand; nil where there are none, and where the server
-	// is not known to have asked.
+	// did not ask.
 	Files *Diagnosis
 }
 
@@ -50,12 +50,18 @@ func (e *Engine) Exchange(ctx context.Context, x *reading.Exchange, at time.Time
 		d.Identities[0].turnedAway(x, request)
 		out.Sent = d
 	}
-	if h := e.settings.Holding; h != nil && len(h.Identities) > 0 && x.Request != nil {
+	asked := x.Request != nil || x.Sent == reading.Hidden // as far as can be seen
+	if h := e.settings.Holding; h != nil && len(h.Identities) > 0 && asked {
 		d := e.begin()
 		if err := judged(d); err != nil {
 			return nil, err
 		}
 		d.conclude()
+		for n := range d.Identities {
+			if request == nil { // what clients do depends on it
+				d.Identities[n].Predictions = nil
+			}
+		}
 		out.Files = d
 	}
 	return out, nil

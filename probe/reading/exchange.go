@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 
+	"mtlsprobe/probe/protocol"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
 )
@@ -50,9 +51,12 @@ type Exchange struct {
 	Alerts []AlertShown
 	// Refusal is the alert by which the server refused; nil where there is none that can be read.
 	Refusal *wire.AlertSeen
-	Resumed bool // an earlier session: no certificates are sent then
-	// Failed says that the connection ended before both sides had finished, or by a fatal
-	// alert in clear.
+	// Application is what the server answered over HTTP to what the client sent; nil where that
+	// cannot be read.
+	Application *protocol.Answer
+	Resumed     bool // an earlier session: no certificates are sent then
+	// Failed says that the connection ended before both sides had finished or by a fatal alert,
+	// or that the application wants another certificate.
 	Failed  bool
 	Reading []say.Phrase // what it means, the most important first
 }
@@ -63,7 +67,8 @@ func Explain(tr *wire.Transcript, end Ending) *Exchange {
 	x.gather(tr)
 	x.answer(tr, end)
 	x.alerts(tr)
-	x.Failed = x.failed(tr, end)
+	x.Application = overHTTP(tr)
+	x.Failed = x.failed(tr, end) || x.Application != nil && x.Application.Verdict == protocol.CertificateRefused
 	for _, note := range notes() {
 		x.Reading = append(x.Reading, note(&story{tr, end, x})...)
 	}
@@ -194,6 +199,25 @@ func (x *Exchange) failed(tr *wire.Transcript, end Ending) bool {
 	}
 	return end.By != 0 && !(changesCipher(tr, wire.Client) && changesCipher(tr, wire.Server)) ||
 		x.Request != nil && x.Sent != SentCertificate && x.protectedAlert(wire.Server) && !applicationData(tr, wire.Server)
+}
+
+// overHTTP is the server's first answer to the client's application data, if it is HTTP.
+func overHTTP(tr *wire.Transcript) *protocol.Answer {
+	asked := false
+	for n := range tr.Entries {
+		e := &tr.Entries[n]
+		if e.ContentType != wire.ApplicationData || e.Opaque {
+			continue
+		}
+		if e.From == wire.Server && asked {
+			if a, ok := protocol.ParseHTTP(e.Body); ok && a.Protocol != "" {
+				return &a
+			}
+			return nil
+		}
+		asked = asked || e.From == wire.Client
+	}
+	return nil
 }
 
 func (x *Exchange) protectedAlert(from wire.Peer) bool {

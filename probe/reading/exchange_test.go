@@ -9,7 +9,7 @@ import (
 )
 
 // entries makes a transcript of messages in a short notation: who, and the number of a handshake
-// message, "ccs", "data", "text" for data that can be read, "alert2:40", "alert" for one that cannot be read, or "sealed:61" for a record of
+// message, "ccs", "data", "text" for data that can be read, "get", "200" and "400" for HTTP, "alert2:40", "alert" for one that cannot be read, or "sealed:61" for a record of
 // TLS 1.3; "11e" is an empty Certificate.
 func entries(version uint16, words string) *wire.Transcript {
 	tr := &wire.Transcript{Version: version, CipherSuite: 0x1301}
@@ -32,6 +32,13 @@ func entries(version uint16, words string) *wire.Transcript {
 			e.ContentType, e.Opaque, e.Length = wire.ApplicationData, true, 100
 		case rest == "text":
 			e.ContentType, e.Length = wire.ApplicationData, 100
+		case rest == "get":
+			e.ContentType, e.Body = wire.ApplicationData, []byte("GET / HTTP/1.1\r\n\r\n")
+		case rest == "400":
+			e.ContentType = wire.ApplicationData
+			e.Body = []byte("HTTP/1.1 400 Bad Request\r\n\r\nNo required SSL certificate was sent")
+		case rest == "200":
+			e.ContentType, e.Body = wire.ApplicationData, []byte("HTTP/1.1 200 OK\r\n\r\n")
 		case rest == "alert":
 			e.ContentType, e.Opaque = wire.AlertRecord, true
 		case rest == "sealedalert":
@@ -100,6 +107,11 @@ func TestExplain(t *testing.T) {
 			server, Hidden, SentCertificate, true, []string{"sent a certificate", "most likely sent an alert"}},
 		{"1.3, the client closes at once", 0x304, "C1 S2 Ssealed:900 Csealed:1200 Csealed:53 Csealed:19 Ssealed:19", client,
 			Hidden, SentCertificate, false, nil},
+		{"refused by the application", 0x304, "C1 S2 S13 S11 S20 C11e C20 Cget S400", server, SentEmpty, "", true,
+			[]string{"empty Certificate", "Why a client", "HTTP 400, \"No required SSL certificate was sent\": it refuses"}},
+		{"let in by the application", 0x304, "C1 S2 S13 S11 S20 C11 C15 C20 Cget S200", server, SentCertificate, "", false,
+			[]string{"TLS had no objection; the application answered HTTP 200."}},
+		{"not asked, and an answer", 0x304, "C1 S2 S11 S20 C20 Cget S200", server, NotAsked, "", false, nil},
 		{"1.3, not asked", 0x304, "C1 S2 Ssealed:900 Csealed:53 Csealed:200 Ssealed:400", client, Hidden, NotAsked, false,
 			[]string{"Most likely the server did not ask"}},
 		{"1.3, the client refuses", 0x304, "C1 S2 Ssealed:900 Csealed:19", client, Hidden, "", true,

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"slices"
 
+	"mtlsprobe/probe/protocol"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
 )
@@ -20,7 +21,8 @@ type story struct {
 func notes() []func(*story) []say.Phrase {
 	return []func(*story) []say.Phrase{
 		(*story).noCertificateAlert, (*story).unreadAlert, (*story).earlyAlert, (*story).emptyCertificate,
-		(*story).skippedCertificate, (*story).causes, (*story).unanswered, (*story).taken, (*story).hidden,
+		(*story).skippedCertificate, (*story).causes, (*story).unanswered, (*story).taken, (*story).application,
+		(*story).hidden,
 		(*story).foreignAlert, (*story).refusal,
 		(*story).protectedRefusal, (*story).oldVersion,
 		(*story).resumed, (*story).late, (*story).retried, (*story).ended,
@@ -120,8 +122,12 @@ func (s *story) unreadAlert() []say.Phrase {
 // causes are the reasons for which a client that is asked sends no certificate, the likeliest
 // first.
 func (s *story) causes() []say.Phrase {
-	if s.Sent != SentEmpty && s.Sent != SentNothing || s.distrusts() {
+	likely := s.Sent == Hidden && s.Likely == SentEmpty && s.Failed
+	if s.Sent != SentEmpty && s.Sent != SentNothing && !likely || s.distrusts() {
 		return nil
+	}
+	if s.Application != nil && s.Application.Verdict != protocol.CertificateRefused {
+		return nil // it says what it thinks of that
 	}
 	if !s.Failed && applicationData(s.tr, wire.Server) {
 		return []say.Phrase{say.Text("The server went on without a certificate: it does not require one in TLS. Whether " +
@@ -163,12 +169,32 @@ func (s *story) unanswered() []say.Phrase {
 
 // taken is a certificate to which the server had no objection in TLS.
 func (s *story) taken() []say.Phrase {
-	if s.Sent != SentCertificate || s.Failed || !s.replied() {
+	if s.Sent != SentCertificate || s.Failed || s.Application != nil || !s.replied() {
 		return nil
 	}
 	return []say.Phrase{say.Text("The server went on after the certificate: it had no objection in TLS. The " +
 		"application " +
 		"behind it may still have one, and says so in its answer (nginx: HTTP 400).")}
+}
+
+// application is what the program behind TLS answered.
+func (s *story) application() []say.Phrase {
+	a := s.Application
+	if a == nil || s.Sent == NotAsked {
+		return nil
+	}
+	tls := "TLS had no objection"
+	if s.Sent != SentCertificate {
+		tls = "TLS does not require a certificate"
+	}
+	text := say.Text(tls, "; the application answered HTTP ", a.Status)
+	if a.Status >= 400 && a.Detail != "" {
+		text = say.Text(text, ", ", say.Quote(a.Detail))
+	}
+	if a.Verdict == protocol.CertificateRefused {
+		text = say.Text(text, ": it refuses the connection for its certificate, or for want of one")
+	}
+	return []say.Phrase{say.Text(text, ".")}
 }
 
 // replied reports whether the server answered the client's application data. What it says

@@ -181,6 +181,7 @@ func (c *connection) add(e Entry) {
 		if last.From == e.From && last.ContentType == ApplicationData && last.Opaque == e.Opaque &&
 			(!e.Opaque || c.transcript.Version < tls.VersionTLS13) {
 			last.Length += e.Length
+			last.Body = append(last.Body, e.Body[:min(len(e.Body), maxShown-min(len(last.Body), maxShown))]...)
 			return
 		}
 	}
