@@ -60,10 +60,10 @@ func (e *explainer) captured(ctx context.Context, c *capture.Connection, x *read
 }
 
 // typed explains a list of messages that somebody typed at this time.
-func (e *explainer) typed(ctx context.Context, tr *wire.Transcript, now time.Time) (traced, error) {
-	x := reading.Explain(tr, reading.Ending{})
-	x.Failed = x.Failed || x.Sent == reading.SentEmpty || x.Sent == reading.SentNothing
-	return e.judged(ctx, report.NewTyped(tr, x), x, now)
+func (e *explainer) typed(ctx context.Context, list *capture.Typed, now time.Time) (traced, error) {
+	x := reading.Explain(list.Transcript, reading.Ending{By: list.Closer, Reset: list.Close == capture.RST})
+	x.Failed = x.Failed || x.Sent == reading.SentEmpty && x.Application == nil || x.Sent == reading.SentNothing
+	return e.judged(ctx, report.NewTyped(list, x), x, now)
 }
 
 func (e *explainer) judged(ctx context.Context, c report.Connection, x *reading.Exchange, at time.Time) (traced, error) {

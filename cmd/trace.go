@@ -261,21 +261,31 @@ func (o *traceOptions) typed(ctx context.Context, s *Streams, e *explainer, r *r
 	if err != nil {
 		return nil, fmt.Errorf("--messages: %w", err)
 	}
-	tr, skipped, err := capture.ParseMessages(data)
+	typed, err := capture.ParseMessages(data)
 	if err != nil {
 		return nil, fmt.Errorf("--messages %q: %w", o.messages, err)
 	}
-	for _, part := range skipped {
-		problem := fmt.Sprintf("line %d: not understood: %q", part.Line, part.Text)
-		if part.Another {
-			problem = fmt.Sprintf("line %d: another connection begins, and is not read: put it into a list of its own",
-				part.Line)
-		}
+	for _, doubt := range typed.Doubts {
+		problem := fmt.Sprintf("line %d: %s", doubt.Line, doubted(&doubt))
 		warn(s.Err, problem)
 		r.Problems = append(r.Problems, problem)
 	}
-	t, err := e.typed(ctx, tr, s.Now())
+	t, err := e.typed(ctx, typed, s.Now())
 	return []traced{t}, err
+}
+
+// doubted says what there is to know of a line of a typed list.
+func doubted(d *capture.Doubt) string {
+	switch d.Kind {
+	case capture.Another:
+		return "another connection begins, and is not read: put it into a list of its own"
+	case capture.TakenForServer:
+		return fmt.Sprintf("%q does not say who sent the alert: it is taken for a client's error message, so for the "+
+			"server's alert; else write \"client: alert …\"", d.Text)
+	case capture.WhoEnded:
+		return fmt.Sprintf("%q does not say who ended the connection: write \"client: %[1]s\" or \"server: %[1]s\"", d.Text)
+	}
+	return fmt.Sprintf("not understood: %q", d.Text)
 }
 
 // An interruptible reader ends with its context: standard input may have nothing to say.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"crypto/tls"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,23 +70,34 @@ func NewConnection(c *capture.Connection, x *reading.Exchange, transcript bool) 
 	started := c.Started.UTC()
 	out.Number, out.Client, out.Server, out.Started, out.Lost = c.Number, c.Client.String(), c.Server.String(), &started,
 		c.Lost
-	out.Ended = string(c.Close)
-	if c.Closer != 0 {
-		out.Ended += " by the " + c.Closer.String()
-	}
+	out.Ended = ending(c.Close, c.Closer)
 	return out
 }
 
 // NewTyped is that of a list of messages that somebody typed.
-func NewTyped(tr *wire.Transcript, x *reading.Exchange) Connection {
-	out := newConnection(tr, x, true)
-	out.Number, out.Ended = 1, "not told"
+func NewTyped(list *capture.Typed, x *reading.Exchange) Connection {
+	out := newConnection(list.Transcript, x, true)
+	out.Number, out.Ended = 1, ending(list.Close, list.Closer)
+	if list.Closer == 0 {
+		out.Ended = notTold
+	}
 	for n := range out.Transcript { // nobody saw what is in the messages
 		if row := &out.Transcript[n]; row.Bytes == 0 && row.Record == wire.HandshakeRecord.String() {
 			row.Meaning, row.Detail = nil, ""
 		}
 	}
 	return out
+}
+
+// notTold is the end of a connection of which a typed list does not tell it.
+const notTold = "not told"
+
+// ending is how TCP ended.
+func ending(how capture.Close, by wire.Peer) string {
+	if by == 0 {
+		return string(how)
+	}
+	return string(how) + " by the " + by.String()
 }
 
 func newConnection(tr *wire.Transcript, x *reading.Exchange, transcript bool) Connection {
@@ -163,14 +175,19 @@ func (c *Connection) answered() string {
 // ending is how it ended: the alert that decided, or TCP's end.
 func (c *Connection) ending() string {
 	for _, a := range c.Alerts {
-		if a.Level == "fatal" && a.Number != nil {
+		if a.Level != "warning" && a.Number != nil && *a.Number != wire.CloseNotify {
 			return fmt.Sprintf("%s's alert %d %s", a.From, *a.Number, a.Name)
 		}
 	}
 	if c.Failed {
 		for _, a := range c.Alerts {
-			if a.From == "server" && a.Protected != "no" {
+			switch {
+			case a.From == "server" && a.Protected == "yes":
 				return "server's encrypted alert"
+			case a.From == "server" && a.Protected == "unknown" && c.Version == wire.VersionName(tls.VersionTLS13):
+				return "likely by the server's alert"
+			case a.From == "server" && a.Protected == "unknown":
+				return "server's alert, of which the number is not told"
 			}
 		}
 	}
@@ -179,7 +196,7 @@ func (c *Connection) ending() string {
 
 // matters reports whether a connection is about client certificates, or failed.
 func (c *Connection) matters() bool {
-	return c.Failed || c.Request.Asked == "yes" || c.ClientCertificate.Likely == "empty" ||
+	return c.Failed || c.Request.Asked == "yes" || c.Ended == notTold || c.ClientCertificate.Likely == "empty" ||
 		c.ClientCertificate.Likely == "yes"
 }
 

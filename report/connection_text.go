@@ -100,6 +100,9 @@ func (t *text) captured(r *Report) (mark, color, sentence string) {
 	if failed > 0 {
 		return t.glyphs.fail, red, sentence
 	}
+	if slices.ContainsFunc(r.Connections, func(c Connection) bool { return c.Ended == notTold }) {
+		return "?", yellow, sentence
+	}
 	mark, color = t.glyphs.standing(acceptedStanding)
 	return mark, color, sentence
 }

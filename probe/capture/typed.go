@@ -1,92 +1,122 @@
 package capture
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"mtlsprobe/probe/wire"
 )
 
-// A typed is a list of messages while it is read.
-type typed struct {
-	transcript wire.Transcript
-	skipped    []Skipped
-	number     int       // of the line
-	client     string    // the address of the client, where lines have addresses
-	from       wire.Peer // who speaks on this line; zero while that is not told
-	level      uint8     // of the alert that a line is about; zero if it is not told
-	java       wire.Peer // who sent the alert that Java's log goes on about; zero for none
+// A Typed is one connection as somebody wrote it down.
+type Typed struct {
+	Transcript *wire.Transcript
+	// Closer ended the connection; zero where that is not told, and then Close is empty.
+	Closer wire.Peer
+	Close  Close
+	// Doubts are what was not read, and what was taken for something that it does not say.
+	Doubts []Doubt
 }
 
-// A Skipped is a line, or a part of one, that was not read.
-type Skipped struct {
+// A Doubt is a line, or a part of one, about which somebody should know.
+type Doubt struct {
 	Line int // from 1
 	Text string
-	// Another says that it begins another connection; else it was not understood.
-	Another bool
+	Kind DoubtKind
 }
 
-// maxLines bounds a list.
-const maxLines = 4096
+// A DoubtKind says what a doubt is about.
+type DoubtKind uint8
 
-// ParseMessages reads a list of the messages of one connection that somebody typed or pasted, one
-// or more on a line: "client: Hello", "server: Hello, Certificate, Certificate request, Server
-// hello done", the words of openssl -msg or Java's debug log, or lines of Wireshark's packet
-// list. Spelling, case and punctuation do not matter. What the messages contain is not known,
-// except where it is told: a version, an alert, an empty certificate. Who speaks is told by a
-// name, an arrow or an address, or else by the message and those before it. It returns what it
-// did not read; the error says that it understood nothing.
-func ParseMessages(text []byte) (tr *wire.Transcript, skipped []Skipped, err error) {
-	t := &typed{}
-	lines := bufio.NewScanner(bytes.NewReader(text))
-	lines.Buffer(make([]byte, 0, 4096), 1<<20)
-	msg := regexp.MustCompile(`(?m)^(<<<|>>>) `).Match(text) // beside what else a program wrote
-	for lines.Scan() {
-		line := strings.TrimSpace(lines.Text())
-		if t.number++; t.number > maxLines {
-			return nil, t.skipped, fmt.Errorf("more than %d lines", maxLines)
+// The kinds.
+const (
+	NotUnderstood  DoubtKind = iota
+	Another                  // another connection begins, which is not read
+	TakenForServer           // an alert without a sender: the words are a client's, so the server sent it
+	WhoEnded                 // the connection ended, and it is not told by whom
+)
+
+// A list is a Typed while it is read.
+type list struct {
+	Typed
+	number int       // of the line
+	client string    // the address of the client, where lines have addresses
+	from   wire.Peer // who speaks on this line; zero while that is not told
+	level  uint8     // of the alert that a line is about; zero if it is not told
+	// javaConsumes says that a log of Java is a server's.
+	javaConsumes bool
+}
+
+// maxMessages bounds a list.
+const maxMessages = 4096
+
+// ParseMessages reads the messages of one connection that somebody typed or pasted. It knows the
+// words of openssl -msg (with the bytes, if they are there), of curl -v and of Java's debug log.
+// Any other text is read as a list of messages, one or more on a line: "client: Hello", "server:
+// Hello, Certificate, Certificate request, Server hello done", or lines of Wireshark's packet
+// list. Spelling, case and punctuation do not matter there. What messages contain is not known,
+// except where it is told. Who speaks is told by a name, an arrow or an address, or else by the
+// message and those before it. The error says that it understood nothing.
+func ParseMessages(text []byte) (*Typed, error) {
+	l := &list{Typed: Typed{Transcript: &wire.Transcript{}}}
+	lines := strings.Split(string(text), "\n")
+	for n := range lines {
+		lines[n] = strings.TrimSpace(lines[n])
+	}
+	read := l.plain
+	switch s := string(text); {
+	case curlLine.MatchString(s):
+		read = l.curl
+	case msgLine.MatchString(s):
+		read = l.openssl
+	case strings.Contains(s, "javax.net.ssl|"):
+		read = l.java
+	}
+	for at := 0; at < len(lines); {
+		l.number, l.from, l.level = at+1, 0, 0
+		if len(l.Transcript.Entries) > maxMessages {
+			return nil, fmt.Errorf("more than %d messages", maxMessages)
 		}
-		switch {
-		case line == "", strings.HasPrefix(line, "#"),
-			msg && (!strings.HasPrefix(line, "<<<") && !strings.HasPrefix(line, ">>>") ||
-				strings.Contains(line, "RecordHeader")):
-			continue
-		case t.java != 0 && t.javaAlert(line):
-			continue
+		n := 1
+		if lines[at] != "" && !strings.HasPrefix(lines[at], "#") && !l.errorMessage(lines[at]) {
+			n = max(1, read(lines[at:]))
 		}
-		before := len(t.skipped)
-		if found := t.line(line); !found && len(t.skipped) == before {
-			t.skipped = append(t.skipped, Skipped{Line: t.number, Text: line})
-		}
-		if n := len(t.skipped); n > 0 && t.skipped[n-1].Another {
+		if k := len(l.Doubts); k > 0 && l.Doubts[k-1].Kind == Another {
 			break
 		}
+		at += n
 	}
-	if err := lines.Err(); err != nil {
-		return nil, t.skipped, err
+	if len(l.Transcript.Entries) == 0 {
+		return nil, errors.New("no TLS message is named; for example: client: Hello")
 	}
-	if len(t.transcript.Entries) == 0 {
-		return nil, t.skipped, fmt.Errorf("no TLS message is named; for example: client: Hello")
+	l.guessVersion()
+	for n := range l.Transcript.Entries { // TLS 1.3's has a context before the list: RFC 8446, Section 4.4.2
+		if e := &l.Transcript.Entries[n]; bytes.Equal(e.Body, emptyCertificate) && l.Transcript.Version >= tls.VersionTLS13 {
+			e.Body = append([]byte{0}, emptyCertificate...)
+		}
 	}
-	t.guessVersion()
-	return &t.transcript, t.skipped, nil
+	return &l.Typed, nil
+}
+
+// emptyCertificate is a Certificate message without a certificate: RFC 5246, Section 7.4.2.
+var emptyCertificate = []byte{0, 0, 0}
+
+func (l *list) doubt(kind DoubtKind, text string) {
+	l.Doubts = append(l.Doubts, Doubt{Line: l.number, Text: strings.TrimSpace(text), Kind: kind})
 }
 
 // guessVersion tells the version by the messages where nobody told it: only TLS 1.3 has some of
 // them, and only there the server encrypts at once.
-func (t *typed) guessVersion() {
-	tr := &t.transcript
-	if tr.Version != 0 || !tr.Sent(wire.Server, wire.ServerHello) {
+func (l *list) guessVersion() {
+	tr := l.Transcript
+	if tr.Version != 0 {
 		return
 	}
-	tr.Version = tls.VersionTLS12 // in whose words the list is
 	hello, finished := false, false
 	for _, e := range tr.Entries {
 		switch {
@@ -102,248 +132,90 @@ func (t *typed) guessVersion() {
 			finished = true // or about to be
 		}
 	}
-}
-
-// line reads a line, and reports whether it says anything.
-func (t *typed) line(line string) (found bool) {
-	rest, named := t.direction(line)
-	if v := regexp.MustCompile(`(?i)(ssl|tls)\s*v?\s*([123])(?:[._]([0-3]))?`).FindStringSubmatch(rest); v != nil {
-		t.version(strings.ToLower(v[1]), v[2], v[3])
-		found = v[0] == strings.TrimSpace(rest)
-		rest = strings.Replace(rest, v[0], "", 1)
+	if hello {
+		tr.Version = tls.VersionTLS12 // in whose words the list is
 	}
-	if strings.Contains(line, "alert message (") { // the log of Java says more on the next lines
-		t.java = cmp.Or(t.from, wire.Server)
-		return true
+}
+
+// A version is written as "TLS 1.2", "TLSv1.2", "tls1_2", "SSLv3" or "SSL 3.0".
+var versionWord = regexp.MustCompile(`(?i)\b(ssl|tls)\s*v?\s*([123])(?:[._]([0-3]))?\b`)
+
+// version takes a version out of a text, and returns the rest.
+func (l *list) version(text string) string {
+	v := versionWord.FindStringSubmatchIndex(text)
+	if v == nil {
+		return text
 	}
-	t.level = levelOf(rest)
-	parts := partsOf(rest)
-	for n := 0; n < len(parts) && t.from == 0; n++ { // one message that only one peer sends tells for the others
-		if m, ok := handshakeOf(letters(parts[n])); ok {
-			t.from = m.from
-		}
+	minor := ""
+	if v[6] >= 0 {
+		minor = text[v[6]:v[7]]
 	}
-	for n := 0; n < len(parts); n++ {
-		part := parts[n]
-		if n+1 < len(parts) && (strings.Contains(strings.ToLower(part), "alert") && tellsAlert(parts[n+1]) ||
-			strings.EqualFold(strings.TrimSpace(parts[n+1]), "empty")) {
-			n++
-			part += " " + parts[n]
-		}
-		switch {
-		case t.another(part):
-			t.skipped = append(t.skipped, Skipped{Line: t.number, Text: line, Another: true})
-			return true
-		case t.message(part):
-			found = true
-		case named && letters(part) != "" && !tellsAlert(part) && t.level == 0:
-			t.skipped = append(t.skipped, Skipped{Line: t.number, Text: strings.TrimSpace(part)})
-		}
-	}
-	return found
-}
-
-// partsOf splits a line where no bracket is open.
-func partsOf(line string) []string {
-	open := 0
-	return strings.FieldsFunc(line, func(r rune) bool {
-		switch r {
-		case '(':
-			open++
-		case ')':
-			open--
-		}
-		return open <= 0 && strings.ContainsRune(",;+|", r)
-	})
-}
-
-// levelOf is that of the alert that a text is about; zero if it is not told.
-func levelOf(text string) uint8 {
-	switch lower := strings.ToLower(text); {
-	case strings.Contains(lower, "fatal"):
-		return 2
-	case strings.Contains(lower, "warning"):
-		return 1
-	}
-	return 0
-}
-
-// javaAlert reads a line of what Java's log says of an alert.
-func (t *typed) javaAlert(line string) bool {
-	field := regexp.MustCompile(`^"?(level|description)"?\s*:\s*"?([a-z_]+)"?,?$`).FindStringSubmatch(line)
-	switch {
-	case field == nil && (line == "}" || strings.HasSuffix(line, "{")):
-	case field == nil:
-		t.java = 0
-		return line == ")"
-	case field[1] == "level":
-		t.level = levelOf(field[2])
-	default:
-		t.from = t.java
-		return t.alert(field[2], letters(field[2]))
-	}
-	return true
-}
-
-// another reports whether a message begins another connection: a ClientHello after an alert
-// that ended this one.
-func (t *typed) another(part string) bool {
-	m, ok := handshakeOf(letters(part))
-	hello := ok && (m.kind == wire.ClientHello && (m.from == wire.Client || t.from == wire.Client))
-	return hello && slices.ContainsFunc(t.transcript.Entries, func(e wire.Entry) bool {
-		return e.ContentType == wire.AlertRecord && !e.Opaque &&
-			(e.Alert.Level == 2 || e.Alert.Description == wire.CloseNotify)
-	})
-}
-
-// tellsAlert reports whether what follows an alert says which one it is.
-func tellsAlert(part string) bool {
-	return regexp.MustCompile(`(?i)^\s*(description|level|fatal|warning|content)`).MatchString(part)
-}
-
-// direction finds out who speaks, and returns the rest of the line. It reports whether the
-// line is of messages alone: what is no message there is misspelt.
-func (t *typed) direction(line string) (rest string, named bool) {
-	t.from = 0 // the message says it
-	pair := regexp.MustCompile(`(\S+)\s*(?:→|->|⇒|=>)\s*(\S+)`).FindStringSubmatchIndex(line)
-	arrow := regexp.MustCompile(`^(?:-+>|→|>|(<-+|←|<))\s*(?:[^<>]|$)`).FindStringSubmatchIndex(line)
-	who := regexp.MustCompile(`(?i)^[\s\d.:)\-*]*(client|server|c|s)\b\s*` +
-		`(?:(?:→|->|>)\s*(?:client|server|c|s)\b)?\s*[:>)\-]*`)
-	switch at := who.FindStringSubmatchIndex(line); {
-	case at != nil && !speaksOf(line[at[2]:]):
-		t.from = wire.Client
-		if strings.HasPrefix(strings.ToLower(line[at[2]:at[3]]), "s") {
-			t.from = wire.Server
-		}
-		return line[at[1]:], true
-	case strings.HasPrefix(line, ">>>"), strings.Contains(line, "Produced"):
-		t.from = wire.Client
-	case strings.HasPrefix(line, "<<<"), strings.Contains(line, "Consum"), strings.Contains(line, "Received"):
-		t.from = wire.Server
-	case arrow != nil: // as somebody at the client's side draws it
-		t.from = wire.Client
-		if arrow[2] >= 0 {
-			t.from = wire.Server
-		}
-		return strings.TrimLeft(line, "-<>→← "), true
-	case pair != nil:
-		source := line[pair[2]:pair[3]]
-		if t.client == "" {
-			t.client = source
-		}
-		switch {
-		case source == line[pair[4]:pair[5]]: // both on one host
-		case source == t.client:
-			t.from = wire.Client
-		default:
-			t.from = wire.Server
-		}
-		return line[pair[1]:], false
-	}
-	return line, false
-}
-
-// speaksOf reports whether a line begins with the name of a message, not with that of a peer.
-func speaksOf(line string) bool {
-	return regexp.MustCompile(`(?i)^(client|server)\s*(hello|key)`).MatchString(line)
-}
-
-func (t *typed) version(family, major, minor string) {
 	numbers := map[string]uint16{"ssl3": wire.VersionSSL30, "ssl30": wire.VersionSSL30, "tls1": tls.VersionTLS10,
 		"tls10": tls.VersionTLS10, "tls11": tls.VersionTLS11, "tls12": tls.VersionTLS12, "tls13": tls.VersionTLS13}
-	if v, ok := numbers[family+major+minor]; ok {
-		t.transcript.Version = v
+	if known, ok := numbers[strings.ToLower(text[v[2]:v[3]])+text[v[4]:v[5]]+minor]; ok {
+		l.Transcript.Version = known
 	}
-}
-
-// message reads one message, and reports whether it is one.
-func (t *typed) message(text string) bool {
-	word := letters(text)
-	switch {
-	case strings.HasPrefix(word, "contenttype"), word == "":
-		return false
-	case strings.Contains(word, "alert"), strings.Contains(word, "closenotify"):
-		return t.alert(text, word)
-	case strings.Contains(word, "changecipherspec"):
-		t.add(wire.Entry{ContentType: wire.ChangeCipherSpec})
-		return true
-	case strings.Contains(word, "applicationdata"):
-		t.add(wire.Entry{ContentType: wire.ApplicationData, Protected: true, Opaque: true})
-		return true
-	}
-	s, ok := handshakeOf(word)
-	if !ok {
-		return false
-	}
-	e := wire.Entry{From: s.from, ContentType: wire.HandshakeRecord, Handshake: s.kind}
-	if s.word == "hello" && t.from == wire.Server {
-		e.From, e.Handshake = wire.Server, wire.ServerHello
-	}
-	if s.kind == wire.Certificate && (strings.Contains(word, "empty") || strings.Contains(word, "nocertificate") ||
-		regexp.MustCompile(`(?i)(length|len|certificates?)\W*0\b|\b0 (certificates?|bytes)\b|\bwithout\b`).
-			MatchString(text)) {
-		e.Body = []byte{0, 0, 0}
-	}
-	t.add(e)
-	return true
-}
-
-// alert reads an alert: by its number or name, where one is told.
-func (t *typed) alert(text, word string) bool {
-	e := wire.Entry{ContentType: wire.AlertRecord, Opaque: true}
-	for n := 255; n >= 0 && e.Opaque; n-- {
-		a := wire.Alert{Level: t.level, Description: uint8(n)} //nolint:gosec // within 0 and 255
-		name := strings.ReplaceAll(a.Name(), "_", "")
-		if len(name) > 3 && strings.Contains(word, name) {
-			e.Alert, e.Opaque = a, false
-		}
-	}
-	// neither the content type nor a length
-	text = regexp.MustCompile(`(?i)\(21\)|\[?length\s*\d+\]?`).ReplaceAllString(text, "")
-	number := regexp.MustCompile(`\b(\d{1,3})\b`).FindString(text)
-	if n, err := strconv.ParseUint(number, 10, 8); err == nil && e.Opaque {
-		e.Alert, e.Opaque = wire.Alert{Level: t.level, Description: uint8(n)}, false
-	}
-	if !e.Opaque && e.Alert.Level == 0 {
-		e.Alert.Level = 2
-		if e.Alert.Description == 0 || e.Alert.Description == wire.AlertNoCertificate {
-			e.Alert.Level = 1
-		}
-	}
-	t.add(e)
-	return true
+	return text[:v[0]] + " " + text[v[1]:]
 }
 
 // add takes a message in.
-func (t *typed) add(e wire.Entry) {
+func (l *list) add(e wire.Entry) {
 	if e.From == 0 {
-		e.From = cmp.Or(t.from, t.guess(&e))
+		e.From = cmp.Or(l.from, l.guess(&e))
 	}
-	t.from = cmp.Or(t.from, e.From)
-	t.transcript.Entries = append(t.transcript.Entries, e)
+	l.from = cmp.Or(l.from, e.From)
+	l.Transcript.Entries = append(l.Transcript.Entries, e)
 }
 
 // guess tells by the messages before who sends one that both peers may send, where the line
 // does not say so: a certificate after ServerHelloDone is the client's, an alert is the answer
 // to what came last, and else the one who spoke last goes on.
-func (t *typed) guess(e *wire.Entry) wire.Peer {
-	entries := t.transcript.Entries
+func (l *list) guess(e *wire.Entry) wire.Peer {
+	entries := l.Transcript.Entries
 	if len(entries) == 0 {
+		if e.ContentType == wire.AlertRecord {
+			return wire.Server
+		}
 		return wire.Client
 	}
 	last := entries[len(entries)-1].From
 	other := wire.Client + wire.Server - last
-	done := t.transcript.Sent(wire.Server, wire.ServerHelloDone)
+	done := l.Transcript.Sent(wire.Server, wire.ServerHelloDone)
 	switch {
 	case e.ContentType == wire.AlertRecord:
 		return other
 	case done && e.ContentType == wire.HandshakeRecord &&
 		(e.Handshake == wire.Certificate || e.Handshake == wire.CertificateVerify):
 		return wire.Client
-	case done && last == wire.Server && !t.transcript.Sent(wire.Client, wire.Finished):
+	case done && last == wire.Server && !l.Transcript.Sent(wire.Client, wire.Finished):
 		return wire.Client
-	case e.Handshake == wire.Finished && t.transcript.Sent(wire.Client, wire.Finished):
+	case e.Handshake == wire.Finished && l.Transcript.Sent(wire.Client, wire.Finished):
 		return wire.Server
 	}
 	return last
+}
+
+// alert takes an alert in: with its description, or with none where that is not told. Of one
+// that was told already, as programs do in an error message, there is no second.
+func (l *list) alert(from wire.Peer, level uint8, description int) {
+	e := wire.Entry{From: from, ContentType: wire.AlertRecord, Opaque: description < 0}
+	if !e.Opaque {
+		e.Alert = wire.Alert{Level: level, Description: uint8(description)} //nolint:gosec // within 0 and 255
+		if level == 0 && (description == wire.CloseNotify || description == wire.AlertNoCertificate) {
+			e.Alert.Level = 1
+		}
+		if slices.ContainsFunc(l.Transcript.Entries, func(o wire.Entry) bool {
+			return o.ContentType == wire.AlertRecord && !o.Opaque && o.Alert.Description == e.Alert.Description &&
+				(from == 0 || o.From == from)
+		}) {
+			return
+		}
+		if n := len(l.Transcript.Entries) - 1; n >= 0 {
+			if last := &l.Transcript.Entries[n]; last.ContentType == wire.AlertRecord && last.Opaque && last.From == from {
+				*last = e // now it is told which
+				return
+			}
+		}
+	}
+	l.add(e)
 }

@@ -3,6 +3,7 @@ package reading
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"slices"
 
 	"mtlsprobe/probe/protocol"
 	"mtlsprobe/probe/wire"
@@ -65,8 +66,8 @@ type Exchange struct {
 func Explain(tr *wire.Transcript, end Ending) *Exchange {
 	x := &Exchange{Sent: NotAsked}
 	x.gather(tr)
-	x.answer(tr, end)
 	x.alerts(tr)
+	x.answer(tr, end)
 	x.Application = overHTTP(tr)
 	x.Failed = x.failed(tr, end) || x.Application != nil && x.Application.Verdict == protocol.CertificateRefused
 	for _, note := range notes() {
@@ -122,6 +123,10 @@ func (x *Exchange) answer(tr *wire.Transcript, end Ending) {
 			continue
 		}
 		list, err := wire.ParseCertificate(tr.Version, e.Body)
+		if unknown := len(e.Body) == 0; unknown && x.missed() { // a typed list has no bodies
+			x.Sent = SentEmpty
+			continue
+		}
 		if err != nil || len(list) > 0 {
 			x.Sent, x.Chain = SentCertificate, certificates(tr.Version, e.Body)
 			return
@@ -130,15 +135,33 @@ func (x *Exchange) answer(tr *wire.Transcript, end Ending) {
 	}
 	switch {
 	case x.Sent == SentEmpty:
+	case x.missed():
+		x.Sent = SentNothing // or an empty message
 	case tr.Version >= tls.VersionTLS13 && opaque(tr):
 		x.Sent = Hidden
 		x.Likely, x.Why = newSealed(tr).answer()
-	case x.Request == nil && !tr.Sent(wire.Client, wire.ClientHello),
+	case x.Request == nil && !tr.Sent(wire.Client, wire.ClientHello), x.Request == nil && cutShort(tr, end),
 		x.Request != nil && (end.Lost || end.By == 0 && !answersRequest(tr)):
 		x.Sent = Hidden
 	case x.Request != nil:
 		x.Sent = SentNothing
 	}
+}
+
+// missed reports whether the server says that no certificate came.
+func (x *Exchange) missed() bool {
+	return x.Refusal != nil && x.Refusal.Description == wire.AlertCertificateRequired
+}
+
+// cutShort reports whether the record of a connection ends before the server had said all that
+// comes before the client's answer, and the connection did not.
+func cutShort(tr *wire.Transcript, end Ending) bool {
+	last := wire.ServerHelloDone
+	if tr.Version >= tls.VersionTLS13 {
+		last = wire.Finished
+	}
+	refused := slices.ContainsFunc(tr.Alerts(), func(a wire.AlertSeen) bool { return a.Refuses(tr.Version) })
+	return end.By == 0 && !refused && !tr.Sent(wire.Server, last) && !changesCipher(tr, wire.Server)
 }
 
 // answersRequest reports whether the client sent anything after the server's request.
@@ -156,11 +179,12 @@ func answersRequest(tr *wire.Transcript) bool {
 
 // alerts lists every alert, those that cannot be read as well.
 func (x *Exchange) alerts(tr *wire.Transcript) {
-	done, sealed := map[wire.Peer]bool{}, newSealed(tr)
+	done, ciphered, sealed := map[wire.Peer]bool{}, map[wire.Peer]bool{}, newSealed(tr)
 	for n := range tr.Entries {
 		e := &tr.Entries[n]
 		done[e.From] = done[e.From] || e.Handshake == wire.Finished && !e.Opaque && e.ContentType == wire.HandshakeRecord ||
 			e.ContentType == wire.ApplicationData && (!e.Opaque || tr.Version < tls.VersionTLS13)
+		ciphered[e.From] = ciphered[e.From] || e.ContentType == wire.ChangeCipherSpec
 		a := AlertShown{From: e.From, Protected: say.No, When: wire.InHandshake}
 		if done[wire.Client] && done[wire.Server] {
 			a.When = ""
@@ -171,6 +195,8 @@ func (x *Exchange) alerts(tr *wire.Transcript) {
 			if x.Refusal == nil && e.From == wire.Server && e.Alert.Refuses(tr.Version) {
 				x.Refusal = &wire.AlertSeen{Alert: e.Alert, From: e.From, AfterHandshake: a.When == ""}
 			}
+		case e.ContentType == wire.AlertRecord && tr.Version < tls.VersionTLS13 && !ciphered[e.From]:
+			a.Protected = say.Unknown // nobody read it to us
 		case e.ContentType == wire.AlertRecord:
 			a.Protected = say.Yes
 		case e.Opaque && tr.Version >= tls.VersionTLS13 && sealed.alert(e.From, e.Length):
@@ -197,7 +223,9 @@ func (x *Exchange) failed(tr *wire.Transcript, end Ending) bool {
 	case tr.Version >= tls.VersionTLS13, tr.Version == 0:
 		return end.By != 0 && !tr.HandshakeDone()
 	}
-	return end.By != 0 && !(changesCipher(tr, wire.Client) && changesCipher(tr, wire.Server)) ||
+	early := x.protectedAlert(wire.Server) && !changesCipher(tr, wire.Server) // which nobody could read to us
+	finished := changesCipher(tr, wire.Client) && changesCipher(tr, wire.Server) || tr.HandshakeDone()
+	return end.By != 0 && !finished || early ||
 		x.Request != nil && x.Sent != SentCertificate && x.protectedAlert(wire.Server) && !applicationData(tr, wire.Server)
 }
 

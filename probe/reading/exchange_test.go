@@ -51,6 +51,9 @@ func entries(version uint16, words string) *wire.Transcript {
 			e.ContentType, e.Opaque, e.Protected, e.Length = wire.ApplicationData, true, true, number(rest[len("sealed:"):])
 		case rest == "11e":
 			e.ContentType, e.Handshake, e.Body = wire.HandshakeRecord, wire.Certificate, []byte{0, 0, 0}
+			if version >= 0x304 {
+				e.Body = []byte{0, 0, 0, 0}
+			}
 		default:
 			e.ContentType, e.Handshake = wire.HandshakeRecord, wire.HandshakeType(number(rest)) //nolint:gosec // small
 		}
@@ -112,6 +115,12 @@ func TestExplain(t *testing.T) {
 		{"let in by the application", 0x304, "C1 S2 S13 S11 S20 C11 C15 C20 Cget S200", server, SentCertificate, "", false,
 			[]string{"TLS had no objection; the application answered HTTP 200."}},
 		{"not asked, and an answer", 0x304, "C1 S2 S11 S20 C20 Cget S200", server, NotAsked, "", false, nil},
+		{"a certificate of which nothing is known, and none came", 0x304, "C1 S2 S13 S20 C11 C20 Salert2:116", server,
+			SentEmpty, "", true, []string{"empty Certificate", "Why a client", "alert 116"}},
+		{"an alert of which nothing is known", 0x303, "C1 S2 S13 S14 C11 C16 Salert", Ending{}, SentCertificate, "", true,
+			[]string{"The server's alert comes before its ChangeCipherSpec"}},
+		{"the list ends early", 0x303, "C1 S2", Ending{}, Hidden, "", false, []string{"ends before the server had said all"}},
+		{"an alert alone", 0, "Salert2:48", Ending{}, Hidden, "", true, []string{"alert 48 unknown_ca"}},
 		{"1.3, not asked", 0x304, "C1 S2 Ssealed:900 Csealed:53 Csealed:200 Ssealed:400", client, Hidden, NotAsked, false,
 			[]string{"Most likely the server did not ask"}},
 		{"1.3, the client refuses", 0x304, "C1 S2 Ssealed:900 Csealed:19", client, Hidden, "", true,

@@ -21,7 +21,7 @@ type story struct {
 func notes() []func(*story) []say.Phrase {
 	return []func(*story) []say.Phrase{
 		(*story).noCertificateAlert, (*story).unreadAlert, (*story).earlyAlert, (*story).emptyCertificate,
-		(*story).skippedCertificate, (*story).causes, (*story).unanswered, (*story).taken, (*story).application,
+		(*story).skippedCertificate, (*story).causes, (*story).unanswered, (*story).unasked, (*story).taken, (*story).application,
 		(*story).hidden,
 		(*story).foreignAlert, (*story).refusal,
 		(*story).protectedRefusal, (*story).oldVersion,
@@ -72,6 +72,9 @@ func (s *story) hidden() []say.Phrase {
 	switch {
 	case s.Sent != Hidden:
 		return nil
+	case s.Request == nil && s.tr.Sent(wire.Client, wire.ClientHello) && !opaque(s.tr):
+		return []say.Phrase{say.Text("What there is of the connection ends before the server had said all that comes before " +
+			"the client's answer, so whether it asked is not in it.")}
 	case s.tr.Version < tls.VersionTLS13 && s.Request == nil:
 		return []say.Phrase{say.Text("The record begins after the connection did, so what was asked and answered is not " +
 			"in it.")}
@@ -153,7 +156,7 @@ func (s *story) distrusts() bool {
 		slices.ContainsFunc(s.Alerts, func(a AlertShown) bool {
 			about := []uint8{wire.AlertBadCertificate, wire.AlertUnsupportedCertificate, wire.AlertCertificateRevoked,
 				wire.AlertCertificateExpired, wire.AlertCertificateUnknown, wire.AlertUnknownCA}
-			return a.From == wire.Client && a.Protected == say.No && a.Alert.Level == 2 &&
+			return a.From == wire.Client && a.Protected == say.No && a.Alert.Level != 1 &&
 				slices.Contains(about, a.Alert.Description)
 		})
 }
@@ -165,6 +168,16 @@ func (s *story) unanswered() []say.Phrase {
 	}
 	return []say.Phrase{say.Text("The client refused the server's certificate before it came to the request: what it " +
 		"would have sent is not known. Let the client trust the CA of the server's certificate first.")}
+}
+
+// unasked is a server that did not come to asking.
+func (s *story) unasked() []say.Phrase {
+	if !s.Failed || s.Sent != NotAsked || s.Resumed || s.tr.Sent(wire.Server, wire.ServerHello) ||
+		!s.tr.Sent(wire.Client, wire.ClientHello) {
+		return nil
+	}
+	return []say.Phrase{say.Text("The connection ended before the server answered the ClientHello: whether it asks for a " +
+		"client certificate is not known.")}
 }
 
 // taken is a certificate to which the server had no objection in TLS.
@@ -216,6 +229,9 @@ func (s *story) replied() bool {
 
 // earlyAlert is one that somebody may call encrypted, although it comes before anything can be.
 func (s *story) earlyAlert() []say.Phrase {
+	if !s.tr.Sent(wire.Client, wire.ClientHello) {
+		return nil // nobody knows what came before it
+	}
 	for n := range s.tr.Entries {
 		e := &s.tr.Entries[n]
 		if e.ContentType == wire.ChangeCipherSpec || e.Protected {
@@ -224,10 +240,12 @@ func (s *story) earlyAlert() []say.Phrase {
 		if e.From != wire.Client || e.ContentType != wire.AlertRecord || e.Opaque {
 			continue
 		}
-		level := map[uint8]string{1: "warning", 2: "fatal"}[e.Alert.Level]
-		return []say.Phrase{say.Text("The client's alert comes before its ChangeCipherSpec, so it is in clear, whatever a "+
-			"tool calls it: its two bytes are level ", e.Alert.Level, " (", level, ") and description ", e.Alert.Description,
-			" (", e.Alert.Name(), ").")}
+		text := say.Text("The client's alert comes before its ChangeCipherSpec, so it is in clear, whatever a tool calls " +
+			"it: ")
+		if level := map[uint8]string{1: "warning", 2: "fatal"}[e.Alert.Level]; level != "" {
+			text = say.Text(text, "its two bytes are level ", e.Alert.Level, " (", level, ") and ")
+		}
+		return []say.Phrase{say.Text(text, "description ", e.Alert.Description, " (", e.Alert.Name(), ").")}
 	}
 	return nil
 }
@@ -276,7 +294,11 @@ func (s *story) protectedRefusal() []say.Phrase {
 	for _, a := range s.Alerts {
 		if a.From == wire.Server && a.Protected != say.No {
 			doubt := "sent an encrypted alert"
-			if a.Protected == say.Unknown {
+			switch {
+			case a.Protected == say.Unknown && s.tr.Version < tls.VersionTLS13:
+				return []say.Phrase{say.Text("The server's alert comes before its ChangeCipherSpec, so it is in clear, whatever " +
+					"a tool calls it: look at its two bytes, level and description, or into the server's log.")}
+			case a.Protected == say.Unknown:
 				doubt = "most likely sent an alert (a record of that size)"
 			}
 			return []say.Phrase{say.Text("The server ", doubt, " and ended the connection: its number can be read in the "+

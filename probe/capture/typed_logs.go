@@ -1,0 +1,229 @@
+package capture
+
+import (
+	"encoding/hex"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"mtlsprobe/probe/wire"
+)
+
+// curlLine is a line of curl -v about a message, with its number: "* TLSv1.3 (OUT), TLS
+// handshake, Client hello (1):".
+var curlLine = regexp.MustCompile(
+	`(?m)^\s*\*\s*((?:TLS|SSL)v?[\d.]+) \((IN|OUT)\), TLS (handshake|alert|change cipher|app data|header), .*\((\d+)\):?\s*$`)
+
+// curl reads the first of the lines as one of curl -v; its others say nothing of messages.
+func (l *list) curl(lines []string) int {
+	m := curlLine.FindStringSubmatch(lines[0])
+	if m == nil {
+		return 1
+	}
+	l.from = wire.Server
+	if m[2] == "OUT" {
+		l.from = wire.Client
+	}
+	number, err := strconv.Atoi(m[4])
+	if err != nil || number > 1<<16 {
+		return 1
+	}
+	switch m[3] {
+	case "handshake":
+		if number > 0xff {
+			return 1
+		}
+		kind := wire.HandshakeType(number)
+		if kind != wire.ClientHello { // which may be offered under an older one
+			l.version(m[1])
+		}
+		l.add(wire.Entry{ContentType: wire.HandshakeRecord, Handshake: kind})
+	case "alert": // level and description in one number
+		l.alert(l.from, uint8(number>>8), number&0xff) //nolint:gosec // two bytes
+	case "change cipher":
+		l.add(wire.Entry{ContentType: wire.ChangeCipherSpec})
+	}
+	return 1
+}
+
+var (
+	// msgLine is a line of openssl -msg: ">>> TLS 1.2, Handshake [length 0123], ClientHello".
+	msgLine = regexp.MustCompile(`(?m)^\s*(<<<|>>>)\s+([^,]+), (\w+)(?: \[length ([0-9a-f]+)\])?(?:, (.*))?$`)
+	hexLine = regexp.MustCompile(`^([0-9a-f]{2}(?: |$))+$`)
+)
+
+// openssl reads the first of the lines as one of openssl -msg, with the bytes of the message on
+// the next ones if they are there; its other lines say nothing of messages.
+func (l *list) openssl(lines []string) int {
+	m := msgLine.FindStringSubmatch(lines[0])
+	if m == nil {
+		return 1
+	}
+	var body []byte
+	read := 1
+	for read < len(lines) && hexLine.MatchString(lines[read]) {
+		data, err := hex.DecodeString(strings.ReplaceAll(lines[read], " ", ""))
+		if err != nil {
+			break
+		}
+		body = append(body, data...)
+		read++
+	}
+	l.from = wire.Server
+	if m[1] == ">>>" { // s_client writes this
+		l.from = wire.Client
+	}
+	if size, err := strconv.ParseUint(m[4], 16, 32); err != nil || uint64(len(body)) != size {
+		body = nil
+	}
+	const header = 4
+	switch {
+	case m[3] == "RecordHeader", m[3] == "InnerContent":
+		return read
+	case m[3] == "Handshake" && len(body) >= header:
+		l.whole(wire.HandshakeType(body[0]), body[header:])
+	case m[3] == "Alert" && len(body) == 2:
+		l.alert(l.from, body[0], int(body[1]))
+	case m[3] == "ChangeCipherSpec":
+		l.add(wire.Entry{ContentType: wire.ChangeCipherSpec})
+	default:
+		l.version(m[2])
+		if m[3] == "Alert" {
+			m[5] = "alert " + m[5]
+		}
+		l.part(m[5])
+	}
+	return read
+}
+
+// whole takes in a message of which everything is known.
+func (l *list) whole(kind wire.HandshakeType, body []byte) {
+	if kind == wire.ServerHello {
+		if hello, err := wire.ParseServerHello(body); err == nil {
+			l.Transcript.Version, l.Transcript.CipherSuite = hello.Version, hello.CipherSuite
+		}
+	}
+	l.add(wire.Entry{ContentType: wire.HandshakeRecord, Handshake: kind, Body: body, Length: len(body)})
+}
+
+var (
+	javaMessage = regexp.MustCompile(`\|(Produced|Consuming|Received|Raised)\s+(.*?)\s*(?:handshake )?message\b`)
+	javaVersion = regexp.MustCompile(`\|Negotiated protocol version: (\S+)`)
+	javaAlert   = regexp.MustCompile(`^"?(level|description)"?\s*:\s*"?([a-z_]+)"?,?$`)
+	javaEmpty   = regexp.MustCompile(`<empty list>|"certificate_list"\s*:\s*\[\s*\]`)
+)
+
+// java reads the first of the lines as one of Java's debug log (javax.net.debug), with the rest
+// of the message on the next ones; its other lines say nothing of messages.
+func (l *list) java(lines []string) int {
+	if v := javaVersion.FindStringSubmatch(lines[0]); v != nil {
+		l.version(v[1])
+	}
+	m := javaMessage.FindStringSubmatch(lines[0])
+	if m == nil {
+		return 1
+	}
+	end := 1 // of what the message contains
+	for end < len(lines) && !strings.HasPrefix(lines[end], "javax.net.ssl|") {
+		end++
+	}
+	sent := m[1] == "Produced" || m[1] == "Raised"
+	l.from = wire.Server
+	if sent != l.javaServer(m[1], m[2]) {
+		l.from = wire.Client
+	}
+	body := strings.Join(lines[1:end], " ")
+	switch name := letters(m[2]); {
+	case name == "alert":
+		description := -1
+		for _, line := range lines[1:end] {
+			switch field := javaAlert.FindStringSubmatch(line); {
+			case field == nil:
+			case field[1] == "level":
+				l.level = map[string]uint8{"warning": 1, "fatal": 2}[field[2]]
+			default:
+				description = alertOf(field[2])
+			}
+		}
+		l.alert(l.from, l.level, description)
+	case name == "changecipherspec":
+		l.add(wire.Entry{ContentType: wire.ChangeCipherSpec})
+	case name == "certificate" || name == "clientcertificate" || name == "servercertificate":
+		e := wire.Entry{ContentType: wire.HandshakeRecord, Handshake: wire.Certificate}
+		if javaEmpty.MatchString(body) {
+			e.Body = emptyCertificate
+		}
+		l.add(e)
+	default:
+		if found, ok := messagesOf(words(m[2])); ok {
+			for _, s := range found {
+				if s.kind == wire.ClientHello && l.Transcript.Sent(wire.Client, wire.ClientHello) && l.over() {
+					l.doubt(Another, lines[0])
+					return end
+				}
+				l.add(wire.Entry{From: s.from, ContentType: wire.HandshakeRecord, Handshake: s.kind})
+			}
+		}
+	}
+	return end
+}
+
+// javaServer reports whether the log is a server's: it consumes a ClientHello, or produces a
+// ServerHello.
+func (l *list) javaServer(verb, message string) bool {
+	for _, e := range l.Transcript.Entries {
+		if e.Handshake == wire.ClientHello {
+			return l.javaConsumes
+		}
+	}
+	l.javaConsumes = verb == "Consuming" && strings.HasPrefix(message, "ClientHello")
+	return l.javaConsumes
+}
+
+// errorMessages are how programs tell of an alert that they received, with its name or its number.
+var errorMessages = []*regexp.Regexp{
+	regexp.MustCompile(`SSL alert number (\d+)`),                                                   // OpenSSL
+	regexp.MustCompile(`(?i)\b(?:sslv3|tlsv1|tlsv13|ssl/tls)[ _]alert[ _]([a-z]+(?:[ _][a-z]+)*)`), // OpenSSL's reasons
+	regexp.MustCompile(`Received fatal alert: (\w+)`),                                              // Java
+	regexp.MustCompile(`remote error: tls: ([a-z ]+)`),                                             // Go
+	regexp.MustCompile(`(?:Fatal|Received) alert \[(\d+)\]`),                                       // GnuTLS
+}
+
+// errorMessage reads what a program says of an alert that it received, and reports whether the
+// line is one. Most who paste it have it from their client.
+func (l *list) errorMessage(line string) bool {
+	for _, pattern := range errorMessages {
+		m := pattern.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		description := -1
+		for name := m[1]; name != "" && description < 0; { // other words may follow
+			description = alertOf(name)
+			name = name[:max(0, strings.LastIndexAny(name, " _"))]
+		}
+		if n, err := strconv.ParseUint(m[1], 10, 8); err == nil {
+			description = int(n)
+		}
+		if description < 0 {
+			continue
+		}
+		l.from = wire.Server
+		told := len(l.Transcript.Entries) > 0 || description == wire.AlertCertificateRequired
+		if serverLog.MatchString(line) {
+			l.from, told = wire.Client, true
+		}
+		if !told {
+			l.doubt(TakenForServer, line)
+		}
+		if strings.Contains(strings.ToLower(line), "tlsv13") {
+			l.version("TLS 1.3")
+		}
+		l.alert(l.from, 2, description)
+		return true
+	}
+	return false
+}
+
+// serverLog is what servers write beside it: nginx, Apache.
+var serverLog = regexp.MustCompile(`while SSL handshaking|, client: |AH0\d{4}`)

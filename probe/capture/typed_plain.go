@@ -1,0 +1,244 @@
+package capture
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"mtlsprobe/probe/wire"
+)
+
+// plain reads the first of the lines as one that a person wrote or Wireshark printed.
+func (l *list) plain(lines []string) int {
+	rest, named := l.direction(lines[0])
+	if !named && packet.MatchString(rest) { // a packet that has no message of TLS
+		l.packet(rest)
+		return 1
+	}
+	rest = columns.ReplaceAllString(l.version(rest), "")
+	parts := partsOf(rest)
+	for _, part := range parts { // one message that only one peer sends tells for the others
+		if found, ok := messagesOf(words(part)); ok && len(found) > 0 && l.from == 0 {
+			l.from = found[0].from
+		}
+	}
+	for n := 0; n < len(parts); n++ {
+		part := parts[n]
+		for n+1 < len(parts) && continues(part, parts[n+1]) {
+			n++
+			part += " " + parts[n]
+		}
+		if l.part(part); len(l.Doubts) > 0 && l.Doubts[len(l.Doubts)-1].Kind == Another {
+			return 1
+		}
+	}
+	return 1
+}
+
+// columns are the length that Wireshark's packet list has before the messages.
+var columns = regexp.MustCompile(`^\s*\d+\s+`)
+
+// partsOf splits a line where no bracket is open.
+func partsOf(line string) []string {
+	open := 0
+	return strings.FieldsFunc(line, func(r rune) bool {
+		switch r {
+		case '(':
+			open++
+		case ')':
+			open--
+		}
+		return open <= 0 && strings.ContainsRune(",;+|", r)
+	})
+}
+
+// continues reports whether a part goes on in the next one: an alert with what it says, a
+// certificate that is empty.
+func continues(part, next string) bool {
+	alert := strings.Contains(strings.ToLower(part), "alert")
+	return alert && (tellsAlert.MatchString(next) || alertOf(alertFiller.ReplaceAllString(next, "")) >= 0) ||
+		strings.EqualFold(strings.TrimSpace(next), "empty")
+}
+
+var (
+	tellsAlert  = regexp.MustCompile(`(?i)^\s*(description|level|fatal|warning|content)`)
+	alertFiller = regexp.MustCompile(`(?i)\b(encrypted|tls|ssl|alert|message|protocol|level|description|fatal|warning|` +
+		`content[\s_-]*type|is|number|length\s*\d+|sends?|sent|by|the|a|an|with|code)\b|\(21\)|\[?length\s*\d+\]?|[:()\[\]]`)
+	alertWord    = regexp.MustCompile(`(?i)\balert\b|close[\s_-]?notify`)
+	number       = regexp.MustCompile(`\b\d{1,3}\b`)
+	endingWord   = regexp.MustCompile(`(?i)^(tcp\s*)?(fin|rst|reset|eof|closed?|(the\s+)?connection\s+(is\s+)?(closed?|reset))\b`)
+	closesWord   = regexp.MustCompile(`(?i)^(closes?|resets?|ends?|hangs?\s+up|disconnects?)\b`)
+	emptyWord    = regexp.MustCompile(`(?i)\bempty\b|\bno\s+cert|(length|len|certificates?)\W*0\b|\b0 (certificates?|bytes)\b|\bwithout\b`)
+	emptyFiller  = regexp.MustCompile(`(?i)\bempty\b|\bno\b|\b(length|len)?\W*\b0\b(\s+(certificates?|bytes))?|\bwithout( a(ny)?)?( certificates?)?|:`)
+	changeCipher = regexp.MustCompile(`(?i)^change[\s_-]*cipher([\s_-]*spec)?\W*(\(1\))?$|^ccs$`)
+	dataWord     = regexp.MustCompile(`(?i)^(encrypted\s+)?application[\s_-]*data\b`)
+)
+
+// part reads one message, or several that nothing divides.
+func (l *list) part(text string) {
+	text = strings.TrimSpace(text)
+	if text == "" || letters(text) == "" {
+		return
+	}
+	lower := strings.ToLower(text)
+	switch {
+	case strings.Contains(lower, "fatal"):
+		l.level = 2
+	case strings.Contains(lower, "warning"):
+		l.level = 1
+	}
+	switch {
+	case endingWord.MatchString(text), closesWord.MatchString(text):
+		l.ended(text)
+	case alertWord.MatchString(text):
+		l.alertPart(text)
+	case changeCipher.MatchString(text):
+		l.add(wire.Entry{ContentType: wire.ChangeCipherSpec})
+	case dataWord.MatchString(text):
+		l.add(wire.Entry{ContentType: wire.ApplicationData, Protected: true, Opaque: true})
+	default:
+		l.handshake(text)
+	}
+}
+
+// handshake reads the names of handshake messages.
+func (l *list) handshake(text string) {
+	empty := emptyWord.MatchString(text)
+	named := text
+	if empty {
+		named = emptyFiller.ReplaceAllString(strings.ReplaceAll(text, "(", " "), " ")
+	}
+	tokens := words(named)
+	found, ok := messagesOf(tokens)
+	if empty && ok && len(found) == 0 { // "no certificate", without more
+		found = []spelling{{kind: wire.Certificate}}
+	}
+	if !ok || len(found) == 0 {
+		if n := alertOf(text); n >= 0 {
+			l.alertFrom(l.level, n, text)
+			return
+		}
+		l.doubt(NotUnderstood, text)
+		return
+	}
+	for _, s := range found {
+		e := wire.Entry{From: s.from, ContentType: wire.HandshakeRecord, Handshake: s.kind}
+		if l.from == wire.Server && s.from == 0 {
+			switch s.kind {
+			case wire.ClientHello:
+				e.Handshake = wire.ServerHello
+			case wire.ClientKeyExchange:
+				e.Handshake = wire.ServerKeyExchange
+			}
+		}
+		if s.kind == wire.Certificate && empty {
+			e.Body = emptyCertificate
+		}
+		if e.Handshake == wire.ClientHello && l.over() {
+			l.doubt(Another, text)
+			return
+		}
+		l.add(e)
+	}
+}
+
+// over reports whether an alert has ended the connection.
+func (l *list) over() bool {
+	for _, e := range l.Transcript.Entries {
+		if e.ContentType == wire.AlertRecord && !e.Opaque && (e.Alert.Level != 1 || e.Alert.Description == wire.CloseNotify) {
+			return true
+		}
+	}
+	return false
+}
+
+// alertPart reads an alert: by its number or name, where one is told.
+func (l *list) alertPart(text string) {
+	rest := alertFiller.ReplaceAllString(text, " ")
+	if strings.Contains(strings.ToLower(text), "notify") {
+		l.alert(l.from, l.level, wire.CloseNotify)
+		return
+	}
+	description := alertOf(rest)
+	if n, err := strconv.ParseUint(number.FindString(rest), 10, 8); err == nil && description < 0 {
+		description = int(n)
+	}
+	if description < 0 && letters(rest) != "" {
+		l.doubt(NotUnderstood, text)
+	}
+	l.alertFrom(l.level, description, text)
+}
+
+// alertFrom takes an alert in; where nothing tells who sent it, it is said what it is taken for.
+func (l *list) alertFrom(level uint8, description int, text string) {
+	if l.from == 0 && len(l.Transcript.Entries) == 0 && description != wire.AlertCertificateRequired {
+		l.doubt(TakenForServer, text)
+	}
+	l.alert(l.from, level, description)
+}
+
+// ended takes in how the connection ended.
+func (l *list) ended(text string) {
+	if l.from == 0 {
+		l.doubt(WhoEnded, text)
+		return
+	}
+	l.Closer, l.Close = l.from, FIN
+	if lower := strings.ToLower(text); strings.Contains(lower, "rst") || strings.Contains(lower, "reset") {
+		l.Close = RST
+	}
+}
+
+// packet is a line of Wireshark's list about a packet of TCP alone.
+var packet = regexp.MustCompile(`^\s*TCP\s`)
+
+func (l *list) packet(line string) {
+	flags := regexp.MustCompile(`\[[A-Z, ]*(FIN|RST)[A-Z, ]*\]`).FindString(line)
+	if flags != "" && l.Closer == 0 {
+		l.ended(flags)
+	}
+}
+
+var (
+	addresses = regexp.MustCompile(`(\S+)\s*(?:→|->|⇒|=>)\s*(\S+)`)
+	arrow     = regexp.MustCompile(`^(?:-+>|→|>|(<-+|←|<))\s*(?:[^<>]|$)`)
+	speaker   = regexp.MustCompile(`(?i)^[\s\d.:)\-*]*(client|server|c|s)\b\s*` +
+		`(?:(?:→|->|>)\s*(?:client|server|c|s)\b)?\s*[:>)\-]*`)
+	// speaksOf is the name of a message, and not that of a peer.
+	speaksOf = regexp.MustCompile(`(?i)^(client|server)[\s_-]*(hello|key|cert|done)`)
+)
+
+// direction finds out who speaks, and returns the rest of the line. It reports whether a peer is
+// named.
+func (l *list) direction(line string) (rest string, named bool) {
+	at, drawn := speaker.FindStringSubmatchIndex(line), arrow.FindStringSubmatchIndex(line)
+	pair := addresses.FindStringSubmatchIndex(line)
+	switch {
+	case at != nil && !speaksOf.MatchString(line[at[2]:]):
+		l.from = wire.Client
+		if strings.HasPrefix(strings.ToLower(line[at[2]:at[3]]), "s") {
+			l.from = wire.Server
+		}
+		return line[at[1]:], true
+	case drawn != nil: // as somebody at the client's side draws it
+		l.from = wire.Client
+		if drawn[2] >= 0 {
+			l.from = wire.Server
+		}
+		return strings.TrimLeft(line, "-<>→← "), true
+	case pair != nil:
+		source := line[pair[2]:pair[3]]
+		if l.client == "" {
+			l.client = source
+		}
+		switch {
+		case source == line[pair[4]:pair[5]]: // both on one host
+		case source == l.client:
+			l.from = wire.Client
+		default:
+			l.from = wire.Server
+		}
+		return line[pair[1]:], false
+	}
+	return line, false
+}
