@@ -23,7 +23,7 @@ var (
 		ID: "chain.twins", Title: "Cross-signed duplicates in the wrong order",
 		Good: "Cross-signed duplicates are in a good order", Since: v1, ChainOnly: true, HowTo: bundleHowTo,
 		Doc: "The bundle contains an intermediate twice, with the same subject and key, signed by different CAs. Some " +
-			"servers, OpenSSL's among them, follow the first valid one that was sent and do not turn back when it leads to " +
+			"servers, those on OpenSSL, GnuTLS and BoringSSL among them, follow the first valid one that was sent and do not turn back when it leads to " +
 			"a root they do not know.",
 		Citation:   "RFC 8446, Section 4.4.2",
 		Objections: append(objections(trustAlerts), Objection{wire.AlertUnknownCA, OpenSSL}), judge: chainTwins,
@@ -141,14 +141,14 @@ func (j *judgement) atHand(name []byte) bool {
 // that path leads to a named CA, too.
 func chainTwins(j *judgement) Finding {
 	best := j.bestNamed()
-	if best == nil || best.Result != Reached || best.Via != Presented || len(j.identity.Chain) < 2 {
+	if best == nil || !best.leads() || best.Via != Presented || len(j.identity.Chain) < 2 {
 		return notApplicable
 	}
 	followed := j.followed()
 	for i := range j.named {
 		n := &j.named[i]
 		for _, p := range append([]*chain.Path{n.Path}, n.Others...) {
-			if n.Result == Reached && along(p, followed) {
+			if n.leads() && n.along(p, followed) {
 				return pass
 			}
 		}
@@ -156,11 +156,23 @@ func chainTwins(j *judgement) Finding {
 	for _, at := range followed {
 		for _, c := range best.Path.Certificates {
 			if j.Graph.Kinship(at, c.Certificate) == chain.CrossSigned {
-				return warn(say.Text(Name(at.RawSubject), " signed by ", Name(at.RawIssuer),
-					" comes first and does not lead to a named CA: servers on OpenSSL, such as nginx, follow it and refuse"),
-					say.Text("put ", describe(c), " before it"))
+				return firstTwin(LibraryOf(j.Request), say.Text(Name(at.RawSubject), " signed by ", Name(at.RawIssuer),
+					" comes first and does not lead to a named CA: "), say.Text("put ", describe(c), " before it"))
 			}
 		}
+	}
+	return pass
+}
+
+// firstTwin is what a server does that is given a certificate first which leads nowhere, and the
+// right one after it. OpenSSL 3, GnuTLS 3.7 and BoringSSL go by the first; Go, Java, wolfSSL and
+// Erlang were seen to find the other.
+func firstTwin(library TLSLibrary, first, remedy say.Phrase) Finding {
+	switch library {
+	case OpenSSL, GnuTLS, BoringSSL:
+		return fail(say.Text(first, "this server is on ", library, " by its request, which follows it and refuses"), remedy)
+	case OtherLibrary:
+		return warn(say.Text(first, "servers on OpenSSL, such as nginx, follow it and refuse"), remedy)
 	}
 	return pass
 }
@@ -197,9 +209,13 @@ func (j *judgement) followedIssuer(of *certificate, path []*certificate) (issuer
 
 // along reports whether the certificates are the path's beginning, or the path
 // theirs: what is sent beyond a named CA does not matter.
-func along(p *chain.Path, certs []*certificate) bool {
+func (n *NamedCA) along(p *chain.Path, certs []*certificate) bool {
+	last := len(p.Certificates)
+	if n.Result == Reached {
+		last-- // the named CA itself, whose certificate the server takes from its own store
+	}
 	for i := range min(len(certs), len(p.Certificates)) {
-		if i < len(p.Certificates)-1 && !certs[i].Equal(p.Certificates[i].Certificate) {
+		if i < last && !certs[i].Equal(p.Certificates[i].Certificate) {
 			return false
 		}
 	}

@@ -84,8 +84,11 @@ func hiddenCauses(r *Refusal, v *Verdict) []Cause {
 		causes = append(causes, Cause{Check: HiddenRules, Status: Unknown, Detail: say.Text(unseen)})
 	}
 	intermediates := 0
+	counted := make(map[string]bool) // of cross-signed certificates a path has one
 	for _, c := range v.Identity.Chain {
-		if string(c.RawSubject) != string(c.RawIssuer) {
+		twin := string(c.RawSubject) + string(c.RawSubjectPublicKeyInfo)
+		if string(c.RawSubject) != string(c.RawIssuer) && !counted[twin] {
+			counted[twin] = true
 			intermediates++
 		}
 	}

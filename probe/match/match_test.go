@@ -342,6 +342,7 @@ func TestChecks(t *testing.T) {
 			named: []string{"renamed root"}}, Fail, "that key belongs to CN=Renamed,O=Example"},
 		{"path.renamed", setup{identity: noLeaf}, Unknown, ""},
 		{"chain.twins", setup{}, NotApplicable, ""},
+		{"chain.twins", setup{chain: []string{"Issuing<Old", "Issuing"}}, Warn, "comes first"}, // the roots are not at hand
 		{"chain.twins", setup{chain: []string{"Issuing", "Issuing<Old"}, authorities: []string{"Root", "Old"}}, Pass, ""},
 		{"chain.twins", setup{chain: []string{"Issuing<Old", "Issuing"}, authorities: []string{"Root", "Old"}}, Warn,
 			"signed by CN=Old,O=Example comes first"},

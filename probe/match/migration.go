@@ -107,9 +107,10 @@ func (m *Migration) remedy(row *Row) say.Phrase {
 			need = append(need, p)
 		}
 	}
+	one, other := row.opposed()
 	for k := range row.Cells {
 		c := &row.Cells[k]
-		if c.Works() == Pass {
+		if c.Works() == Pass || one != nil && c.Verdict.twinsOnly() {
 			continue
 		}
 		if !failsByChain(&c.Verdict) {
@@ -122,6 +123,15 @@ func (m *Migration) remedy(row *Row) say.Phrase {
 			add(m.keepNaming(row, k))
 		}
 	}
+	if one != nil {
+		text := say.Text("servers on OpenSSL, GnuTLS or BoringSSL follow the certificate that comes first, so no one bundle "+
+			"serves both those that know only ", say.DN(one.DN), " and those that know only ", say.DN(other.DN),
+			": use a bundle for each, or change it while the servers trust both")
+		if need == nil {
+			return text
+		}
+		return say.Text(say.Join("; and ", need...), "; but ", text)
+	}
 	text := say.Join("; and ", need...)
 	crossed := func(c Cell) bool { return c.Named != nil && c.Named.Via == CrossSigned && c.Works() != Pass }
 	if before := row.workedThrough(); before != "" && slices.ContainsFunc(row.Cells, crossed) {
@@ -129,6 +139,61 @@ func (m *Migration) remedy(row *Row) say.Phrase {
 			" may follow the new certificate and refuse it")
 	}
 	return text
+}
+
+// opposed returns two phases that need different certificates of one intermediate, neither of
+// which leads to what the other phase names; nil if there are none.
+func (r *Row) opposed() (one, other *Cell) {
+	for k := range r.Cells {
+		for n := range r.Cells[:k] {
+			a, b := &r.Cells[n], &r.Cells[k]
+			if a.twin(b) && b.twin(a) {
+				return a, b
+			}
+		}
+	}
+	return nil, nil
+}
+
+// twin reports whether the best path of one phase has a certificate that the other phase can
+// use only in its other form.
+func (c *Cell) twin(other *Cell) bool {
+	if c.Named == nil || c.Named.Result != Reached || other.Named == nil || other.Named.Result != Reached {
+		return false
+	}
+	graph := c.Verdict.Graph
+	for _, mine := range c.Named.Path.Certificates {
+		crossed := slices.ContainsFunc(other.Named.Path.Certificates, func(theirs *chain.Certificate) bool {
+			return graph.Kinship(mine.Certificate, theirs.Certificate) == chain.CrossSigned
+		})
+		if crossed && !other.Verdict.reachesBy(mine) {
+			return true
+		}
+	}
+	return false
+}
+
+// reachesBy reports whether a path to a named CA goes through a certificate.
+func (v *Verdict) reachesBy(c *chain.Certificate) bool {
+	for n := range v.NamedCAs {
+		named := &v.NamedCAs[n]
+		if named.Result != Reached {
+			continue
+		}
+		for _, path := range append([]*chain.Path{named.Path}, named.Others...) {
+			if slices.ContainsFunc(path.Certificates, func(o *chain.Certificate) bool { return o.Equal(c.Certificate) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// twinsOnly reports whether nothing but the order of cross-signed certificates is in the way.
+func (v *Verdict) twinsOnly() bool {
+	return v.result(ChainTwins) != Pass && !slices.ContainsFunc(v.Findings, func(f Finding) bool {
+		return f.Result == Fail && f.Check != ChainTwins
+	})
 }
 
 // chainFails reports whether something failed that is a matter of names and paths.

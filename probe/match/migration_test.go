@@ -38,7 +38,7 @@ func TestMigrate(t *testing.T) {
 	}{
 		{"the old bundle", "client", []string{"CA"}, "pass pass fail breaks 2", "put CN=CA,O=Example"},
 		{"the new bundle", "client", []string{"cross"}, "fail pass pass breaks -1", "put CN=CA,O=Example"},
-		{"both", "client", []string{"cross", "CA"}, "pass pass pass breaks -1", ""},
+		{"both", "client", []string{"cross", "CA"}, "unknown pass pass breaks -1", "no one bundle serves both"},
 		{"out of the new root's reach", "direct", nil, "pass pass fail breaks 2",
 			`let the server name and trust CN=Old,O=Example also in "after", until this identity is replaced; its path ends 2027-06-15`},
 	}

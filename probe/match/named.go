@@ -36,6 +36,9 @@ type NamedCA struct {
 	Remedy  say.Phrase
 }
 
+// leads reports whether a path leads to the named CA, proved to its end or not.
+func (n *NamedCA) leads() bool { return n.Result == Reached || n.Result == NameOnly }
+
 // An Anchor says where the certificate of a named CA comes from.
 type Anchor = certstore.Origin
 

@@ -209,7 +209,7 @@ func contrasts() []contrast {
 				"another protocol; name it in the target, as in ldaps://",
 		},
 		{
-			name:     "a silent end after every certificate is no refusal where none at all is refused with an alert",
+			name:     "a silent end after every certificate is not a refusal where presenting none is answered with an alert",
 			controls: (*controls).closesEveryCertificate,
 			trial:    func(_ *controls, t *Trial) bool { return t.Outcome == Closed && t.Asked },
 			// The end is the same for all, so the control tells nothing about the others.

@@ -205,7 +205,7 @@ func (s *story) application() []say.Phrase {
 		text = say.Text(text, ", ", say.Quote(a.Detail))
 	}
 	if a.Verdict == protocol.CertificateRefused {
-		text = say.Text(text, ": it refuses the connection for its certificate, or for want of one")
+		text = say.Text(text, ": it refuses the connection because of its certificate, or because there is none")
 	}
 	return []say.Phrase{say.Text(text, ".")}
 }
