@@ -167,7 +167,7 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 	if err != nil || !info.IsDir() {
 		return one(r.file(ctx, s.Path, s)), nil
 	}
-	var files []*file
+	var files, links []*file                    // links lead outside
 	root := s.Path + string(filepath.Separator) // the folder itself, if the path is a link to it
 	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		switch {
@@ -193,7 +193,7 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 			}
 			if linked := (&file{path: path, source: s}); linked.outside(path) != "" {
 				linked.err, linked.notes = errNotes, []error{errLinkOutside}
-				files = append(files, linked)
+				links = append(links, linked)
 				return ctx.Err()
 			}
 			files = append(files, one(r.file(ctx, path, s))...)
@@ -203,7 +203,13 @@ func (r *reader) find(ctx context.Context, s Source) ([]*file, error) {
 			func() ([]byte, error) { return readBounded(path, maxFileSize) }))...)
 		return ctx.Err()
 	})
-	return files, err
+	const each = 3 // more are counted
+	if len(links) > each {
+		links = []*file{{path: s.Path, source: s, err: errNotes, notes: []error{fmt.Errorf("contains %d links to files "+
+			"outside the folder, such as %q, which are not followed: name what matters as a source of its own", len(links),
+			filepath.Base(links[0].path))}}}
+	}
+	return append(files, links...), err
 }
 
 // one is a list of the file, empty for nil.

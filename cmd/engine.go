@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,13 @@ func hold(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, er
 	}
 	for _, problem := range holding.Problems {
 		warn(s.Err, problem.Error())
+	}
+	for _, source := range f.authorities {
+		info, err := os.Stat(source)
+		if err == nil && info.Mode().IsRegular() && !slices.ContainsFunc(holding.Authorities,
+			func(a certstore.Authority) bool { return a.Source == source }) {
+			warn(s.Err, fmt.Sprintf("--authorities %q contains no CA certificate", source))
+		}
 	}
 	if f.asUser != "" {
 		if err := holding.Access(f.asUser); err != nil {
@@ -132,7 +140,7 @@ func (f *outputFlags) orError(s *Streams, err error) error {
 // failed has a program told of a run that came to nothing, where one reads the report: a CI
 // system, or what reads JSON. It returns the error of the run.
 func (f *outputFlags) failed(s *Streams, r *report.Report, err error) error {
-	if f.format != "junit" && f.format != "json" || r == nil {
+	if !slices.Contains([]string{"junit", "json", "brief"}, f.format) || r == nil {
 		return err
 	}
 	return errors.Join(err, f.write(s, r))

@@ -3,6 +3,7 @@ package cmd
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"mtlsprobe/probe/match"
@@ -82,7 +83,11 @@ func newExplain(s *Streams) *cobra.Command {
 			}
 			e := &usageError{err: fmt.Errorf("%q is neither a check nor an alert; \"mtlsprobe explain\" lists the checks",
 				args[0])}
-			if near := nearest(ids, args[0]); len(near) > 0 {
+			near := nearest(ids, args[0])
+			if word := strings.ToLower(args[0]); len(near) == 0 && word != "" {
+				near = slices.DeleteFunc(ids, func(id string) bool { return !strings.Contains(id, word) })
+			}
+			if len(near) > 0 {
 				e.better = "did you mean mtlsprobe explain " + strings.Join(near, " or ") + "?"
 			}
 			return e

@@ -93,6 +93,12 @@ func (o *fixOptions) check() error {
 	if !slices.Contains(certstore.Encodings(), certstore.Encoding(o.encoding)) {
 		return invalid("--encoding", o.encoding, encodings())
 	}
+	for _, source := range o.hold.certs {
+		if sameFile(source, o.out) {
+			return usage(fmt.Errorf("--out %q is the file that is to be fixed: give another name, and replace it when "+
+				"the new one has been tried", o.out))
+		}
+	}
 	if _, err := os.Lstat(o.out); err == nil && !o.force {
 		return usage(fmt.Errorf("%q exists: give --force to overwrite it", o.out))
 	}
@@ -108,6 +114,16 @@ func encodings() []string {
 		names = append(names, string(e))
 	}
 	return names
+}
+
+// sameFile reports whether two names are of one file that exists.
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 func isFolder(path string) bool {

@@ -135,7 +135,8 @@ func (f *connectFlags) options(ctx context.Context, s *Streams) (*probe.Options,
 		if v.value == "" {
 			continue
 		}
-		number, ok := wire.ParseVersion("TLS " + v.value)
+		number, ok := wire.ParseVersion("TLS " + strings.ReplaceAll(
+			strings.TrimLeft(strings.ToLower(v.value), "tlsv "), "_", ".")) // as in TLSv1.2 and tls1_2
 		if !ok {
 			return nil, invalid(v.flag, v.value, []string{"1.0", "1.1", "1.2", "1.3"})
 		}
@@ -258,7 +259,7 @@ func (f *judgeFlags) time() (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, usage(fmt.Errorf("--at %q is neither 2026-12-31 nor 2026-12-31T23:59:59Z", f.at))
+	return time.Time{}, usage(fmt.Errorf("--at %q is neither a date such as 2026-12-31 nor a time such as 2026-12-31T23:59:59Z", f.at))
 }
 
 // clock asks the time server, if there is one to ask.

@@ -14,9 +14,11 @@ import (
 	"os/user"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
+	"mtlsprobe/certstore/account"
 	"mtlsprobe/probe"
 	"mtlsprobe/report"
 
@@ -101,7 +103,7 @@ func Main(ctx context.Context, args []string, s *Streams) int {
 	s = &guarded
 	root := Root(s)
 	root.SetArgs(args)
-	c, err := root.ExecuteContextC(ctx)
+	c, err := execute(ctx, root, args)
 	var mistake *usageError
 	if errors.As(err, &mistake) && mistake.command == "" {
 		mistake.command = c.CommandPath()
@@ -239,16 +241,38 @@ func newVersion(s *Streams) *cobra.Command {
 	}
 }
 
+// execute runs the command that the arguments name. Cobra would take what follows an unknown one
+// for flags of the program itself.
+func execute(ctx context.Context, root *cobra.Command, args []string) (*cobra.Command, error) {
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	if len(args) > 1 && !strings.HasPrefix(args[0], "-") && !strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		if c, _, err := root.Find(args[:1]); err != nil || c == root {
+			return root, unknownCommand(root, args[0])
+		}
+	}
+	return root.ExecuteContextC(ctx)
+}
+
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if err := check(c, args); err != nil {
 			example, _, _ := strings.Cut(strings.TrimSpace(c.Example), "\n")
 			if words := strings.Fields(c.Use); len(args) == 0 && len(words) > 1 {
 				err = fmt.Errorf("missing %s, for example: %s", strings.TrimSuffix(words[1], "..."), example)
+			} else if len(args) > 0 && check(c, append(slices.Clone(args), "")) == nil {
+				err = fmt.Errorf("one more argument is needed, for example: %s", example)
 			} else {
-				err = fmt.Errorf("%d arguments do not fit, see for example: %s", len(args), example)
+				err = fmt.Errorf("%q does not belong there, see for example: %s", args[len(args)-1], example)
 			}
-			return &usageError{err: err, command: c.CommandPath()}
+			e := &usageError{err: err, command: c.CommandPath()}
+			if len(args) == 0 {
+				return e
+			}
+			if _, err := os.Stat(args[0]); err == nil && c.Flags().Lookup("cert") != nil {
+				e.better = "did you mean --cert " + account.ShellQuote(args[0]) + "?"
+			}
+			return e
 		}
 		return nil
 	}

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -48,6 +49,9 @@ func flagError(c *cobra.Command, err error) error {
 		e.better = "did you mean --cert SOURCE?"
 		return e
 	case shorts != "":
+		if near := similar(c, shorts); c.Flags().Lookup(shorts) != nil || len(near) > 0 { // as in openssl -cert
+			e.better = "did you mean --" + cmp.Or(strings.Join(near, " or --"), shorts) + "?"
+		}
 		if meant := usual(shorts); meant != "" { // as in openssl -CAfile
 			e.better = "did you mean " + meant + "?"
 		}
@@ -124,7 +128,8 @@ func usual(name string) string {
 		"ca":     "--cacert FILE (verifies the server) or --authorities SOURCE (the clients' CAs)",
 		"sni":    "--servername NAME", "server-name": "--servername NAME", "hostname": "--servername NAME",
 		"password": "--pass env:VAR or --pass file:PATH", "passin": "--pass env:VAR or --pass file:PATH",
-		"passwd": "--pass env:VAR or --pass file:PATH", "certificate": "--cert SOURCE", "client-cert": "--cert SOURCE",
+		"key-password": "--pass env:VAR or --pass file:PATH", "storepass": "--pass env:VAR or --pass file:PATH",
+		"keypass": "--pass env:VAR or --pass file:PATH", "passwd": "--pass env:VAR or --pass file:PATH", "certificate": "--cert SOURCE", "client-cert": "--cert SOURCE",
 		"client-key": "--key FILE", "private-key": "--key FILE", "format": "-o FORMAT", "no-verify": "--insecure",
 		"connect": "the target without a flag, as in: mtlsprobe probe HOST:PORT",
 		"p12":     "--cert FILE", "pkcs12": "--cert FILE", "keystore": "--cert FILE", "chain": "--authorities SOURCE",

@@ -110,14 +110,17 @@ func requestOf(ctx context.Context, s *Streams, path string) (*wire.CertificateR
 	if err != nil {
 		return nil, err
 	}
-	request := &wire.CertificateRequest{}
+	request, listed := &wire.CertificateRequest{}, make(map[string]bool)
 	for _, a := range named.Authorities {
 		if !a.Certificate.IsCA && a.Certificate.Version == 3 { // of the first version nothing says it
 			warn(s.Err, fmt.Sprintf("--named-ca %q: %s is not a CA certificate; the flag takes those of the CAs that a "+
 				"server names",
 				path, certstore.NameString(a.Certificate.RawSubject)))
 		}
-		request.NamedCAs = append(request.NamedCAs, a.Certificate.RawSubject)
+		if name := string(a.Certificate.RawSubject); !listed[name] {
+			listed[name] = true
+			request.NamedCAs = append(request.NamedCAs, a.Certificate.RawSubject)
+		}
 	}
 	if len(request.NamedCAs) == 0 {
 		return nil, fmt.Errorf("--named-ca %q contains no certificate", path)

@@ -67,6 +67,9 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 		return usage(errors.New("no client certificate given: use --cert FILE, or \"mtlsprobe request\" to see only what " +
 			"the server asks for"))
 	}
+	if o.repeat < 0 {
+		return usage(fmt.Errorf("--repeat %d is less than none", o.repeat))
+	}
 	if err := cmp.Or(o.output.check(), o.record.check(o.output.force)); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/account"
 	"mtlsprobe/probe"
+	"mtlsprobe/probe/capture"
 	"mtlsprobe/probe/wire"
 )
 
@@ -65,6 +66,8 @@ func hints(err error) []string {
 		return connectHints(connect)
 	case errors.As(err, &source):
 		return sourceHints(source)
+	case errors.Is(err, capture.ErrFormat):
+		return []string{"a list of messages or a program's log is read with trace --messages FILE"}
 	case errors.As(err, &usage):
 		list := []string{usage.command + " --help"}
 		if usage.better != "" {
@@ -103,6 +106,8 @@ func connectHints(e *probe.ConnectError) []string {
 		switch {
 		case e.Kind == probe.Alerted && e.Alert == wire.AlertProtocolVersion:
 			return []string{"the server offers other versions of TLS: try without --tls-min and --tls-max"}
+		case e.Kind == probe.Alerted && e.Alert == wire.AlertNoApplicationProtocol:
+			return []string{"the server speaks none of the protocols of --alpn: http/1.1, h2, or others by their registered names"}
 		case e.Version == 0 && e.Kind == probe.Hangup:
 			return []string{preamble, serverName}
 		case e.Version == 0:

@@ -237,24 +237,37 @@ func serverLine(r *Report) string {
 
 // clientsLine is how many client models send a certificate.
 func clientsLine(predictions []Prediction) string {
-	yes, no, unknown := sentBy(predictions)
+	_, no, unknown := sentBy(predictions)
+	var bare []string // what they send is refused
+	for _, p := range predictions {
+		if p.refused() {
+			bare = append(bare, p.Name)
+			no = slices.DeleteFunc(no, func(name string) bool { return name == p.Name })
+		}
+	}
 	all := len(predictions)
+	line := fmt.Sprintf("%d of %d known client programs send it", all-len(no)-len(unknown), all)
 	switch {
 	case all == 0:
 		return ""
-	case len(yes) == all:
-		return fmt.Sprintf("all %d known client programs send it", all)
 	case len(no) == all:
 		return "no known client program sends it (--clients says why)"
 	case len(unknown) == all:
 		return "it is not known which client programs send it (--clients says why)"
+	case len(no)+len(unknown) == 0:
+		line = fmt.Sprintf("all %d known client programs send it", all)
+		if bare == nil {
+			return line
+		}
 	}
-	line := fmt.Sprintf("%d of %d known client programs send it", len(yes), all)
 	if len(no) > 0 {
 		line += "; not " + some(no)
 	}
 	if len(unknown) > 0 {
 		line += fmt.Sprintf("; %d not known", len(unknown))
+	}
+	if bare != nil {
+		line += "; refused without the intermediates, which " + some(bare) + " do not send"
 	}
 	return line + " (--clients says why)"
 }

@@ -41,8 +41,7 @@ func writeBrief(w io.Writer, f Format, r *Report) error {
 	return err
 }
 
-// briefLine writes one line. Of a label that is too long the end is cut, of a reason
-// too.
+// briefLine writes one line. A label that is too long is cut in the middle, a reason at its end.
 func briefLine(b *bytes.Buffer, word, label, why string) {
 	const least = 12 // of the label
 	head := fmt.Sprintf("%-8s ", word)
@@ -51,7 +50,8 @@ func briefLine(b *bytes.Buffer, word, label, why string) {
 		why = why[:max(0, room-1)] + "~"
 	}
 	if room := briefWidth - len(head) - 1 - len(why); len(label) > room {
-		label = label[:max(0, room-1)] + "~"
+		half := max(0, room-1) / 2 // names of one kind differ at their ends
+		label = label[:max(0, room-1)-half] + "~" + label[len(label)-half:]
 	}
 	fmt.Fprintln(b, head+strings.TrimSpace(label+" "+why))
 }
@@ -89,6 +89,12 @@ func briefly(r *Report, i *Identity) (word, why string) {
 		}
 		return "ACCEPTED", until
 	case predictedStanding:
+		switch {
+		case i.untried() && r.Server != nil && r.Server.Verified == "no":
+			return "UNTRIED", "server not verified"
+		case i.untried():
+			return "UNTRIED", until
+		}
 		return "FITS", "not tried, " + until
 	case refusedStanding:
 		if e.Main != nil {
@@ -192,7 +198,7 @@ func briefRow(b *bytes.Buffer, m *matrix, row *matrixRow, r *Report, client stri
 		switch {
 		case cell.Verdict == Fits && client != "" && !sentFor(r, cell, client):
 			a = answer{"FAILS", client + " does not send it"}
-		case cell.standing() == predictedStanding: // FITS says that it was not tried
+		case a.word == "FITS": // which says that it was not tried
 			a.why = cell.untilText()
 		}
 		if where[a] == nil {

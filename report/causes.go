@@ -131,12 +131,12 @@ func (c *cause) text() string {
 	return plain(who + ": " + c.finding.text())
 }
 
-// typed is what to type to fix it; of several identities, for the first of them.
-func (c *cause) typed() command {
-	if c.command == nil || len(c.labels) == 1 {
-		return c.command
+// repeated is what to say behind the command, if the others need one of their own.
+func (c *cause) repeated() string {
+	if c.likewise || c.command != nil && len(c.labels) > 1 {
+		return "and likewise for the others"
 	}
-	return append(command{"for " + c.labels[0] + ":"}, c.command...)
+	return ""
 }
 
 // tell writes reasons; of more than a page has room for, how many there are.
@@ -158,7 +158,6 @@ func (t *text) tell(all []cause) {
 		if c.finding != nil && c.finding.Remedy != nil {
 			t.item("  "+t.glyphs.arrow, brieflySaid(c.finding.Remedy))
 		}
-		likewise := c.likewise || c.command != nil && len(c.labels) > 1
 		if c.command != nil {
 			const indent = 6
 			for n, line := range c.command.lines(t.width - indent) {
@@ -166,8 +165,8 @@ func (t *text) tell(all []cause) {
 				fmt.Fprintf(t, "    %s %s\n", lead, line)
 			}
 		}
-		if likewise {
-			t.item("  ", "and likewise for the others")
+		if likewise := c.repeated(); likewise != "" {
+			t.item("  ", likewise)
 		}
 	}
 	for _, main := range []bool{true, false} {

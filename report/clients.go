@@ -97,7 +97,7 @@ func clientsCell(predictions []Prediction) string {
 func sentBy(predictions []Prediction) (yes, no, unknown []string) {
 	for _, p := range predictions {
 		switch {
-		case p.Sends == "yes" && p.Taken != "no":
+		case p.Sends == "yes" && !p.refused():
 			yes = append(yes, p.Name)
 		case p.Sends != "unknown":
 			no = append(no, p.Name)
@@ -107,6 +107,9 @@ func sentBy(predictions []Prediction) (yes, no, unknown []string) {
 	}
 	return yes, no, unknown
 }
+
+// refused reports whether the server refuses what this client sends.
+func (p *Prediction) refused() bool { return p.Sends == "yes" && p.Taken == "no" }
 
 // some names the first ones and counts the rest.
 func some(names []string) string {

@@ -172,12 +172,20 @@ func (c *Connection) answered() string {
 	return "not asked"
 }
 
+// decisive is the alert that ended it; nil for none that can be read.
+func (c *Connection) decisive() *ConnectionAlert {
+	for n := range c.Alerts {
+		if a := &c.Alerts[n]; a.Level != "warning" && a.Number != nil && *a.Number != wire.CloseNotify {
+			return a
+		}
+	}
+	return nil
+}
+
 // ending is how it ended: the alert that decided, or TCP's end.
 func (c *Connection) ending() string {
-	for _, a := range c.Alerts {
-		if a.Level != "warning" && a.Number != nil && *a.Number != wire.CloseNotify {
-			return fmt.Sprintf("%s's alert %d %s", a.From, *a.Number, a.Name)
-		}
+	if a := c.decisive(); a != nil {
+		return fmt.Sprintf("%s's alert %d %s", a.From, *a.Number, a.Name)
 	}
 	if c.Failed {
 		for _, a := range c.Alerts {

@@ -205,11 +205,13 @@ func briefConnections(b *bytes.Buffer, r *Report) {
 		}
 		sent := map[string]string{"yes": "certificate sent", "empty": "empty certificate", "no": "no certificate",
 			"hidden": "hidden", "not-asked": "not asked"}[c.ClientCertificate.Sent]
+		if likely := map[string]string{"yes": ", likely a certificate", "empty": ", likely none",
+			"not-asked": ", likely not asked"}[c.ClientCertificate.Likely]; likely != "" {
+			sent += likely
+		}
 		why := sent
-		for _, a := range c.Alerts {
-			if a.Level == "fatal" && a.Number != nil {
-				why = fmt.Sprintf("%s, %s alert %d", sent, a.From, *a.Number)
-			}
+		if a := c.decisive(); a != nil {
+			why = fmt.Sprintf("%s, %s alert %d", sent, a.From, *a.Number)
 		}
 		briefLine(b, word, fmt.Sprintf("#%d", c.Number), why)
 	}

@@ -49,7 +49,7 @@ type pageView struct {
 	Checks                   []*match.Check // those that failed or warned somewhere
 }
 
-type pageCause struct{ Class, Text, Remedy, Command string }
+type pageCause struct{ Class, Text, Remedy, Command, Likewise string }
 
 type pageRow struct {
 	ID, Verdict string
@@ -71,13 +71,16 @@ type pageIdentity struct {
 
 // A pageMatrix is the table of several servers or requests.
 type pageMatrix struct {
-	Header []string
+	Header []pageColumn
 	Rows   []pageMatrixRow
 	Legend []string
 	Signs  string
 	Causes []pageCause
 	Also   []string // what else there is to know
 }
+
+// A pageColumn is a server or a request.
+type pageColumn struct{ Label, Full string }
 
 type pageMatrixRow struct {
 	Labels       []string
@@ -175,14 +178,23 @@ func newPage(r *Report, client string) *pageView {
 	return v
 }
 
+// pageWidth is the room for a table, in characters.
+const pageWidth = 100
+
 // matrix shows several servers or requests, and each server by itself.
 func (v *pageView) matrix(r *Report, m *matrix, client string) {
 	g := newGlyphs(false)
 	v.Title = fmt.Sprintf("Client certificates for %d %ss", len(m.columns), m.noun)
-	p := &pageMatrix{Legend: m.legend(false), Signs: strings.Join(m.signLegends(g), "; "), Also: m.withheld()}
+	numbered := m.numbered(pageWidth)
+	p := &pageMatrix{Legend: m.legend(numbered), Also: m.withheld(),
+		Signs: strings.ReplaceAll(strings.Join(m.signLegends(g), "; "), "   ", "; ")}
 	v.Matrix, v.Summary = p, m.asked()
-	for _, c := range m.columns {
-		p.Header = append(p.Header, c.label)
+	for n, c := range m.columns {
+		label := c.label
+		if numbered {
+			label = fmt.Sprint(n + 1)
+		}
+		p.Header = append(p.Header, pageColumn{label, c.full})
 	}
 	if len(m.rows) == 0 {
 		p.Header = nil
@@ -264,7 +276,7 @@ type pageConnection struct {
 
 func (c *cause) page() pageCause {
 	p := pageCause{Text: c.text(),
-		Command: c.typed().String(), Class: map[bool]string{true: "fail", false: "warn"}[c.main]}
+		Command: c.command.String(), Likewise: c.repeated(), Class: map[bool]string{true: "fail", false: "warn"}[c.main]}
 	if c.finding != nil {
 		p.Remedy = plain(c.finding.Remedy.String())
 	}

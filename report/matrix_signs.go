@@ -52,7 +52,7 @@ func signOf(i *Identity) cellSign {
 		return matchesSign
 	case s != refusedStanding && s != mismatchStanding:
 		return unknownSign
-	case i.fixable():
+	case s == mismatchStanding && i.fixable():
 		return fixableSign
 	case s == mismatchStanding && i.away():
 		return notNamedSign
@@ -67,8 +67,8 @@ func (s cellSign) class() string {
 
 // meaning is what the legend says of the sign.
 func (s cellSign) meaning() string {
-	return [...]string{"accepted", "matches, not tried", "lacks a certificate that is at hand",
-		"refused, or would be", "not tried: its CA is not acceptable", "not known"}[s]
+	return [...]string{"accepted", "matches, not tried", "not tried: lacks a certificate that is at hand",
+		"refused, or would be refused", "not tried: its CA is not acceptable", "not known"}[s]
 }
 
 func (g glyphs) sign(s cellSign) (mark, color string) {

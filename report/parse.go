@@ -29,6 +29,10 @@ const maxValues = 1_000_000
 func Parse(data []byte) (*Report, error) {
 	var r Report
 	if err := json.Unmarshal(data, &r); err != nil {
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			return nil, fmt.Errorf("it is not JSON, from byte %d on", syntax.Offset)
+		}
 		return nil, err
 	}
 	if r.Schema != Schema {

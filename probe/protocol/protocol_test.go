@@ -46,6 +46,7 @@ func TestAsk(t *testing.T) {
 		{"Exim, at RCPT", "smtp", true, "250 mail\r\n250 OK\r\n550 a client certificate is required\r\n", CertificateRefused, 550, "RCPT TO: a client"},
 		{"at MAIL", "smtp", true, "250 mail\r\n550 no null sender\r\n", AccessRefused, 550, "MAIL FROM: no null"},
 		{"greylisting", "smtp", true, "250 mail\r\n250 Ok\r\n450 4.2.0 try again\r\n", Undecided, 450, "try again"},
+		{"a command that it does not know", "smtp", true, "250 mail\r\n502 no\r\n", Undecided, 502, "MAIL FROM: no"},
 		{"no such mailbox", "smtp", true, "250 mail\r\n250 Ok\r\n550 5.1.1 unknown\r\n", Undecided, 550, "5.1.1"},
 		{"a login first", "submission", true, "250 mail\r\n530 5.7.0 Authentication required\r\n", Undecided, 530, "Authentication"},
 		{"Postfix, wrapper mode", "smtps", false, "421 4.7.1 mail Error: No client certificate presented\r\n220 mail\r\n", CertificateRefused, 421, "No client certificate"},

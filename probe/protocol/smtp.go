@@ -84,7 +84,13 @@ func askSMTP(c *Conversation, q *Question) *Answer {
 // temporary one, one that demands a login, and one about the address (RFC 3463,
 // Section 3.2) are not about the certificate, unless another certificate fares better.
 func undecideSMTP(a *Answer, text string) {
-	const loginRequired = 530 // RFC 4954, Section 6
+	const (
+		unrecognized, notImplemented = 500, 504 // RFC 5321, Section 4.2.2: of commands, whoever sends them
+		loginRequired                = 530      // RFC 4954, Section 6
+	)
+	if unrecognized <= a.Status && a.Status <= notImplemented {
+		a.Verdict = Undecided
+	}
 	if a.Verdict == AccessRefused && (a.Status < 500 || a.Status == loginRequired || strings.HasPrefix(text, "5.1.")) {
 		a.Verdict, a.UserOrCertificate = Undecided, true
 	}

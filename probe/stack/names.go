@@ -60,6 +60,13 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 		}
 		withheld.Reason = say.Text("no issuer on the path that this client builds is on the list")
 		withheld.Remedy = say.Text("import the intermediates up to a named CA into the client's store")
+		if walked.twin != nil && !contains(i.Chain, walked.twin) { // it may not have what is at hand here
+			return &Prediction{Sends: say.Unknown, Action: NotKnown,
+				Reason: say.Text("if the client's store has the newer ", match.Name(walked.twin.RawSubject), ", signed by ",
+					match.Name(walked.twin.RawIssuer), ", it follows that, which leads to no CA on the list"),
+				Remedy: say.Text("keep that certificate out of the client's store, or have the other one issued again with a " +
+					"later notBefore")}
+		}
 		if walked.twin != nil {
 			withheld.Reason = say.Text("it builds its path through the newest ", match.Name(walked.twin.RawSubject),
 				", signed by ", match.Name(walked.twin.RawIssuer), ", and that path leads to no CA on the list")

@@ -34,6 +34,7 @@ const (
 	AlertInternalError          = 80
 	UserCanceled                = 90
 	AlertCertificateRequired    = 116
+	AlertNoApplicationProtocol  = 120
 )
 
 // alerts is the one table of alerts: the registered name, and the meaning after
@@ -74,7 +75,7 @@ var alerts = map[uint8]struct{ name, meaning string }{
 	114:                         {"bad_certificate_hash_value", "PEER's certificate does not match its hash (RFC 6066)"},
 	115:                         {"unknown_psk_identity", "SENDER does not know PEER's pre-shared key"},
 	AlertCertificateRequired:    {"certificate_required", "SENDER requires a certificate, and PEER sent none"},
-	120:                         {"no_application_protocol", "SENDER speaks none of the application protocols that PEER offers"},
+	AlertNoApplicationProtocol:  {"no_application_protocol", "SENDER speaks none of the application protocols that PEER offers"},
 	121:                         {"ech_required", "SENDER requires PEER to use Encrypted Client Hello (RFC 9849)"},
 }
 
