@@ -197,6 +197,14 @@ func reachLine(r *Report, i *Identity) string {
 	return fmt.Sprintf("%s: %d of %d acceptable CAs", strings.Join(parts, "; "), len(parts), count)
 }
 
+// applicationInsists reports whether TLS goes on without a certificate, and the application does
+// not.
+func (r *Report) applicationInsists() bool {
+	without := r.control("none")
+	return r.Request != nil && r.Request.Insistence == "required" && without != nil &&
+		without.Outcome == "refused-by-application"
+}
+
 // serverLine is what the server asks for, in a few words.
 func serverLine(r *Report) string {
 	q := r.Request
@@ -212,6 +220,8 @@ func serverLine(r *Report) string {
 		parts = append(parts, "requests no client certificate")
 	case q.Insistence == "required" && q.Verified == "no":
 		parts = append(parts, "requires a client certificate, and accepts any")
+	case r.applicationInsists():
+		parts = append(parts, "the application requires a client certificate; TLS does not")
 	case q.Insistence == "required":
 		parts = append(parts, "requires a client certificate")
 	case q.Insistence == "optional":

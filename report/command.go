@@ -43,9 +43,9 @@ func (i *Identity) fixCommand() command {
 	extension := filepath.Ext(i.Source)
 	name := strings.TrimSuffix(i.Source, extension)
 	switch strings.ToLower(extension) {
-	case ".p12", ".pfx", ".pem":
-	case ".jks", ".jceks", ".ks", ".keystore":
-		extension = ".p12" // which Java reads, too
+	case ".p12", ".pfx", ".pem", ".jks", ".ks", ".keystore":
+	case ".jceks":
+		extension = ".jks" // which is read by whoever reads that
 	default:
 		extension = ".pem"
 	}

@@ -33,7 +33,7 @@ func TestFixCommand(t *testing.T) {
 		{"PKCS#12", func(i *Identity) { i.Source = "a.p12" },
 			"mtlsprobe fix --cert a.p12 --authorities pki/ca.pem --out a-full.p12"},
 		{"a key store", func(i *Identity) { i.Source = "a.jks" },
-			"mtlsprobe fix --cert a.jks --authorities pki/ca.pem --out a-full.p12"},
+			"mtlsprobe fix --cert a.jks --authorities pki/ca.pem --out a-full.jks"},
 		{"a token", func(i *Identity) { i.Source = "pkcs11:token=x" }, ""},
 		{"a locked key", func(i *Identity) { i.Key.State = "locked" }, ""},
 		{"a certificate of the system", func(i *Identity) { i.NamedCAs[0].Remedy = say.Text("append ", say.DN("CN=CA")) },

@@ -157,18 +157,19 @@ func newSuite(r *Report, i *Identity, f Format) junitSuite {
 			verdict.Failure = &junitMessage{Message: "locked", Text: plain(i.Key.Detail)}
 		}
 	}
-	if i.standing() == predictedStanding {
-		verdict.Name = "fits, not tried"
-	}
 	if !i.fitsFor(f.Client) && i.Verdict != "" {
 		word, why := briefly(r, i)
+		text := junitText(i, f.Client)
 		switch {
 		case i.Verdict == Fits && i.untried():
-			word, why = "not tried", i.Trial.Detail.String()
+			word, why, text = "not tried", i.Trial.Detail.String(), ""
+			if r.Server != nil && r.Server.VerifyError != "" {
+				text = plain(r.Server.VerifyError + " → give the CA of the server's certificate with --cacert")
+			}
 		case i.Verdict == Fits:
 			word, why = briefClient(i, f.Client)
 		}
-		message := &junitMessage{Message: plain(strings.ToLower(word) + ": " + why), Text: junitText(i, f.Client)}
+		message := &junitMessage{Message: plain(strings.ToLower(word) + ": " + why), Text: text}
 		if r.fails(i, f) {
 			verdict.Failure = message
 		} else {

@@ -55,7 +55,7 @@ func factsWith(r *Report, named []fact) []fact {
 	if r.Request == nil {
 		return out
 	}
-	add("Request", requestLine(r.Request))
+	add("Request", requestLine(r))
 	if r.Request.Error == "" {
 		if len(r.Request.CertificateTypes) > 0 {
 			add("Types", strings.Join(r.Request.CertificateTypes, ", "))
@@ -131,7 +131,8 @@ func offset(skew, tolerance float64) string {
 	return "agrees with this host's"
 }
 
-func requestLine(q *Request) string {
+func requestLine(r *Report) string {
+	q := r.Request
 	names := fmt.Sprintf("%d CA names", len(q.NamedCAs))
 	switch len(q.NamedCAs) {
 	case 0:
@@ -150,12 +151,14 @@ func requestLine(q *Request) string {
 		return "the server asked, and its request cannot be decoded: " + q.Error
 	}
 	demand := "a client certificate is asked for; whether it is required is not known"
-	switch q.Insistence {
-	case "required":
+	switch {
+	case r.applicationInsists():
+		demand = "a client certificate is required by the application, not by TLS"
+	case q.Insistence == "required":
 		demand = "a client certificate is required"
-	case "optional":
+	case q.Insistence == "optional":
 		demand = "a client certificate is optional"
-	case "ignored":
+	case q.Insistence == "ignored":
 		demand = "a client certificate is asked for and ignored"
 	}
 	if q.When != "" && q.When != "handshake" {

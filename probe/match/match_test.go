@@ -366,7 +366,7 @@ func TestChecks(t *testing.T) {
 		{"path.not-reached", setup{authorities: none}, Warn, "add the CA's certificate with --authorities"},
 		{"path.not-reached", setup{leaf: "stranger", chain: none}, Fail, "append the certificate of CN=Stranger"},
 		{"path.not-reached", setup{leaf: "stranger", chain: none, authorities: []string{"Stranger"}}, Fail,
-			"issued by CN=Stranger"},
+			"the chain leads to CN=Stranger"},
 		{"path.not-reached", setup{leaf: "rekeyed", chain: none}, Fail, "signature"},
 		{"path.not-reached", setup{named: none}, NotApplicable, ""},
 		{"path.not-reached", setup{noRequest: true}, NotApplicable, ""},

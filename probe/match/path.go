@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
@@ -102,6 +103,11 @@ func pathNotReached(j *judgement) Finding {
 			", which is not on the server's list and whose certificate is neither in the bundle nor at hand"),
 			say.Text("if ", missing, " is an intermediate below a named CA, append the certificate of ", missing,
 				" to the bundle (add it with --authorities to check); if not, use a certificate issued under a named CA"))
+	case best == nil && len(j.roots()) > 0:
+		roots := say.List(say.DN, j.roots()...)
+		return fail(say.Text("the chain leads to ", roots, ", which is not ", onList(len(j.list.raw))),
+			say.Text("use a certificate issued under a named CA, or have the server name and trust ", roots, "; if a "+
+				"cross-certificate exists, add it with --authorities"))
 	case best == nil:
 		return fail(say.Text("issued by ", Name(j.identity.Leaf.RawIssuer), ", which is not ", onList(len(j.list.raw))),
 			say.Text("use a certificate issued under a named CA, or have the server name and trust this issuer; if a "+
@@ -125,6 +131,19 @@ func pathNotReached(j *judgement) Finding {
 			say.Text("add the server's CA certificate with --named-ca or --authorities to compare the keys"))
 	}
 	return Finding{Result: Pass, Detail: say.Text(j.dn(best), " is reached (", best.Via, ")")}
+}
+
+// roots are names of self-signed certificates that the paths lead to, a few at most.
+func (j *judgement) roots() (names []string) {
+	const most = 3
+	for _, p := range j.search.Paths {
+		top := p.Certificates[len(p.Certificates)-1]
+		if name := certstore.NameString(top.RawSubject); bytes.Equal(top.RawSubject, top.RawIssuer) &&
+			len(p.Certificates) > 1 && len(names) < most && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // onList ends "which is not …".

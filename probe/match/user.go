@@ -26,6 +26,6 @@ func userName(j *judgement) Finding {
 			say.Text("map the name to the user in pg_ident.conf on the server"))
 	}
 	return fail(say.Text("the certificate names ", say.Account(name), ", and the user is ", user),
-		say.Text("log in as ", say.Account(name), ", or use a certificate that names ", user,
+		say.Text("log in as ", say.Account(name), ", as in postgres://USER@HOST, or use a certificate that names ", user,
 			", or map the name to the user in pg_ident.conf on the server"))
 }
