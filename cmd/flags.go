@@ -71,16 +71,23 @@ func (f *connectFlags) limit(ctx context.Context) (context.Context, context.Canc
 
 // parse returns where and how to connect.
 func (f *connectFlags) parse(ctx context.Context, s *Streams, target string) (probe.Target, *probe.Options, error) {
+	o, err := f.options(ctx, s)
+	if err != nil {
+		return probe.Target{}, nil, err
+	}
+	return f.destination(s, target, o)
+}
+
+// destination is where and how to connect, with the options that are the same for all targets.
+func (f *connectFlags) destination(s *Streams, target string, common *probe.Options) (probe.Target, *probe.Options,
+	error) {
 	t, err := f.target(target)
 	if err != nil {
 		return t, nil, err
 	}
-	o, err := f.options(ctx, s)
-	if err != nil {
-		return t, nil, err
-	}
+	o := *common
 	t.User = login(s, t)
-	return t, o, f.way.apply(s, t, o)
+	return t, &o, f.way.apply(s, t, &o)
 }
 
 // login is the user whom a database is told, by the rules of its own clients.

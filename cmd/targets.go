@@ -19,10 +19,14 @@ type destination struct {
 
 // parseAll returns where and how to connect for each TARGET.
 func (f *connectFlags) parseAll(ctx context.Context, s *Streams, targets []string) ([]*destination, error) {
+	common, err := f.options(ctx, s)
+	if err != nil {
+		return nil, err
+	}
 	var all []*destination
 	seen := make(map[string]bool)
 	for _, text := range targets {
-		target, options, err := f.parse(ctx, s, text)
+		target, options, err := f.destination(s, text, common)
 		if err != nil {
 			return nil, err
 		}

@@ -166,8 +166,12 @@ func preamble(ctx context.Context, conn net.Conn, t Target) (injected []byte, er
 // server is done in VerifyConnection, so that its result is recorded and a
 // failure does not prevent asking; what is presented depends on it.
 func (x *exchange) config(cert *tls.Certificate) *tls.Config {
+	var curves []tls.CurveID // crypto/tls's own
+	if x.options.Classical {
+		curves = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
+	}
 	return &tls.Config{
-		ServerName: x.target.ServerName, NextProtos: x.offered(),
+		ServerName: x.target.ServerName, NextProtos: x.offered(), CurvePreferences: curves,
 		MinVersion: x.options.MinVersion, MaxVersion: x.options.MaxVersion, CipherSuites: x.suites(cert != nil),
 		// Some servers ask only when they know the path (up to TLS 1.2).
 		Renegotiation:      tls.RenegotiateOnceAsClient,

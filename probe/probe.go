@@ -55,6 +55,9 @@ type Options struct {
 	// it begins where the proxy has connected, and with the proxy's address. It may
 	// be called from several goroutines at once.
 	Record func(*recording.Connection)
+	// Classical offers no post-quantum key exchange, which costs as much as the rest of the
+	// handshake's cryptography together.
+	Classical bool
 	// staticRSA offers RSA key exchange, too: the server has nothing else.
 	staticRSA bool
 }

@@ -89,6 +89,13 @@ const (
 	presentsLabel = "presents "
 )
 
+// Ask asks a server on one connection and presents nothing; it looks for nothing that there is to
+// mend at the server. An error is a [*probe.ConnectError] or the context's.
+func (e *Engine) Ask(ctx context.Context, t probe.Target, o *probe.Options) (*Diagnosis, error) {
+	d, _, err := e.ask(ctx, t, o)
+	return d, err
+}
+
 // Request asks a server and presents nothing. An error is a [*probe.ConnectError] or
 // the context's.
 func (e *Engine) Request(ctx context.Context, t probe.Target, o *probe.Options) (*Diagnosis, error) {

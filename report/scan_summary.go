@@ -1,0 +1,266 @@
+package report
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// A ScanSummary counts the lines of a scan. The zero value has seen none.
+type ScanSummary struct {
+	Targets, Asking, NotAsking, Failed int // asking, not asking, and not asked
+	groups                             map[scanKey]*scanGroup
+	more                               int // servers of groups that are not kept
+	failures                           map[string]*scanGroup
+	unserved                           []string // targets for which no certificate fits, the first few
+	unservedCount                      int
+	judged                             bool
+	lists                              map[listID][sha256.Size]byte // sums of lists, which a Scanner shares
+}
+
+// A listID tells lists apart that are in memory.
+type listID struct {
+	first *string
+	count int
+}
+
+// sum is that of a list of names.
+func (s *ScanSummary) sum(names []string) [sha256.Size]byte {
+	if len(names) == 0 {
+		return [sha256.Size]byte{}
+	}
+	id := listID{&names[0], len(names)}
+	sum, known := s.lists[id]
+	if !known {
+		sum = sha256.Sum256([]byte(strings.Join(names, "\x00")))
+		if len(s.lists) < maxLists {
+			s.lists[id] = sum
+		}
+	}
+	return sum
+}
+
+// A scanKey is what servers have in common that ask alike.
+type scanKey struct {
+	mode  string
+	named [sha256.Size]byte
+}
+
+// A scanGroup is the servers of which the same is true.
+type scanGroup struct {
+	mode     string
+	named    []string
+	count    int
+	examples []string
+}
+
+// Bounds of what a summary keeps.
+const (
+	maxScanGroups = 10_000
+	maxScanNames  = 100_000
+	scanExamples  = 3
+)
+
+// Add counts a line.
+func (s *ScanSummary) Add(l *Scanned) {
+	if s.groups == nil {
+		s.groups = make(map[scanKey]*scanGroup)
+		s.failures, s.lists = make(map[string]*scanGroup), make(map[listID][sha256.Size]byte)
+	}
+	s.Targets++
+	switch {
+	case l.Error != nil:
+		s.Failed++
+		g := s.failures[l.Error.Kind]
+		if g == nil {
+			g = &scanGroup{mode: l.Error.Kind}
+			s.failures[l.Error.Kind] = g
+		}
+		g.add(l.Target)
+		return
+	case l.Asked != "yes":
+		s.NotAsking++
+		return
+	}
+	s.Asking++
+	s.serve(l)
+	key := scanKey{l.Mode, s.sum(l.NamedCAs)}
+	g := s.groups[key]
+	if g == nil && len(s.groups) >= maxScanGroups {
+		s.more++
+		return
+	}
+	if g == nil {
+		g = &scanGroup{mode: l.Mode, named: l.NamedCAs}
+		s.groups[key] = g
+	}
+	g.add(l.Target)
+}
+
+// serve notes a server for which no certificate fits.
+func (s *ScanSummary) serve(l *Scanned) {
+	if len(l.Verdicts) == 0 {
+		return
+	}
+	s.judged = true
+	for _, verdict := range l.Verdicts {
+		if verdict == Fits {
+			return
+		}
+	}
+	if s.unservedCount++; len(s.unserved) < scanExamples {
+		s.unserved = append(s.unserved, l.Target)
+	}
+}
+
+func (g *scanGroup) add(target string) {
+	if g.count++; len(g.examples) < scanExamples {
+		g.examples = append(g.examples, target)
+	}
+}
+
+// targets are the examples, and how many there are beyond them.
+func (g *scanGroup) targets() string {
+	text := strings.Join(g.examples, ", ")
+	if rest := g.count - len(g.examples); rest > 0 {
+		text += fmt.Sprintf(" and %d more", rest)
+	}
+	return text
+}
+
+// WriteScan writes a summary for people.
+func WriteScan(w io.Writer, f Format, s *ScanSummary) error {
+	t := newText(f)
+	mark, color := t.glyphs.standing(acceptedStanding)
+	if s.Asking+s.NotAsking == 0 {
+		mark, color = t.glyphs.fail, red
+	}
+	t.marked(mark, color, fmt.Sprintf("%s: %d ask for a client certificate, %d do not, %d could not be asked.",
+		count(s.Targets, "target"), s.Asking, s.NotAsking, s.Failed))
+	if err := t.scanGroups(s); err != nil {
+		return err
+	}
+	if err := t.scanNames(s); err != nil {
+		return err
+	}
+	if s.judged {
+		text := "Every server that asks has a certificate that fits."
+		if s.unservedCount > 0 {
+			g := scanGroup{count: s.unservedCount, examples: s.unserved}
+			text = fmt.Sprintf("No certificate fits at %s: %s", count(s.unservedCount, "server"), g.targets())
+		}
+		fmt.Fprintf(t, "\n%s\n", plain(text))
+	}
+	t.scanFailures(s)
+	_, err := w.Write(t.Bytes())
+	return err
+}
+
+// mostScanRows bounds each table of a summary.
+const mostScanRows = 20
+
+// scanGroups is the table of servers that ask alike.
+func (t *text) scanGroups(s *ScanSummary) error {
+	groups := slices.SortedFunc(maps.Values(s.groups), func(a, b *scanGroup) int {
+		return cmp.Or(cmp.Compare(b.count, a.count), slices.Compare(a.examples, b.examples))
+	})
+	if len(groups) == 0 {
+		return nil
+	}
+	shown := groups[:min(len(groups), mostScanRows)]
+	columns := []column{{header: "Servers"}, {header: "Certificate"}, {header: "Acceptable CAs", least: 20},
+		{header: "Such as", spare: 1, least: 16}}
+	bearers := make(map[string]map[string]bool) // of each common name
+	for _, g := range shown {
+		for _, dn := range g.named {
+			cn := commonName(dn)
+			if bearers[cn] == nil {
+				bearers[cn] = make(map[string]bool)
+			}
+			bearers[cn][dn] = true
+		}
+	}
+	for _, g := range shown {
+		named := "any"
+		if len(g.named) > 0 {
+			const few = 3
+			var names []string
+			for _, dn := range g.named[:min(few, len(g.named))] {
+				cn := commonName(dn)
+				if cn == "" || len(bearers[cn]) > 1 {
+					cn = dn
+				}
+				names = append(names, cn)
+			}
+			named = strings.Join(names, ", ")
+			if rest := len(g.named) - few; rest > 0 {
+				named += fmt.Sprintf(" and %d more", rest)
+			}
+		}
+		for n, cell := range []string{fmt.Sprint(g.count), cmp.Or(g.mode, Unknown), named, g.targets()} {
+			columns[n].cells = append(columns[n].cells, plain(cell))
+		}
+	}
+	fmt.Fprintf(t, "\n%s\n", t.emphasis("Servers that ask alike"))
+	if err := t.render(columns); err != nil {
+		return err
+	}
+	rest := s.more
+	for _, g := range groups[len(shown):] {
+		rest += g.count
+	}
+	if rest > 0 {
+		fmt.Fprintf(t, "and %s in %d more groups\n", count(rest, "server"), len(groups)-len(shown))
+	}
+	return nil
+}
+
+// scanNames is the table of CAs by how many servers name them.
+func (t *text) scanNames(s *ScanSummary) error {
+	servers := make(map[string]int)
+	for _, g := range s.groups {
+		told := make(map[string]bool)
+		for _, name := range g.named {
+			if !told[name] && len(servers) < maxScanNames {
+				told[name] = true
+				servers[name] += g.count
+			}
+		}
+	}
+	names := slices.SortedFunc(maps.Keys(servers), func(a, b string) int {
+		return cmp.Or(cmp.Compare(servers[b], servers[a]), cmp.Compare(a, b))
+	})
+	if len(names) == 0 {
+		return nil
+	}
+	columns := []column{{header: "Servers"}, {header: "Acceptable CA", least: 20}}
+	for _, name := range names[:min(len(names), mostScanRows)] {
+		columns[0].cells = append(columns[0].cells, fmt.Sprint(servers[name]))
+		columns[1].cells = append(columns[1].cells, plain(name))
+	}
+	fmt.Fprintf(t, "\n%s\n", t.emphasis("CAs that are named"))
+	if err := t.render(columns); err != nil {
+		return err
+	}
+	if rest := len(names) - mostScanRows; rest > 0 {
+		fmt.Fprintf(t, "and %s more\n", count(rest, "CA"))
+	}
+	return nil
+}
+
+// scanFailures says why targets were not asked.
+func (t *text) scanFailures(s *ScanSummary) {
+	if s.Failed == 0 {
+		return
+	}
+	fmt.Fprintf(t, "\n%s\n", t.emphasis("Not asked"))
+	for _, g := range slices.SortedFunc(maps.Values(s.failures), func(a, b *scanGroup) int {
+		return cmp.Or(cmp.Compare(b.count, a.count), cmp.Compare(a.mode, b.mode))
+	}) {
+		t.entry(g.mode, fmt.Sprintf("%d: %s", g.count, g.targets()))
+	}
+}
