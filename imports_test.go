@@ -33,6 +33,7 @@ var packages = map[string][]string{
 	"probe/tlspeer":             {"probe/wire"},
 	"probe/recording":           {"probe/wire"},
 	"probe/capture":             {"probe/wire"},
+	"probe/scan":                {},
 	"probe/relay":               {"probe/wire", "probe/capture", "probe/recording"},
 	"probe":                     {"report/say", "probe/wire", "probe/protocol", "probe/reading", "probe/tlspeer", "probe/recording"},
 	"certstore/pbe":             {},
@@ -51,7 +52,7 @@ var packages = map[string][]string{
 	"probe/stack":               {"report/say", "probe/wire", "probe/match", "certstore", "certstore/chain"},
 	"probe/diagnosis":           {"report/say", "probe", "probe/wire", "probe/protocol", "probe/reading", "probe/match", "probe/stack", "certstore", "certstore/chain"},
 	"report":                    {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/capture", "probe/stack", "probe/diagnosis", "certstore", "certstore/account", "certstore/chain"},
-	"cmd":                       {"report", "report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "probe/probetest", "probe/recording", "probe/capture", "probe/relay", "certstore", "certstore/account", "certstore/config", "certstore/certtest"},
+	"cmd":                       {"report", "report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "probe/probetest", "probe/recording", "probe/capture", "probe/relay", "probe/scan", "certstore", "certstore/account", "certstore/config", "certstore/certtest"},
 	"cmd/docs":                  {"cmd"},
 	"cmd/mtlsprobe":             {"cmd"},
 }

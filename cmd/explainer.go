@@ -66,7 +66,8 @@ func (e *explainer) typed(ctx context.Context, list *capture.Typed, now time.Tim
 	return e.judged(ctx, report.NewTyped(list, x), x, now)
 }
 
-func (e *explainer) judged(ctx context.Context, c report.Connection, x *reading.Exchange, at time.Time) (traced, error) {
+func (e *explainer) judged(ctx context.Context, c report.Connection, x *reading.Exchange, at time.Time) (traced,
+	error) {
 	t := traced{connection: c}
 	if x.Request != nil {
 		t.request = x.Request.Request

@@ -266,7 +266,8 @@ func (f *judgeFlags) time() (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, usage(fmt.Errorf("--at %q is neither a date such as 2026-12-31 nor a time such as 2026-12-31T23:59:59Z", f.at))
+	return time.Time{}, usage(fmt.Errorf("--at %q is neither a date such as 2026-12-31 nor a time such as "+
+		"2026-12-31T23:59:59Z", f.at))
 }
 
 // clock asks the time server, if there is one to ask.

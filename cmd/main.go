@@ -182,7 +182,7 @@ func Root(s *Streams) *cobra.Command {
 		askingGroup: {newProbe(s, runProbe), newRequest(s, runRequest), newMirror(s, runMirror),
 			newRelay(s, runRelay), newScan(s, runScan)},
 		offlineGroup: {newCheck(s, runCheck), newInspect(s, runInspect), newTrace(s, runTrace), newFix(s, runFix),
-			newRender(s, runRender), newCompare(s, runCompare)},
+			newRender(s, runRender), newCompare(s, runCompare), newMerge(s, runMerge)},
 		learningGroup: {newExplain(s), newDemo(s), newVersion(s)},
 	} {
 		for _, c := range commands {

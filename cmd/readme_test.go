@@ -81,6 +81,7 @@ func checkConsole(t *testing.T, page string) (commands int) {
 	}
 	defer server.Close()
 	_, port, _ := strings.Cut(server.Address, ":")
+	writeFile(t, "targets.txt", []byte("# the servers\nlocalhost:"+port+"\nhttp//mistyped\n"))
 	blocks := regexp.MustCompile("(?s)```console\n(.*?)```\n")
 	rewritten := blocks.ReplaceAllStringFunc(string(data), func(block string) string {
 		var out strings.Builder
@@ -99,6 +100,7 @@ func checkConsole(t *testing.T, page string) (commands int) {
 			if filtered {
 				stdout = jq(t, filter, stdout)
 			}
+			stdout = regexp.MustCompile(`(localhost:`+port+` *)│`).ReplaceAllString(stdout, "$1 │") // the port is shorter there
 			out.WriteString(line + "\n" + strings.ReplaceAll(stderr+stdout, "localhost:"+port, "localhost:8443"))
 		}
 		return out.String() + "```\n"

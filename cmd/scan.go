@@ -39,6 +39,7 @@ type scanOptions struct {
 	concurrency int
 	perHost     int
 	rate        float64
+	shard       string
 	resume      string
 	save        string
 	output      outputFlags
@@ -66,14 +67,19 @@ func newScan(s *Streams, run func(context.Context, *Streams, *scanOptions) error
 	addFlags(c, flagGroup{"Scan", o.register}, flagGroup{serverGroup, o.connect.register},
 		flagGroup{candidateGroup, o.hold.register}, flagGroup{judgementGroup, o.chain.register},
 		flagGroup{reportGroup, func(flags *pflag.FlagSet) {
-			flags.StringVarP(&o.output.format, "output", "o", "jsonl", "output `FORMAT`: "+strings.Join(scanFormats(), ", "))
-			flags.StringVar(&o.output.file, "output-file", "", "write the lines to this `FILE`, and the summary to stdout")
-			flags.BoolVar(&o.output.force, "force", false, "overwrite files")
-			flags.StringVar(&o.output.color, "color", "auto", "`WHEN` to use color: auto, always or never")
+			o.output.registerLines(flags, "jsonl")
 			flags.StringVar(&o.save, "save", "",
 				"save what each server asks for to a file in this `DIRECTORY`, for \"check --request\"")
 		}})
 	return c
+}
+
+// registerLines registers the flags of what is written as lines.
+func (f *outputFlags) registerLines(flags *pflag.FlagSet, format string) {
+	flags.StringVarP(&f.format, "output", "o", format, "output `FORMAT`: "+strings.Join(scanFormats(), ", "))
+	flags.StringVar(&f.file, "output-file", "", "write to this `FILE`")
+	flags.BoolVar(&f.force, "force", false, "overwrite files")
+	flags.StringVar(&f.color, "color", "auto", "`WHEN` to use color: auto, always or never")
 }
 
 func scanFormats() []string { return []string{"jsonl", "csv", "table"} }
@@ -85,6 +91,9 @@ func (o *scanOptions) register(flags *pflag.FlagSet) {
 		"ask this `NUMBER` of servers at the same time; those that do not answer are not counted")
 	flags.IntVar(&o.perHost, "per-host", 8, "ask this `NUMBER` of ports of one host at the same time; 0 for no limit")
 	flags.Float64Var(&o.rate, "rate", 0, "begin with this `NUMBER` of servers a second (default: no limit)")
+	flags.StringVar(&o.shard, "shard", "",
+		"ask one `PART` of the list: 2/8 is the second of eight; job/8 is the one that a job of Kubernetes, Slurm or Nomad "+
+			"has by its number")
 	flags.StringVar(&o.resume, "resume", "",
 		"go on with the JSON lines in this `FILE`: targets that are there are not asked again, and new lines are appended")
 }
@@ -148,12 +157,12 @@ type scanning struct {
 	scanner *report.Scanner
 	done    map[[sumSize]byte]bool // sums of the targets that have a line, or will have one
 
-	mu      sync.Mutex
-	out     io.Writer
-	file    *os.File // that out is; nil for standard output
-	summary report.ScanSummary
-	short   bool  // of files
-	err     error // in writing
+	shard scan.Shard
+
+	mu    sync.Mutex
+	lines *lineWriter
+	file  *os.File // that lines go to; nil for standard output
+	short bool     // of files
 }
 
 // sumSize is enough for millions of targets to differ.
@@ -166,7 +175,8 @@ func sumOf(target string) [sumSize]byte {
 
 // prepare opens what is read and written, and loads the certificates.
 func (o *scanOptions) prepare(ctx context.Context, s *Streams) (*scanning, error) {
-	run := &scanning{streams: s, options: o, in: io.NopCloser(s.In), out: s.Out, scanner: report.NewScanner(),
+	run := &scanning{streams: s, options: o, in: io.NopCloser(s.In),
+		lines: &lineWriter{out: s.Out, format: o.output.format}, scanner: report.NewScanner(),
 		done: make(map[[sumSize]byte]bool)}
 	if o.file != "-" {
 		f, err := os.Open(o.file)
@@ -179,6 +189,11 @@ func (o *scanOptions) prepare(ctx context.Context, s *Streams) (*scanning, error
 		}
 	}
 	var err error
+	if o.shard != "" {
+		if run.shard, err = scan.ParseShard(o.shard, s.Getenv); err != nil {
+			return nil, usage(fmt.Errorf("--shard: %w", err))
+		}
+	}
 	if run.common, err = o.connect.options(ctx, s); err != nil {
 		return nil, err
 	}
@@ -205,11 +220,11 @@ func (o *scanOptions) prepare(ctx context.Context, s *Streams) (*scanning, error
 		err = run.resume(path)
 	case path != "":
 		if run.file, err = os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644); err == nil {
-			run.out = run.file
+			run.lines.out = run.file
 		}
 	}
-	if err == nil && o.output.format == "csv" {
-		err = report.WriteScannedCSV(run.out, nil)
+	if err == nil {
+		err = run.lines.begin()
 	}
 	return run, err
 }
@@ -220,10 +235,10 @@ func (run *scanning) resume(path string) error {
 	if err != nil {
 		return fmt.Errorf("--resume: %w", err)
 	}
-	run.file, run.out = f, f
+	run.file, run.lines.out = f, f
 	whole, err := report.ReadScanned(f, func(l *report.Scanned) {
 		run.done[sumOf(l.Target)] = true
-		run.summary.Add(l)
+		run.lines.summary.Add(l)
 	})
 	if err != nil {
 		return fmt.Errorf("--resume %q: %w", path, err)
@@ -276,6 +291,9 @@ func (run *scanning) tasks(ctx context.Context) iter.Seq[scan.Task] {
 
 // line begins with one target, and reports whether to go on.
 func (run *scanning) line(line scan.Line, yield func(scan.Task) bool) bool {
+	if line.Err == nil && !run.shard.Has(line.Target) || line.Err != nil && run.shard.Part > 1 {
+		return true // another part has it
+	}
 	if line.Err == nil && run.done[sumOf(line.Target)] {
 		return true
 	}
@@ -336,8 +354,9 @@ func (run *scanning) tellShort() {
 	defer run.mu.Unlock()
 	if !run.short {
 		run.short = true
-		warn(run.streams.Err, "this process may not open more files: it goes on more slowly; raise the limit (ulimit -n), or "+
-			"give a lower --concurrency")
+		warn(run.streams.Err,
+			"this process may not open more files: it goes on more slowly; raise the limit (ulimit -n), or "+
+				"give a lower --concurrency")
 	}
 }
 
@@ -345,17 +364,7 @@ func (run *scanning) tellShort() {
 func (run *scanning) write(l *report.Scanned) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
-	if run.err != nil {
-		return
-	}
-	run.summary.Add(l)
-	switch run.options.output.format {
-	case "jsonl":
-		run.err = report.WriteScanned(run.out, l)
-	case "csv":
-		run.err = report.WriteScannedCSV(run.out, l)
-	}
-	if run.err != nil {
+	if run.lines.write(l); run.lines.err != nil {
 		run.cancel()
 	}
 }
@@ -411,7 +420,8 @@ func (run *scanning) progress() (stop func()) {
 func (run *scanning) position(after time.Duration) string {
 	run.mu.Lock()
 	defer run.mu.Unlock()
-	text := fmt.Sprintf("%d targets done, %d of them could not be asked", run.summary.Targets, run.summary.Failed)
+	text := fmt.Sprintf("%d targets done, %d of them could not be asked", run.lines.summary.Targets,
+		run.lines.summary.Failed)
 	if read := run.read.Load(); run.size > 0 && read > 0 {
 		rest := time.Duration(float64(after) * float64(run.size-read) / float64(read))
 		text += fmt.Sprintf("; %d %% of the list, about %v to go", 100*read/run.size, rest.Round(time.Second))
@@ -425,24 +435,30 @@ func (run *scanning) finish(ctx context.Context) error {
 	if run.file != nil || run.options.output.format == "table" {
 		to = run.streams.Out
 	}
-	if run.err != nil {
-		return fmt.Errorf("writing the lines: %w; what is missing is asked with --resume", run.err)
+	if run.lines.err != nil {
+		return fmt.Errorf("writing the lines: %w; what is missing is asked with --resume", run.lines.err)
 	}
 	if run.file != nil {
 		if err := run.file.Close(); err != nil {
 			return fmt.Errorf("writing the lines: %w", err)
 		}
 	}
-	if err := report.WriteScan(to, run.options.output.forText(run.streams), &run.summary); err != nil {
+	if m, ok := to.(*messages); ok && m.errorsOnly {
+		to = io.Discard
+	}
+	if err := report.WriteScan(to, run.options.output.forText(run.streams), &run.lines.summary); err != nil {
 		return err
 	}
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	if run.summary.Targets == 0 {
+	if run.lines.summary.Targets == 0 && run.shard.Of > 1 {
+		return nil // other parts have them all
+	}
+	if run.lines.summary.Targets == 0 {
 		return fmt.Errorf("%q contains no target", run.options.file)
 	}
-	if run.summary.Asking+run.summary.NotAsking == 0 {
+	if run.lines.summary.Asking+run.lines.summary.NotAsking == 0 {
 		return errors.New("no target could be asked")
 	}
 	return nil

@@ -92,7 +92,7 @@ func TestScan(t *testing.T) {
 	writeFile(t, "list.txt", []byte(list))
 
 	code, stdout, stderr := run(t, "scan", "list.txt", "--cacert", "ca.pem", "--timeout", "2s", "--concurrency", "2")
-	if code != exitAnswered || !strings.Contains(stderr, "9 targets: 4 ask for a client certificate, 2 do not, 3 could not") {
+	if code != exitAnswered || !strings.Contains(stderr, "9 targets: 4 with a request for a client certificate, 2 without, 3 could not") {
 		t.Fatalf("exit code %d\n%s", code, stderr)
 	}
 	lines := scannedLines(t, []byte(stdout))
@@ -174,7 +174,7 @@ func TestScanResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr := run(t, args...)
-	if code != exitAnswered || !strings.Contains(stdout, "60 targets: 40 ask for a client certificate, 20 do not, 0 could") {
+	if code != exitAnswered || !strings.Contains(stdout, "60 targets: 40 with a request for a client certificate, 20 without, 0 could") {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	_, whole, _ := run(t, "scan", "list.txt", "--cacert", "ca.pem")
@@ -211,6 +211,35 @@ func TestScanUsage(t *testing.T) {
 	} {
 		if code, stdout, stderr := run(t, strings.Fields(args)...); code == exitAnswered || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d\n%s%s", args, code, stdout, stderr)
+		}
+	}
+}
+
+// The parts of a list are together the whole one, and merge summarises them as one.
+func TestScanShards(t *testing.T) {
+	p := scanPKI()
+	t.Chdir(t.TempDir())
+	answering, _ := scanServers(t, p, 12)
+	writeFile(t, "ca.pem", p.CertPEM("root"))
+	writeFile(t, "list.txt", []byte(strings.Join(answering, "\n")+"\nhtps://x\n"))
+	for _, part := range []string{"1", "2", "3"} {
+		code, _, stderr := run(t, "scan", "list.txt", "--cacert", "ca.pem", "--shard", part+"/3", "--output-file", part+".jsonl")
+		if code == exitUsage {
+			t.Fatalf("part %s: exit code %d, %s", part, code, stderr)
+		}
+	}
+	code, stdout, stderr := run(t, "merge", "1.jsonl", "2.jsonl", "3.jsonl", "1.jsonl", "-o", "jsonl")
+	if lines := scannedLines(t, []byte(stdout)); code != exitAnswered || len(lines) != 13 {
+		t.Errorf("exit code %d, %d lines, %s", code, len(lines), stderr)
+	}
+	code, stdout, _ = run(t, "merge", "1.jsonl", "2.jsonl", "3.jsonl")
+	if code != exitAnswered || !strings.Contains(stdout, "13 targets: 8 with a request for a client certificate, 4 without") {
+		t.Errorf("exit code %d\n%s", code, stdout)
+	}
+	for args, want := range map[string]string{"merge": "missing RESULTS", "merge ca.pem": "line 1 is not one",
+		"merge nosuch.jsonl": "cannot be read", "merge 1.jsonl -o xml": "choose one of"} {
+		if code, _, stderr := run(t, strings.Fields(args)...); code == exitAnswered || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, %s", args, code, stderr)
 		}
 	}
 }

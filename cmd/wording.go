@@ -107,7 +107,8 @@ func connectHints(e *probe.ConnectError) []string {
 		case e.Kind == probe.Alerted && e.Alert == wire.AlertProtocolVersion:
 			return []string{"the server offers other versions of TLS: try without --tls-min and --tls-max"}
 		case e.Kind == probe.Alerted && e.Alert == wire.AlertNoApplicationProtocol:
-			return []string{"the server speaks none of the protocols of --alpn: http/1.1, h2, or others by their registered names"}
+			return []string{"the server speaks none of the protocols of --alpn: http/1.1, h2, or others by their registered " +
+				"names"}
 		case e.Version == 0 && e.Kind == probe.Hangup:
 			return []string{preamble, serverName}
 		case e.Version == 0:

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -62,9 +61,6 @@ func (e *UnknownScheme) Error() string {
 		strings.Join(Schemes(), ", "))
 }
 
-// oneSlash is the scheme of a URL that lacks a slash.
-var oneSlash = regexp.MustCompile(`^[a-z][a-z0-9+-]*:/`)
-
 // ParseTarget reads host, host:port, [v6]:port, a bare IPv6 address, or a URL
 // such as https://host[:port]/path, smtp://host or postgres://user@host. The
 // scheme chooses protocol and port; without one the port is 443 unless given, and
@@ -72,8 +68,9 @@ var oneSlash = regexp.MustCompile(`^[a-z][a-z0-9+-]*:/`)
 func ParseTarget(s string) (Target, error) {
 	t := Target{Path: "/", Protocol: "http", Guessed: true}
 	hostPort, port := s, "443"
-	if scheme := oneSlash.FindString(s); scheme != "" && !strings.Contains(s, "://") {
-		return Target{}, fmt.Errorf("target %q: after the scheme belong two slashes, as in %s/", shown(s), scheme)
+	if scheme, rest, found := strings.Cut(s, ":/"); found && !strings.HasPrefix(rest, "/") &&
+		!strings.ContainsAny(scheme, ".:[") {
+		return Target{}, fmt.Errorf("target %q: after the scheme belong two slashes, as in %s://", shown(s), scheme)
 	}
 	if !strings.Contains(s, "://") && strings.Contains(s, "/") {
 		s = "https://" + s // a path is HTTP's

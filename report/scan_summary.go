@@ -139,7 +139,7 @@ func WriteScan(w io.Writer, f Format, s *ScanSummary) error {
 	if s.Asking+s.NotAsking == 0 {
 		mark, color = t.glyphs.fail, red
 	}
-	t.marked(mark, color, fmt.Sprintf("%s: %d ask for a client certificate, %d do not, %d could not be asked.",
+	t.marked(mark, color, fmt.Sprintf("%s: %d with a request for a client certificate, %d without, %d could not be asked.",
 		count(s.Targets, "target"), s.Asking, s.NotAsking, s.Failed))
 	if err := t.scanGroups(s); err != nil {
 		return err

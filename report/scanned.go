@@ -125,12 +125,14 @@ func (s *Scanner) names(list [][]byte) []string {
 
 // Wrong is the line of what cannot be a target.
 func (s *Scanner) Wrong(target string, line int, err error) *Scanned {
-	return &Scanned{Target: target, Line: line, Asked: Unknown, Error: &ScanError{Kind: "line", Detail: plain(err.Error())}}
+	return &Scanned{Target: target, Line: line, Asked: Unknown,
+		Error: &ScanError{Kind: "line", Detail: plain(err.Error())}}
 }
 
 // Failed is the line of a target that was not asked.
 func (s *Scanner) Failed(target string, line int, err error) *Scanned {
-	out := &Scanned{Target: target, Line: line, Asked: Unknown, Error: &ScanError{Kind: "other", Detail: plain(err.Error())}}
+	out := &Scanned{Target: target, Line: line, Asked: Unknown,
+		Error: &ScanError{Kind: "other", Detail: plain(err.Error())}}
 	var connect *probe.ConnectError
 	switch {
 	case errors.As(err, &connect):

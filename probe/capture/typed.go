@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -44,6 +43,7 @@ const (
 // A list is a Typed while it is read.
 type list struct {
 	Typed
+	*patterns
 	number int       // of the line
 	client string    // the address of the client, where lines have addresses
 	from   wire.Peer // who speaks on this line; zero while that is not told
@@ -63,16 +63,16 @@ const maxMessages = 4096
 // except where it is told. Who speaks is told by a name, an arrow or an address, or else by the
 // message and those before it. The error says that it understood nothing.
 func ParseMessages(text []byte) (*Typed, error) {
-	l := &list{Typed: Typed{Transcript: &wire.Transcript{}}}
+	l := &list{Typed: Typed{Transcript: &wire.Transcript{}}, patterns: newPatterns()}
 	lines := strings.Split(string(text), "\n")
 	for n := range lines {
 		lines[n] = strings.TrimSpace(lines[n])
 	}
 	read := l.plain
 	switch s := string(text); {
-	case curlLine.MatchString(s):
+	case l.curlLine.MatchString(s):
 		read = l.curl
-	case msgLine.MatchString(s):
+	case l.msgLine.MatchString(s):
 		read = l.openssl
 	case strings.Contains(s, "javax.net.ssl|"):
 		read = l.java
@@ -137,12 +137,9 @@ func (l *list) guessVersion() {
 	}
 }
 
-// A version is written as "TLS 1.2", "TLSv1.2", "tls1_2", "SSLv3" or "SSL 3.0".
-var versionWord = regexp.MustCompile(`(?i)\b(ssl|tls)\s*v?\s*([123])(?:[._]([0-3]))?\b`)
-
 // version takes a version out of a text, and returns the rest.
 func (l *list) version(text string) string {
-	v := versionWord.FindStringSubmatchIndex(text)
+	v := l.versionWord.FindStringSubmatchIndex(text)
 	if v == nil {
 		return text
 	}

@@ -2,21 +2,15 @@ package capture
 
 import (
 	"encoding/hex"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"mtlsprobe/probe/wire"
 )
 
-// curlLine is a line of curl -v about a message, with its number: "* TLSv1.3 (OUT), TLS
-// handshake, Client hello (1):".
-var curlLine = regexp.MustCompile(
-	`(?m)^\s*\*\s*((?:TLS|SSL)v?[\d.]+) \((IN|OUT)\), TLS (handshake|alert|change cipher|app data|header), .*\((\d+)\):?\s*$`)
-
 // curl reads the first of the lines as one of curl -v; its others say nothing of messages.
 func (l *list) curl(lines []string) int {
-	m := curlLine.FindStringSubmatch(lines[0])
+	m := l.curlLine.FindStringSubmatch(lines[0])
 	if m == nil {
 		return 1
 	}
@@ -46,22 +40,16 @@ func (l *list) curl(lines []string) int {
 	return 1
 }
 
-var (
-	// msgLine is a line of openssl -msg: ">>> TLS 1.2, Handshake [length 0123], ClientHello".
-	msgLine = regexp.MustCompile(`(?m)^\s*(<<<|>>>)\s+([^,]+), (\w+)(?: \[length ([0-9a-f]+)\])?(?:, (.*))?$`)
-	hexLine = regexp.MustCompile(`^([0-9a-f]{2}(?: |$))+$`)
-)
-
 // openssl reads the first of the lines as one of openssl -msg, with the bytes of the message on
 // the next ones if they are there; its other lines say nothing of messages.
 func (l *list) openssl(lines []string) int {
-	m := msgLine.FindStringSubmatch(lines[0])
+	m := l.msgLine.FindStringSubmatch(lines[0])
 	if m == nil {
 		return 1
 	}
 	var body []byte
 	read := 1
-	for read < len(lines) && hexLine.MatchString(lines[read]) {
+	for read < len(lines) && l.hexLine.MatchString(lines[read]) {
 		data, err := hex.DecodeString(strings.ReplaceAll(lines[read], " ", ""))
 		if err != nil {
 			break
@@ -106,20 +94,13 @@ func (l *list) whole(kind wire.HandshakeType, body []byte) {
 	l.add(wire.Entry{ContentType: wire.HandshakeRecord, Handshake: kind, Body: body, Length: len(body)})
 }
 
-var (
-	javaMessage = regexp.MustCompile(`\|(Produced|Consuming|Received|Raised)\s+(.*?)\s*(?:handshake )?message\b`)
-	javaVersion = regexp.MustCompile(`\|Negotiated protocol version: (\S+)`)
-	javaAlert   = regexp.MustCompile(`^"?(level|description)"?\s*:\s*"?([a-z_]+)"?,?$`)
-	javaEmpty   = regexp.MustCompile(`<empty list>|"certificate_list"\s*:\s*\[\s*\]`)
-)
-
 // java reads the first of the lines as one of Java's debug log (javax.net.debug), with the rest
 // of the message on the next ones; its other lines say nothing of messages.
 func (l *list) java(lines []string) int {
-	if v := javaVersion.FindStringSubmatch(lines[0]); v != nil {
+	if v := l.javaVersion.FindStringSubmatch(lines[0]); v != nil {
 		l.version(v[1])
 	}
-	m := javaMessage.FindStringSubmatch(lines[0])
+	m := l.javaMessage.FindStringSubmatch(lines[0])
 	if m == nil {
 		return 1
 	}
@@ -137,7 +118,7 @@ func (l *list) java(lines []string) int {
 	case name == "alert":
 		description := -1
 		for _, line := range lines[1:end] {
-			switch field := javaAlert.FindStringSubmatch(line); {
+			switch field := l.javaAlert.FindStringSubmatch(line); {
 			case field == nil:
 			case field[1] == "level":
 				l.level = map[string]uint8{"warning": 1, "fatal": 2}[field[2]]
@@ -150,7 +131,7 @@ func (l *list) java(lines []string) int {
 		l.add(wire.Entry{ContentType: wire.ChangeCipherSpec})
 	case name == "certificate" || name == "clientcertificate" || name == "servercertificate":
 		e := wire.Entry{ContentType: wire.HandshakeRecord, Handshake: wire.Certificate}
-		if javaEmpty.MatchString(body) {
+		if l.javaEmpty.MatchString(body) {
 			e.Body = emptyCertificate
 		}
 		l.add(e)
@@ -180,19 +161,10 @@ func (l *list) javaServer(verb, message string) bool {
 	return l.javaConsumes
 }
 
-// errorMessages are how programs tell of an alert that they received, with its name or its number.
-var errorMessages = []*regexp.Regexp{
-	regexp.MustCompile(`SSL alert number (\d+)`),                                                   // OpenSSL
-	regexp.MustCompile(`(?i)\b(?:sslv3|tlsv1|tlsv13|ssl/tls)[ _]alert[ _]([a-z]+(?:[ _][a-z]+)*)`), // OpenSSL's reasons
-	regexp.MustCompile(`Received fatal alert: (\w+)`),                                              // Java
-	regexp.MustCompile(`remote error: tls: ([a-z ]+)`),                                             // Go
-	regexp.MustCompile(`(?:Fatal|Received) alert \[(\d+)\]`),                                       // GnuTLS
-}
-
 // errorMessage reads what a program says of an alert that it received, and reports whether the
 // line is one. Most who paste it have it from their client.
 func (l *list) errorMessage(line string) bool {
-	for _, pattern := range errorMessages {
+	for _, pattern := range l.errorMessages {
 		m := pattern.FindStringSubmatch(line)
 		if m == nil {
 			continue
@@ -210,7 +182,7 @@ func (l *list) errorMessage(line string) bool {
 		}
 		l.from = wire.Server
 		told := len(l.Transcript.Entries) > 0 || description == wire.AlertCertificateRequired
-		if serverLog.MatchString(line) {
+		if l.serverLog.MatchString(line) {
 			l.from, told = wire.Client, true
 		}
 		if !told {
@@ -224,6 +196,3 @@ func (l *list) errorMessage(line string) bool {
 	}
 	return false
 }
-
-// serverLog is what servers write beside it: nginx, Apache.
-var serverLog = regexp.MustCompile(`while SSL handshaking|, client: |AH0\d{4}`)

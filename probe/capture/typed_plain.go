@@ -11,11 +11,11 @@ import (
 // plain reads the first of the lines as one that a person wrote or Wireshark printed.
 func (l *list) plain(lines []string) int {
 	rest, named := l.direction(lines[0])
-	if !named && packet.MatchString(rest) { // a packet that has no message of TLS
+	if !named && l.tcpPacket.MatchString(rest) { // a packet that has no message of TLS
 		l.packet(rest)
 		return 1
 	}
-	rest = columns.ReplaceAllString(l.version(rest), "")
+	rest = l.columns.ReplaceAllString(l.version(rest), "")
 	parts := partsOf(rest)
 	for _, part := range parts { // one message that only one peer sends tells for the others
 		if found, ok := messagesOf(words(part)); ok && len(found) > 0 && l.from == 0 {
@@ -24,7 +24,7 @@ func (l *list) plain(lines []string) int {
 	}
 	for n := 0; n < len(parts); n++ {
 		part := parts[n]
-		for n+1 < len(parts) && continues(part, parts[n+1]) {
+		for n+1 < len(parts) && l.continues(part, parts[n+1]) {
 			n++
 			part += " " + parts[n]
 		}
@@ -34,9 +34,6 @@ func (l *list) plain(lines []string) int {
 	}
 	return 1
 }
-
-// columns are the length that Wireshark's packet list has before the messages.
-var columns = regexp.MustCompile(`^\s*\d+\s+`)
 
 // partsOf splits a line where no bracket is open.
 func partsOf(line string) []string {
@@ -54,25 +51,11 @@ func partsOf(line string) []string {
 
 // continues reports whether a part goes on in the next one: an alert with what it says, a
 // certificate that is empty.
-func continues(part, next string) bool {
+func (l *list) continues(part, next string) bool {
 	alert := strings.Contains(strings.ToLower(part), "alert")
-	return alert && (tellsAlert.MatchString(next) || alertOf(alertFiller.ReplaceAllString(next, "")) >= 0) ||
+	return alert && (l.tellsAlert.MatchString(next) || alertOf(l.alertFiller.ReplaceAllString(next, "")) >= 0) ||
 		strings.EqualFold(strings.TrimSpace(next), "empty")
 }
-
-var (
-	tellsAlert  = regexp.MustCompile(`(?i)^\s*(description|level|fatal|warning|content)`)
-	alertFiller = regexp.MustCompile(`(?i)\b(encrypted|tls|ssl|alert|message|protocol|level|description|fatal|warning|` +
-		`content[\s_-]*type|is|number|length\s*\d+|sends?|sent|by|the|a|an|with|code)\b|\(21\)|\[?length\s*\d+\]?|[:()\[\]]`)
-	alertWord    = regexp.MustCompile(`(?i)\balert\b|close[\s_-]?notify`)
-	number       = regexp.MustCompile(`\b\d{1,3}\b`)
-	endingWord   = regexp.MustCompile(`(?i)^(tcp\s*)?(fin|rst|reset|eof|closed?|(the\s+)?connection\s+(is\s+)?(closed?|reset))\b`)
-	closesWord   = regexp.MustCompile(`(?i)^(closes?|resets?|ends?|hangs?\s+up|disconnects?)\b`)
-	emptyWord    = regexp.MustCompile(`(?i)\bempty\b|\bno\s+cert|(length|len|certificates?)\W*0\b|\b0 (certificates?|bytes)\b|\bwithout\b`)
-	emptyFiller  = regexp.MustCompile(`(?i)\bempty\b|\bno\b|\b(length|len)?\W*\b0\b(\s+(certificates?|bytes))?|\bwithout( a(ny)?)?( certificates?)?|:`)
-	changeCipher = regexp.MustCompile(`(?i)^change[\s_-]*cipher([\s_-]*spec)?\W*(\(1\))?$|^ccs$`)
-	dataWord     = regexp.MustCompile(`(?i)^(encrypted\s+)?application[\s_-]*data\b`)
-)
 
 // part reads one message, or several that nothing divides.
 func (l *list) part(text string) {
@@ -88,13 +71,13 @@ func (l *list) part(text string) {
 		l.level = 1
 	}
 	switch {
-	case endingWord.MatchString(text), closesWord.MatchString(text):
+	case l.endingWord.MatchString(text), l.closesWord.MatchString(text):
 		l.ended(text)
-	case alertWord.MatchString(text):
+	case l.alertWord.MatchString(text):
 		l.alertPart(text)
-	case changeCipher.MatchString(text):
+	case l.changeCipher.MatchString(text):
 		l.add(wire.Entry{ContentType: wire.ChangeCipherSpec})
-	case dataWord.MatchString(text):
+	case l.dataWord.MatchString(text):
 		l.add(wire.Entry{ContentType: wire.ApplicationData, Protected: true, Opaque: true})
 	default:
 		l.handshake(text)
@@ -103,10 +86,10 @@ func (l *list) part(text string) {
 
 // handshake reads the names of handshake messages.
 func (l *list) handshake(text string) {
-	empty := emptyWord.MatchString(text)
+	empty := l.emptyWord.MatchString(text)
 	named := text
 	if empty {
-		named = emptyFiller.ReplaceAllString(strings.ReplaceAll(text, "(", " "), " ")
+		named = l.emptyFiller.ReplaceAllString(strings.ReplaceAll(text, "(", " "), " ")
 	}
 	tokens := words(named)
 	found, ok := messagesOf(tokens)
@@ -145,7 +128,8 @@ func (l *list) handshake(text string) {
 // over reports whether an alert has ended the connection.
 func (l *list) over() bool {
 	for _, e := range l.Transcript.Entries {
-		if e.ContentType == wire.AlertRecord && !e.Opaque && (e.Alert.Level != 1 || e.Alert.Description == wire.CloseNotify) {
+		if e.ContentType == wire.AlertRecord && !e.Opaque &&
+			(e.Alert.Level != 1 || e.Alert.Description == wire.CloseNotify) {
 			return true
 		}
 	}
@@ -154,13 +138,13 @@ func (l *list) over() bool {
 
 // alertPart reads an alert: by its number or name, where one is told.
 func (l *list) alertPart(text string) {
-	rest := alertFiller.ReplaceAllString(text, " ")
+	rest := l.alertFiller.ReplaceAllString(text, " ")
 	if strings.Contains(strings.ToLower(text), "notify") {
 		l.alert(l.from, l.level, wire.CloseNotify)
 		return
 	}
 	description := alertOf(rest)
-	if n, err := strconv.ParseUint(number.FindString(rest), 10, 8); err == nil && description < 0 {
+	if n, err := strconv.ParseUint(l.digits.FindString(rest), 10, 8); err == nil && description < 0 {
 		description = int(n)
 	}
 	if description < 0 && letters(rest) != "" {
@@ -189,9 +173,6 @@ func (l *list) ended(text string) {
 	}
 }
 
-// packet is a line of Wireshark's list about a packet of TCP alone.
-var packet = regexp.MustCompile(`^\s*TCP\s`)
-
 func (l *list) packet(line string) {
 	flags := regexp.MustCompile(`\[[A-Z, ]*(FIN|RST)[A-Z, ]*\]`).FindString(line)
 	if flags != "" && l.Closer == 0 {
@@ -199,22 +180,13 @@ func (l *list) packet(line string) {
 	}
 }
 
-var (
-	addresses = regexp.MustCompile(`(\S+)\s*(?:→|->|⇒|=>)\s*(\S+)`)
-	arrow     = regexp.MustCompile(`^(?:-+>|→|>|(<-+|←|<))\s*(?:[^<>]|$)`)
-	speaker   = regexp.MustCompile(`(?i)^[\s\d.:)\-*]*(client|server|c|s)\b\s*` +
-		`(?:(?:→|->|>)\s*(?:client|server|c|s)\b)?\s*[:>)\-]*`)
-	// speaksOf is the name of a message, and not that of a peer.
-	speaksOf = regexp.MustCompile(`(?i)^(client|server)[\s_-]*(hello|key|cert|done)`)
-)
-
 // direction finds out who speaks, and returns the rest of the line. It reports whether a peer is
 // named.
 func (l *list) direction(line string) (rest string, named bool) {
-	at, drawn := speaker.FindStringSubmatchIndex(line), arrow.FindStringSubmatchIndex(line)
-	pair := addresses.FindStringSubmatchIndex(line)
+	at, drawn := l.speaker.FindStringSubmatchIndex(line), l.arrow.FindStringSubmatchIndex(line)
+	pair := l.addresses.FindStringSubmatchIndex(line)
 	switch {
-	case at != nil && !speaksOf.MatchString(line[at[2]:]):
+	case at != nil && !l.speaksOf.MatchString(line[at[2]:]):
 		l.from = wire.Client
 		if strings.HasPrefix(strings.ToLower(line[at[2]:at[3]]), "s") {
 			l.from = wire.Server

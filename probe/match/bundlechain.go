@@ -23,7 +23,8 @@ var (
 		ID: "chain.twins", Title: "Cross-signed duplicates in the wrong order",
 		Good: "Cross-signed duplicates are in a good order", Since: v1, ChainOnly: true, HowTo: bundleHowTo,
 		Doc: "The bundle contains an intermediate twice, with the same subject and key, signed by different CAs. Some " +
-			"servers, those on OpenSSL, GnuTLS and BoringSSL among them, follow the first valid one that was sent and do not turn back when it leads to " +
+			"servers, those on OpenSSL, GnuTLS and BoringSSL among them, follow the first valid one that was sent and do " +
+			"not turn back when it leads to " +
 			"a root they do not know.",
 		Citation:   "RFC 8446, Section 4.4.2",
 		Objections: append(objections(trustAlerts), Objection{wire.AlertUnknownCA, OpenSSL}), judge: chainTwins,

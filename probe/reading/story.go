@@ -21,7 +21,8 @@ type story struct {
 func notes() []func(*story) []say.Phrase {
 	return []func(*story) []say.Phrase{
 		(*story).noCertificateAlert, (*story).unreadAlert, (*story).earlyAlert, (*story).emptyCertificate,
-		(*story).skippedCertificate, (*story).causes, (*story).unanswered, (*story).unasked, (*story).taken, (*story).application,
+		(*story).skippedCertificate, (*story).causes, (*story).unanswered, (*story).unasked, (*story).taken,
+		(*story).application,
 		(*story).hidden,
 		(*story).foreignAlert, (*story).refusal,
 		(*story).protectedRefusal, (*story).oldVersion,
@@ -73,7 +74,8 @@ func (s *story) hidden() []say.Phrase {
 	case s.Sent != Hidden:
 		return nil
 	case s.Request == nil && s.tr.Sent(wire.Client, wire.ClientHello) && !opaque(s.tr):
-		return []say.Phrase{say.Text("What there is of the connection ends before the server had said all that comes before " +
+		return []say.Phrase{say.Text("What there is of the connection ends before the server had said all that comes " +
+			"before " +
 			"the client's answer, so whether it asked is not in it.")}
 	case s.tr.Version < tls.VersionTLS13 && s.Request == nil:
 		return []say.Phrase{say.Text("The record begins after the connection did, so what was asked and answered is not " +
@@ -176,7 +178,8 @@ func (s *story) unasked() []say.Phrase {
 		!s.tr.Sent(wire.Client, wire.ClientHello) {
 		return nil
 	}
-	return []say.Phrase{say.Text("The connection ended before the server answered the ClientHello: whether it asks for a " +
+	return []say.Phrase{say.Text("The connection ended before the server answered the ClientHello: whether it asks " +
+		"for a " +
 		"client certificate is not known.")}
 }
 
