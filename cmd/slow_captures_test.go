@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -443,4 +444,71 @@ func tsharkMessages(t *testing.T, file, secrets string) string {
 	}
 	slices.Sort(found)
 	return strings.Join(found, ", ")
+}
+
+// Programs get the same through the relay as without it, and each of their connections is read.
+func TestRelayedPrograms(t *testing.T) {
+	pki := t.TempDir()
+	writeServerFiles(t, pki)
+	writeBundles(t, pki)
+	bundle, classes := filepath.Join(pki, "bundle-good"), compileJava(t)
+	many := slices.Clone(psql.arguments("0", "1.2", bundle))
+	many[len(many)-1] = "select string_agg(md5(n::text), '') from generate_series(1, 5000) n" // 160 kB
+	for _, s := range append(capturedServers(), databaseServers()...) {
+		programs := clients(classes)
+		times := 20
+		switch s.name {
+		case "PostgreSQL, optional": // which lets its own user in
+			programs = []client{{name: "psql", pkg: psql.pkg, arguments: func(port, _, _ string) []string {
+				args := slices.Clone(many)
+				args[0] = strings.NewReplacer("port=0", "port="+port, "user=good", "user=postgres").Replace(args[0])
+				return append(args, "-At")
+			}}}
+		case "nginx http, verify on":
+			programs = slices.DeleteFunc(programs, func(c client) bool { return c.name != "curl" && c.name != "java" })
+		default:
+			continue
+		}
+		t.Run(s.name, func(t *testing.T) {
+			r := &running{T: t, setup: &s, values: map[string]string{"pki": pki}}
+			r.begin()
+			port := r.expand("$port")
+			for _, c := range programs {
+				t.Run(c.name, func(t *testing.T) {
+					get := func(port string) []byte {
+						cmd := exec.Command(tool(t, c.name, c.pkg), c.arguments(port, "1.2", bundle)...)
+						cmd.Dir = t.TempDir()
+						out, err := cmd.Output()
+						if err != nil || len(out) == 0 {
+							t.Fatalf("%v: %v, %q", cmd.Args, err, out)
+						}
+						return regexp.MustCompile(`Date: [^\r\n]*`).ReplaceAll(out, nil)
+					}
+					direct := get(port)
+					address, result := startListener(t, `127\.0\.0\.1:\d+`, "relay", "127.0.0.1:"+port, "--count",
+						strconv.Itoa(times), "--json")
+					_, local, _ := strings.Cut(address, ":")
+					for range times {
+						if through := get(local); !bytes.Equal(direct, through) {
+							t.Fatalf("%d bytes without the relay, %d through it", len(direct), len(through))
+						}
+					}
+					code, stdout := result()
+					var rep report.Report
+					if err := json.Unmarshal([]byte(stdout), &rep); err != nil {
+						t.Fatal(err)
+					}
+					sent := 0
+					for _, seen := range rep.Connections {
+						if seen.ClientCertificate.Sent == "yes" && seen.ClientCertificate.Subject == "CN=good,O=Example" {
+							sent++
+						}
+					}
+					if code != exitAnswered || sent != times {
+						t.Errorf("exit code %d, %d of %d certificates seen", code, sent, times)
+					}
+				})
+			}
+		})
+	}
 }
