@@ -29,6 +29,7 @@ type traceOptions struct {
 	file      string
 	messages  string
 	keyLogs   []string
+	keys      []string // of servers
 	streams   []int
 	host, sni string
 	port      uint16
@@ -50,7 +51,8 @@ func newTrace(s *Streams, run func(context.Context, *Streams, *traceOptions) err
 			"Where nothing can be copied, type the messages, one or more a line, in any spelling:\n\n" +
 			"\tclient: Hello\n\tserver: Hello, Certificate, Certificate request, Server hello done\n" +
 			"\tclient: Encrypted alert, Client key exchange\n\n" +
-			"Lines of Wireshark's packet list, of openssl -msg and of Java's debug log are understood, too.",
+			"Lines of Wireshark's packet list, the output of curl -v and openssl -msg, Java's debug log and error\n" +
+			"messages of OpenSSL, Go, Java and GnuTLS are understood, too.",
 		Example: "  mtlsprobe trace failing.pcapng --cert client.p12\n" +
 			"  tcpdump -w - port 8443 | mtlsprobe trace -\n" +
 			"  mtlsprobe trace --messages typed.txt",
@@ -77,6 +79,9 @@ func (o *traceOptions) register(flags *pflag.FlagSet) {
 	flags.StringVar(&o.messages, "messages", "", "read a list of messages from this `FILE` instead of a capture")
 	flags.StringArrayVar(&o.keyLogs, "keylog", nil,
 		"TLS secrets: a `FILE` in the SSLKEYLOGFILE format (repeatable; those in a pcapng are used by themselves)")
+	flags.StringArrayVar(&o.keys, "server-key", nil,
+		"the server's RSA private key: a `FILE` in PEM or DER; decrypts connections up to TLS 1.2 that exchange keys by RSA "+
+			"(repeatable)")
 	flags.IntSliceVar(&o.streams, "stream", nil, "only the connections with these `NUMBERS`, separated by commas")
 	flags.StringVar(&o.host, "host", "", "only connections of this `ADDRESS`")
 	flags.Uint16Var(&o.port, "port", 0, "only connections of this `PORT`")
@@ -172,6 +177,13 @@ func (o *traceOptions) captured(ctx context.Context, s *Streams, e *explainer, r
 		if keys.Add(data); keys.Empty() {
 			warn(s.Err, fmt.Sprintf("--keylog %q contains no secrets in the SSLKEYLOGFILE format", path))
 		}
+	}
+	for _, path := range o.keys {
+		key, err := serverKey(ctx, s, path)
+		if err != nil {
+			return nil, err
+		}
+		keys.AddKey(key)
 	}
 	in := s.In
 	if o.file != "-" {

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -43,6 +44,77 @@ func TestTraceOfRecording(t *testing.T) {
 		if code, stdout, _ := run(t, "trace", file); code != exitNoIdentity || !strings.Contains(stdout, "CN=expired") ||
 			!strings.Contains(stdout, "no certificate (empty message)") {
 			t.Errorf("exit code %d\n%s", code, stdout)
+		}
+	}
+}
+
+// A connection whose keys are exchanged by RSA is decrypted with the server's key: what the
+// application answers is read.
+func TestTraceServerKey(t *testing.T) {
+	openssl, curl := tool(t, "openssl", "openssl"), tool(t, "curl", "curl")
+	serverFiles(t)
+	for _, args := range [][]string{
+		{"req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "rsa.key", "-out", "rsa.pem", "-subj", "/CN=localhost"},
+		{"pkey", "-in", "rsa.key", "-aes256", "-passout", "pass:x", "-out", "locked.key"},
+		{"rsa", "-in", "rsa.key", "-traditional", "-outform", "DER", "-out", "rsa.der"},
+	} {
+		if out, err := exec.Command(openssl, args...).CombinedOutput(); err != nil {
+			t.Fatalf("openssl %v: %v, %s", args, err, out)
+		}
+	}
+	for _, tt := range []struct{ name, suite, version, flag string }{
+		{"CBC with encrypt-then-MAC", "AES128-SHA", "1.2", ""},
+		{"CBC without", "AES256-SHA256", "1.2", "-no_etm"},
+		{"GCM", "AES128-GCM-SHA256", "1.2", ""},
+		{"without RFC 7627", "AES256-GCM-SHA384", "1.2", "-no_ems"},
+		{"TLS 1.0", "AES128-SHA", "1.0", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			port := freePort(t)
+			args, env := []string{"s_server", "-accept", "127.0.0.1:" + port, "-cert", "rsa.pem", "-key", "rsa.key", "-www",
+				"-verify", "3", "-CAfile", "ca.pem", "-cipher", tt.suite + ":@SECLEVEL=0"}, os.Environ()
+			switch tt.flag {
+			case "":
+			case "-no_ems": // which only later ones have as a flag
+				writeFile(t, "openssl.cnf", []byte("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]\n"+
+					"Options = -ExtendedMasterSecret\n"))
+				env = append(env, "OPENSSL_CONF=openssl.cnf")
+			default:
+				args = append(args, tt.flag)
+			}
+			server := exec.Command(openssl, args...)
+			server.Env = env
+			serve(t, server, port)
+			address, result := startListener(t, `127\.0\.0\.1:\d+`, "relay", "127.0.0.1:"+port, "--count", "1", "--pcapng",
+				"rsa.pcapng", "--force")
+			_, local, _ := strings.Cut(address, ":")
+			out, err := exec.Command(curl, "-sk", "--tlsv"+tt.version, "--tls-max", tt.version, "--ciphers",
+				tt.suite+":@SECLEVEL=0", "https://localhost:"+local+"/").CombinedOutput()
+			if err != nil {
+				t.Fatalf("curl: %v, %s", err, out)
+			}
+			result()
+			for key, decrypted := range map[string]bool{"rsa.key": true, "rsa.der": true, "": false} {
+				args := []string{"trace", "rsa.pcapng", "-v"}
+				if key != "" {
+					args = append(args, "--server-key", key)
+				}
+				r := runJSON(t, exitAnswered, args...)
+				said := ""
+				for _, phrase := range r.Connections[0].Reading {
+					said += phrase.String()
+				}
+				if strings.Contains(said, "the application answered HTTP 200") != decrypted {
+					t.Errorf("%s: %s", key, said)
+				}
+			}
+		})
+	}
+	for key, want := range map[string]string{"locked.key": "is encrypted", "server.key": "contains no RSA private key",
+		"nosuch.key": "no such file"} {
+		if code, _, stderr := run(t, "trace", "rsa.pcapng", "--server-key", key); code != exitNoAnswer ||
+			!strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d, %s", key, code, stderr)
 		}
 	}
 }

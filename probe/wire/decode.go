@@ -21,7 +21,7 @@ const (
 // What cannot be decoded is noted in the transcript's Faults, and the rest is
 // read as far as it goes. The transcript refers to no memory of flows.
 func Decode(flows []Flow, keyLog []byte) *Transcript {
-	d := newStreams(&KeyLog{parseKeyLog(keyLog)})
+	d := newStreams(&KeyLog{secrets: parseKeyLog(keyLog)})
 	for _, f := range flows {
 		d.Feed(f)
 	}
@@ -80,8 +80,11 @@ type connection struct {
 	client, server half
 
 	clientRandom, serverRandom []byte
+	extended                   bool   // the master secret is that of RFC 7627
+	master                     []byte // as far as it was derived; nil for most
 	suite                      suite
 	known                      bool // the suite is one that can be opened
+	encryptThenMAC             bool // RFC 7366
 }
 
 // A half is one direction.
@@ -258,7 +261,13 @@ func (c *connection) changeCipherSpec(h *half) {
 	h.encrypted, h.keys = true, nil
 	if c.known {
 		master := c.keys.secrets.secret("CLIENT_RANDOM", c.clientRandom)
+		if master == nil {
+			master = c.master
+		}
 		h.keys = newProtection12(c.transcript.Version, c.suite, h.from, master, c.clientRandom, c.serverRandom)
+		if h.keys != nil {
+			h.keys.encryptThenMAC = c.encryptThenMAC && c.suite.block != nil
+		}
 	}
 }
 
@@ -297,6 +306,8 @@ func (c *connection) follow(h *half, e *Entry) error {
 		c.clientRandom = random
 	case e.Handshake == ServerHello && h.from == Server:
 		return c.serverHello(e)
+	case e.Handshake == ClientKeyExchange && h.from == Client:
+		c.exchange(e)
 	// not that of post-handshake authentication
 	case e.Handshake == Finished && c.transcript.Version >= tls.VersionTLS13 && h.secret == nil:
 		label := "CLIENT_TRAFFIC_SECRET_0"
@@ -323,9 +334,7 @@ func (c *connection) serverHello(e *Entry) error {
 	c.transcript.Version, c.transcript.CipherSuite = hello.Version, hello.CipherSuite
 	c.serverRandom = hello.Random
 	c.suite, c.known = suiteByID(hello.CipherSuite)
-	if hello.EncryptThenMAC && c.suite.block != nil {
-		c.known = false // crypto/tls never asks for it; the records stay opaque
-	}
+	c.encryptThenMAC, c.extended = hello.EncryptThenMAC, hello.ExtendedMaster
 	if hello.Version < tls.VersionTLS13 || hello.Retry {
 		return nil
 	}

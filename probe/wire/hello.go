@@ -135,6 +135,7 @@ type Choice struct {
 	CipherSuite    uint16
 	Retry          bool     // it is a HelloRetryRequest (RFC 8446, Section 4.1.4)
 	EncryptThenMAC bool     // RFC 7366
+	ExtendedMaster bool     // RFC 7627
 	ALPN           []string // one name up to TLS 1.2, or nil
 	Share          KeyShare // of TLS 1.3; zero without one
 }
@@ -161,6 +162,8 @@ func ParseServerHello(body []byte) (*Choice, error) {
 			h.Version = d.uint16("supported_versions", &data)
 		case extEncryptThenMAC:
 			h.EncryptThenMAC = true
+		case extExtendedMaster:
+			h.ExtendedMaster = true
 		case extALPN:
 			h.ALPN = d.protocols(e.Data)
 		case extKeyShare:

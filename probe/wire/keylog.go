@@ -2,12 +2,16 @@ package wire
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"encoding/hex"
 )
 
 // A KeyLog holds secrets for several connections. The zero KeyLog holds none. It may grow
 // while connections are decoded; it is not safe for concurrent use.
-type KeyLog struct{ secrets keyLog }
+type KeyLog struct {
+	secrets keyLog
+	keys    []*rsa.PrivateKey // of servers
+}
 
 // Add reads a key log in the SSLKEYLOGFILE format. Lines that are not well formed are skipped.
 func (l *KeyLog) Add(text []byte) {
@@ -20,7 +24,7 @@ func (l *KeyLog) Add(text []byte) {
 }
 
 // Empty reports whether there is no secret.
-func (l *KeyLog) Empty() bool { return len(l.secrets) == 0 }
+func (l *KeyLog) Empty() bool { return len(l.secrets) == 0 && len(l.keys) == 0 }
 
 // A keyLog holds the secrets of a key log in the SSLKEYLOGFILE format, by label
 // and client random (RFC 9850).

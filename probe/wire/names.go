@@ -135,6 +135,7 @@ const (
 	extSignatureAlgorithms     uint16 = 13
 	extALPN                    uint16 = 16
 	extEncryptThenMAC          uint16 = 22
+	extExtendedMaster          uint16 = 23
 	extExtendedMasterSecret    uint16 = 23
 	extSupportedVersions       uint16 = 43
 	extPSKModes                uint16 = 45

@@ -27,6 +27,8 @@ type Protection struct {
 	stream  cipher.Stream
 	macKey  []byte
 	seq     uint64
+	// encryptThenMAC says that the MAC is that of what was encrypted.
+	encryptThenMAC bool
 }
 
 // errNotOpened says that a record could not be decrypted.
@@ -140,6 +142,10 @@ func (p *Protection) open12(header, payload []byte) ([]byte, error) {
 	var plain []byte
 	var err error
 	switch {
+	case p.encryptThenMAC:
+		if plain, err = p.checkMAC(header, payload); err == nil {
+			plain, err = p.openCBC(plain)
+		}
 	case p.aead != nil:
 		plain, err = p.openAEAD(header, payload)
 	case p.block != nil:
@@ -148,7 +154,7 @@ func (p *Protection) open12(header, payload []byte) ([]byte, error) {
 		plain = make([]byte, len(payload))
 		p.stream.XORKeyStream(plain, payload)
 	}
-	if err == nil && p.aead == nil {
+	if err == nil && p.aead == nil && !p.encryptThenMAC {
 		plain, err = p.checkMAC(header, plain)
 	}
 	p.seq++
