@@ -33,7 +33,8 @@ func serverKey(ctx context.Context, s *Streams, path string) (*rsa.PrivateKey, e
 		return key, nil
 	}
 	if encrypted {
-		return nil, fmt.Errorf("--server-key %q is encrypted: give it in clear, as \"openssl pkey -in FILE\" writes it, in a "+
+		return nil, fmt.Errorf("--server-key %q is encrypted: give it in clear, as \"openssl pkey -in FILE\" writes it, "+
+			"in a "+
 			"file that nobody else may read", path)
 	}
 	return nil, fmt.Errorf("--server-key %q contains no RSA private key in PEM or DER; other keys decrypt nothing", path)
