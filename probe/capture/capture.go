@@ -61,6 +61,7 @@ func Read(ctx context.Context, r io.Reader, keys *wire.KeyLog, done func(*Connec
 type assembly struct {
 	assembler *reassembly.Assembler
 	fragments *ip4defrag.IPv4Defragmenter
+	of6       fragments
 	summary   *Summary
 	flushed   time.Time
 }
@@ -80,6 +81,7 @@ func (a *assembly) packet(f frame) {
 	}
 	packet := gopacket.NewPacket(f.data, decoder(f.link), gopacket.DecodeOptions{NoCopy: true, Lazy: true})
 	var network gopacket.NetworkLayer
+	var ip6 *layers.IPv6
 	found := false
 	for _, layer := range packet.Layers() {
 		switch l := layer.(type) {
@@ -98,7 +100,20 @@ func (a *assembly) packet(f frame) {
 			}
 			return
 		case *layers.IPv6:
-			network = l
+			network, ip6 = l, l
+		case *layers.IPv6Fragment:
+			if ip6 == nil {
+				return
+			}
+			payload, next, whole := a.of6.add(ip6, l, f.at)
+			if !whole || next != layers.IPProtocolTCP {
+				return
+			}
+			inner := gopacket.NewPacket(payload, layers.LayerTypeTCP, gopacket.DecodeOptions{NoCopy: true})
+			if tcp, ok := inner.Layer(layers.LayerTypeTCP).(*layers.TCP); ok {
+				a.segment(ip6, tcp, f)
+			}
+			return
 		case *layers.TCP:
 			if network != nil {
 				found = true

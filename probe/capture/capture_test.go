@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,49 @@ func (w *wireTap) file() []byte {
 	return b.Bytes()
 }
 
+// fragmented is an IPv6 packet in two fragments, the last one first.
+func fragmented(t *testing.T, data []byte) [][]byte {
+	t.Helper()
+	packet := gopacket.NewPacket(data, layers.LayerTypeEthernet, gopacket.Default)
+	ethernet := packet.Layer(layers.LayerTypeEthernet).(*layers.Ethernet)
+	ip := packet.Layer(layers.LayerTypeIPv6).(*layers.IPv6)
+	payload, cut := ip.LayerPayload(), 16
+	ip.NextHeader = layers.IPProtocolIPv6Fragment
+	var parts [][]byte
+	for _, part := range []struct {
+		place int
+		more  byte
+		data  []byte
+	}{{cut, 0, payload[cut:]}, {0, 1, payload[:cut]}} {
+		header := []byte{byte(layers.IPProtocolTCP), 0, byte(part.place >> 8), byte(part.place) | part.more, 0, 0, data[len(data)-1],
+			byte(len(data))}
+		buffer := gopacket.NewSerializeBuffer()
+		if err := gopacket.SerializeLayers(buffer, gopacket.SerializeOptions{FixLengths: true}, ethernet, ip,
+			gopacket.Payload(append(header, part.data...))); err != nil {
+			t.Fatal(err)
+		}
+		parts = append(parts, bytes.Clone(buffer.Bytes()))
+	}
+	return parts
+}
+
+// inPPPoE is a packet of IPv4 in a PPP session over Ethernet (RFC 2516).
+func inPPPoE(t *testing.T, data []byte) []byte {
+	t.Helper()
+	packet := gopacket.NewPacket(data, layers.LayerTypeEthernet, gopacket.Default)
+	ethernet := packet.Layer(layers.LayerTypeEthernet).(*layers.Ethernet)
+	ip := ethernet.LayerPayload()
+	ethernet.EthernetType = layers.EthernetTypePPPoESession
+	size := len(ip) + 2
+	header := []byte{0x11, 0, 0, 7, byte(size >> 8), byte(size), 0, 0x21}
+	buffer := gopacket.NewSerializeBuffer()
+	if err := gopacket.SerializeLayers(buffer, gopacket.SerializeOptions{}, ethernet,
+		gopacket.Payload(append(header, ip...))); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Clone(buffer.Bytes())
+}
+
 func read(t *testing.T, data []byte) ([]*Connection, *Summary) {
 	t.Helper()
 	var all []*Connection
@@ -145,6 +189,21 @@ func TestStreams(t *testing.T) {
 		{"in order", wireTap{}, handshake(), nil, 5, NotClosed, false, false},
 		{"in a VLAN", wireTap{vlan: true}, handshake(), nil, 5, NotClosed, false, false},
 		{"IPv6", wireTap{v6: true}, handshake(), nil, 5, NotClosed, false, false},
+		{"IPv6 in fragments", wireTap{v6: true}, handshake(), func(w *wireTap) {
+			for n, p := range w.packets[2:] {
+				w.packets[n+2] = nil
+				w.packets = append(w.packets, fragmented(w.t, p)...)
+			}
+			w.packets = slices.DeleteFunc(w.packets, func(p []byte) bool { return p == nil })
+		}, 5, NotClosed, false, false},
+		{"in PPPoE", wireTap{}, handshake(), func(w *wireTap) {
+			for n, p := range w.packets {
+				w.packets[n] = inPPPoE(w.t, p)
+			}
+		}, 5, NotClosed, false, false},
+		{"after SOCKS5", wireTap{}, append([]said{{wire.Client, []byte{5, 1, 0}}, {wire.Server, []byte{5, 0}},
+			{wire.Client, append([]byte{5, 1, 0, 3, 9}, "localhost\x20\xfb"...)},
+			{wire.Server, []byte{5, 0, 0, 1, 127, 0, 0, 1, 0, 80}}}, handshake()...), nil, 5, NotClosed, false, false},
 		{"out of order", wireTap{}, handshake(), func(w *wireTap) {
 			w.packets[3], w.packets[2] = w.packets[2],
 				w.packets[3]
