@@ -69,15 +69,6 @@ func (f *connectFlags) limit(ctx context.Context) (context.Context, context.Canc
 	return limited, cancel, nil
 }
 
-// parse returns where and how to connect.
-func (f *connectFlags) parse(ctx context.Context, s *Streams, target string) (probe.Target, *probe.Options, error) {
-	o, err := f.options(ctx, s)
-	if err != nil {
-		return probe.Target{}, nil, err
-	}
-	return f.destination(s, target, o)
-}
-
 // destination is where and how to connect, with the options that are the same for all targets.
 func (f *connectFlags) destination(s *Streams, target string, common *probe.Options) (probe.Target, *probe.Options,
 	error) {

@@ -60,7 +60,7 @@ func TestMeant(t *testing.T) {
 		{[]string{"localhost:8443"}, "did you mean mtlsprobe probe TARGET, or request TARGET?"},
 		{[]string{"check", "--named-cas", "x"}, "did you mean --named-ca?"},
 		{[]string{"probe", "--crt", "x"}, "did you mean --cert or --crl?"},
-		{[]string{"inspect", "--cert", "x"}, "--cert is a flag of check, fix, mirror, probe, relay, trace; inspect is used as"},
+		{[]string{"inspect", "--cert", "x"}, "--cert is a flag of check, fix, mirror, probe, relay, scan, trace; inspect is used as"},
 		{[]string{"inspect", "--wholly-unknown"}, ""},
 		{[]string{"probe", "x", "--cafile", "y"}, "did you mean --cacert FILE"},
 		{[]string{"probe", "x", "--sni", "y"}, "did you mean --servername NAME?"},

@@ -17,7 +17,7 @@ func ExitCodes(c *cobra.Command) []Note {
 	}
 	return []Note{
 		{"0", "answered, and at least one identity is accepted, or matches if nothing was to be tried (request, inspect, " +
-			"trace, relay: answered)"},
+			"trace, relay: answered; scan: at least one target was)"},
 		{"1", "error, for example the server cannot be reached or a file cannot be read"},
 		{"2", "usage error"},
 		{"3", "answered, but a requirement is not met: no identity fits, the server does not request a " +

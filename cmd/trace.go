@@ -166,8 +166,8 @@ func (o *traceOptions) saveRequest(s *Streams, all []traced) error {
 	return replace(o.save, append(data, '\n'), o.output.force)
 }
 
-// captured reads a capture.
-func (o *traceOptions) captured(ctx context.Context, s *Streams, e *explainer, r *report.Report) ([]traced, error) {
+// secrets are those of connections, and the keys of servers.
+func (o *traceOptions) secrets(ctx context.Context, s *Streams) (*wire.KeyLog, error) {
 	keys := &wire.KeyLog{}
 	for _, path := range o.keyLogs {
 		data, err := s.readUpTo(ctx, path, maxReport)
@@ -184,6 +184,15 @@ func (o *traceOptions) captured(ctx context.Context, s *Streams, e *explainer, r
 			return nil, err
 		}
 		keys.AddKey(key)
+	}
+	return keys, nil
+}
+
+// captured reads a capture.
+func (o *traceOptions) captured(ctx context.Context, s *Streams, e *explainer, r *report.Report) ([]traced, error) {
+	keys, err := o.secrets(ctx, s)
+	if err != nil {
+		return nil, err
 	}
 	in := s.In
 	if o.file != "-" {
