@@ -68,6 +68,13 @@ func TestMeant(t *testing.T) {
 		{[]string{"probe", "x", "-E", "y"}, "did you mean --cert SOURCE?"},
 		{[]string{"fix", "-o", "y"}, "the bundle is written with --out FILE"},
 		{[]string{"inspect", "-Z"}, ""},
+		{[]string{"prob", "localhost:8443", "--cacert", "x"}, "did you mean mtlsprobe probe?"},
+		{[]string{"probe", "x", "-cert", "y"}, "did you mean --cert?"},
+		{[]string{"request", "x", "--starttls", "smpt"}, "did you mean --starttls smtp?"},
+		{[]string{"request", "htps://x"}, "did you mean https:// or ftps://?"},
+		{[]string{"request", "https:/x"}, ""},
+		{[]string{"explain", "expired"}, "did you mean mtlsprobe explain validity.expired?"},
+		{[]string{"compare", "one.json"}, ""},
 	} {
 		var out bytes.Buffer
 		s := &Streams{In: strings.NewReader(""), Out: &out, Err: &out}

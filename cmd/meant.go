@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -155,5 +156,18 @@ func nearest(words []string, word string) []string {
 	for _, w := range words {
 		dressed.AddCommand(&cobra.Command{Use: w, Run: func(*cobra.Command, []string) {}})
 	}
-	return dressed.SuggestionsFor(word)
+	near := dressed.SuggestionsFor(word)
+	for _, w := range words { // letters in another order are more than one slip
+		if !slices.Contains(near, w) && sorted(w) == sorted(word) {
+			near = append(near, w)
+		}
+	}
+	return near
+}
+
+// sorted has the letters of a word in order.
+func sorted(word string) string {
+	letters := []rune(strings.ToLower(word))
+	slices.Sort(letters)
+	return string(letters)
 }

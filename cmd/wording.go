@@ -148,6 +148,9 @@ func sourceHints(e *certstore.SourceError) []string {
 	case certstore.KeyOnly:
 		return []string{"give the key with --key, and its certificate with --cert"}
 	case certstore.NotReadable:
+		if errors.Is(e.Err, fs.ErrNotExist) && strings.Contains(e.Source, ",") {
+			return []string{"repeat the flag for each file: --cert ONE --cert OTHER"}
+		}
 		if errors.Is(e.Err, fs.ErrNotExist) {
 			return likeNamed(e.Source)
 		}

@@ -80,6 +80,7 @@ func causesIn(reports []located, labels []string, places int) []cause {
 			}
 		}
 	}
+	found = joined(found)
 	var all []cause
 	for n := range found {
 		c := &found[n]
@@ -100,6 +101,27 @@ func causesIn(reports []located, labels []string, places int) []cause {
 		return cmp.Compare(map[bool]int{true: 0, false: 1}[a.main], map[bool]int{true: 0, false: 1}[b.main])
 	})
 	return all
+}
+
+// joined has what is the main reason at one place, and counts at another, once: as the main one.
+func joined(found []cause) []cause {
+	same := func(main, minor *cause) bool {
+		return main.main && !minor.main && main.finding != nil && minor.finding != nil && main.labels[0] == minor.labels[0] &&
+			main.finding.Check == minor.finding.Check && main.finding.Detail.String() == minor.finding.Detail.String()
+	}
+	var kept []cause
+	for _, c := range found {
+		if slices.ContainsFunc(found, func(o cause) bool { return same(&o, &c) }) {
+			continue
+		}
+		for n := range found {
+			if same(&c, &found[n]) {
+				c.where = append(c.where, found[n].where...)
+			}
+		}
+		kept = append(kept, c)
+	}
+	return kept
 }
 
 // generalize leaves of the details only what is true of the other one, too.
