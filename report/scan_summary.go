@@ -61,7 +61,6 @@ type scanGroup struct {
 // Bounds of what a summary keeps.
 const (
 	maxScanGroups = 10_000
-	maxScanNames  = 100_000
 	scanExamples  = 3
 )
 
@@ -153,27 +152,30 @@ func WriteScan(w io.Writer, f Format, s *ScanSummary) error {
 			g := scanGroup{count: s.unservedCount, examples: s.unserved}
 			text = fmt.Sprintf("No certificate fits at %s: %s", count(s.unservedCount, "server"), g.targets())
 		}
-		fmt.Fprintf(t, "\n%s\n", plain(text))
+		t.WriteByte('\n')
+		for _, line := range wrap(plain(text), max(20, t.width)) {
+			fmt.Fprintln(t, line)
+		}
 	}
 	t.scanFailures(s)
 	_, err := w.Write(t.Bytes())
 	return err
 }
 
+const examplesHeader = "Such as"
+
 // mostScanRows bounds each table of a summary.
 const mostScanRows = 20
 
 // scanGroups is the table of servers that ask alike.
 func (t *text) scanGroups(s *ScanSummary) error {
-	groups := slices.SortedFunc(maps.Values(s.groups), func(a, b *scanGroup) int {
-		return cmp.Or(cmp.Compare(b.count, a.count), slices.Compare(a.examples, b.examples))
-	})
+	groups := s.sorted()
 	if len(groups) == 0 {
 		return nil
 	}
 	shown := groups[:min(len(groups), mostScanRows)]
 	columns := []column{{header: "Servers"}, {header: "Certificate"}, {header: "Acceptable CAs", least: 20},
-		{header: "Such as", spare: 1, least: 16}}
+		{header: examplesHeader, spare: 1, least: 20}}
 	bearers := make(map[string]map[string]bool) // of each common name
 	for _, g := range shown {
 		for _, dn := range g.named {
@@ -219,35 +221,77 @@ func (t *text) scanGroups(s *ScanSummary) error {
 	return nil
 }
 
-// scanNames is the table of CAs by how many servers name them.
-func (t *text) scanNames(s *ScanSummary) error {
-	servers := make(map[string]int)
-	for _, g := range s.groups {
-		told := make(map[string]bool)
+// A scanNamed is acceptable CAs that the same servers name.
+type scanNamed struct {
+	servers int
+	names   []string
+}
+
+// named are the acceptable CAs, the most frequent first; those that the same servers name stand
+// together.
+func (s *ScanSummary) named() []*scanNamed {
+	groups := s.sorted()
+	in := make(map[string][]int) // the groups of each name
+	var names []string           // in the order of the lists
+	for n, g := range groups {
 		for _, name := range g.named {
-			if !told[name] && len(servers) < maxScanNames {
-				told[name] = true
-				servers[name] += g.count
+			list := in[name]
+			if list == nil {
+				names = append(names, name)
+			}
+			if len(list) == 0 || list[len(list)-1] != n {
+				in[name] = append(list, n)
 			}
 		}
 	}
-	names := slices.SortedFunc(maps.Keys(servers), func(a, b string) int {
-		return cmp.Or(cmp.Compare(servers[b], servers[a]), cmp.Compare(a, b))
+	together := make(map[string]*scanNamed)
+	var all []*scanNamed
+	for _, name := range names {
+		key := fmt.Sprint(in[name])
+		row := together[key]
+		if row == nil {
+			row = &scanNamed{}
+			for _, n := range in[name] {
+				row.servers += groups[n].count
+			}
+			together[key] = row
+			all = append(all, row)
+		}
+		row.names = append(row.names, name)
+	}
+	slices.SortStableFunc(all, func(a, b *scanNamed) int { return cmp.Compare(b.servers, a.servers) })
+	return all
+}
+
+// sorted are the groups, the largest first.
+func (s *ScanSummary) sorted() []*scanGroup {
+	return slices.SortedFunc(maps.Values(s.groups), func(a, b *scanGroup) int {
+		return cmp.Or(cmp.Compare(b.count, a.count), slices.Compare(a.examples, b.examples))
 	})
-	if len(names) == 0 {
+}
+
+// scanNames is the table of CAs by how many servers name them.
+func (t *text) scanNames(s *ScanSummary) error {
+	all := s.named()
+	if len(all) == 0 {
 		return nil
 	}
-	columns := []column{{header: "Servers"}, {header: "Acceptable CA", least: 20}}
-	for _, name := range names[:min(len(names), mostScanRows)] {
-		columns[0].cells = append(columns[0].cells, fmt.Sprint(servers[name]))
-		columns[1].cells = append(columns[1].cells, plain(name))
+	columns := []column{{header: "Servers"}, {header: "Acceptable CAs", least: 20}}
+	for _, row := range all[:min(len(all), mostScanRows)] {
+		const few = 3
+		text := strings.Join(row.names[:min(few, len(row.names))], "; ")
+		if rest := len(row.names) - few; rest > 0 {
+			text += fmt.Sprintf("; and %d more", rest)
+		}
+		columns[0].cells = append(columns[0].cells, fmt.Sprint(row.servers))
+		columns[1].cells = append(columns[1].cells, plain(text))
 	}
 	fmt.Fprintf(t, "\n%s\n", t.emphasis("CAs that are named"))
 	if err := t.render(columns); err != nil {
 		return err
 	}
-	if rest := len(names) - mostScanRows; rest > 0 {
-		fmt.Fprintf(t, "and %s more\n", count(rest, "CA"))
+	if rest := len(all) - mostScanRows; rest > 0 {
+		fmt.Fprintf(t, "and %s more\n", count(rest, "row"))
 	}
 	return nil
 }

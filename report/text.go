@@ -122,7 +122,10 @@ func (t *text) render(columns []column) error {
 	dropped, err := renderTable(t, columns, t.width, t.glyphs.ascii)
 	if len(dropped) > 0 {
 		hint := "Use a wider terminal or -o html."
-		if slices.Contains(dropped, clientsHeader) {
+		switch {
+		case slices.Contains(dropped, examplesHeader): // there is no page of it
+			hint = "Use a wider terminal; the lines name each server."
+		case slices.Contains(dropped, clientsHeader):
 			hint = "Use a wider terminal, --clients, or -o html."
 		}
 		t.line("", "", fmt.Sprintf("Hidden to fit %d columns: %s. %s", t.width, strings.Join(dropped, ", "), hint))
