@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"mtlsprobe/certstore"
@@ -31,6 +32,9 @@ func newExplainer(ctx context.Context, s *Streams, hold *holdFlags, chain *chain
 		}
 	}
 	settings, err := chain.settings(ctx, s, time.Time{}, e.holding)
+	if err != nil {
+		e.close()
+	}
 	e.engine = diagnosis.New(settings)
 	return e, err
 }
@@ -61,7 +65,8 @@ func (e *explainer) captured(ctx context.Context, c *capture.Connection, x *read
 
 // typed explains a list of messages that somebody typed at this time.
 func (e *explainer) typed(ctx context.Context, list *capture.Typed, now time.Time) (traced, error) {
-	x := reading.Explain(list.Transcript, reading.Ending{By: list.Closer, Reset: list.Close == capture.RST})
+	x := reading.Explain(list.Transcript, reading.Ending{By: list.Closer, Reset: list.Close == capture.RST,
+		Unread: slices.ContainsFunc(list.Doubts, func(d capture.Doubt) bool { return d.Kind == capture.NotUnderstood })})
 	x.Failed = x.Failed || x.Sent == reading.SentEmpty && x.Application == nil || x.Sent == reading.SentNothing
 	return e.judged(ctx, report.NewTyped(list, x), x, now)
 }

@@ -44,6 +44,11 @@ func runMerge(_ context.Context, s *Streams, o *mergeOptions) (err error) {
 	if err := checkOutput(o.output.force, outputFile{"--output-file", o.output.file}); err != nil {
 		return err
 	}
+	for _, path := range o.files {
+		if o.output.file != "" && sameFile(path, o.output.file) {
+			return usage(fmt.Errorf("--output-file %q is one of the files that are read", o.output.file))
+		}
+	}
 	out := s.Out
 	if o.output.file != "" {
 		f, err := os.OpenFile(o.output.file, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
@@ -64,7 +69,7 @@ func runMerge(_ context.Context, s *Streams, o *mergeOptions) (err error) {
 	done := make(map[[sumSize]byte]bool)
 	for _, path := range o.files {
 		if err := mergeFile(s, path, func(l *report.Scanned) {
-			if sum := sumOf(l.Target); !done[sum] {
+			if sum := lineKey(l.Target, l.Line); !done[sum] {
 				done[sum] = true
 				lines.write(l)
 			}

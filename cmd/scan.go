@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,8 +93,8 @@ func (o *scanOptions) check() error {
 		return usage(fmt.Errorf("--concurrency %d is not from 1 to 10000", o.concurrency))
 	case o.perHost < 0:
 		return usage(fmt.Errorf("--per-host %d is less than none", o.perHost))
-	case o.rate < 0:
-		return usage(fmt.Errorf("--rate %v is less than none", o.rate))
+	case o.rate < 0 || math.IsNaN(o.rate) || math.IsInf(o.rate, 0):
+		return usage(fmt.Errorf("--rate %v is not a number of servers a second", o.rate))
 	case o.try && len(o.hold.certs) == 0:
 		return usage(errors.New("--try without certificates: give --cert"))
 	case o.resume != "" && (o.output.file != "" || o.output.format != "jsonl"):

@@ -49,6 +49,14 @@ type scanning struct {
 // sumSize is enough for millions of targets to differ.
 const sumSize = 16
 
+// lineKey is what a line is known by: its target, or its number where it has none.
+func lineKey(target string, number int) [sumSize]byte {
+	if target == "" {
+		target = fmt.Sprintf("\x00line %d", number)
+	}
+	return sumOf(target)
+}
+
 func sumOf(target string) [sumSize]byte {
 	sum := sha256.Sum256([]byte(target))
 	return [sumSize]byte(sum[:sumSize])
@@ -118,7 +126,7 @@ func (run *scanning) resume(path string) error {
 	}
 	run.file, run.lines.out = f, f
 	whole, err := report.ReadScanned(f, func(l *report.Scanned) {
-		run.done[sumOf(l.Target)] = true
+		run.done[lineKey(l.Target, l.Line)] = true
 		run.lines.summary.Add(l)
 	})
 	if err != nil {
@@ -175,27 +183,28 @@ func (run *scanning) line(line scan.Line, yield func(scan.Task) bool) bool {
 	if line.Err == nil && !run.shard.Has(line.Target) || line.Err != nil && run.shard.Part > 1 {
 		return true // another part has it
 	}
-	if line.Err == nil && run.done[sumOf(line.Target)] {
+	target, key := line.Target, lineKey(line.Target, line.Number)
+	if run.done[key] {
 		return true
 	}
-	run.done[sumOf(line.Target)] = true
+	run.done[key] = true
 	if line.Err != nil {
 		run.write(run.scanner.Wrong(line.Target, line.Number, line.Err))
 		return true
 	}
-	target, options, err := run.options.connect.destination(run.streams, line.Target, run.common)
+	to, options, err := run.options.connect.destination(run.streams, target, run.common)
 	if err != nil {
 		run.write(run.scanner.Wrong(line.Target, line.Number, err))
 		return true
 	}
-	return yield(scan.Task{Host: target.Host, Do: func(ctx context.Context) {
-		d, err := run.ask(ctx, target, options)
+	return yield(scan.Task{Host: to.Host, Do: func(ctx context.Context) {
+		d, err := run.ask(ctx, to, options)
 		switch {
 		case ctx.Err() != nil: // it is asked again when the run goes on
 		case err != nil:
 			run.write(run.scanner.Failed(line.Target, line.Number, err))
 		default:
-			run.keep(target, d)
+			run.keep(to, d)
 			run.write(run.scanner.Line(line.Target, line.Number, d))
 		}
 	}})
@@ -205,7 +214,7 @@ func (run *scanning) line(line scan.Line, yield func(scan.Task) bool) bool {
 // file left for it, when others have ended.
 func (run *scanning) ask(ctx context.Context, target probe.Target, options *probe.Options) (*diagnosis.Diagnosis,
 	error) {
-	const most = 20
+	const longest = time.Second
 	for tries := 0; ; tries++ {
 		ask := run.engine.Ask
 		if run.holding != nil {
@@ -213,11 +222,11 @@ func (run *scanning) ask(ctx context.Context, target probe.Target, options *prob
 		}
 		d, err := ask(ctx, target, options)
 		switch {
-		case err == nil || ctx.Err() != nil || tries == most:
+		case err == nil || ctx.Err() != nil:
 			return d, err
 		case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
 			run.tellShort()
-			timer := time.NewTimer(time.Duration(tries+1) * 50 * time.Millisecond)
+			timer := time.NewTimer(min(longest, time.Duration(tries+1)*50*time.Millisecond)) // others end by their time limit
 			select {
 			case <-timer.C:
 			case <-ctx.Done():

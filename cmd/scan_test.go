@@ -206,7 +206,7 @@ func TestScanUsage(t *testing.T) {
 	for args, want := range map[string]string{
 		"scan": "missing FILE", "scan nosuch.txt": "cannot be read", "scan empty.txt": "contains no target",
 		"scan empty.txt -o html": "choose one of jsonl, csv, table", "scan empty.txt --concurrency 0": "not from 1",
-		"scan empty.txt --try": "give --cert", "scan empty.txt --rate -1": "less than none",
+		"scan empty.txt --try": "give --cert", "scan empty.txt --rate -1": "not a number of servers", "scan empty.txt --rate NaN": "not a number of servers",
 		"scan empty.txt --ports http": "is not a port", "scan empty.txt --resume a --output-file b": "its own file",
 	} {
 		if code, stdout, stderr := run(t, strings.Fields(args)...); code == exitAnswered || !strings.Contains(stderr, want) {
@@ -236,7 +236,7 @@ func TestScanShards(t *testing.T) {
 	if code != exitAnswered || !strings.Contains(stdout, "13 targets: 8 with a request for a client certificate, 4 without") {
 		t.Errorf("exit code %d\n%s", code, stdout)
 	}
-	for args, want := range map[string]string{"merge": "missing RESULTS", "merge ca.pem": "line 1 is not one",
+	for args, want := range map[string]string{"merge": "missing RESULTS", "merge 1.jsonl --output-file 1.jsonl --force": "one of the files", "merge ca.pem": "line 1 is not one",
 		"merge nosuch.jsonl": "cannot be read", "merge 1.jsonl -o xml": "choose one of"} {
 		if code, _, stderr := run(t, strings.Fields(args)...); code == exitAnswered || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d, %s", args, code, stderr)

@@ -174,7 +174,9 @@ func (o *traceOptions) secrets(ctx context.Context, s *Streams) (*wire.KeyLog, e
 		if err != nil {
 			return nil, fmt.Errorf("--keylog: %w", err)
 		}
-		if keys.Add(data); keys.Empty() {
+		keys.Add(data)
+		one := &wire.KeyLog{}
+		if one.Add(data); one.Empty() {
 			warn(s.Err, fmt.Sprintf("--keylog %q contains no secrets in the SSLKEYLOGFILE format", path))
 		}
 	}

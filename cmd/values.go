@@ -19,6 +19,7 @@ import (
 // and a client program as a target, behind the flag that takes no value.
 func checkValues(c *cobra.Command, args []string) error {
 	var empty, reading []string
+	flagged := ""
 	c.Flags().Visit(func(f *pflag.Flag) {
 		if !isPath(ValueName(f)) {
 			return
@@ -32,6 +33,8 @@ func checkValues(c *cobra.Command, args []string) error {
 		}
 		for _, value := range values {
 			switch {
+			case strings.HasPrefix(value, "--"):
+				flagged = fmt.Sprintf("--%s %s: that looks like a flag; for a file of that name write ./%[2]s", f.Name, value)
 			case value == "":
 				empty = append(empty, "--"+f.Name)
 			case value == "-" && !isOutput(f.Name),
@@ -47,6 +50,8 @@ func checkValues(c *cobra.Command, args []string) error {
 		return err
 	}
 	switch {
+	case flagged != "":
+		return usage(errors.New(flagged))
 	case len(empty) > 0:
 		return usage(fmt.Errorf("%s is empty: is the variable set that it is taken from?", empty[0]))
 	case c.Flags().Changed("clients") && slices.ContainsFunc(args, isStack):

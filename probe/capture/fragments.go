@@ -31,6 +31,8 @@ type datagram struct {
 const (
 	maxDatagram  = 1 << 16
 	maxFragments = 4 << 20 // bytes that are kept
+	maxDatagrams = 256
+	partCost     = 64 // of a part, beside its bytes
 	fragmentLife = time.Minute
 	fragmentUnit = 8 // in which places are counted
 )
@@ -51,7 +53,7 @@ func (f *fragments) add(ip *layers.IPv6, part *layers.IPv6Fragment, at time.Time
 	}
 	place, data := int(part.FragmentOffset)*fragmentUnit, bytes.Clone(part.LayerPayload())
 	end := place + len(data)
-	if end > maxDatagram || f.bytes+len(data) > maxFragments {
+	if end > maxDatagram || f.bytes+len(data)+partCost > maxFragments || len(data) == 0 {
 		f.drop(key)
 		return nil, 0, false
 	}
@@ -65,7 +67,7 @@ func (f *fragments) add(ip *layers.IPv6, part *layers.IPv6Fragment, at time.Time
 		}
 	}
 	d.parts[place] = data
-	f.bytes += len(data)
+	f.bytes += len(data) + partCost
 	if place == 0 {
 		d.next = part.NextHeader
 	}
@@ -86,10 +88,14 @@ func (f *fragments) add(ip *layers.IPv6, part *layers.IPv6Fragment, at time.Time
 	return payload, d.next, true
 }
 
-// forget drops what is too old to be completed.
+// forget makes room: it drops what is too old to be completed, and where that is not enough,
+// anything.
 func (f *fragments) forget(now time.Time) {
+	if len(f.datagrams) < maxDatagrams && f.bytes < maxFragments/2 {
+		return
+	}
 	for key, d := range f.datagrams {
-		if now.Sub(d.begun) > fragmentLife || f.bytes > maxFragments/2 {
+		if now.Sub(d.begun) > fragmentLife || f.bytes > maxFragments/4 || len(f.datagrams) > maxDatagrams/2 {
 			f.drop(key)
 		}
 	}
@@ -98,7 +104,7 @@ func (f *fragments) forget(now time.Time) {
 func (f *fragments) drop(key fragmentKey) {
 	if d := f.datagrams[key]; d != nil {
 		for _, data := range d.parts {
-			f.bytes -= len(data)
+			f.bytes -= len(data) + partCost
 		}
 		delete(f.datagrams, key)
 	}

@@ -48,8 +48,10 @@ type list struct {
 	client string    // the address of the client, where lines have addresses
 	from   wire.Peer // who speaks on this line; zero while that is not told
 	level  uint8     // of the alert that a line is about; zero if it is not told
-	// javaConsumes says that a log of Java is a server's.
-	javaConsumes bool
+	// serverSide says that the log is a server's.
+	serverSide bool
+	closed     bool   // a log tells that the connection is over
+	target     string // the other address of a line that has two
 }
 
 // maxMessages bounds a list.
@@ -64,7 +66,7 @@ const maxMessages = 4096
 // message and those before it. The error says that it understood nothing.
 func ParseMessages(text []byte) (*Typed, error) {
 	l := &list{Typed: Typed{Transcript: &wire.Transcript{}}, patterns: newPatterns()}
-	lines := strings.Split(string(text), "\n")
+	lines := strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n")
 	for n := range lines {
 		lines[n] = strings.TrimSpace(lines[n])
 	}
@@ -83,7 +85,8 @@ func ParseMessages(text []byte) (*Typed, error) {
 			return nil, fmt.Errorf("more than %d messages", maxMessages)
 		}
 		n := 1
-		if lines[at] != "" && !strings.HasPrefix(lines[at], "#") && !l.errorMessage(lines[at]) {
+		if k := len(l.Doubts); lines[at] != "" && !strings.HasPrefix(lines[at], "#") && !l.errorMessage(lines[at]) &&
+			k == len(l.Doubts) {
 			n = max(1, read(lines[at:]))
 		}
 		if k := len(l.Doubts); k > 0 && l.Doubts[k-1].Kind == Another {
@@ -107,6 +110,10 @@ func ParseMessages(text []byte) (*Typed, error) {
 var emptyCertificate = []byte{0, 0, 0}
 
 func (l *list) doubt(kind DoubtKind, text string) {
+	const most = 160 // characters that are repeated
+	if shown := []rune(text); len(shown) > most {
+		text = string(shown[:most]) + " …"
+	}
 	l.Doubts = append(l.Doubts, Doubt{Line: l.number, Text: strings.TrimSpace(text), Kind: kind})
 }
 
@@ -114,6 +121,10 @@ func (l *list) doubt(kind DoubtKind, text string) {
 // them, and only there the server encrypts at once.
 func (l *list) guessVersion() {
 	tr := l.Transcript
+	if tr.Version >= tls.VersionTLS13 && (tr.Sent(wire.Server, wire.ServerHelloDone) ||
+		tr.Sent(wire.Client, wire.ClientKeyExchange) || tr.Sent(wire.Server, wire.ServerKeyExchange)) {
+		tr.Version = tls.VersionTLS12 // the other one was offered
+	}
 	if tr.Version != 0 {
 		return
 	}
@@ -157,6 +168,13 @@ func (l *list) version(text string) string {
 
 // add takes a message in.
 func (l *list) add(e wire.Entry) {
+	if len(l.Transcript.Entries) > maxMessages {
+		return // ParseMessages says so
+	}
+	if e.ContentType == wire.HandshakeRecord && e.Handshake == wire.ClientHello && l.over() {
+		l.doubt(Another, "ClientHello")
+		return
+	}
 	if e.From == 0 {
 		e.From = cmp.Or(l.from, l.guess(&e))
 	}
@@ -190,6 +208,20 @@ func (l *list) guess(e *wire.Entry) wire.Peer {
 		return wire.Server
 	}
 	return last
+}
+
+// over reports whether the connection has ended, or is established and no renegotiation begins:
+// a ClientHello is then that of another one.
+func (l *list) over() bool {
+	tr := l.Transcript
+	if !tr.Sent(wire.Client, wire.ClientHello) {
+		return false
+	}
+	ended := slices.ContainsFunc(tr.Entries, func(e wire.Entry) bool {
+		return e.ContentType == wire.AlertRecord && !e.Opaque &&
+			(e.Alert.Level != 1 || e.Alert.Description == wire.CloseNotify)
+	})
+	return ended || l.Closer != 0 || l.closed || tr.HandshakeDone() && !tr.Sent(wire.Server, wire.HelloRequest)
 }
 
 // alert takes an alert in: with its description, or with none where that is not told. Of one

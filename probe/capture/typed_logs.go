@@ -12,6 +12,7 @@ import (
 func (l *list) curl(lines []string) int {
 	m := l.curlLine.FindStringSubmatch(lines[0])
 	if m == nil {
+		l.closed = l.closed || len(l.Transcript.Entries) > 0 && l.curlEnd.MatchString(lines[0])
 		return 1
 	}
 	l.from = wire.Server
@@ -57,8 +58,12 @@ func (l *list) openssl(lines []string) int {
 		body = append(body, data...)
 		read++
 	}
+	sent := m[1] == ">>>"
+	if len(l.Transcript.Entries) == 0 { // s_server writes the same words
+		l.serverSide = sent && strings.HasPrefix(m[5], "ServerHello") || !sent && strings.HasPrefix(m[5], "ClientHello")
+	}
 	l.from = wire.Server
-	if m[1] == ">>>" { // s_client writes this
+	if sent != l.serverSide {
 		l.from = wire.Client
 	}
 	if size, err := strconv.ParseUint(m[4], 16, 32); err != nil || uint64(len(body)) != size {
@@ -138,10 +143,6 @@ func (l *list) java(lines []string) int {
 	default:
 		if found, ok := messagesOf(words(m[2])); ok {
 			for _, s := range found {
-				if s.kind == wire.ClientHello && l.Transcript.Sent(wire.Client, wire.ClientHello) && l.over() {
-					l.doubt(Another, lines[0])
-					return end
-				}
 				l.add(wire.Entry{From: s.from, ContentType: wire.HandshakeRecord, Handshake: s.kind})
 			}
 		}
@@ -154,36 +155,43 @@ func (l *list) java(lines []string) int {
 func (l *list) javaServer(verb, message string) bool {
 	for _, e := range l.Transcript.Entries {
 		if e.Handshake == wire.ClientHello {
-			return l.javaConsumes
+			return l.serverSide
 		}
 	}
-	l.javaConsumes = verb == "Consuming" && strings.HasPrefix(message, "ClientHello")
-	return l.javaConsumes
+	l.serverSide = verb == "Consuming" && strings.HasPrefix(message, "ClientHello")
+	return l.serverSide
 }
 
 // errorMessage reads what a program says of an alert that it received, and reports whether the
 // line is one. Most who paste it have it from their client.
 func (l *list) errorMessage(line string) bool {
+	const most = 4096 // bytes of a line
+	line = line[:min(len(line), most)]
 	for _, pattern := range l.errorMessages {
 		m := pattern.FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}
-		description := -1
-		for name := m[1]; name != "" && description < 0; { // other words may follow
-			description = alertOf(name)
-			name = name[:max(0, strings.LastIndexAny(name, " _"))]
-		}
+		description := alertIn(m[1])
 		if n, err := strconv.ParseUint(m[1], 10, 8); err == nil {
 			description = int(n)
 		}
 		if description < 0 {
 			continue
 		}
-		l.from = wire.Server
-		told := len(l.Transcript.Entries) > 0 || description == wire.AlertCertificateRequired
-		if l.serverLog.MatchString(line) {
+		_, named := l.direction(line)
+		told := named || l.client != "" || len(l.Transcript.Entries) > 0 ||
+			description == wire.AlertCertificateRequired
+		switch {
+		case named:
+		case l.clientLog.MatchString(line):
+			l.from, told = wire.Server, true
+		case l.serverLog.MatchString(line):
 			l.from, told = wire.Client, true
+		case l.serverSide:
+			l.from = wire.Client
+		default:
+			l.from = wire.Server
 		}
 		if !told {
 			l.doubt(TakenForServer, line)

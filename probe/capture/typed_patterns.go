@@ -23,6 +23,9 @@ type patterns struct {
 	javaVersion, javaEmpty *regexp.Regexp
 	errorMessages          []*regexp.Regexp // how programs tell of an alert that they received: its name or its number
 	serverLog              *regexp.Regexp   // what servers write beside it: nginx, Apache
+	clientLog              *regexp.Regexp   // what the client of a server behind it writes
+	curlEnd                *regexp.Regexp   // another connection of curl begins, or this one is over
+	speakerOf              *regexp.Regexp   // who speaks in a part of a line
 }
 
 func newPatterns() *patterns {
@@ -35,6 +38,7 @@ func newPatterns() *patterns {
 		arrow:       re(`^(?:-+>|→|>|(<-+|←|<))\s*(?:[^<>]|$)`),
 		speaker: re(`(?i)^[\s\d.:)\-*]*(client|server|c|s)\b\s*` +
 			`(?:(?:→|->|>)\s*(?:client|server|c|s)\b)?\s*[:>)\-]*`),
+		speakerOf:  re(`(?i)^\s*(client|server)\s*:`),
 		speaksOf:   re(`(?i)^(client|server)[\s_-]*(hello|key|cert|done)`),
 		alertWord:  re(`(?i)\balert\b|close[\s_-]?notify`),
 		tellsAlert: re(`(?i)^\s*(description|level|fatal|warning|content)`),
@@ -51,7 +55,7 @@ func newPatterns() *patterns {
 			`|\bwithout( a(ny)?)?( certificates?)?|:`),
 		changeCipher: re(`(?i)^change[\s_-]*cipher([\s_-]*spec)?\W*(\(1\))?$|^ccs$`),
 		dataWord:     re(`(?i)^(encrypted\s+)?application[\s_-]*data\b`),
-		curlLine: re(`(?m)^\s*\*\s*((?:TLS|SSL)v?[\d.]+) \((IN|OUT)\), ` +
+		curlLine: re(`(?m)^\s*(?:[\d:.]+ )?(?:\[[^\]\n]*\] )?\*\s*((?:TLS|SSL)v?[\d.]+) \((IN|OUT)\), ` +
 			`TLS (handshake|alert|change cipher|app data|header), .*\((\d+)\):?\s*$`),
 		msgLine:     re(`(?m)^\s*(<<<|>>>)\s+([^,]+), (\w+)(?: \[length ([0-9a-f]+)\])?(?:, (.*))?$`),
 		hexLine:     re(`^([0-9a-f]{2}(?: |$))+$`),
@@ -66,6 +70,8 @@ func newPatterns() *patterns {
 			re(`remote error: tls: ([a-z ]+)`),                                             // Go
 			re(`(?:Fatal|Received) alert \[(\d+)\]`),                                       // GnuTLS
 		},
-		serverLog: re(`while SSL handshaking|, client: |AH0\d{4}`),
+		clientLog: re(`to upstream|SSL Proxy`),
+		serverLog: re(`while SSL handshaking|, client: |AH0\d{4}|SSL Library Error:|TLS handshake error from`),
+		curlEnd:   re(`\*\s+(Closing connection|Connection #\d+ to host .* left intact|Connected to )`),
 	}
 }

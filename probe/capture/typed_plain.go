@@ -15,15 +15,29 @@ func (l *list) plain(lines []string) int {
 		l.packet(rest)
 		return 1
 	}
-	rest = l.columns.ReplaceAllString(l.version(rest), "")
+	rest = l.version(rest)
+	if !named {
+		rest = l.columns.ReplaceAllString(rest, "")
+	}
 	parts := partsOf(rest)
 	for _, part := range parts { // one message that only one peer sends tells for the others
-		if found, ok := messagesOf(words(part)); ok && len(found) > 0 && l.from == 0 {
+		found, ok := messagesOf(words(part))
+		switch {
+		case !ok || len(found) == 0 || found[0].from == 0:
+		case l.from == 0:
 			l.from = found[0].from
+		case !named && l.from != found[0].from && l.target != "": // the first packet was the server's
+			l.turn(found[0].from)
 		}
 	}
 	for n := 0; n < len(parts); n++ {
 		part := parts[n]
+		if at := l.speakerOf.FindStringSubmatch(part); at != nil { // several speak on this line
+			l.from, l.level, part = wire.Client, 0, part[len(at[0]):]
+			if strings.EqualFold(at[1], "server") {
+				l.from = wire.Server
+			}
+		}
 		for n+1 < len(parts) && l.continues(part, parts[n+1]) {
 			n++
 			part += " " + parts[n]
@@ -96,8 +110,8 @@ func (l *list) handshake(text string) {
 	if empty && ok && len(found) == 0 { // "no certificate", without more
 		found = []spelling{{kind: wire.Certificate}}
 	}
-	if !ok || len(found) == 0 {
-		if n := alertOf(text); n >= 0 {
+	if !ok || len(found) == 0 || empty && (len(found) > 1 || found[0].kind != wire.Certificate) {
+		if n := exactAlert(text); n >= 0 && !empty {
 			l.alertFrom(l.level, n, text)
 			return
 		}
@@ -117,23 +131,8 @@ func (l *list) handshake(text string) {
 		if s.kind == wire.Certificate && empty {
 			e.Body = emptyCertificate
 		}
-		if e.Handshake == wire.ClientHello && l.over() {
-			l.doubt(Another, text)
-			return
-		}
 		l.add(e)
 	}
-}
-
-// over reports whether an alert has ended the connection.
-func (l *list) over() bool {
-	for _, e := range l.Transcript.Entries {
-		if e.ContentType == wire.AlertRecord && !e.Opaque &&
-			(e.Alert.Level != 1 || e.Alert.Description == wire.CloseNotify) {
-			return true
-		}
-	}
-	return false
 }
 
 // alertPart reads an alert: by its number or name, where one is told.
@@ -144,8 +143,14 @@ func (l *list) alertPart(text string) {
 		return
 	}
 	description := alertOf(rest)
-	if n, err := strconv.ParseUint(l.digits.FindString(rest), 10, 8); err == nil && description < 0 {
-		description = int(n)
+	numbers := l.digits.FindAllString(rest, -1)
+	if len(numbers) > 1 && (numbers[0] == "1" || numbers[0] == "2") { // the level comes first
+		l.level, numbers = numbers[0][0]-'0', numbers[1:]
+	}
+	if len(numbers) > 0 && description < 0 {
+		if n, err := strconv.ParseUint(numbers[0], 10, 8); err == nil {
+			description = int(n)
+		}
 	}
 	if description < 0 && letters(rest) != "" {
 		l.doubt(NotUnderstood, text)
@@ -180,6 +185,20 @@ func (l *list) packet(line string) {
 	}
 }
 
+// turn takes the addresses the other way round, for the messages before, too.
+func (l *list) turn(from wire.Peer) {
+	for n := range l.Transcript.Entries {
+		e := &l.Transcript.Entries[n]
+		e.From = wire.Client + wire.Server - e.From
+	}
+	l.from = from
+	if from == wire.Server {
+		l.client = l.target
+		return
+	}
+	l.client = "" // the next line tells
+}
+
 // direction finds out who speaks, and returns the rest of the line. It reports whether a peer is
 // named.
 func (l *list) direction(line string) (rest string, named bool) {
@@ -200,6 +219,7 @@ func (l *list) direction(line string) (rest string, named bool) {
 		return strings.TrimLeft(line, "-<>→← "), true
 	case pair != nil:
 		source := line[pair[2]:pair[3]]
+		l.target = line[pair[4]:pair[5]]
 		if l.client == "" {
 			l.client = source
 		}

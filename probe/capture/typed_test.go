@@ -73,7 +73,7 @@ func TestParseMessages(t *testing.T) {
 			"C1 S2 S11 S13 S14 C11 C16 Salert2:48", 0x303, nil},
 		{"two connections", "client: hello\nserver: hello, certificate request, hello done\nserver: alert 48 fatal\n" +
 			"client: hello\nserver: hello", "C1 S2 S13 S14 Salert2:48", 0x303,
-			[]Doubt{{Line: 4, Text: "hello", Kind: Another}}},
+			[]Doubt{{Line: 4, Text: "ClientHello", Kind: Another}}},
 		{"misspelt", "client: helo\nserver: Server Helo, Certifikate, Certificat request, ServerHeloDone\n" +
 			"client: Certifikate, Client key exchnge", "C1 S2 S11 S13 S14 C11 C16", 0x303, nil},
 		{"a part that is nothing", "client: Hello\nserver: Hello, Foo bar baz", "C1 S2", 0x303,
@@ -131,6 +131,37 @@ func TestParseMessages(t *testing.T) {
 		{"Java's log without what it contains", "javax.net.ssl|DEBUG|Consuming ServerHello handshake message (\n" +
 			"javax.net.ssl|DEBUG|Received alert message (\njavax.net.ssl|ERROR|Fatal (CERTIFICATE_REQUIRED): Received fatal " +
 			"alert: certificate_required (", "S2 Salert2:116", 0x304, nil},
+		{"nginx as a client", "SSL_do_handshake() failed (SSL: error:0A000410:SSL routines::sslv3 alert handshake failure:SSL " +
+			"alert number 40) while SSL handshaking to upstream, client: 10.0.0.1", "Salert2:40", 0, nil},
+		{"a server on Go", "http: TLS handshake error from 10.1.2.3:4711: remote error: tls: unknown certificate", "Calert2:46", 0,
+			nil},
+		{"Go's words", "client: hello\nremote error: tls: expired certificate", "C1 Salert2:45", 0, nil},
+		{"it is told who", "client: tlsv1 alert unknown ca", "Calert2:48", 0, nil},
+		{"no name of an alert", "client: hello\nserver: unknown", "C1", 0, []Doubt{{Line: 2, Text: "unknown"}}},
+		{"a Java server's alert, twice", "javax.net.ssl|DEBUG|Consuming ClientHello handshake message (\n)\n" +
+			"javax.net.ssl|DEBUG|Received alert message (\n\"level\": \"fatal\",\n\"description\": \"unknown_ca\"\n)\n" +
+			"javax.net.ssl|ERROR|Fatal (UNKNOWN_CA): Received fatal alert: unknown_ca (", "C1 Calert2:48", 0, nil},
+		{"s_server -msg", "<<< TLS 1.3, Handshake [length 0123], ClientHello\n>>> TLS 1.2, Handshake [length 0035], ServerHello\n" +
+			">>> TLS 1.2, Handshake [length 0035], CertificateRequest\n<<< TLS 1.2, Alert [length 0002], fatal unknown_ca",
+			"C1 S2 S13 Calert2:48", 0x303, nil},
+		{"the first packet is the server's", "1 0.1 10.0.0.2 → 10.0.0.1 TLSv1.2 900 Server Hello, Server Hello Done\n" +
+			"2 0.1 10.0.0.1 → 10.0.0.2 TLSv1.2 900 Certificate, Client Key Exchange\n" +
+			"3 0.1 10.0.0.2 → 10.0.0.1 TLSv1.2 900 Alert (Level: Fatal, Description: Unknown CA)",
+			"S2 S14 C11 C16 Salert2:48", 0x303, nil},
+		{"curl with times", "12:00:00.123456 * TLSv1.3 (OUT), TLS handshake, Client hello (1):\n12:00:00.2 * TLSv1.3 (IN), TLS " +
+			"alert, handshake failure (552):", "C1 Salert2:40", 0, nil},
+		{"curl follows a redirection", "* Connected to a\n* TLSv1.2 (OUT), TLS handshake, Client hello (1):\n" +
+			"* TLSv1.2 (IN), TLS handshake, Server hello (2):\n* Closing connection 0\n* Connected to b\n" +
+			"* TLSv1.2 (OUT), TLS handshake, Client hello (1):\n* TLSv1.2 (IN), TLS handshake, Request CERT (13):", "C1 S2", 0x303,
+			[]Doubt{{Line: 6, Text: "ClientHello", Kind: Another}}},
+		{"no request", "client: hello\nserver: Hello, Certificate, no Certificate request, Hello done", "C1 S2 S11 S14", 0x303,
+			[]Doubt{{Line: 2, Text: "no Certificate request"}}},
+		{"level and description", "client: hello\nserver: Alert level 2 description 40", "C1 Salert2:40", 0, nil},
+		{"several speak on a line", "client: hello, server: hello, certificate request, done; client: certificate, server: alert " +
+			"handshake failure", "C1 S2 S13 S14 C11 Salert0:40", 0x303, nil},
+		{"offered and chosen", "client: Hello (TLS 1.3)\nserver: hello, certificate request, server hello done\nclient: certificate",
+			"C1 S2 S13 S14 C11", 0x303, nil},
+		{"with a byte order mark", "\ufeffclient: hello", "C1", 0, nil},
 		{"who closed", "client: hello\nserver: hello, hello done\nFIN", "C1 S2 S14", 0x303,
 			[]Doubt{{Line: 3, Text: "FIN", Kind: WhoEnded}}},
 	} {
@@ -148,7 +179,7 @@ func TestParseMessages(t *testing.T) {
 		})
 	}
 	for _, text := range []string{"client: certificate (length 0)", "client: certificate with 0 certificates",
-		"client: empty Certificate", "client: certificate, empty", "client: certificates: 0"} {
+		"client: empty Certificate", "client: certificate, empty", "client: certificates: 0", "client: 0 certificates"} {
 		got, err := ParseMessages([]byte(text))
 		if err != nil || len(got.Transcript.Entries[0].Body) != 3 {
 			t.Errorf("%q is not an empty Certificate: %v", text, err)

@@ -118,16 +118,59 @@ func nearly(s spelling, name string) bool {
 
 // alertOf is the number of the alert whose name a text is, or is nearly; -1 for none.
 func alertOf(text string) int {
+	const longest, long = 40, 12 // letters
+	if n := exactAlert(text); n >= 0 {
+		return n
+	}
 	name := letters(text)
-	for _, near := range []func(spelling, string) bool{exactly, nearly} {
-		for n := range 256 {
-			known := letters((wire.Alert{Description: uint8(n)}).Name()) //nolint:gosec // within 0 and 255
-			if known != "alert" && near(spelling{word: known}, name) {   // which those without a name are called
-				return n
-			}
+	if len(name) > longest {
+		return -1
+	}
+	for n := range 256 {
+		known := letters((wire.Alert{Description: uint8(n)}).Name()) //nolint:gosec // within 0 and 255
+		slips := 1
+		if len(known) >= long {
+			slips = 2
+		}
+		if known != "alert" && len(name) > slips && distance(known, name) <= slips { // those without a name are called so
+			return n
 		}
 	}
 	return -1
+}
+
+// exactAlert is the number of the alert whose name a text is; -1 for none.
+func exactAlert(text string) int {
+	name := letters(text)
+	if n, ok := goAlerts()[name]; ok {
+		return n
+	}
+	for n := range 256 {
+		known := letters((wire.Alert{Description: uint8(n)}).Name()) //nolint:gosec // within 0 and 255
+		if known == name && known != "alert" {
+			return n
+		}
+	}
+	return -1
+}
+
+// alertIn is the alert whose name a text begins with; other words may follow.
+func alertIn(text string) int {
+	const most = 6 // words of a name
+	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '_' })
+	for n := min(most, len(words)); n > 0; n-- {
+		if number := exactAlert(strings.Join(words[:n], " ")); number >= 0 {
+			return number
+		}
+	}
+	return -1
+}
+
+// goAlerts are the words of Go's crypto/tls that differ from the registry's (alertText in alert.go).
+func goAlerts() map[string]int {
+	return map[string]int{"revokedcertificate": 44, "expiredcertificate": 45, "unknowncertificate": 46,
+		"unknowncertificateauthority": 48, "errordecodingmessage": 50, "errordecryptingmessage": 51,
+		"protocolversionnotsupported": 70, "insufficientsecuritylevel": 71, "unknownpskidentity": 115}
 }
 
 // distance is how many letters of one word have to be changed, added or left out to get

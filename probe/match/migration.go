@@ -107,7 +107,7 @@ func (m *Migration) remedy(row *Row) say.Phrase {
 			need = append(need, p)
 		}
 	}
-	one, other := row.opposed()
+	one, other := m.opposed(row)
 	for k := range row.Cells {
 		c := &row.Cells[k]
 		if c.Works() == Pass || one != nil && c.Verdict.twinsOnly() {
@@ -143,16 +143,22 @@ func (m *Migration) remedy(row *Row) say.Phrase {
 
 // opposed returns two phases that need different certificates of one intermediate, neither of
 // which leads to what the other phase names; nil if there are none.
-func (r *Row) opposed() (one, other *Cell) {
+func (m *Migration) opposed(r *Row) (one, other *Cell) {
 	for k := range r.Cells {
 		for n := range r.Cells[:k] {
 			a, b := &r.Cells[n], &r.Cells[k]
-			if a.twin(b) && b.twin(a) {
+			if m.Phases[n].followsFirst() && m.Phases[k].followsFirst() && a.twin(b) && b.twin(a) {
 				return a, b
 			}
 		}
 	}
 	return nil, nil
+}
+
+// followsFirst reports whether the server, as far as its library is known, goes by the first of
+// several certificates of one name.
+func (p *Phase) followsFirst() bool {
+	return firstTwin(LibraryOf(p.Request), nil, nil).Result != Pass
 }
 
 // twin reports whether the best path of one phase has a certificate that the other phase can
@@ -191,7 +197,8 @@ func (v *Verdict) reachesBy(c *chain.Certificate) bool {
 
 // twinsOnly reports whether nothing but the order of cross-signed certificates is in the way.
 func (v *Verdict) twinsOnly() bool {
-	return v.result(ChainTwins) != Pass && !slices.ContainsFunc(v.Findings, func(f Finding) bool {
+	twins := v.result(ChainTwins)
+	return (twins == Fail || twins == Warn) && !slices.ContainsFunc(v.Findings, func(f Finding) bool {
 		return f.Result == Fail && f.Check != ChainTwins
 	})
 }

@@ -168,3 +168,28 @@ func TestRekeyedElsewhere(t *testing.T) {
 		t.Errorf("%+v", v.Findings)
 	}
 }
+
+// Servers on Go find the right one of two cross-signed certificates: one bundle serves all.
+func TestMigrateOfGo(t *testing.T) {
+	p := certtest.New(
+		certtest.Edge{Subject: "Old", Issuer: "Old"}, certtest.Edge{Subject: "New", Issuer: "New"},
+		certtest.Edge{Subject: "Other", Issuer: "Other"}, certtest.Edge{Subject: "CA", Issuer: "Old"},
+		certtest.Edge{Subject: "CA", Issuer: "New", Name: "cross"}, certtest.Edge{Subject: "client", Issuer: "CA"},
+	)
+	g := chain.NewGraph()
+	for _, c := range p.Certs("Old", "New", "Other", "CA", "cross") {
+		g.Add(certstore.Authority{Certificate: c, Source: "authorities.pem"})
+	}
+	phases := []Phase{phase(p, "before", "Old"), phase(p, "after", "New"), phase(p, "elsewhere", "Other")}
+	for n := range phases { // Go 1.26's list in TLS 1.3
+		phases[n].Request.SignatureSchemes = []tls.SignatureScheme{tls.PSSWithSHA256, tls.ECDSAWithP256AndSHA256, tls.Ed25519,
+			tls.PSSWithSHA384, tls.PSSWithSHA512, tls.ECDSAWithP384AndSHA384, tls.ECDSAWithP521AndSHA512}
+	}
+	i := &certstore.Identity{Leaf: p.Cert("client"), Chain: p.Certs("cross", "CA"), Key: certstore.Key{State: certstore.Usable}}
+	row := Migrate(&Question{Identities: []*certstore.Identity{i}, Graph: g, Now: certtest.Now}, phases).Rows[0]
+	if LibraryOf(phases[0].Request) != Go || row.Cells[0].Works() != Pass || row.Cells[1].Works() != Pass ||
+		row.Cells[2].Works() != Fail || strings.Contains(row.Remedy.String(), "no one bundle") {
+		t.Errorf("%s: %s, %s, %s; %s", LibraryOf(phases[0].Request), row.Cells[0].Works(), row.Cells[1].Works(),
+			row.Cells[2].Works(), row.Remedy)
+	}
+}

@@ -27,6 +27,9 @@ type Ending struct {
 	By    wire.Peer // zero: nobody, the record of the connection ends before it does
 	Reset bool
 	Lost  bool // part of what was sent is missing
+	// Unread says that part of a list of messages could not be understood: what does not stand
+	// there may have been sent.
+	Unread bool
 }
 
 // An AlertShown is an alert as somebody sees it who holds no secrets.
@@ -139,9 +142,11 @@ func (x *Exchange) answer(tr *wire.Transcript, end Ending) {
 		x.Sent = SentNothing // or an empty message
 	case tr.Version >= tls.VersionTLS13 && opaque(tr):
 		x.Sent = Hidden
-		x.Likely, x.Why = newSealed(tr).answer()
+		if !end.Lost {
+			x.Likely, x.Why = newSealed(tr).answer()
+		}
 	case x.Request == nil && !tr.Sent(wire.Client, wire.ClientHello), x.Request == nil && cutShort(tr, end),
-		x.Request != nil && (end.Lost || end.By == 0 && !answersRequest(tr)):
+		x.Request == nil && end.Unread, x.Request != nil && (end.Lost || end.Unread || end.By == 0 && !answersRequest(tr)):
 		x.Sent = Hidden
 	case x.Request != nil:
 		x.Sent = SentNothing
@@ -217,7 +222,7 @@ func (x *Exchange) failed(tr *wire.Transcript, end Ending) bool {
 	}
 	switch {
 	case x.Sent == Hidden && tr.Version >= tls.VersionTLS13:
-		return newSealed(tr).refused(end)
+		return !end.Lost && x.Likely != NotAsked && newSealed(tr).refused(end)
 	case !tr.Sent(wire.Client, wire.ClientHello): // the record begins later
 		return false
 	case tr.Version >= tls.VersionTLS13, tr.Version == 0:

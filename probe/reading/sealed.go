@@ -12,6 +12,7 @@ import (
 const (
 	overhead  = 17
 	alertSize = 2 // Section 6
+	earlyEnd  = 4 // of EndOfEarlyData, Section 4.5
 	emptySize = 8 // of a Certificate message without certificates, Section 4.4.2
 	// jssePadding is what Java adds to every record: OpenJDK, OutputRecord.t13Encrypt.
 	jssePadding = 16
@@ -89,13 +90,13 @@ func (s *sealed) refused(end Ending) bool {
 			return alert && !closing
 		}
 	}
-	return end.By != 0 && !closing
+	return end.By == wire.Server && !closing
 }
 
 // answer tells an empty Certificate from a chain by the client's first records.
 func (s *sealed) answer() (Answer, say.Phrase) {
 	client := s.by(wire.Client)
-	if len(client) == 0 {
+	if len(client) == 0 || slices.Contains(client, earlyEnd) { // early data goes before a resumption's Finished
 		return "", nil
 	}
 	first := client[0]

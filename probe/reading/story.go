@@ -73,6 +73,8 @@ func (s *story) hidden() []say.Phrase {
 	switch {
 	case s.Sent != Hidden:
 		return nil
+	case s.end.Unread && s.tr.Sent(wire.Client, wire.ClientHello):
+		return []say.Phrase{say.Text("Part of the list was not understood, so what does not stand in it may have been sent.")}
 	case s.Request == nil && s.tr.Sent(wire.Client, wire.ClientHello) && !opaque(s.tr):
 		return []say.Phrase{say.Text("What there is of the connection ends before the server had said all that comes " +
 			"before " +

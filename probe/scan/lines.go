@@ -30,6 +30,9 @@ func Lines(r io.Reader, ports []string) iter.Seq[Line] {
 		lines := bufio.NewReaderSize(r, longestLine)
 		for n := 1; ; n++ {
 			text, tooLong, err := line(lines)
+			if n == 1 {
+				text = strings.TrimPrefix(text, "\ufeff") // of a file from Windows
+			}
 			text, _, _ = strings.Cut(text, "#")
 			text = strings.TrimSpace(text)
 			switch {

@@ -138,7 +138,8 @@ func newPace(rate float64) *pace {
 	if rate <= 0 {
 		return &pace{}
 	}
-	return &pace{every: time.Duration(float64(time.Second) / rate), next: time.Now()}
+	const longest = float64(24 * time.Hour)
+	return &pace{every: time.Duration(min(longest, float64(time.Second)/rate)), next: time.Now()}
 }
 
 // wait returns when it is time; false if the context ends first.

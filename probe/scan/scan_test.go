@@ -35,6 +35,7 @@ func TestLines(t *testing.T) {
 		{"plain", "a.example\nb.example:8443\n", nil, []string{"a.example", "b.example:8443"}, 0},
 		{"comments and spaces", "# all\n  a.example # one\n\n\r\nsmtp://b.example\r\n", nil,
 			[]string{"a.example", "smtp://b.example"}, 0},
+		{"a byte order mark", "\ufeffa\n", nil, []string{"a"}, 0},
 		{"no end of the last line", "a\nb", nil, []string{"a", "b"}, 0},
 		{"a network", "10.0.0.1/31", []string{"443", "8443"},
 			[]string{"10.0.0.0:443", "10.0.0.0:8443", "10.0.0.1:443", "10.0.0.1:8443"}, 0},
