@@ -14,6 +14,7 @@ import (
 type ScanSummary struct {
 	Targets, Asking, NotAsking, Failed int // asking, not asking, and not asked
 	groups                             map[scanKey]*scanGroup
+	kept                               int // bytes of the names of groups
 	more                               int // servers of groups that are not kept
 	failures                           map[string]*scanGroup
 	unserved                           []string // targets for which no certificate fits, the first few
@@ -61,6 +62,7 @@ type scanGroup struct {
 // Bounds of what a summary keeps.
 const (
 	maxScanGroups = 10_000
+	maxScanKept   = 16 << 20 // bytes of names
 	scanExamples  = 3
 )
 
@@ -89,11 +91,14 @@ func (s *ScanSummary) Add(l *Scanned) {
 	s.serve(l)
 	key := scanKey{l.Mode, s.sum(l.NamedCAs)}
 	g := s.groups[key]
-	if g == nil && len(s.groups) >= maxScanGroups {
+	if g == nil && (len(s.groups) >= maxScanGroups || s.kept > maxScanKept) {
 		s.more++
 		return
 	}
 	if g == nil {
+		for _, name := range l.NamedCAs {
+			s.kept += len(name)
+		}
 		g = &scanGroup{mode: l.Mode, named: l.NamedCAs}
 		s.groups[key] = g
 	}

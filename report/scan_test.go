@@ -63,6 +63,13 @@ func TestScanSummary(t *testing.T) {
 	if err := WriteScan(&out, Format{Width: 80}, again); err != nil || !strings.Contains(out.String(), "│ 3       │ CN=A") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
+	hostile := &ScanSummary{}
+	for n := range 100 {
+		hostile.Add(&Scanned{Target: "x", Asked: "yes", NamedCAs: []string{strings.Repeat("x", 1<<20) + fmt.Sprint(n)}})
+	}
+	if len(hostile.groups) > 20 || hostile.more+len(hostile.groups) != 100 {
+		t.Errorf("%d groups, %d more", len(hostile.groups), hostile.more)
+	}
 	if err := WriteScan(&out, Format{}, &ScanSummary{}); err != nil {
 		t.Error(err)
 	}
