@@ -144,7 +144,7 @@ func versionsLine(r *Report) string {
 		}
 	}
 	if len(unsupported) > 0 {
-		parts = append(parts, strings.Join(unsupported, ", ")+" not offered")
+		parts = append(parts, strings.Join(unsupported, ", ")+" refused")
 	}
 	if len(unknown) > 0 {
 		parts = append(parts, strings.Join(unknown, ", ")+" not known")
