@@ -87,6 +87,9 @@ func briefly(r *Report, i *Identity) (word, why string) {
 		if r.Request.takesAny() {
 			until = "as any would be, " + until
 		}
+		if i.NotAfter != nil && r.JudgedAt.After(*i.NotAfter) { // as of --at
+			until = "today, not on " + r.JudgedAt.Format(time.DateOnly)
+		}
 		return "ACCEPTED", until
 	case predictedStanding:
 		switch {

@@ -340,6 +340,17 @@ func TestPastTLS(t *testing.T) {
 }
 
 // Where any certificate is accepted, a brief report does not make it look like more.
+// What is accepted today, and has expired by the time to judge by.
+func TestBriefAt(t *testing.T) {
+	r := party(2, 1)
+	r.Identities = r.Identities[:1]
+	r.JudgedAt = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	var b bytes.Buffer
+	if err := Write(&b, Format{Name: "brief"}, r); err != nil || b.String() != "ACCEPTED billing-00.pem today, not on 2030-01-01\n" {
+		t.Errorf("%v, %q", err, b.String())
+	}
+}
+
 func TestBriefOfAny(t *testing.T) {
 	for verified, want := range map[string]string{"yes": "ACCEPTED billing-00.pem until 2027-06-15\n",
 		"no": "ACCEPTED billing-00.pem as any would be, until 2027-06-15\n"} {
