@@ -147,7 +147,10 @@ func (f *outputFlags) failed(s *Streams, r *report.Report, err error) error {
 }
 
 func (f *outputFlags) checkRequired(r *report.Report) error {
-	for _, which := range f.require {
+	for n, which := range f.require {
+		if lower := strings.ToLower(which); !slices.Contains(r.Labels(), which) && (lower == "any" || lower == "all") {
+			which, f.require[n] = lower, lower
+		}
 		if !slices.Contains([]string{"any", "all"}, which) && !slices.Contains(r.Labels(), which) {
 			return usage(fmt.Errorf("invalid --require %q; choose any, all, or one of the identities: %s", which,
 				strings.Join(r.Labels(), ", ")))
