@@ -262,7 +262,7 @@ func (c *Connection) sent(i *Identity) bool {
 
 func sameMain(a, b *Finding) bool { return a != nil && a.Check == b.Check }
 
-// judged says what one of the client's files is worth in this connection.
+// judged says whether one of the client's files fits this connection, and why not.
 func (c *Connection) judged(i *Identity) say.Phrase {
 	e, sent := explained(i), c.sent(i)
 	text := say.Text(say.File(i.Label), ": ")

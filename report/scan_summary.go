@@ -155,7 +155,7 @@ func WriteScan(w io.Writer, f Format, s *ScanSummary) error {
 		text := "Every server that asks has a certificate that fits."
 		if s.unservedCount > 0 {
 			g := scanGroup{count: s.unservedCount, examples: s.unserved}
-			text = fmt.Sprintf("No certificate fits at %s: %s", count(s.unservedCount, "server"), g.targets())
+			text = fmt.Sprintf("No certificate is known to fit at %s: %s", count(s.unservedCount, "server"), g.targets())
 		}
 		t.WriteByte('\n')
 		for _, line := range wrap(plain(text), max(20, t.width)) {

@@ -225,7 +225,7 @@ func (l *list) over() bool {
 }
 
 // alert takes an alert in: with its description, or with none where that is not told. Of one
-// that was told already, as programs do in an error message, there is no second.
+// that stands there already, which programs repeat in an error message, there is no second.
 func (l *list) alert(from wire.Peer, level uint8, description int) {
 	e := wire.Entry{From: from, ContentType: wire.AlertRecord, Opaque: description < 0}
 	if !e.Opaque {

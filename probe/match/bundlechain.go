@@ -171,7 +171,8 @@ func chainTwins(j *judgement) Finding {
 func firstTwin(library TLSLibrary, first, remedy say.Phrase) Finding {
 	switch library {
 	case OpenSSL, GnuTLS, BoringSSL:
-		return fail(say.Text(first, "this server is on ", library, " by its request, which follows it and refuses"), remedy)
+		return fail(say.Text(first, "by its request this server is probably on ", library,
+			", which follows it and refuses"), remedy)
 	case OtherLibrary:
 		return warn(say.Text(first, "servers on OpenSSL, such as nginx, follow it and refuse"), remedy)
 	}
