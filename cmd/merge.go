@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,10 +37,7 @@ func newMerge(s *Streams, run func(context.Context, *Streams, *mergeOptions) err
 }
 
 func runMerge(_ context.Context, s *Streams, o *mergeOptions) (err error) {
-	if !slices.Contains(scanFormats(), o.output.format) {
-		return invalid("--output", o.output.format, scanFormats())
-	}
-	if err := checkOutput(o.output.force, outputFile{"--output-file", o.output.file}); err != nil {
+	if err := o.output.checkLines(); err != nil {
 		return err
 	}
 	for _, path := range o.files {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mtlsprobe/probe/scan"
+	"mtlsprobe/report"
 )
 
 type scanOptions struct {
@@ -69,6 +71,14 @@ func (f *outputFlags) registerLines(flags *pflag.FlagSet, format string) {
 	flags.StringVar(&f.color, "color", "auto", "`WHEN` to use color: auto, always or never")
 }
 
+// checkLines checks the flags of registerLines.
+func (f *outputFlags) checkLines() error {
+	if !slices.Contains(scanFormats(), f.format) {
+		return invalid("--output", f.format, scanFormats())
+	}
+	return checkOutput(f.force, outputFile{"--output-file", f.file})
+}
+
 func scanFormats() []string { return []string{"jsonl", "csv", "table"} }
 
 func (o *scanOptions) register(flags *pflag.FlagSet) {
@@ -87,8 +97,6 @@ func (o *scanOptions) register(flags *pflag.FlagSet) {
 
 func (o *scanOptions) check() error {
 	switch {
-	case !slices.Contains(scanFormats(), o.output.format):
-		return invalid("--output", o.output.format, scanFormats())
 	case o.concurrency < 1 || o.concurrency > 10_000:
 		return usage(fmt.Errorf("--concurrency %d is not from 1 to 10000", o.concurrency))
 	case o.perHost < 0:
@@ -105,7 +113,7 @@ func (o *scanOptions) check() error {
 			return usage(fmt.Errorf("--ports: %q is not a port", port))
 		}
 	}
-	return checkOutput(o.output.force, outputFile{"--output-file", o.output.file})
+	return o.output.checkLines()
 }
 
 func runScan(ctx context.Context, s *Streams, o *scanOptions) error {
@@ -117,11 +125,13 @@ func runScan(ctx context.Context, s *Streams, o *scanOptions) error {
 		return err
 	}
 	defer cancel()
-	run, err := o.prepare(ctx, s)
-	if err != nil {
+	run := &scanning{streams: s, options: o, in: io.NopCloser(s.In),
+		lines: &lineWriter{out: s.Out, format: o.output.format}, scanner: report.NewScanner(),
+		done: make(map[[sumSize]byte]bool)}
+	defer run.close()
+	if err := run.prepare(ctx); err != nil {
 		return err
 	}
-	defer run.close()
 	run.cancel = cancel
 	stop := run.progress()
 	scan.Run(ctx, run.tasks(ctx), scan.Options{Concurrency: o.concurrency, PerHost: o.perHost, Rate: o.rate,

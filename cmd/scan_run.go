@@ -63,45 +63,42 @@ func sumOf(target string) [sumSize]byte {
 }
 
 // prepare opens what is read and written, and loads the certificates.
-func (o *scanOptions) prepare(ctx context.Context, s *Streams) (*scanning, error) {
-	run := &scanning{streams: s, options: o, in: io.NopCloser(s.In),
-		lines: &lineWriter{out: s.Out, format: o.output.format}, scanner: report.NewScanner(),
-		done: make(map[[sumSize]byte]bool)}
+func (run *scanning) prepare(ctx context.Context) (err error) {
+	s, o := run.streams, run.options
 	if o.file != "-" {
 		f, err := os.Open(o.file)
 		if err != nil {
-			return nil, unreadable(o.file, err)
+			return unreadable(o.file, err)
 		}
 		run.in = f
 		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 			run.size = info.Size()
 		}
 	}
-	var err error
 	if o.shard != "" {
 		if run.shard, err = scan.ParseShard(o.shard, s.Getenv); err != nil {
-			return nil, usage(fmt.Errorf("--shard: %w", err))
+			return usage(fmt.Errorf("--shard: %w", err))
 		}
 	}
 	if run.common, err = o.connect.options(ctx, s); err != nil {
-		return nil, err
+		return err
 	}
 	run.common.Classical = true
 	if len(o.hold.certs) > 0 {
 		if run.holding, err = holdIdentities(ctx, s, &o.hold); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	settings, err := o.chain.settings(ctx, s, time.Time{}, run.holding)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	settings.Plan = o.connect.plan()
 	settings.Plan.NoSweep, settings.Plan.NoTry, settings.Plan.Repeat = true, !o.try, -1
 	run.engine = diagnosis.New(settings)
 	if o.save != "" {
 		if err := os.MkdirAll(o.save, 0o755); err != nil {
-			return nil, fmt.Errorf("--save: %w", err)
+			return fmt.Errorf("--save: %w", err)
 		}
 	}
 	switch path := cmp.Or(o.resume, o.output.file); {
@@ -115,7 +112,7 @@ func (o *scanOptions) prepare(ctx context.Context, s *Streams) (*scanning, error
 	if err == nil {
 		err = run.lines.begin()
 	}
-	return run, err
+	return err
 }
 
 // resume takes over the lines of an earlier run, of which the last may be cut short.
