@@ -6,6 +6,7 @@ require (
 	github.com/beevik/ntp v1.5.0
 	github.com/cpuguy83/go-md2man/v2 v2.0.6
 	github.com/google/go-cmp v0.7.0
+	github.com/google/jsonschema-go v0.4.3
 	github.com/gopacket/gopacket v1.7.7
 	github.com/joshdk/go-junit v1.0.0
 	github.com/miekg/pkcs11 v1.1.2

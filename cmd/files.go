@@ -129,16 +129,6 @@ func mark(format string) string {
 	return ""
 }
 
-// ours are how files of this program begin, and how they end, up to the version.
-var (
-	beginnings = regexp.MustCompile(`^(\{\s*"schema": "mtlsprobe/|# written by mtlsprobe |Made by mtlsprobe demo|` +
-		`<\?xml [^>]*\?>\s*<testsuites name="mtlsprobe"|` +
-		`<!DOCTYPE html>\s*<html lang="en">\s*<head>[^\n]*\n(?s:.{0,600})<meta name="generator" content="mtlsprobe">|` +
-		"\n\r\r\n(?s:.{0,200})mtlsprobe )")
-	endings = regexp.MustCompile(`(?:^|\n)(?:|<!-- |// |%% |# |  "written by": ")(?:written by )?mtlsprobe [^\s"]+` +
-		`(?: -->|"\n\})?\n$`)
-)
-
 // isOurs reports whether this program wrote a file, or it is empty.
 func isOurs(path string, size int64) bool {
 	if size == 0 {
@@ -149,8 +139,16 @@ func isOurs(path string, size int64) bool {
 		return false
 	}
 	defer f.Close()
+	const looked = 4 << 10 // of its beginning and of its end
 	start, _ := io.ReadAll(io.NewSectionReader(f, 0, looked))
 	end, _ := io.ReadAll(io.NewSectionReader(f, max(0, size-looked), looked))
+	// How files of this program begin, and how they end, up to the version.
+	beginnings := regexp.MustCompile(`^(\{\s*"schema": "mtlsprobe/|# written by mtlsprobe |Made by mtlsprobe demo|` +
+		`<\?xml [^>]*\?>\s*<testsuites name="mtlsprobe"|` +
+		`<!DOCTYPE html>\s*<html lang="en">\s*<head>[^\n]*\n(?s:.{0,600})<meta name="generator" content="mtlsprobe">|` +
+		"\n\r\r\n(?s:.{0,200})mtlsprobe )")
+	endings := regexp.MustCompile(`(?:^|\n)(?:|<!-- |// |%% |# |  "written by": ")(?:written by )?mtlsprobe [^\s"]+` +
+		`(?: -->|"\n\})?\n$`)
 	return beginnings.Match(start) || endings.Match(end) || isMirrorCA(start)
 }
 
@@ -163,9 +161,6 @@ func isMirrorCA(data []byte) bool {
 	cert, err := x509.ParseCertificate(block.Bytes)
 	return err == nil && cert.Subject.CommonName == mirrorCA
 }
-
-// looked is how much of a file's beginning and end is looked at.
-const looked = 4 << 10
 
 // holdsKey reports whether a file is a bundle or a key store, or holds a private key:
 // PEM of any kind but the mirror's CA, DER, Java's stores, NSS databases, PuTTY's keys.

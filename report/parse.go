@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -13,9 +12,7 @@ import (
 
 	"mtlsprobe/report/say"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
+	"github.com/google/jsonschema-go/jsonschema"
 )
 
 // maxValues bounds the values of a report that is read.
@@ -112,30 +109,23 @@ func (r *Report) consistent() error {
 // validate holds a report against the schema. The error names the first place that
 // does not keep to it.
 func validate(data []byte) error {
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(JSONSchema()))
+	var schema jsonschema.Schema
+	if err := json.Unmarshal(JSONSchema(), &schema); err != nil {
+		return err
+	}
+	resolved, err := schema.Resolve(&jsonschema.ResolveOptions{BaseURI: "schema:///"})
 	if err != nil {
 		return err
 	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource(Schema, document); err != nil {
+	var value any
+	if err := json.Unmarshal(data, &value); err != nil {
 		return err
 	}
-	schema, err := compiler.Compile(Schema)
-	if err != nil {
-		return err
+	if err := resolved.Validate(value); err != nil {
+		const longest = 600 // it may quote what is wrong
+		text := []rune(plain(err.Error()))
+		return fmt.Errorf("it does not keep to the schema, which mtlsprobe render --schema prints: %s",
+			string(text[:min(len(text), longest)]))
 	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
-		return err
-	}
-	var invalid *jsonschema.ValidationError
-	if err := schema.Validate(value); !errors.As(err, &invalid) {
-		return err
-	}
-	for len(invalid.Causes) > 0 {
-		invalid = invalid.Causes[0]
-	}
-	return fmt.Errorf("%q does not keep to the schema, which mtlsprobe render --schema prints: %s",
-		"/"+strings.Join(invalid.InstanceLocation, "/"),
-		invalid.ErrorKind.LocalizedString(message.NewPrinter(language.English)))
+	return nil
 }
