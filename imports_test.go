@@ -52,7 +52,8 @@ var packages = map[string][]string{
 	"probe/stack":               {"report/say", "probe/wire", "probe/match", "certstore", "certstore/chain"},
 	"probe/diagnosis":           {"report/say", "probe", "probe/wire", "probe/protocol", "probe/reading", "probe/match", "probe/stack", "certstore", "certstore/chain"},
 	"report":                    {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/capture", "probe/stack", "probe/diagnosis", "certstore", "certstore/account", "certstore/chain"},
-	"cmd":                       {"report", "report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "probe/probetest", "probe/recording", "probe/capture", "probe/relay", "probe/scan", "certstore", "certstore/account", "certstore/config", "certstore/certtest"},
+	"report/metrics":            {"report", "report/say", "probe", "probe/match", "probe/reading", "probe/diagnosis"},
+	"cmd":                       {"report", "report/say", "report/metrics", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "probe/probetest", "probe/recording", "probe/capture", "probe/relay", "probe/scan", "certstore", "certstore/account", "certstore/config", "certstore/certtest"},
 	"cmd/docs":                  {"cmd"},
 	"cmd/mtlsprobe":             {"cmd"},
 }
@@ -61,7 +62,9 @@ var packages = map[string][]string{
 var modules = map[string][]string{
 	"golang.org/x/crypto":                        {"probe/wire", "probe/tlspeer", "probe/mirror", "certstore", "certstore/chain", "certstore/pbe", "certstore/pfx", "certstore/platform", "certstore/token", "certstore/nss"},
 	"golang.org/x/sys":                           {"certstore/account/acl_linux.go", "certstore/platform"},
-	"go.yaml.in/yaml":                            {"certstore/config"},
+	"go.yaml.in/yaml":                            {"certstore/config", "cmd/exporter_config.go"},
+	"github.com/prometheus/client_golang":        {"report/metrics", "cmd/exporter_probe.go"},
+	"github.com/prometheus/exporter-toolkit":     {"cmd/exporter.go", "cmd/exporter_probe.go"},
 	"golang.org/x/text":                          {"certstore"},
 	"github.com/google/jsonschema-go":            {"report/parse.go"},
 	"github.com/beevik/ntp":                      {"probe/clock.go"},

@@ -180,7 +180,7 @@ func Root(s *Streams) *cobra.Command {
 	root.AddGroup(commandGroups()...)
 	for group, commands := range map[string][]*cobra.Command{
 		askingGroup: {newProbe(s, runProbe), newRequest(s, runRequest), newMirror(s, runMirror),
-			newRelay(s, runRelay), newScan(s, runScan)},
+			newRelay(s, runRelay), newScan(s, runScan), newExporter(s, runExporter)},
 		offlineGroup: {newCheck(s, runCheck), newInspect(s, runInspect), newTrace(s, runTrace), newFix(s, runFix),
 			newRender(s, runRender), newCompare(s, runCompare), newMerge(s, runMerge)},
 		learningGroup: {newExplain(s), newDemo(s), newVersion(s)},

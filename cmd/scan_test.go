@@ -61,7 +61,7 @@ func scanPKI() *certtest.PKI {
 		certtest.Edge{Subject: "server", Issuer: "root", Mutate: func(c *x509.Certificate) {
 			c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 			c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-		}}, certtest.Edge{Subject: "client", Issuer: "root"})
+		}}, certtest.Edge{Subject: "client", Issuer: "root"}, certtest.Edge{Subject: "other client", Issuer: "Other"})
 }
 
 // scannedLines reads lines of JSON, by target.

@@ -37,7 +37,8 @@ type exchange struct {
 	tap      *tap
 	keyLog   bytes.Buffer
 	begun    time.Time // the handshake
-	injected []byte    // plaintext after the STARTTLS reply
+	times    Times
+	injected []byte // plaintext after the STARTTLS reply
 	seen     reading.Connection
 }
 
@@ -51,7 +52,6 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 	o = o.withDefaults()
 	limited, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
-	begin := time.Now()
 	x := &exchange{target: t, protocol: t.protocol(), options: o,
 		seen: reading.Connection{Presents: cert != nil, Guessed: t.Guessed}}
 	defer x.record()
@@ -60,12 +60,14 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 		return nil, err
 	}
 	defer conn.Close()
-	quiet := min(max(3*time.Since(begin), minQuiet), maxQuiet)
+	quiet := min(max(3*(x.times.Connect+x.times.Preamble), minQuiet), maxQuiet)
 	x.begun = time.Now()
 	s, state, err := x.handshake(limited, cert)
+	x.times.Handshake = time.Since(x.begun)
 	if err == nil {
 		x.seen.Established = true
 		err = x.converse(limited, s, state, quiet)
+		x.times.Answer = time.Since(x.begun) - x.times.Handshake
 	} else {
 		x.drain(conn)
 	}
@@ -131,11 +133,16 @@ func (x *exchange) handshake(ctx context.Context, cert *tls.Certificate) (io.Rea
 
 // connect dials, and has the preamble spoken that leads to TLS.
 func (x *exchange) connect(ctx, limited context.Context) (net.Conn, error) {
+	begin := time.Now()
 	conn, err := dial(limited, x.target, x.options)
 	if err == nil {
 		x.tap = newTap(conn)
+		x.times.Connect = x.tap.opened.Sub(begin)
 		if x.injected, err = preamble(limited, x.tap, x.target); err == nil {
 			x.tap.begin()
+			if x.target.StartTLS {
+				x.times.Preamble = time.Since(x.tap.opened)
+			}
 			return conn, nil
 		}
 		conn.Close()

@@ -116,7 +116,16 @@ var errNoName = errors.New("there is no server name to verify")
 // An Observation is what a server asks for, with what probing on takes.
 type Observation struct {
 	*reading.Observation
+	Times Times
 	asked time.Time // when the server was asked, by the local clock
+}
+
+// Times are how long the parts of a connection took; zero for what was not done.
+type Times struct {
+	Connect   time.Duration // finding the address, and TCP, through a proxy if there is one
+	Preamble  time.Duration // what is said before TLS, where that is not the first byte
+	Handshake time.Duration // to its end or its failure
+	Answer    time.Duration // the question, and the wait for its answer
 }
 
 // Capture connects without a client certificate and records what the server asks
@@ -137,7 +146,7 @@ func Capture(ctx context.Context, t Target, o *Options) (*Observation, error) {
 
 // observation is what an exchange that presented nothing shows.
 func (x *exchange) observation() (*Observation, error) {
-	obs := &Observation{Observation: reading.Observe(&x.seen), asked: x.begun}
+	obs := &Observation{Observation: reading.Observe(&x.seen), asked: x.begun, Times: x.times}
 	obs.Injected = x.injected
 	if obs.Asked == say.Unknown {
 		return nil, handshakeError(x.target, x.seen.Transcript, x.seen.Err, x.seen.End)

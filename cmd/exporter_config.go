@@ -1,0 +1,254 @@
+package cmd
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+
+	"mtlsprobe/probe"
+)
+
+// A module is what the exporter's file says of one kind of probe.
+type module struct {
+	name    string
+	rules   []rule
+	connect connectFlags
+	hold    holdFlags
+	chain   chainFlags
+	try     bool
+	names   int // acceptable CAs that are told by name
+
+	identities *identities
+}
+
+// A rule is one entry of the list of targets that a module may be asked for: a target, a pattern
+// with * in the host, or a network.
+type rule struct {
+	target  probe.Target // its host is empty for a network
+	network netip.Prefix
+	anyPort bool
+}
+
+// A configError is a mistake in the exporter's file.
+type configError struct {
+	path string
+	line int // zero where it is in no line
+	err  error
+}
+
+func (e *configError) Error() string {
+	if e.line == 0 {
+		return fmt.Sprintf("%q: %v", e.path, e.err)
+	}
+	return fmt.Sprintf("%q, line %d: %v", e.path, e.line, e.err)
+}
+func (e *configError) Unwrap() error { return e.err }
+
+// parseModules reads the exporter's file.
+func parseModules(file string, data []byte) (map[string]*module, error) {
+	wrong := func(n *yaml.Node, format string, args ...any) error {
+		return &configError{file, n.Line, fmt.Errorf(format, args...)}
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		return nil, &configError{file, 0, err}
+	}
+	if len(document.Content) == 0 {
+		return nil, &configError{file, 0, errors.New("there are no modules in it")}
+	}
+	top := document.Content[0]
+	if top.Kind != yaml.MappingNode || len(top.Content) != 2 || top.Content[0].Value != "modules" ||
+		top.Content[1].Kind != yaml.MappingNode {
+		return nil, wrong(top, `the file is "modules:", with each module by its name below`)
+	}
+	modules := make(map[string]*module)
+	list := top.Content[1].Content
+	for n := 0; n < len(list); n += 2 {
+		name, body := list[n].Value, list[n+1]
+		if modules[name] != nil {
+			return nil, wrong(list[n], "there are two modules %q", name)
+		}
+		if body.Kind != yaml.MappingNode {
+			return nil, wrong(body, "module %q has no settings: it needs targets at least", name)
+		}
+		m := &module{name: name}
+		flags := m.flags()
+		for k := 0; k < len(body.Content); k += 2 {
+			if err := m.set(flags, filepath.Dir(file), body.Content[k].Value, body.Content[k+1]); err != nil {
+				return nil, wrong(body.Content[k], "module %q: %w", name, err)
+			}
+		}
+		if len(m.rules) == 0 {
+			return nil, wrong(list[n], "module %q has no targets: without them it may be asked for none; "+
+				`an entry is a TARGET, a pattern such as "*.example.com:443", or a network such as 10.0.0.0/8`, name)
+		}
+		if m.try && len(m.hold.certs) == 0 {
+			return nil, wrong(list[n], "module %q: try without cert", name)
+		}
+		modules[name] = m
+	}
+	if len(modules) == 0 {
+		return nil, wrong(top, "there are no modules in it")
+	}
+	return modules, nil
+}
+
+// flags are the settings of a module: flags of "scan" by their names.
+func (m *module) flags() *pflag.FlagSet {
+	flags := pflag.NewFlagSet(m.name, pflag.ContinueOnError)
+	m.connect.register(flags)
+	m.hold.register(flags)
+	m.chain.register(flags)
+	flags.BoolVar(&m.try, "try", false, "present the certificates, too")
+	flags.IntVar(&m.names, "names", 50, "how many acceptable CAs are told by name")
+	return flags
+}
+
+// set takes one setting over. What is a relative path begins where the file lies.
+func (m *module) set(flags *pflag.FlagSet, folder, key string, value *yaml.Node) error {
+	var values []string
+	switch value.Kind {
+	case yaml.ScalarNode:
+		values = []string{value.Value}
+	case yaml.SequenceNode:
+		for _, n := range value.Content {
+			if n.Kind != yaml.ScalarNode {
+				return fmt.Errorf("%s is a list of texts", key)
+			}
+			values = append(values, n.Value)
+		}
+	default:
+		return fmt.Errorf("%s is a text or a list of texts", key)
+	}
+	if key == "targets" {
+		for _, text := range values {
+			r, err := parseRule(text)
+			if err != nil {
+				return err
+			}
+			m.rules = append(m.rules, r)
+		}
+		return nil
+	}
+	f := flags.Lookup(key)
+	if f == nil {
+		return fmt.Errorf("%q is not a setting; these are targets, names, try, and the flags of \"scan\" about the server, "+
+			"certificates and judgement, without the dashes", key)
+	}
+	if flags.Changed(key) {
+		return fmt.Errorf("%s stands there twice: give a list", key)
+	}
+	kind, _ := pflag.UnquoteUsage(f)
+	for _, text := range values {
+		switch {
+		case key == "pass":
+			source, from := "", text
+			if at := passwordForm(text); at > 0 {
+				source, from = below(folder, text[:at])+"=", text[at+1:]
+			}
+			if !strings.HasPrefix(from, "env:") && !strings.HasPrefix(from, "file:") {
+				return errors.New("pass: give env:VAR or file:PATH, or SOURCE= and one of these: words do not belong here, " +
+					"and a stream can be read once only")
+			}
+			text = source + below(folder, from)
+		case isPath(kind):
+			text = below(folder, text)
+		}
+		if err := flags.Set(key, text); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+// below is a relative path as it is from the folder; what is there by no such name stays as it is.
+func below(folder, text string) string {
+	file, isPassword := strings.CutPrefix(text, "file:")
+	joined := filepath.Join(folder, file)
+	if _, err := os.Stat(joined); err != nil || filepath.IsAbs(file) {
+		return text
+	}
+	if isPassword {
+		return "file:" + joined
+	}
+	return joined
+}
+
+func parseRule(text string) (rule, error) {
+	wrong := func(err error) (rule, error) {
+		return rule{}, fmt.Errorf(`targets: %q is neither a TARGET, nor a pattern such as "*.example.com:443", `+
+			"nor a network such as 10.0.0.0/8: %w", text, err)
+	}
+	var r rule
+	rest, found := strings.CutSuffix(text, ":*")
+	r.anyPort = found
+	scheme, place, found := strings.Cut(rest, "://")
+	if !found {
+		scheme, place = "", rest
+	} else {
+		scheme += "://"
+	}
+	if network, port, ok := cutNetwork(place); ok {
+		r.network, rest = network, scheme+"network"+port
+	}
+	target, err := probe.ParseTarget(rest)
+	if err != nil {
+		return wrong(err)
+	}
+	if r.target = target; r.network.IsValid() {
+		r.target.Host = ""
+	}
+	if _, err := path.Match(target.Host, ""); err != nil {
+		return wrong(err)
+	}
+	if r.pattern() && (target.Path != "/" || target.User != "") {
+		return wrong(errors.New("only a TARGET has a path or a user"))
+	}
+	return r, nil
+}
+
+// cutNetwork reads 10.0.0.0/8, 10.0.0.0/8:443, fd00::/8 and [fd00::/8]:443. A port keeps its colon.
+func cutNetwork(s string) (network netip.Prefix, port string, ok bool) {
+	prefix, err := netip.ParsePrefix(strings.Trim(s, "[]"))
+	if at := strings.LastIndexByte(s, ':'); err != nil && at >= 0 {
+		port = s[at:]
+		prefix, err = netip.ParsePrefix(strings.Trim(s[:at], "[]"))
+	}
+	return prefix.Masked(), port, err == nil
+}
+
+// pattern reports whether a rule stands for several targets.
+func (r *rule) pattern() bool {
+	return r.anyPort || r.network.IsValid() || strings.Contains(r.target.Host, "*")
+}
+
+// allows reports whether a target is one of the module's.
+func (m *module) allows(t probe.Target) bool {
+	return slices.ContainsFunc(m.rules, func(r rule) bool { return r.allows(t) })
+}
+
+// allows reports whether a target is meant by the rule. A pattern means none with a path or a
+// user: what is asked of a server with them is for its owner to say.
+func (r *rule) allows(t probe.Target) bool {
+	if !r.pattern() {
+		return t == r.target
+	}
+	if t.Path != "/" || t.User != "" || !r.anyPort && t.Port != r.target.Port ||
+		!r.target.Guessed && (t.Protocol != r.target.Protocol || t.StartTLS != r.target.StartTLS) {
+		return false
+	}
+	if r.network.IsValid() {
+		address, err := netip.ParseAddr(t.Host)
+		return err == nil && r.network.Contains(address.Unmap())
+	}
+	matched, err := path.Match(strings.ToLower(r.target.Host), strings.ToLower(t.Host))
+	return err == nil && matched
+}
