@@ -23,7 +23,7 @@ type scanOptions struct {
 	connect     connectFlags
 	hold        holdFlags
 	chain       chainFlags
-	try         bool
+	try, fast   bool
 	ports       []string
 	concurrency int
 	perHost     int
@@ -83,6 +83,8 @@ func scanFormats() []string { return []string{"jsonl", "csv", "table"} }
 
 func (o *scanOptions) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.try, "try", false, "present the certificates of --cert, too")
+	flags.BoolVar(&o.fast, "fast", false,
+		"read each server's first flight only: which CAs it names, not whether it has its key, nor what it insists on")
 	flags.StringSliceVar(&o.ports, "ports", nil, "`PORTS` of the addresses of networks, with commas between")
 	flags.IntVar(&o.concurrency, "concurrency", 100,
 		"ask this `NUMBER` of servers at the same time; those that do not answer are not counted")
@@ -105,6 +107,8 @@ func (o *scanOptions) check() error {
 		return usage(fmt.Errorf("--rate %v is not a number of servers a second", o.rate))
 	case o.try && len(o.hold.certs) == 0:
 		return usage(errors.New("--try without certificates: give --cert"))
+	case o.try && o.fast:
+		return usage(errors.New("--try with --fast: what presents certificates is not fast"))
 	case o.resume != "" && (o.output.file != "" || o.output.format != "jsonl"):
 		return usage(errors.New("--resume writes JSON lines to its own file: give no --output-file and no other format"))
 	}

@@ -94,6 +94,7 @@ func (run *scanning) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	settings.Plan = o.connect.plan()
+	settings.Plan.Flight = o.fast
 	settings.Plan.NoSweep, settings.Plan.NoTry, settings.Plan.Repeat = true, !o.try, -1
 	run.engine = diagnosis.New(settings)
 	if o.save != "" {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"mtlsprobe/probe/protocol"
-	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
 )
@@ -102,15 +101,11 @@ func captureFirstFlight(ctx context.Context, t Target, o *Options, old bool, why
 		if err != nil || tr.Version == 0 {
 			continue
 		}
-		demand := reading.Asked(tr)
-		if demand.Asked == say.Unknown {
+		obs := flown(tr, time.Now(), say.Text("this program could not complete a handshake with the server; its first "+
+			"flight was read in clear and is not verified"))
+		if obs == nil {
 			continue
 		}
-		none := &reading.Trial{Outcome: reading.UnknownOutcome, Asked: demand.Asked == say.Yes, Transcript: tr,
-			Detail: say.Text("this program could not complete a handshake with the server; its first flight was read in " +
-				"clear and is not verified")}
-		obs := &Observation{asked: time.Now(), Observation: &reading.Observation{Demand: demand, Version: tr.Version,
-			CipherSuite: tr.CipherSuite, None: none, Transcript: tr}}
 		obs.helloTime(ctx, t, o)
 		return obs
 	}

@@ -77,7 +77,7 @@ func (o *Options) withDefaults() *Options {
 		d.Lookup = net.DefaultResolver.LookupHost
 	}
 	if d.Dial == nil {
-		d.Dial = new(net.Dialer).DialContext
+		d.Dial = (&net.Dialer{KeepAlive: -1}).DialContext // a time limit ends each connection
 	}
 	return &d
 }
@@ -116,8 +116,10 @@ var errNoName = errors.New("there is no server name to verify")
 // An Observation is what a server asks for, with what probing on takes.
 type Observation struct {
 	*reading.Observation
-	Times Times
-	asked time.Time // when the server was asked, by the local clock
+	// Flight says that only the server's first flight was read: see [Flight].
+	Flight bool
+	Times  Times
+	asked  time.Time // when the server was asked, by the local clock
 }
 
 // Times are how long the parts of a connection took; zero for what was not done.

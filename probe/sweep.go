@@ -156,15 +156,18 @@ func readServerFlight(ctx context.Context, t Target, version uint16, o *Options)
 		end, err := endOf(err)
 		return nil, handshakeError(t, &wire.Transcript{}, err, end)
 	}
-	buffer := make([]byte, 16<<10)
+	streams := wire.NewStreams(nil)
+	streams.Feed(wire.Flow{From: wire.Client, Data: hello})
+	buffer := make([]byte, 4<<10)
 	for total := 0; total < maxTap; {
 		n, err := x.tap.Read(buffer)
 		total += n
-		tr := wire.Decode(x.tap.snapshot(), nil)
-		if tr.Sent(wire.Server, wire.ServerHelloDone) || len(tr.Alerts()) > 0 {
-			return tr, nil
+		streams.Feed(wire.Flow{From: wire.Server, Data: buffer[:n]})
+		if tr := streams.Seen(); tr.Sent(wire.Server, wire.ServerHelloDone) || len(tr.Alerts()) > 0 {
+			return streams.Transcript(), nil
 		}
 		if err != nil {
+			tr := streams.Transcript()
 			if tr.Version == 0 && !errors.Is(err, io.EOF) || tr.Version == 0 && len(tr.Entries) > 1 {
 				end, err := endOf(err)
 				return nil, handshakeError(t, tr, err, end)

@@ -26,7 +26,8 @@ type Scanned struct {
 	Mode     string `json:"mode,omitempty"`
 	Verified string `json:"verified,omitempty"`
 	Version  string `json:"version,omitempty"`
-	// Level is what this rests on: "handshake", in which nothing was presented, or "trial".
+	// Level is what this rests on: the server's first "flight", which proves nothing and does not
+	// show the mode; a "handshake", in which nothing was presented; or a "trial".
 	Level string `json:"level,omitempty"`
 	// NamedCAs are the acceptable CAs: empty for any, absent where they are not known.
 	NamedCAs          []string            `json:"named_cas,omitzero"`
@@ -73,6 +74,9 @@ func (s *Scanner) Line(target string, line int, d *diagnosis.Diagnosis) *Scanned
 		Version: wire.VersionName(o.Version), Verified: say.Unknown.String()}
 	if c := d.Server.Conclusion; c != nil && c.SelfSigned != nil {
 		out.Level, out.Verified = "trial", string(c.Verified)
+	}
+	if o.Flight {
+		out.Level = "flight"
 	}
 	if o.Asked == say.No {
 		out.Mode, out.Verified = "", ""

@@ -49,6 +49,8 @@ type Fetch struct {
 
 // A Plan says what to do with a server.
 type Plan struct {
+	// Flight asks by the server's first flight, as [probe.Flight] does; nothing is presented then.
+	Flight       bool
 	NoTry        bool     // present nothing
 	NoSweep      bool     // ask in the negotiated version only
 	ServerNames  []string // other names to ask by
@@ -124,7 +126,7 @@ func (e *Engine) Probe(ctx context.Context, t probe.Target, o *probe.Options) (*
 		return nil, err
 	}
 	var control *tls.Certificate
-	if !e.settings.Plan.NoTry {
+	if !e.settings.Plan.NoTry && !e.settings.Plan.Flight {
 		if control, err = probe.SelfSigned(e.settings.Now()); err != nil {
 			return nil, err
 		}
@@ -202,7 +204,11 @@ func (e *Engine) begin() *Diagnosis {
 // ask asks the server, and returns the options to go on with.
 func (e *Engine) ask(ctx context.Context, t probe.Target, o *probe.Options) (*Diagnosis, *probe.Options, error) {
 	d := e.begin()
-	observation, options, err := probe.Ask(ctx, t, e.settings.Label(o, asksLabel))
+	ask := probe.Ask
+	if e.settings.Plan.Flight {
+		ask = probe.Flight
+	}
+	observation, options, err := ask(ctx, t, e.settings.Label(o, asksLabel))
 	if err != nil {
 		return nil, nil, err
 	}

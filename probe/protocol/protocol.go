@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -121,14 +122,17 @@ func (e *Refusal) Error() string {
 	return fmt.Sprintf("the server does not start TLS by %s: %q", e.Protocol, e.Said)
 }
 
-// All returns every protocol. The slice is the caller's.
-func All() []*Protocol {
+// All returns every protocol. Nobody may change them.
+func All() []*Protocol { return all() }
+
+// all makes them once, when the first is needed.
+var all = sync.OnceValue(func() []*Protocol {
 	return []*Protocol{
 		httpProtocol(), http2Protocol(), smtpProtocol(), lmtpProtocol(), imapProtocol(), pop3Protocol(), ftpProtocol(),
 		ldapProtocol(), postgresProtocol(), mysqlProtocol(), xmppProtocol(), nntpProtocol(), sieveProtocol(), ircProtocol(),
 		redisProtocol(), mqttProtocol(), amqpProtocol(), mongoProtocol(), kafkaProtocol(), syslogProtocol(), plainProtocol(),
 	}
-}
+})
 
 // Find returns the protocol with the name, or one of whose schemes has it; nil
 // if there is none.

@@ -57,45 +57,48 @@ func (c *Conn) serverHello() (shared []byte, err error) {
 	return Agree(c.keys[hello.Share.Group], hello.Share.Data)
 }
 
-// serverFlight reads EncryptedExtensions to Finished.
-func (c *Conn) serverFlight(secret []byte) error {
+// serverFlight reads EncryptedExtensions to Certificate, and returns the latter's body.
+func (c *Conn) serverFlight() ([]byte, error) {
 	body, err := c.layer.Message(wire.EncryptedExtensions)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	chosen, err := wire.ParseEncryptedExtensions(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(chosen) == 1 {
 		c.alpn = chosen[0]
 	}
 	message, err := c.layer.Next()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if wire.HandshakeType(message[0]) == wire.CertRequest {
 		if c.request, err = wire.ParseCertificateRequest(tls.VersionTLS13, message[4:]); err != nil {
 			c.layer.Alert(wire.AlertDecodeError)
-			return err
+			return nil, err
 		}
 		c.layer.Transcript = append(c.layer.Transcript, message...)
 		if message, err = c.layer.Next(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if wire.HandshakeType(message[0]) != wire.Certificate {
-		return fmt.Errorf("%v in place of Certificate", wire.HandshakeType(message[0]))
+		return nil, fmt.Errorf("%v in place of Certificate", wire.HandshakeType(message[0]))
 	}
 	c.layer.Transcript = append(c.layer.Transcript, message...)
-	if err := c.verify(message[4:]); err != nil {
-		return err
-	}
+	return message[4:], nil
+}
+
+// verifyFinished reads the server's Finished.
+func (c *Conn) verifyFinished(secret []byte) error {
 	want, err := c.schedule.Finished(secret, c.layer.Transcript)
 	if err != nil {
 		return err
 	}
-	if body, err = c.layer.Message(wire.Finished); err != nil {
+	body, err := c.layer.Message(wire.Finished)
+	if err != nil {
 		return err
 	}
 	if !hmac.Equal(body, want) {

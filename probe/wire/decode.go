@@ -64,11 +64,17 @@ func (d *Streams) Feed(f Flow) {
 	}
 }
 
+// Seen is the transcript as far as it goes: to look at, not to keep.
+func (d *Streams) Seen() *Transcript { return d.c.transcript }
+
 // Transcript ends the streams, which are not to be used afterwards.
 func (d *Streams) Transcript() *Transcript {
 	d.c.finish(&d.c.client)
 	d.c.finish(&d.c.server)
-	return d.c.transcript
+	t := d.c.transcript
+	t.requests = t.Requests()
+	t.whole = true
+	return t
 }
 
 // A connection is the state of decoding: both directions, and what the hellos

@@ -147,6 +147,9 @@ func (d *decoder) names(s *cryptobyte.String, overlong bool) [][]byte {
 		list = d.vector16(field, s)
 	}
 	var names [][]byte
+	if usual := 64; len(list) > usual { // bytes of a name
+		names = make([][]byte, 0, len(list)/usual)
+	}
 	for len(list) > 0 && d.err == nil {
 		names = append(names, d.vector16(field, &list))
 	}

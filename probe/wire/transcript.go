@@ -20,6 +20,9 @@ type Transcript struct {
 	// Faults are the places where a stream could not be read further or a
 	// message not be decoded. They do not end the transcript.
 	Faults []Fault
+	// requests are those of a whole transcript, to which nothing is added any more.
+	requests []RequestSeen
+	whole    bool
 }
 
 // An Entry is one handshake message, alert, change_cipher_spec, run of
@@ -68,6 +71,9 @@ type RequestSeen struct {
 
 // Requests returns every CertificateRequest of the connection in order.
 func (t *Transcript) Requests() []RequestSeen {
+	if t.whole {
+		return t.requests
+	}
 	var demands []RequestSeen
 	when := InHandshake
 	finished := finishCounter{}
