@@ -257,6 +257,11 @@ func TestServersScan(t *testing.T) {
 	}
 	t.Logf("scanned in %v\n%s", time.Since(begun).Round(time.Millisecond), stderr)
 	lines := scannedLines(t, []byte(stdout))
+	_, quickly, stderr := run(t, "scan", list, "--fast", "--per-host", "0")
+	fast := scannedLines(t, []byte(quickly))
+	if len(fast) != len(targets) {
+		t.Errorf("--fast: %d lines\n%s", len(fast), stderr)
+	}
 
 	roots := x509.NewCertPool()
 	roots.AddCert(f.pki.Cert("root"))
@@ -293,6 +298,12 @@ func TestServersScan(t *testing.T) {
 				if string(one) != string(other) || line.Asked != asked || line.ServerCertificate.Verified != "yes" ||
 					len(line.NamedCAs) != names {
 					t.Errorf("%s, %s:\n%s\n%s", program, mode, one, other)
+				}
+				if quick := fast[address]; quick.Level != "flight" || quick.Asked != line.Asked || quick.Mode == "required" ||
+					quick.ServerCertificate.SHA256 != line.ServerCertificate.SHA256 ||
+					!slices.Equal(quick.NamedCAs, line.NamedCAs) {
+					quick, _ := json.Marshal(quick)
+					t.Errorf("%s, %s, --fast:\n%s\n%s", program, mode, quick, one)
 				}
 				equal.Add(1)
 				return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"time"
 
 	"mtlsprobe/probe/reading"
@@ -61,11 +62,58 @@ func flown(tr *wire.Transcript, begun time.Time, why say.Phrase) *Observation {
 	return &Observation{Observation: obs, Flight: true, asked: begun}
 }
 
-// readProtectedFlight reads the first flight of TLS 1.3 up to the server's Certificate.
-func readProtectedFlight(ctx context.Context, t Target, o *Options) (*wire.Transcript, error) {
-	limited, cancel := context.WithTimeout(ctx, o.Timeout)
-	defer cancel()
+// readServerFlight sends a ClientHello of one version up to TLS 1.2, and reads until
+// ServerHelloDone, an alert or the end.
+func readServerFlight(ctx context.Context, t Target, version uint16, o *Options) (*wire.Transcript, error) {
 	x := &exchange{target: t, protocol: t.protocol(), options: o}
+	hello, err := wire.HelloOnly(version, t.ServerName, x.offered(), tlspeer.Random(32))
+	if err != nil {
+		return nil, err
+	}
+	streams := wire.NewStreams(nil)
+	return x.readFlight(ctx, hello, wire.ServerHelloDone, streams, func(data []byte) error {
+		streams.Feed(wire.Flow{From: wire.Server, Data: data})
+		return nil
+	})
+}
+
+// readProtectedFlight offers TLS 1.3, and reads until the server's Certificate, an alert or the
+// end.
+func readProtectedFlight(ctx context.Context, t Target, o *Options) (*wire.Transcript, error) {
+	x := &exchange{target: t, protocol: t.protocol(), options: o}
+	share, hello, err := tlspeer.NewShare(t.ServerName, x.offered())
+	if err != nil {
+		return nil, err
+	}
+	keys := &wire.KeyLog{}
+	streams := wire.NewStreams(keys)
+	var first []byte // record
+	agreed := false
+	return x.readFlight(ctx, hello, wire.Certificate, streams, func(data []byte) error {
+		if !agreed { // what comes after ServerHello cannot be read before there are keys
+			first = append(first, data...)
+			record, _ := wire.CutRecord(first)
+			if record == nil {
+				return nil
+			}
+			secrets, err := share.Agree(record)
+			if err != nil {
+				return err
+			}
+			keys.Add(secrets)
+			data, agreed = first, true
+		}
+		streams.Feed(wire.Flow{From: wire.Server, Data: data})
+		return nil
+	})
+}
+
+// readFlight sends a ClientHello and reads what the server says, which feed gives to the
+// streams, until it has sent the last message that is of interest.
+func (x *exchange) readFlight(ctx context.Context, hello []byte, last wire.HandshakeType, streams *wire.Streams,
+	feed func([]byte) error) (*wire.Transcript, error) {
+	limited, cancel := context.WithTimeout(ctx, x.options.Timeout)
+	defer cancel()
 	defer x.record()
 	conn, err := x.connect(ctx, limited)
 	if err != nil {
@@ -73,9 +121,32 @@ func readProtectedFlight(ctx context.Context, t Target, o *Options) (*wire.Trans
 	}
 	defer conn.Close()
 	defer bound(limited, conn)()
-	client := tlspeer.Client(x.tap, &tlspeer.Config{ServerName: t.ServerName, ALPN: x.offered(), KeyLog: &x.keyLog})
-	if err := client.Flight(); err != nil {
-		return nil, errors.Join(err, ctx.Err())
+	if x.options.Record != nil { // else what goes over it needs no keeping
+		conn = x.tap
 	}
-	return wire.Decode(x.tap.snapshot(), x.keyLog.Bytes()), nil
+	if _, err := conn.Write(hello); err != nil {
+		end, err := endOf(err)
+		return nil, handshakeError(x.target, &wire.Transcript{}, err, end)
+	}
+	streams.Feed(wire.Flow{From: wire.Client, Data: hello})
+	buffer := make([]byte, 4<<10)
+	for total := 0; total < maxTap; {
+		n, err := conn.Read(buffer)
+		total += n
+		if err := feed(buffer[:n]); err != nil {
+			return nil, handshakeError(x.target, streams.Transcript(), err, reading.Stopped)
+		}
+		if tr := streams.Seen(); tr.Sent(wire.Server, last) || len(tr.Alerts()) > 0 {
+			return streams.Transcript(), nil
+		}
+		if err != nil {
+			tr := streams.Transcript()
+			if tr.Version == 0 && (!errors.Is(err, io.EOF) || len(tr.Entries) > 1) {
+				end, err := endOf(err)
+				return nil, handshakeError(x.target, tr, err, end)
+			}
+			return tr, nil
+		}
+	}
+	return nil, handshakeError(x.target, &wire.Transcript{}, errTooMuch, reading.Stopped)
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"sync"
 
 	"mtlsprobe/probe/reading"
-	"mtlsprobe/probe/tlspeer"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
 )
@@ -133,47 +131,4 @@ func (s *VersionResult) controls(ctx context.Context, t Target, control *tls.Cer
 		}
 	}
 	s.Mode = reading.Conclude(evidence).Mode
-}
-
-// readServerFlight sends a ClientHello and reads until ServerHelloDone, an alert or
-// the end.
-func readServerFlight(ctx context.Context, t Target, version uint16, o *Options) (*wire.Transcript, error) {
-	limited, cancel := context.WithTimeout(ctx, o.Timeout)
-	defer cancel()
-	x := &exchange{target: t, protocol: t.protocol(), options: o}
-	defer x.record()
-	conn, err := x.connect(ctx, limited)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	defer bound(limited, conn)()
-	hello, err := wire.HelloOnly(version, t.ServerName, x.offered(), tlspeer.Random(32))
-	if err != nil {
-		return nil, err
-	}
-	if _, err := x.tap.Write(hello); err != nil {
-		end, err := endOf(err)
-		return nil, handshakeError(t, &wire.Transcript{}, err, end)
-	}
-	streams := wire.NewStreams(nil)
-	streams.Feed(wire.Flow{From: wire.Client, Data: hello})
-	buffer := make([]byte, 4<<10)
-	for total := 0; total < maxTap; {
-		n, err := x.tap.Read(buffer)
-		total += n
-		streams.Feed(wire.Flow{From: wire.Server, Data: buffer[:n]})
-		if tr := streams.Seen(); tr.Sent(wire.Server, wire.ServerHelloDone) || len(tr.Alerts()) > 0 {
-			return streams.Transcript(), nil
-		}
-		if err != nil {
-			tr := streams.Transcript()
-			if tr.Version == 0 && !errors.Is(err, io.EOF) || tr.Version == 0 && len(tr.Entries) > 1 {
-				end, err := endOf(err)
-				return nil, handshakeError(t, tr, err, end)
-			}
-			return tr, nil
-		}
-	}
-	return nil, handshakeError(t, &wire.Transcript{}, errTooMuch, reading.Stopped)
 }

@@ -66,54 +66,31 @@ var ErrUnsuited = errors.New("nothing in common")
 
 // Handshake runs the client's side of RFC 8446, Section 2.
 func (c *Conn) Handshake() error {
-	client, server, err := c.agree()
-	if err != nil {
-		return err
-	}
-	certificate, err := c.serverFlight()
-	if err != nil {
-		return err
-	}
-	if err := c.verify(certificate); err != nil {
-		return err
-	}
-	if err := c.verifyFinished(server); err != nil {
-		return err
-	}
-	return c.finish(client)
-}
-
-// Flight makes the handshake up to the server's Certificate, which shows whether the server asks
-// for one, and verifies nothing.
-func (c *Conn) Flight() error {
-	if _, _, err := c.agree(); err != nil {
-		return err
-	}
-	_, err := c.serverFlight()
-	return err
-}
-
-// agree sends and reads the hellos, and returns the secrets of the handshake's traffic.
-func (c *Conn) agree() (client, server []byte, err error) {
 	hello, err := c.clientHello()
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	if err := c.layer.Write(wire.HandshakeRecord, c.layer.Add(wire.ClientHello, hello)); err != nil {
-		return nil, nil, err
+		return err
 	}
 	shared, err := c.serverHello()
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	c.layer.Version = tls.VersionTLS13
-	if client, server, err = c.schedule.HandshakeSecrets(shared, c.layer.Transcript); err != nil {
-		return nil, nil, err
+	client, server, err := c.schedule.HandshakeSecrets(shared, c.layer.Transcript)
+	if err != nil {
+		return err
 	}
 	c.log("CLIENT_HANDSHAKE_TRAFFIC_SECRET", client)
 	c.log("SERVER_HANDSHAKE_TRAFFIC_SECRET", server)
-	c.layer.In, err = c.schedule.Protection(server)
-	return client, server, err
+	if c.layer.In, err = c.schedule.Protection(server); err != nil {
+		return err
+	}
+	if err := c.serverFlight(server); err != nil {
+		return err
+	}
+	return c.finish(client)
 }
 
 func (c *Conn) log(label string, secret []byte) {

@@ -11,18 +11,22 @@ import (
 	"mtlsprobe/probe/wire"
 )
 
+// hello13 offers TLS 1.3 alone; groups and shares are to be filled in.
+func hello13(serverName string, alpn []string, random []byte) wire.ClientHelloSpec {
+	return wire.ClientHelloSpec{
+		// a session for middleboxes (RFC 8446, Appendix D.4)
+		Version: tls.VersionTLS12, Random: random, Session: Random(32),
+		Suites:     []uint16{tls.TLS_AES_128_GCM_SHA256, tls.TLS_AES_256_GCM_SHA384},
+		ServerName: serverName, ALPN: alpn,
+		Schemes: []tls.SignatureScheme{0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0401},
+	}
+}
+
 // clientHello offers TLS 1.3 alone, with shares of both groups.
 func (c *Conn) clientHello() ([]byte, error) {
 	c.random = Random(32)
-	hello := wire.ClientHelloSpec{
-		// a session for middleboxes (RFC 8446, Appendix D.4)
-		Version: tls.VersionTLS12, Random: c.random, Session: Random(32),
-		Suites: []uint16{tls.TLS_AES_128_GCM_SHA256, tls.TLS_AES_256_GCM_SHA384}, ServerName: c.config.ServerName,
-		ALPN:          c.config.ALPN,
-		Groups:        []uint16{GroupX25519, GroupP256},
-		Schemes:       []tls.SignatureScheme{0x0403, 0x0503, 0x0603, 0x0807, 0x0804, 0x0805, 0x0806, 0x0401},
-		PostHandshake: true,
-	}
+	hello := hello13(c.config.ServerName, c.config.ALPN, c.random)
+	hello.Groups, hello.PostHandshake = []uint16{GroupX25519, GroupP256}, true
 	for _, group := range hello.Groups {
 		key, err := Curve(group).GenerateKey(rand.Reader)
 		if err != nil {
@@ -57,48 +61,45 @@ func (c *Conn) serverHello() (shared []byte, err error) {
 	return Agree(c.keys[hello.Share.Group], hello.Share.Data)
 }
 
-// serverFlight reads EncryptedExtensions to Certificate, and returns the latter's body.
-func (c *Conn) serverFlight() ([]byte, error) {
+// serverFlight reads EncryptedExtensions to Finished.
+func (c *Conn) serverFlight(secret []byte) error {
 	body, err := c.layer.Message(wire.EncryptedExtensions)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	chosen, err := wire.ParseEncryptedExtensions(body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if len(chosen) == 1 {
 		c.alpn = chosen[0]
 	}
 	message, err := c.layer.Next()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if wire.HandshakeType(message[0]) == wire.CertRequest {
 		if c.request, err = wire.ParseCertificateRequest(tls.VersionTLS13, message[4:]); err != nil {
 			c.layer.Alert(wire.AlertDecodeError)
-			return nil, err
+			return err
 		}
 		c.layer.Transcript = append(c.layer.Transcript, message...)
 		if message, err = c.layer.Next(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if wire.HandshakeType(message[0]) != wire.Certificate {
-		return nil, fmt.Errorf("%v in place of Certificate", wire.HandshakeType(message[0]))
+		return fmt.Errorf("%v in place of Certificate", wire.HandshakeType(message[0]))
 	}
 	c.layer.Transcript = append(c.layer.Transcript, message...)
-	return message[4:], nil
-}
-
-// verifyFinished reads the server's Finished.
-func (c *Conn) verifyFinished(secret []byte) error {
+	if err := c.verify(message[4:]); err != nil {
+		return err
+	}
 	want, err := c.schedule.Finished(secret, c.layer.Transcript)
 	if err != nil {
 		return err
 	}
-	body, err := c.layer.Message(wire.Finished)
-	if err != nil {
+	if body, err = c.layer.Message(wire.Finished); err != nil {
 		return err
 	}
 	if !hmac.Equal(body, want) {

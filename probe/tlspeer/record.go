@@ -158,7 +158,7 @@ func (r *Layer) Write(kind wire.ContentType, content []byte) error {
 	for len(content) > 0 {
 		part := content[:min(len(content), maxPlaintext)]
 		content = content[len(part):]
-		record := append([]byte{byte(kind), 3, 3, byte(len(part) >> 8), byte(len(part))}, part...)
+		record := wire.MarshalRecord(kind, tls.VersionTLS12, part)
 		if r.Out != nil {
 			record = r.Out.Seal(kind, part)
 		}

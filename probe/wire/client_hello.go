@@ -18,10 +18,8 @@ func HelloOnly(version uint16, serverName string, alpn []string, random []byte) 
 	if err != nil {
 		return nil, err
 	}
-	message := MarshalMessage(ClientHello, body)
-	record := min(version, tls.VersionTLS10) // old servers refuse a higher one here
-	return append([]byte{byte(HandshakeRecord), byte(record >> 8), byte(record), byte(len(message) >> 8),
-		byte(len(message))}, message...), nil
+	// old servers refuse a higher version in the record
+	return MarshalRecord(HandshakeRecord, min(version, tls.VersionTLS10), MarshalMessage(ClientHello, body)), nil
 }
 
 // oldSuites are the cipher suites up to TLS 1.2 of the IANA registry that servers

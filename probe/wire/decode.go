@@ -378,3 +378,19 @@ func (c *connection) finish(h *half) {
 	}
 	c.fault(h, fmt.Errorf("record is incomplete: %d bytes came", len(h.pending)))
 }
+
+// CutRecord cuts the first record off a stream; record is nil while it is not whole. Bytes that
+// are no record are returned as one.
+func CutRecord(stream []byte) (record, rest []byte) {
+	if len(stream) < recordHeader {
+		return nil, stream
+	}
+	length := recordHeader + int(stream[3])<<8 + int(stream[4])
+	switch {
+	case ContentType(stream[0]) < ChangeCipherSpec || ContentType(stream[0]) > ApplicationData || stream[1] != 3:
+		return stream, nil
+	case len(stream) < length:
+		return nil, stream
+	}
+	return stream[:length], stream[length:]
+}

@@ -164,6 +164,13 @@ func MarshalSignature(scheme tls.SignatureScheme, signature []byte) ([]byte, err
 	return b.Bytes()
 }
 
+// MarshalRecord returns a record in clear. The content has up to 16,384 bytes. See RFC 8446,
+// Section 5.1.
+func MarshalRecord(kind ContentType, version uint16, content []byte) []byte {
+	return append([]byte{byte(kind), byte(version >> 8), byte(version), byte(len(content) >> 8), byte(len(content))},
+		content...)
+}
+
 // MarshalMessage puts the header of a handshake message before its body.
 func MarshalMessage(kind HandshakeType, body []byte) []byte {
 	return append([]byte{byte(kind), byte(len(body) >> 16), byte(len(body) >> 8), byte(len(body))}, body...)
