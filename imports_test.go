@@ -68,7 +68,7 @@ var modules = map[string][]string{
 	"golang.org/x/text":                          {"certstore"},
 	"github.com/google/jsonschema-go":            {"report/parse.go"},
 	"github.com/beevik/ntp":                      {"probe/clock.go"},
-	"golang.org/x/sync":                          {"certstore", "cmd"},
+	"golang.org/x/sync":                          {"certstore", "probe/match", "probe/diagnosis", "report", "cmd"},
 	"golang.org/x/net":                           {"probe/protocol", "probe", "cmd"},
 	"golang.org/x/term":                          {"cmd"},
 	"software.sslmate.com/src/go-pkcs12":         {"certstore/container.go"},

@@ -4,8 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"mtlsprobe/certstore"
-	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/stack"
 	"mtlsprobe/report/say"
@@ -59,13 +57,13 @@ type MigrationCell struct {
 	Clients string `json:"clients,omitempty" redact:"keep"`
 }
 
-func newMigration(d *diagnosis.Diagnosis, identities []Identity) *Migration {
-	m := d.Migration
+func (n *newer) migration(identities []Identity) *Migration {
+	d, m := n.d, n.d.Migration
 	out := &Migration{}
 	for _, p := range m.Phases {
 		phase := Phase{Label: p.Label, NamedCAs: []string{}}
 		for _, der := range p.Request.NamedCAs {
-			phase.NamedCAs = append(phase.NamedCAs, certstore.NameString(der))
+			phase.NamedCAs = append(phase.NamedCAs, n.name(der))
 		}
 		out.Phases = append(out.Phases, phase)
 	}
@@ -76,7 +74,7 @@ func newMigration(d *diagnosis.Diagnosis, identities []Identity) *Migration {
 			r.BreaksIn = m.Phases[row.Breaks].Label
 		}
 		for k := range row.Cells {
-			cell := newMigrationCell(m.Phases[k].Label, &row.Cells[k])
+			cell := n.migrationCell(m.Phases[k].Label, &row.Cells[k])
 			if k < len(d.PhasePredictions) && d.PhasePredictions[k] != nil {
 				cell.withheld(d.PhasePredictions[k][i])
 			}
@@ -103,17 +101,17 @@ func (c *MigrationCell) withheld(predictions []stack.Prediction) {
 	c.Clients = clientsCell(plain)
 }
 
-func newMigrationCell(phase string, c *match.Cell) MigrationCell {
+func (n *newer) migrationCell(phase string, c *match.Cell) MigrationCell {
 	out := MigrationCell{Phase: phase, Verdict: cellVerdict(c)}
 	if c.Named != nil {
 		out.NamedCA, out.Result, out.Via = c.DN, string(c.Named.Result), string(c.Named.Via)
 		if c.Named.Path != nil {
-			out.Path = subjects(c.Named.Path)
+			out.Path = n.subjects(c.Named.Path)
 		}
 	}
 	if c.Ends != nil {
 		until := c.Until.UTC()
-		out.Until, out.EndedBy = &until, certstore.NameString(c.Ends.RawSubject)
+		out.Until, out.EndedBy = &until, n.name(c.Ends.RawSubject)
 	}
 	for _, f := range c.Verdict.Findings {
 		text := say.Text(f.Check.ID, ": ", f.Detail)

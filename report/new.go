@@ -8,7 +8,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"runtime"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
@@ -23,18 +27,24 @@ import (
 // New turns a diagnosis into a report; transcripts adds those of the trials. It
 // decides nothing. Every part of the diagnosis but the times may be missing.
 func New(d *diagnosis.Diagnosis, transcripts bool) *Report {
-	n := newer{d: d, transcripts: transcripts}
+	n := newer{d: d, transcripts: transcripts, names: make(map[string]string)}
 	p := &Report{
 		Schema: Schema, GeneratedAt: d.GeneratedAt.UTC(), JudgedAt: d.JudgedAt.UTC(), Interrupted: d.Interrupted,
-		Identities: []Identity{},
-		Request:    n.request(), Clock: n.clock(),
+		Request: n.request(), Clock: n.clock(),
 	}
 	if d.Server != nil {
 		n.server(p)
 	}
+	p.Identities = make([]Identity, len(d.Identities))
+	group := new(errgroup.Group)
+	group.SetLimit(runtime.GOMAXPROCS(0))
 	for k := range d.Identities {
-		p.Identities = append(p.Identities, n.identity(&d.Identities[k]))
+		group.Go(func() error {
+			p.Identities[k] = n.identity(&d.Identities[k])
+			return nil
+		})
 	}
+	_ = group.Wait()
 	if d.Holding != nil {
 		for _, a := range d.Holding.Authorities {
 			c := newCertificate(a.Certificate)
@@ -49,7 +59,7 @@ func New(d *diagnosis.Diagnosis, transcripts bool) *Report {
 		p.Problems = append(p.Problems, problem.Error())
 	}
 	if d.Migration != nil {
-		p.Migration = newMigration(d, p.Identities)
+		p.Migration = n.migration(p.Identities)
 	}
 	p.Values = values(p)
 	return p
@@ -98,6 +108,21 @@ func newTarget(t probe.Target) *Target {
 type newer struct {
 	d           *diagnosis.Diagnosis
 	transcripts bool
+
+	mu    sync.Mutex
+	names map[string]string // as text, by DER
+}
+
+// name is a name as text, which is made once: many identities have the same issuers.
+func (n *newer) name(der []byte) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	text, known := n.names[string(der)]
+	if !known {
+		text = certstore.NameString(der)
+		n.names[string(der)] = text
+	}
+	return text
 }
 
 // observation is what was seen of the server; an empty one where nothing was.
@@ -248,7 +273,7 @@ func (n *newer) identity(i *diagnosis.Identity) Identity {
 	}
 	if c := i.Leaf; c != nil {
 		notBefore, notAfter := c.NotBefore.UTC(), c.NotAfter.UTC()
-		out.Subject, out.Issuer = certstore.NameString(c.RawSubject), certstore.NameString(c.RawIssuer)
+		out.Subject, out.Issuer = n.name(c.RawSubject), n.name(c.RawIssuer)
 		out.Serial, out.SHA256 = fmt.Sprintf("%x", c.SerialNumber), fingerprint(c)
 		out.NotBefore, out.NotAfter = &notBefore, &notAfter
 		out.Key.Algorithm = certstore.KeyAlgorithm(c)
@@ -270,12 +295,12 @@ func (n *newer) identity(i *diagnosis.Identity) Identity {
 		out.Findings = append(out.Findings, newFinding(&i.Judgement.Findings[k]))
 	}
 	if n.d.Request != nil {
-		out.NamedCAs, out.NamedCAsRest = namedCAs(n.d.Request, i.Judgement)
+		out.NamedCAs, out.NamedCAsRest = n.namedCAs(n.d.Request, i.Judgement)
 	}
 	for k := range i.Predictions {
 		out.Predictions = append(out.Predictions, newPrediction(&i.Predictions[k]))
 	}
-	out.Tree, out.TreeCut = newTree(n.d, i.Judgement)
+	out.Tree, out.TreeCut = n.tree(i.Judgement)
 	return out
 }
 
@@ -285,15 +310,15 @@ const maxNamedResults = 100
 
 // namedCAs are the results for the names on the list, in its order, and of a long list
 // how many are out of reach.
-func namedCAs(request *wire.CertificateRequest, v *match.Verdict) (named []NamedCA, rest *NamedCARest) {
+func (n *newer) namedCAs(request *wire.CertificateRequest, v *match.Verdict) (named []NamedCA, rest *NamedCARest) {
 	next := 0
 	for index, der := range request.NamedCAs {
 		switch {
 		case next < len(v.NamedCAs) && v.NamedCAs[next].Index == index:
-			named = append(named, newNamedCA(der, &v.NamedCAs[next]))
+			named = append(named, n.namedCA(der, &v.NamedCAs[next]))
 			next++
 		case len(request.NamedCAs) <= maxNamedResults:
-			named = append(named, NamedCA{DN: certstore.NameString(der), Result: string(v.Rest)})
+			named = append(named, NamedCA{DN: n.name(der), Result: string(v.Rest)})
 		case rest == nil:
 			rest = &NamedCARest{Result: string(v.Rest), Count: 1}
 		default:
@@ -303,22 +328,22 @@ func namedCAs(request *wire.CertificateRequest, v *match.Verdict) (named []Named
 	return named, rest
 }
 
-func newNamedCA(der []byte, n *match.NamedCA) NamedCA {
-	out := NamedCA{DN: certstore.NameString(der), Result: string(n.Result), Via: string(n.Via),
-		Anchor: string(n.Anchor), Detail: n.Detail, Remedy: n.Remedy}
-	if n.Path != nil {
-		out.Paths = [][]string{subjects(n.Path)}
-		for _, other := range n.Others {
-			out.Paths = append(out.Paths, subjects(other))
+func (n *newer) namedCA(der []byte, ca *match.NamedCA) NamedCA {
+	out := NamedCA{DN: n.name(der), Result: string(ca.Result), Via: string(ca.Via),
+		Anchor: string(ca.Anchor), Detail: ca.Detail, Remedy: ca.Remedy}
+	if ca.Path != nil {
+		out.Paths = [][]string{n.subjects(ca.Path)}
+		for _, other := range ca.Others {
+			out.Paths = append(out.Paths, n.subjects(other))
 		}
 	}
 	return out
 }
 
-func subjects(p *chain.Path) []string {
+func (n *newer) subjects(p *chain.Path) []string {
 	names := make([]string, len(p.Certificates))
 	for i, c := range p.Certificates {
-		names[i] = certstore.NameString(c.RawSubject)
+		names[i] = n.name(c.RawSubject)
 	}
 	return names
 }

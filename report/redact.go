@@ -119,7 +119,7 @@ func (c *redactor) walk(v reflect.Value, tag string, visit func(v reflect.Value,
 			c.walk(v.Elem(), tag, visit)
 		}
 	case reflect.Slice:
-		if _, sentence := v.Interface().(say.Phrase); sentence || v.Type().Elem().Kind() == reflect.Uint8 {
+		if v.Type() == reflect.TypeFor[say.Phrase]() || v.Type().Elem().Kind() == reflect.Uint8 {
 			visit(v, tag)
 			return
 		}
@@ -129,12 +129,13 @@ func (c *redactor) walk(v reflect.Value, tag string, visit func(v reflect.Value,
 	case reflect.String:
 		visit(v, tag)
 	case reflect.Struct:
-		if _, isTime := v.Interface().(time.Time); isTime {
+		kind := v.Type()
+		if kind == reflect.TypeFor[time.Time]() {
 			visit(v, tag)
 			return
 		}
 		for i := range v.NumField() {
-			c.walk(v.Field(i), v.Type().Field(i).Tag.Get("redact"), visit)
+			c.walk(v.Field(i), kind.Field(i).Tag.Get("redact"), visit)
 		}
 	}
 }

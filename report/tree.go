@@ -8,9 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
-	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/match"
 	"mtlsprobe/report/say"
 )
@@ -42,8 +40,8 @@ const maxBranches = 200
 
 // newTree merges the paths of a verdict into a tree. cut says that more was
 // found, or that the search itself was cut.
-func newTree(d *diagnosis.Diagnosis, v *match.Verdict) (root *Branch, cut bool) {
-	t := &treeBuilder{diagnosis: d, verdict: v, byPath: make(map[string]*Branch)}
+func (n *newer) tree(v *match.Verdict) (root *Branch, cut bool) {
+	t := &treeBuilder{newer: n, verdict: v, byPath: make(map[string]*Branch)}
 	for p := range v.Search.Paths {
 		t.add(&v.Search.Paths[p])
 	}
@@ -51,11 +49,11 @@ func newTree(d *diagnosis.Diagnosis, v *match.Verdict) (root *Branch, cut bool) 
 }
 
 type treeBuilder struct {
-	diagnosis *diagnosis.Diagnosis
-	verdict   *match.Verdict
-	byPath    map[string]*Branch // by the fingerprints from the leaf on
-	root      *Branch
-	cut       bool
+	*newer
+	verdict *match.Verdict
+	byPath  map[string]*Branch // by the fingerprints from the leaf on
+	root    *Branch
+	cut     bool
 }
 
 func (t *treeBuilder) add(p *chain.Path) {
@@ -91,7 +89,7 @@ func (t *treeBuilder) add(p *chain.Path) {
 func (t *treeBuilder) branch(p *chain.Path, i int, c *chain.Certificate, sum string) *Branch {
 	notBefore, notAfter := c.NotBefore.UTC(), c.NotAfter.UTC()
 	identity := t.verdict.Identity
-	b := &Branch{Subject: certstore.NameString(c.RawSubject), SHA256: sum, NotBefore: &notBefore, NotAfter: &notAfter,
+	b := &Branch{Subject: t.name(c.RawSubject), SHA256: sum, NotBefore: &notBefore, NotAfter: &notAfter,
 		Source: c.Source}
 	b.Held = c.Certificate.Equal(identity.Leaf) || slices.ContainsFunc(identity.Chain, c.Certificate.Equal)
 	if b.Held {
@@ -99,7 +97,7 @@ func (t *treeBuilder) branch(p *chain.Path, i int, c *chain.Certificate, sum str
 	}
 	b.NamedCA = t.namedCA(c)
 	if i == 0 {
-		if t.diagnosis.JudgedAt.After(c.NotAfter) {
+		if t.d.JudgedAt.After(c.NotAfter) {
 			b.Breaks = append(b.Breaks, say.Text("expired: since ", say.Date(notAfter)))
 		}
 		return b
@@ -122,11 +120,11 @@ func (t *treeBuilder) branch(p *chain.Path, i int, c *chain.Certificate, sum str
 }
 
 func (t *treeBuilder) namedCA(c *chain.Certificate) int {
-	if t.diagnosis.Request == nil {
+	if t.d.Request == nil {
 		return 0
 	}
 	key := t.verdict.Graph.Key(c.RawSubject)
-	return 1 + slices.IndexFunc(t.diagnosis.Request.NamedCAs,
+	return 1 + slices.IndexFunc(t.d.Request.NamedCAs,
 		func(name []byte) bool { return t.verdict.Graph.Key(name) == key })
 }
 

@@ -30,8 +30,10 @@ func values(r *Report) []Value {
 	names := kindNames()
 	seen := make(map[Value]bool)
 	new(redactor).walk(reflect.ValueOf(r).Elem(), "", func(v reflect.Value, _ string) {
-		phrase, _ := v.Interface().(say.Phrase)
-		for _, part := range phrase {
+		if v.Type() != reflect.TypeFor[say.Phrase]() {
+			return
+		}
+		for _, part := range v.Interface().(say.Phrase) {
 			if part.Kind != say.Literal && part.Value+part.Time.String() != "" {
 				seen[Value{names[part.Kind], part.String()}] = true
 			}

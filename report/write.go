@@ -1,14 +1,19 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"runtime"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // A Format is a way to write a report.
@@ -71,15 +76,63 @@ func EscapeJSON(text []byte) []byte {
 // WriteJSON writes a value as this program's JSON: indented, and escaped by
 // [EscapeJSON].
 func WriteJSON(w io.Writer, value any) error {
+	text, err := indented(value, "")
+	if err == nil {
+		_, err = w.Write(append(text, '\n'))
+	}
+	return err
+}
+
+// indented is the JSON of a value whose lines but the first begin with a prefix.
+func indented(value any, prefix string) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
+	encoder.SetIndent(prefix, "  ")
 	if err := encoder.Encode(value); err != nil {
+		return nil, err
+	}
+	return EscapeJSON(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), nil
+}
+
+// writeReport is WriteJSON of a report, a few identities at a time: there may be many thousands.
+func writeReport(w io.Writer, r *Report) error {
+	const empty, batch = "\n  \"identities\": [", 64
+	frame := *r
+	frame.Identities = []Identity{}
+	text, err := indented(&frame, "")
+	if err != nil {
 		return err
 	}
-	_, err := w.Write(EscapeJSON(b.Bytes()))
-	return err
+	before, after, _ := bytes.Cut(text, []byte(empty)) // such a line is nowhere else, as no string has a line end
+	out := bufio.NewWriter(w)                          // whose error stays
+	out.Write(before)
+	out.WriteString(empty)
+	for n, some := range slices.Collect(slices.Chunk(r.Identities, batch)) {
+		texts := make([][]byte, len(some))
+		group := new(errgroup.Group)
+		group.SetLimit(runtime.GOMAXPROCS(0))
+		for k := range some {
+			group.Go(func() (err error) {
+				texts[k], err = indented(&some[k], "    ")
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		if n > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteString("\n    ")
+		out.Write(bytes.Join(texts, []byte(",\n    ")))
+	}
+	if len(r.Identities) > 0 {
+		out.WriteString("\n  ")
+	}
+	out.Write(after)
+	out.WriteByte('\n')
+	return out.Flush()
 }
 
 // Write writes the report in the format. The error is the writer's, or about an
@@ -87,7 +140,7 @@ func WriteJSON(w io.Writer, value any) error {
 func Write(w io.Writer, f Format, r *Report) error {
 	switch f.Name {
 	case "json":
-		return WriteJSON(w, r)
+		return writeReport(w, r)
 	case "table":
 		return writeText(w, f, r)
 	case "markdown":

@@ -13,18 +13,21 @@ package chain
 
 import (
 	"crypto/x509"
+	"sync"
 
 	"mtlsprobe/certstore"
 )
 
 // A Graph holds authorities. It remembers which signatures hold, so that each
-// is verified once however many leaves ask. It is not safe for concurrent use.
+// is verified once however many leaves ask. Once all are added it is safe for concurrent use.
 type Graph struct {
 	bySubject map[string][]*node
 	byKeyID   map[string][]*node // by subject key identifier
 	byRaw     map[string]*Certificate
-	names     map[string]string // NameKey by raw DER
-	verified  map[signature]error
+
+	mu       sync.Mutex        // of what follows
+	names    map[string]string // NameKey by raw DER
+	verified map[signature]error
 }
 
 // A node is a CA identity.
@@ -100,6 +103,8 @@ func (g *Graph) node(subject, spki string) *node {
 
 // Key is [certstore.NameKey], remembered.
 func (g *Graph) Key(name []byte) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	key, ok := g.names[string(name)]
 	if !ok {
 		key = certstore.NameKey(name)
@@ -151,6 +156,8 @@ func (g *Graph) Kinship(a, b *x509.Certificate) Kinship {
 // known reports whether it was verified before that the node's key made the
 // certificate's signature, or that it did not.
 func (g *Graph) known(child *Certificate, parent *node) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	_, known := g.verified[signature{child, parent}]
 	return known
 }
@@ -161,10 +168,14 @@ func (g *Graph) verify(child *Certificate, parent *node) error {
 		return verifySignature(child.Certificate, parent.certs[0].Certificate)
 	}
 	key := signature{child, parent}
+	g.mu.Lock()
 	err, known := g.verified[key]
+	g.mu.Unlock()
 	if !known {
 		err = verifySignature(child.Certificate, parent.certs[0].Certificate)
+		g.mu.Lock()
 		g.verified[key] = err
+		g.mu.Unlock()
 	}
 	return err
 }

@@ -63,6 +63,7 @@ type Plan struct {
 // An Engine makes diagnoses. It is safe for concurrent use.
 type Engine struct {
 	settings Settings
+	token    sync.Mutex // held while one signs
 	mu       sync.Mutex
 	proofs   map[*certstore.Identity]map[tls.SignatureScheme]certstore.Proof
 }

@@ -2,10 +2,16 @@ package diagnosis
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
@@ -46,40 +52,66 @@ func (e *Engine) question(ctx context.Context, d *Diagnosis, phases ...match.Pha
 // key has signed once for this engine it is not asked again.
 func (e *Engine) prove(requests []*wire.CertificateRequest,
 	identities []*certstore.Identity) map[*certstore.Identity][]certstore.Proof {
-	proofs := make(map[*certstore.Identity][]certstore.Proof)
-	for _, i := range identities {
-		var schemes []tls.SignatureScheme
-		for n, r := range requests {
-			if r == nil && n < len(requests)-1 {
-				continue
-			}
-			for _, scheme := range match.Usable(r, i) {
-				if !slices.Contains(schemes, scheme) {
-					schemes = append(schemes, scheme)
+	made := make([][]certstore.Proof, len(identities))
+	group := new(errgroup.Group)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for n, i := range identities {
+		group.Go(func() error {
+			for _, scheme := range usable(requests, i) {
+				if p, ok := e.proof(i, scheme); ok {
+					made[n] = append(made[n], p)
 				}
 			}
-		}
-		for _, scheme := range schemes {
-			if p, ok := e.proof(i, scheme); ok {
-				proofs[i] = append(proofs[i], p)
-			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	proofs := make(map[*certstore.Identity][]certstore.Proof)
+	for n, i := range identities {
+		if made[n] != nil {
+			proofs[i] = made[n]
 		}
 	}
 	return proofs
 }
 
+// usable are the schemes that one of the requests allows for an identity.
+func usable(requests []*wire.CertificateRequest, i *certstore.Identity) []tls.SignatureScheme {
+	var schemes []tls.SignatureScheme
+	for n, r := range requests {
+		if r == nil && n < len(requests)-1 {
+			continue
+		}
+		for _, scheme := range match.Usable(r, i) {
+			if !slices.Contains(schemes, scheme) {
+				schemes = append(schemes, scheme)
+			}
+		}
+	}
+	return schemes
+}
+
 // proof is one signature of an identity's key; false where there is nothing to sign
-// with. Keys sign one at a time: tokens allow no more.
+// with. Keys of tokens sign one at a time: tokens allow no more.
 func (e *Engine) proof(i *certstore.Identity, scheme tls.SignatureScheme) (certstore.Proof, bool) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	if p, known := e.proofs[i][scheme]; known {
+	p, known := e.proofs[i][scheme]
+	e.mu.Unlock()
+	if known {
 		return p, true
+	}
+	switch i.Key.Signer.(type) {
+	case *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey, nil:
+	default:
+		e.token.Lock()
+		defer e.token.Unlock()
 	}
 	made := i.Prove([]tls.SignatureScheme{scheme})
 	if len(made) != 1 {
 		return certstore.Proof{}, false
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.proofs[i] == nil {
 		e.proofs[i] = make(map[tls.SignatureScheme]certstore.Proof)
 	}

@@ -8,8 +8,11 @@ package match
 
 import (
 	"crypto/x509"
+	"runtime"
 	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
@@ -163,25 +166,36 @@ func Evaluate(q *Question) []Verdict {
 	checks := slices.DeleteFunc(Checks(), func(c *Check) bool { return c.judge == nil })
 	names := newNameList(q)
 	verdicts := make([]Verdict, len(q.Identities))
+	group := new(errgroup.Group)
+	group.SetLimit(runtime.GOMAXPROCS(0))
 	for n, i := range q.Identities {
-		j := &judgement{Question: q, identity: i, list: names}
-		if i.Leaf != nil {
-			j.search = q.Graph.Paths(i.Leaf, q.Now)
-			j.named = names.reach(j)
-		}
-		rest := Unreachable
-		if i.Leaf == nil || j.search.Cut {
-			rest = UnknownCA
-		}
-		findings := make([]Finding, len(checks))
-		for k, c := range checks {
-			findings[k] = c.judge(j)
-			findings[k].Check = c
-		}
-		verdicts[n] = Verdict{Identity: i, Search: j.search, Graph: q.Graph, Findings: findings, NamedCAs: j.named,
-			Rest: rest}
+		group.Go(func() error {
+			j := &judgement{Question: q, identity: i, list: names}
+			verdicts[n] = j.verdict(checks)
+			return nil
+		})
 	}
+	_ = group.Wait()
 	return verdicts
+}
+
+// verdict judges the identity by the checks.
+func (j *judgement) verdict(checks []*Check) Verdict {
+	if j.identity.Leaf != nil {
+		j.search = j.Graph.Paths(j.identity.Leaf, j.Now)
+		j.named = j.list.reach(j)
+	}
+	rest := Unreachable
+	if j.identity.Leaf == nil || j.search.Cut {
+		rest = UnknownCA
+	}
+	findings := make([]Finding, len(checks))
+	for k, c := range checks {
+		findings[k] = c.judge(j)
+		findings[k].Check = c
+	}
+	return Verdict{Identity: j.identity, Search: j.search, Graph: j.Graph, Findings: findings, NamedCAs: j.named,
+		Rest: rest}
 }
 
 // A judgement is the work on one identity.

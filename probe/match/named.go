@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"mtlsprobe/certstore"
@@ -72,11 +73,14 @@ type nameList struct {
 	raw   [][]byte
 	byKey map[string][]int
 	byRaw map[string]bool
-	dns   map[int]string
+	mu    sync.Mutex
+	dns   map[int]string // those that were needed
 }
 
 // dn returns the name at the index as text, written once for all identities.
 func (l *nameList) dn(index int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	text, ok := l.dns[index]
 	if !ok {
 		text = certstore.NameString(l.raw[index])
