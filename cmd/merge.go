@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -73,7 +74,7 @@ func runMerge(_ context.Context, s *Streams, o *mergeOptions) (err error) {
 			return err
 		}
 	}
-	if lines.err != nil {
+	if lines.end(s.Now()); lines.err != nil {
 		return lines.err
 	}
 	if lines.summary.Targets == 0 {
@@ -107,6 +108,7 @@ type lineWriter struct {
 	out     io.Writer
 	format  string
 	summary report.ScanSummary
+	page    report.ScanPage
 	err     error // after which nothing is written
 }
 
@@ -127,5 +129,14 @@ func (w *lineWriter) write(l *report.Scanned) {
 		w.err = report.WriteScanned(w.out, l)
 	case "csv":
 		w.err = report.WriteScannedCSV(w.out, l)
+	case "html":
+		w.page.Add(l)
+	}
+}
+
+// end writes what is written when all lines are known.
+func (w *lineWriter) end(now time.Time) {
+	if w.format == "html" && w.err == nil && w.summary.Targets > 0 {
+		w.err = w.page.Write(w.out, &w.summary, now)
 	}
 }

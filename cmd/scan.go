@@ -79,7 +79,7 @@ func (f *outputFlags) checkLines() error {
 	return checkOutput(f.force, outputFile{"--output-file", f.file})
 }
 
-func scanFormats() []string { return []string{"jsonl", "csv", "table"} }
+func scanFormats() []string { return []string{"jsonl", "csv", "table", "html"} }
 
 func (o *scanOptions) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.try, "try", false, "present the certificates of --cert, too")

@@ -323,7 +323,7 @@ func (run *scanning) finish(ctx context.Context) error {
 	if run.file != nil || run.options.output.format == "table" {
 		to = run.streams.Out
 	}
-	if run.lines.err != nil {
+	if run.lines.end(run.streams.Now()); run.lines.err != nil {
 		return fmt.Errorf("writing the lines: %w; what is missing is asked with --resume", run.lines.err)
 	}
 	if run.file != nil {

@@ -95,7 +95,8 @@ func TestScan(t *testing.T) {
 	if code != exitAnswered || !strings.Contains(stderr, "9 targets: 4 with a request for a client certificate, 2 without, 3 could not") {
 		t.Fatalf("exit code %d\n%s", code, stderr)
 	}
-	lines := scannedLines(t, []byte(stdout))
+	whole := stdout
+	lines := scannedLines(t, []byte(whole))
 	for _, address := range answering {
 		r := runJSON(t, exitAnswered, "request", address, "--cacert", "ca.pem", "--no-sweep")
 		l := lines[address]
@@ -131,6 +132,11 @@ func TestScan(t *testing.T) {
 	if csv := string(mustRead(t, "r.csv")); code != exitAnswered || strings.Count(csv, "\n") != 10 ||
 		!strings.HasPrefix(csv, "target,line,asked,") || !strings.Contains(stdout, "Servers that ask alike") || stderr != "" {
 		t.Errorf("exit code %d\n%s%s%s", code, csv, stdout, stderr)
+	}
+	writeFile(t, "a.jsonl", []byte(whole))
+	if code, page, stderr := run(t, "merge", "a.jsonl", "-o", "html"); code != exitAnswered || stderr != "" ||
+		strings.Count(page, "<tr data-verdict=") != 9 {
+		t.Errorf("a page: exit code %d\n%s%s", code, page, stderr)
 	}
 	if saved, err := filepath.Glob("saved/*.json"); err != nil || len(saved) != 4 {
 		t.Errorf("saved %v, %v", saved, err)
@@ -205,7 +211,7 @@ func TestScanUsage(t *testing.T) {
 	writeFile(t, "empty.txt", []byte("# nothing\n"))
 	for args, want := range map[string]string{
 		"scan": "missing FILE", "scan nosuch.txt": "cannot be read", "scan empty.txt": "contains no target",
-		"scan empty.txt -o html": "choose one of jsonl, csv, table", "scan empty.txt --concurrency 0": "not from 1",
+		"scan empty.txt -o xml": "choose one of jsonl, csv, table, html", "scan empty.txt --concurrency 0": "not from 1",
 		"scan empty.txt --try": "give --cert", "scan empty.txt --rate -1": "not a number of servers", "scan empty.txt --rate NaN": "not a number of servers",
 		"scan empty.txt --ports http": "is not a port", "scan empty.txt --resume a --output-file b": "its own file",
 	} {

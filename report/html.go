@@ -115,6 +115,12 @@ func writeHTML(w io.Writer, f Format, r *Report) error {
 	return nil
 }
 
+// pagePolicy is the content security policy of a page.
+func pagePolicy() string {
+	return fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'; base-uri 'none'; "+
+		"form-action 'none'", digest(pageCSS), digest(pageJS))
+}
+
 func newPage(r *Report, client string) *pageView {
 	r = worstFirst(r)
 	v := &pageView{
@@ -124,8 +130,7 @@ func newPage(r *Report, client string) *pageView {
 		Server: serverFindings(r), Sightings: r.Sightings, Conversations: conversations(r), Problems: r.Problems,
 		Summary: summary(r, client),
 	}
-	v.Policy = fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; script-src 'sha256-%s'; base-uri 'none'; "+
-		"form-action 'none'", digest(pageCSS), digest(pageJS))
+	v.Policy = pagePolicy()
 	if r.Target != nil {
 		v.Title += " for " + plain(r.Target.Address)
 	}

@@ -30,7 +30,7 @@ for (const table of document.querySelectorAll("table.compatibility, table.matrix
       const up = header.getAttribute("aria-sort") !== "ascending";
       for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
       header.setAttribute("aria-sort", up ? "ascending" : "descending");
-      const rows = [...body.rows].sort((a, b) => a.cells[column].textContent.localeCompare(b.cells[column].textContent) * (up ? 1 : -1));
+      const rows = [...body.rows].sort((a, b) => a.cells[column].textContent.localeCompare(b.cells[column].textContent, undefined, {numeric: true}) * (up ? 1 : -1));
       body.append(...rows);
     });
   }

@@ -143,28 +143,40 @@ func WriteScan(w io.Writer, f Format, s *ScanSummary) error {
 	if s.Asking+s.NotAsking == 0 {
 		mark, color = t.glyphs.fail, red
 	}
-	t.marked(mark, color, fmt.Sprintf("%s: %d with a request for a client certificate, %d without, %d could not be asked.",
-		count(s.Targets, "target"), s.Asking, s.NotAsking, s.Failed))
+	t.marked(mark, color, s.answer())
 	if err := t.scanGroups(s); err != nil {
 		return err
 	}
 	if err := t.scanNames(s); err != nil {
 		return err
 	}
-	if s.judged {
-		text := "Every server that asks has a certificate that fits."
-		if s.unservedCount > 0 {
-			g := scanGroup{count: s.unservedCount, examples: s.unserved}
-			text = fmt.Sprintf("No certificate is known to fit at %s: %s", count(s.unservedCount, "server"), g.targets())
-		}
+	if text := s.served(); text != "" {
 		t.WriteByte('\n')
-		for _, line := range wrap(plain(text), max(20, t.width)) {
+		for _, line := range wrap(text, max(20, t.width)) {
 			fmt.Fprintln(t, line)
 		}
 	}
 	t.scanFailures(s)
 	_, err := w.Write(t.Bytes())
 	return err
+}
+
+// answer is the sum in a sentence.
+func (s *ScanSummary) answer() string {
+	return fmt.Sprintf("%s: %d with a request for a client certificate, %d without, %d could not be asked.",
+		count(s.Targets, "target"), s.Asking, s.NotAsking, s.Failed)
+}
+
+// served says whether each server has a certificate that fits; empty where none was judged.
+func (s *ScanSummary) served() string {
+	switch {
+	case !s.judged:
+		return ""
+	case s.unservedCount == 0:
+		return "Every server that asks has a certificate that fits."
+	}
+	g := scanGroup{count: s.unservedCount, examples: s.unserved}
+	return plain(fmt.Sprintf("No certificate is known to fit at %s: %s", count(s.unservedCount, "server"), g.targets()))
 }
 
 const examplesHeader = "Such as"
@@ -181,32 +193,14 @@ func (t *text) scanGroups(s *ScanSummary) error {
 	shown := groups[:min(len(groups), mostScanRows)]
 	columns := []column{{header: "Servers"}, {header: "Certificate"}, {header: "Acceptable CAs", least: 20},
 		{header: examplesHeader, spare: 1, least: 20}}
-	bearers := make(map[string]map[string]bool) // of each common name
+	known := make(bearers)
 	for _, g := range shown {
-		for _, dn := range g.named {
-			cn := commonName(dn)
-			if bearers[cn] == nil {
-				bearers[cn] = make(map[string]bool)
-			}
-			bearers[cn][dn] = true
-		}
+		known.add(g.named)
 	}
 	for _, g := range shown {
 		named := "any"
 		if len(g.named) > 0 {
-			const few = 3
-			var names []string
-			for _, dn := range g.named[:min(few, len(g.named))] {
-				cn := commonName(dn)
-				if cn == "" || len(bearers[cn]) > 1 {
-					cn = dn
-				}
-				names = append(names, cn)
-			}
-			named = strings.Join(names, ", ")
-			if rest := len(g.named) - few; rest > 0 {
-				named += fmt.Sprintf(" and %d more", rest)
-			}
+			named = known.abridged(g.named)
 		}
 		for n, cell := range []string{fmt.Sprint(g.count), cmp.Or(g.mode, Unknown), named, g.targets()} {
 			columns[n].cells = append(columns[n].cells, plain(cell))
@@ -224,6 +218,37 @@ func (t *text) scanGroups(s *ScanSummary) error {
 		fmt.Fprintf(t, "and %s in %d more groups\n", count(rest, "server"), len(groups)-len(shown))
 	}
 	return nil
+}
+
+// bearers are the full names that have a common name.
+type bearers map[string]map[string]bool
+
+func (b bearers) add(names []string) {
+	for _, dn := range names {
+		cn := commonName(dn)
+		if b[cn] == nil {
+			b[cn] = make(map[string]bool)
+		}
+		b[cn][dn] = true
+	}
+}
+
+// abridged is the first of some names, by their common names where these tell them apart.
+func (b bearers) abridged(list []string) string {
+	const few = 3
+	var names []string
+	for _, dn := range list[:min(few, len(list))] {
+		cn := commonName(dn)
+		if cn == "" || len(b[cn]) > 1 {
+			cn = dn
+		}
+		names = append(names, cn)
+	}
+	text := strings.Join(names, ", ")
+	if rest := len(list) - few; rest > 0 {
+		text += fmt.Sprintf(" and %d more", rest)
+	}
+	return text
 }
 
 // A scanNamed is acceptable CAs that the same servers name.

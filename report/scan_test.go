@@ -10,7 +10,12 @@ import (
 
 // scanOf is a scan of servers of all kinds.
 func scanOf() *ScanSummary {
-	s := &ScanSummary{}
+	s, _ := scanPageOf()
+	return s
+}
+
+func scanPageOf() (*ScanSummary, *ScanPage) {
+	s, page := &ScanSummary{}, &ScanPage{}
 	company := []string{"CN=Company Root CA 2016,O=Example Corporation,C=DE", "CN=Company Root CA 2026,O=Example Corporation,C=DE"}
 	long := []string{}
 	for n := range 144 {
@@ -32,8 +37,36 @@ func scanOf() *ScanSummary {
 				Detail: "x"}}
 		}
 		s.Add(l)
+		page.Add(l)
 	}
-	return s
+	return s, page
+}
+
+// The page has a row for each target and a cell for each certificate, and takes nobody's words for
+// its own.
+func TestScanPage(t *testing.T) {
+	s, page := scanPageOf()
+	hostile := &Scanned{Target: "<script>alert(1)</script>", Asked: "yes", Mode: "optional", Level: "trial",
+		NamedCAs: []string{"CN=<b>\u202eevil</b>", "CN=Root,O=A", "CN=Root,O=B"}, Verdicts: map[string]string{"a.p12": Fits},
+		ServerCertificate: &ScannedCertificate{NotAfter: time.Date(2027, 1, 2, 0, 0, 0, 0, time.UTC)}}
+	s.Add(hostile)
+	page.Add(hostile)
+	var out bytes.Buffer
+	if err := page.Write(&out, s, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)); err != nil {
+		t.Fatal(err)
+	}
+	text := out.String()
+	for want, times := range map[string]int{
+		"<tr data-verdict=": 41, `data-verdict="does-not-fit"`: 0, `data-verdict="fits"`: 29, `data-verdict="unknown"`: 8,
+		`<td class="sign fits" title="a.p12: fits">✓</td>`: 29, `class="sign does-not-fit"`: 32, "not requested": 4,
+		"silent: x": 2, "refused: x": 2, `<details class="part" id="list`: 4, "<th scope=\"col\">b.p12</th>": 1,
+		"&lt;script&gt;alert(1)&lt;/script&gt;": 1, "CN=Root,O=A, CN=Root,O=B": 1, "2027-01-02": 1, "as far as it was tried": 1,
+		"Made 2026-01-02 03:04:05 UTC": 1, "CN=Public Root 143,O=Somebody,C=US": 2, "<script>alert": 0, "\u202e": 0,
+	} {
+		if got := strings.Count(text, want); got != times {
+			t.Errorf("%q is there %d times, not %d", want, got, times)
+		}
+	}
 }
 
 func TestScanGolden(t *testing.T) {
