@@ -52,7 +52,7 @@ var packages = map[string][]string{
 	"probe/stack":               {"report/say", "probe/wire", "probe/match", "certstore", "certstore/chain"},
 	"probe/diagnosis":           {"report/say", "probe", "probe/wire", "probe/protocol", "probe/reading", "probe/match", "probe/stack", "certstore", "certstore/chain"},
 	"report":                    {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/capture", "probe/stack", "probe/diagnosis", "certstore", "certstore/account", "certstore/chain"},
-	"report/metrics":            {"report", "report/say", "probe", "probe/match", "probe/reading", "probe/diagnosis"},
+	"report/metrics":            {"report", "report/say", "probe", "probe/match", "probe/reading", "probe/diagnosis", "certstore/chain"},
 	"cmd":                       {"report", "report/say", "report/metrics", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/diagnosis", "probe/probetest", "probe/recording", "probe/capture", "probe/relay", "probe/scan", "certstore", "certstore/account", "certstore/config", "certstore/certtest"},
 	"cmd/docs":                  {"cmd"},
 	"cmd/mtlsprobe":             {"cmd"},

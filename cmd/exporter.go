@@ -29,9 +29,9 @@ func newExporter(s *Streams, run func(context.Context, *Streams, *exporterOption
 	o := &exporterOptions{}
 	c := &cobra.Command{
 		Use:   "exporter",
-		Short: "Answer Prometheus: what servers ask for, and which certificates fit",
-		Long: "Answer /probe?target=TARGET&module=MODULE with metrics of that target. A module is a part of the file of\n" +
-			"--config: which targets it may be asked for, and flags of \"scan\" by their names, such as cert, cacert,\n" +
+		Short: "Serve Prometheus metrics: what servers ask for, and which certificates fit",
+		Long: "Serve metrics of a target at /probe?target=TARGET&module=MODULE. A module is a section of the file of\n" +
+			"--config: the targets that may be probed, and flags of \"scan\" without the dashes, such as cert, cacert,\n" +
 			"pass, starttls and try. Certificates are read again when their files change, the file itself on SIGHUP\n" +
 			"and POST /-/reload.\n\n" +
 			"\tmodules:\n\t  payments:\n\t    targets: [\"*.pay.example.com:443\", \"10.1.0.0/16\"]\n" +
@@ -51,8 +51,7 @@ func (o *exporterOptions) register(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.listen, "listen", []string{"localhost:9843"},
 		"listen on this `ADDRESS` and port, :9843 for all addresses (repeatable)")
 	flags.StringVar(&o.webConfig, "web-config", "",
-		"TLS, client certificates and passwords for those who ask this exporter: `FILE` as all exporters of Prometheus "+
-			"read it")
+		"TLS and authentication of this exporter itself: a `FILE` in the format of all Prometheus exporters")
 	flags.IntVar(&o.concurrency, "concurrency", 100, "probe this `NUMBER` of targets at the same time; others wait")
 }
 
@@ -63,7 +62,7 @@ func runExporter(ctx context.Context, s *Streams, o *exporterOptions) error {
 	case o.concurrency < 1:
 		return usage(fmt.Errorf("--concurrency %d is less than one", o.concurrency))
 	}
-	e := newExporting(s, o)
+	e := newExporting(ctx, s, o)
 	defer e.close()
 	if err := e.reload(ctx); err != nil {
 		return err
@@ -74,7 +73,7 @@ func runExporter(ctx context.Context, s *Streams, o *exporterOptions) error {
 		}
 	}
 	if o.check {
-		_, err := fmt.Fprintf(s.Out, "%q is right: %d modules\n", o.config, len(e.modules))
+		_, err := fmt.Fprintf(s.Out, "%q is valid; modules: %d\n", o.config, len(e.all()))
 		return err
 	}
 	var listeners []net.Listener
@@ -102,7 +101,8 @@ func (e *exporting) serve(ctx context.Context, listeners []net.Listener) error {
 		return err
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: slowest, ReadTimeout: slowest, IdleTimeout: time.Minute,
-		BaseContext: func(net.Listener) context.Context { return ctx }}
+		WriteTimeout: longestProbe + slowest,
+		BaseContext:  func(net.Listener) context.Context { return ctx }}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -113,12 +113,13 @@ func (e *exporting) serve(ctx context.Context, listeners []net.Listener) error {
 			select {
 			case <-hangup:
 				if err := e.reload(ctx); err != nil {
-					warn(e.streams.Err, "the earlier configuration stays: "+err.Error())
+					warn(e.streams.Err, "the earlier configuration stays in use: "+err.Error())
 				}
 			case <-ctx.Done():
 				patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 				defer cancel()
-				_ = server.Shutdown(patience) // what is still open then is cut off
+				_ = server.Shutdown(patience)
+				_ = server.Close() // what is still open then
 				return
 			case <-ended:
 				return
@@ -131,8 +132,8 @@ func (e *exporting) serve(ctx context.Context, listeners []net.Listener) error {
 		WebSystemdSocket: &systemd, WebConfigFile: &e.options.webConfig}, logger)
 	close(ended)
 	<-closed
-	if ctx.Err() != nil {
-		return ctx.Err()
+	if ctx.Err() != nil { // it was told to end
+		return nil
 	}
 	return err
 }

@@ -1,10 +1,11 @@
 package cmd
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -57,9 +58,13 @@ func parseModules(file string, data []byte) (map[string]*module, error) {
 	wrong := func(n *yaml.Node, format string, args ...any) error {
 		return &configError{file, n.Line, fmt.Errorf(format, args...)}
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(data, &document); err != nil {
+	var document, more yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	if err := decoder.Decode(&document); err != nil && err != io.EOF {
 		return nil, &configError{file, 0, err}
+	}
+	if err := decoder.Decode(&more); err != io.EOF {
+		return nil, &configError{file, more.Line, errors.New("the file has more than one document")}
 	}
 	if len(document.Content) == 0 {
 		return nil, &configError{file, 0, errors.New("there are no modules in it")}
@@ -114,6 +119,9 @@ func (m *module) flags() *pflag.FlagSet {
 
 // set takes one setting over. What is a relative path begins where the file lies.
 func (m *module) set(flags *pflag.FlagSet, folder, key string, value *yaml.Node) error {
+	if value.Kind == yaml.AliasNode {
+		value = value.Alias
+	}
 	var values []string
 	switch value.Kind {
 	case yaml.ScalarNode:
@@ -121,12 +129,12 @@ func (m *module) set(flags *pflag.FlagSet, folder, key string, value *yaml.Node)
 	case yaml.SequenceNode:
 		for _, n := range value.Content {
 			if n.Kind != yaml.ScalarNode {
-				return fmt.Errorf("%s is a list of texts", key)
+				return fmt.Errorf("%s: the entries of the list are strings", key)
 			}
 			values = append(values, n.Value)
 		}
 	default:
-		return fmt.Errorf("%s is a text or a list of texts", key)
+		return fmt.Errorf("%s is a string or a list of strings", key)
 	}
 	if key == "targets" {
 		for _, text := range values {
@@ -144,22 +152,26 @@ func (m *module) set(flags *pflag.FlagSet, folder, key string, value *yaml.Node)
 			"certificates and judgement, without the dashes", key)
 	}
 	if flags.Changed(key) {
-		return fmt.Errorf("%s stands there twice: give a list", key)
+		return fmt.Errorf("%s is set twice: give a list", key)
 	}
-	kind, _ := pflag.UnquoteUsage(f)
+	if _, several := f.Value.(pflag.SliceValue); !several && len(values) != 1 {
+		return fmt.Errorf("%s has one value, not %d", key, len(values))
+	}
 	for _, text := range values {
 		switch {
+		case text == "" || text == "-":
+			return fmt.Errorf("%s is %q, which names no file and no value", key, text)
 		case key == "pass":
 			source, from := "", text
 			if at := passwordForm(text); at > 0 {
 				source, from = below(folder, text[:at])+"=", text[at+1:]
 			}
 			if !strings.HasPrefix(from, "env:") && !strings.HasPrefix(from, "file:") {
-				return errors.New("pass: give env:VAR or file:PATH, or SOURCE= and one of these: words do not belong here, " +
-					"and a stream can be read once only")
+				return errors.New("pass: give env:VAR or file:PATH, or SOURCE= and one of these: a password is not written " +
+					"here, and a stream can be read only once")
 			}
 			text = source + below(folder, from)
-		case isPath(kind):
+		case slices.Contains([]string{"cert", "key", "authorities", "cacert", "capath", "crl"}, key):
 			text = below(folder, text)
 		}
 		if err := flags.Set(key, text); err != nil {
@@ -169,17 +181,17 @@ func (m *module) set(flags *pflag.FlagSet, folder, key string, value *yaml.Node)
 	return nil
 }
 
-// below is a relative path as it is from the folder; what is there by no such name stays as it is.
+// below is a relative path as it is from the folder. What has a scheme, such as pkcs11:, is no path;
+// file: is one of a password.
 func below(folder, text string) string {
-	file, isPassword := strings.CutPrefix(text, "file:")
-	joined := filepath.Join(folder, file)
-	if _, err := os.Stat(joined); err != nil || filepath.IsAbs(file) {
+	if file, ok := strings.CutPrefix(text, "file:"); ok {
+		return "file:" + below(folder, file)
+	}
+	if scheme, _, found := strings.Cut(text, ":"); filepath.IsAbs(text) ||
+		found && len(scheme) > 1 && !strings.ContainsAny(scheme, `./\`) {
 		return text
 	}
-	if isPassword {
-		return "file:" + joined
-	}
-	return joined
+	return filepath.Join(folder, text)
 }
 
 func parseRule(text string) (rule, error) {
@@ -238,11 +250,15 @@ func (m *module) allows(t probe.Target) bool {
 // allows reports whether a target is meant by the rule. A pattern means none with a path or a
 // user: what is asked of a server with them is for its owner to say.
 func (r *rule) allows(t probe.Target) bool {
-	if !r.pattern() {
-		return t == r.target
+	spoken := t.Protocol == r.target.Protocol && t.StartTLS == r.target.StartTLS ||
+		r.anyPort && r.target.Guessed && t.Guessed // then the port decides
+	if !spoken || !r.anyPort && t.Port != r.target.Port {
+		return false
 	}
-	if t.Path != "/" || t.User != "" || !r.anyPort && t.Port != r.target.Port ||
-		!r.target.Guessed && (t.Protocol != r.target.Protocol || t.StartTLS != r.target.StartTLS) {
+	if !r.pattern() {
+		return strings.EqualFold(t.Host, r.target.Host) && t.Path == r.target.Path && t.User == r.target.User
+	}
+	if t.Path != "/" || t.User != "" {
 		return false
 	}
 	if r.network.IsValid() {

@@ -32,6 +32,9 @@ type exporting struct {
 	room    chan struct{} // a token for each probe that runs
 	scanner *report.Scanner
 
+	ctx      context.Context //nolint:containedctx // of the whole run
+	reloadMu sync.Mutex      // held by the one reload that runs
+
 	mu      sync.Mutex
 	modules map[string]*module
 
@@ -41,10 +44,11 @@ type exporting struct {
 	probes              *prometheus.CounterVec
 }
 
-func newExporting(s *Streams, o *exporterOptions) *exporting {
+func newExporting(ctx context.Context, s *Streams, o *exporterOptions) *exporting {
 	quiet := *s
 	quiet.ReadPassword = nil // nobody is there to be asked
-	e := &exporting{streams: &quiet, options: o, room: make(chan struct{}, o.concurrency), scanner: report.NewScanner(),
+	e := &exporting{ctx: ctx, streams: &quiet, options: o, room: make(chan struct{}, o.concurrency),
+		scanner:  report.NewScanner(),
 		registry: prometheus.NewRegistry(),
 		reloading: prometheus.NewGauge(prometheus.GaugeOpts{Name: "mtlsprobe_exporter_config_last_reload_successful",
 			Help: "Whether the configuration was right when it was last read."}),
@@ -52,7 +56,7 @@ func newExporting(s *Streams, o *exporterOptions) *exporting {
 			Name: "mtlsprobe_exporter_config_last_reload_success_timestamp_seconds",
 			Help: "When the configuration was last read that is in use."}),
 		probes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mtlsprobe_exporter_probes_total",
-			Help: "Probes by module, and by whether the target could be asked."}, []string{"module", "asked"})}
+			Help: "Probes by module, and by whether they succeeded."}, []string{"module", "success"})}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "mtlsprobe_exporter_build_info",
 		Help: "The version of this program.", ConstLabels: prometheus.Labels{"version": version()}})
 	build.Set(1)
@@ -86,8 +90,20 @@ func (e *exporting) all() map[string]*module {
 }
 
 // reload reads the file of modules, and all that they name. If that fails what was in use stays.
-func (e *exporting) reload(ctx context.Context) (err error) {
-	e.reloading.Set(0)
+func (e *exporting) reload(ctx context.Context) error {
+	e.reloadMu.Lock()
+	defer e.reloadMu.Unlock()
+	err := e.read(ctx)
+	if err != nil {
+		e.reloading.Set(0)
+		return err
+	}
+	e.reloading.Set(1)
+	e.reloaded.SetToCurrentTime()
+	return nil
+}
+
+func (e *exporting) read(ctx context.Context) (err error) {
 	data, err := os.ReadFile(e.options.config)
 	if err != nil {
 		return unreadable(e.options.config, err)
@@ -96,11 +112,13 @@ func (e *exporting) reload(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(modules)) {
-		m := modules[name]
+	for _, m := range modules {
 		m.identities = &identities{streams: e.streams, module: m}
-		_, done, err := m.identities.use(ctx)
+	}
+	for _, name := range slices.Sorted(maps.Keys(modules)) {
+		_, done, err := modules[name].identities.use(ctx)
 		if err != nil {
+			closeAll(modules)
 			return &configError{path: e.options.config, err: fmt.Errorf("module %q: %w", name, err)}
 		}
 		done()
@@ -109,19 +127,29 @@ func (e *exporting) reload(ctx context.Context) (err error) {
 	earlier := e.modules
 	e.modules = modules
 	e.mu.Unlock()
-	for _, m := range earlier {
-		m.identities.close()
-	}
-	e.reloading.Set(1)
-	e.reloaded.SetToCurrentTime()
+	closeAll(earlier)
 	return nil
 }
 
-func (e *exporting) close() {
-	for _, m := range e.all() {
-		m.identities.close()
+// closeAll closes modules, and returns what waits until nobody uses them.
+func closeAll(modules map[string]*module) (wait func()) {
+	var unused []<-chan struct{}
+	for _, m := range modules {
+		unused = append(unused, m.identities.close())
+	}
+	return func() {
+		limit := time.After(5 * time.Second)
+		for _, done := range unused {
+			select {
+			case <-done:
+			case <-limit:
+				return
+			}
+		}
 	}
 }
+
+func (e *exporting) close() { closeAll(e.all())() }
 
 func (e *exporting) handler() (http.Handler, error) {
 	mux := http.NewServeMux()
@@ -141,10 +169,10 @@ func (e *exporting) handler() (http.Handler, error) {
 	return mux, err
 }
 
-func (e *exporting) askedToReload(w http.ResponseWriter, r *http.Request) {
-	if err := e.reload(r.Context()); err != nil {
-		warn(e.streams.Err, "the earlier configuration stays: "+err.Error())
-		http.Error(w, "the earlier configuration stays: "+err.Error(), http.StatusInternalServerError)
+func (e *exporting) askedToReload(w http.ResponseWriter, _ *http.Request) {
+	if err := e.reload(e.ctx); err != nil {
+		warn(e.streams.Err, "the earlier configuration stays in use: "+err.Error())
+		http.Error(w, "the earlier configuration stays in use: "+err.Error(), http.StatusInternalServerError)
 	}
 }
 
@@ -173,12 +201,12 @@ func (e *exporting) probe(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	select {
 	case e.room <- struct{}{}:
-		defer func() { <-e.room }()
 	case <-ctx.Done():
-		http.Error(w, "too many probes run already: raise --concurrency", http.StatusServiceUnavailable)
+		http.Error(w, "too many probes are running: raise --concurrency", http.StatusServiceUnavailable)
 		return
 	}
 	set, err := e.ask(ctx, m, text)
+	<-e.room // writing the answer may take a slow reader's time
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -201,15 +229,18 @@ func (e *exporting) module(name string) (*module, error) {
 	return nil, fmt.Errorf("there is no module %q: give ?module= one of %s", name, strings.Join(names, ", "))
 }
 
+// longestProbe bounds a probe where Prometheus tells no limit.
+const longestProbe = 2 * time.Minute
+
 // patience is how long a probe may take: less than the scrape, which Prometheus tells.
 func patience(r *http.Request, m *module) time.Duration {
-	const longest, offset = 2 * time.Minute, 500 * time.Millisecond
-	limit := longest
+	const offset = 500 * time.Millisecond
+	limit := longestProbe
 	if m.connect.maxTime > 0 {
 		limit = min(limit, m.connect.maxTime)
 	}
 	seconds, err := strconv.ParseFloat(r.Header.Get("X-Prometheus-Scrape-Timeout-Seconds"), 64)
-	if err == nil && seconds > 0 && seconds < longest.Seconds() {
+	if err == nil && seconds > 0 && seconds < longestProbe.Seconds() {
 		scrape := time.Duration(seconds * float64(time.Second))
 		limit = min(limit, max(scrape-offset, scrape/2))
 	}
@@ -228,12 +259,11 @@ func (e *exporting) ask(ctx context.Context, m *module, text string) (*metrics.S
 	if err != nil {
 		return nil, err
 	}
-	ask := l.engine.Ask
-	if l.holding != nil {
-		ask = l.engine.Probe
-	}
 	var line *report.Scanned
-	d, err := ask(ctx, target, options)
+	d, err := l.ask(ctx, target, options, func() {
+		warn(e.streams.Err, "this process may not open more files: raise the limit (ulimit -n), or give a lower "+
+			"--concurrency")
+	})
 	if err == nil {
 		line = e.scanner.Line(text, 0, d)
 	} else {

@@ -23,6 +23,7 @@ import (
 
 	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/certstore/certtest/debian"
+	"mtlsprobe/probe"
 	"mtlsprobe/probe/probetest"
 )
 
@@ -97,10 +98,15 @@ func TestExporter(t *testing.T) {
 	writeFile(t, "ca.pem", p.CertPEM("root"))
 	writeFile(t, "client.pass", []byte(secret+"\n"))
 	writeFile(t, "client.p12", bundle(t, p, "client", secret))
-	config := fmt.Sprintf("modules:\n  m:\n    targets: [%q, \"127.0.0.0/8:443\"]\n    cacert: ca.pem\n    cert: client.p12\n"+
-		"    pass: file:client.pass\n    try: true\n", address)
+	closed := freePort(t)
+	config := fmt.Sprintf("modules:\n  m:\n    targets: [%q, \"127.0.0.0/8:%s\"]\n    cacert: ca.pem\n    cert: client.p12\n"+
+		"    pass: file:client.pass\n    try: true\n", address, closed)
 	writeFile(t, "x.yaml", []byte(config))
-	base, get := startExporter(t, "--config", "x.yaml")
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, get := startExporter(t, "--config", folder+"/x.yaml")
 
 	of := func(target string) string {
 		t.Helper()
@@ -112,7 +118,7 @@ func TestExporter(t *testing.T) {
 	}
 	text := of(address)
 	for series, want := range map[string]string{
-		"mtlsprobe_success": "1", "mtlsprobe_asked": "1", "mtlsprobe_server_verified": "1", "mtlsprobe_acceptable_cas": "1",
+		"mtlsprobe_success": "1", "mtlsprobe_client_certificate_requested": "1", "mtlsprobe_server_verified": "1", "mtlsprobe_acceptable_cas": "1",
 		`mtlsprobe_acceptable_ca_info{ca="CN=root,O=Example"}`:                                "1",
 		`mtlsprobe_mode_info{mode="required"}`:                                                "1",
 		`mtlsprobe_tls_version_info{version="TLS 1.3"}`:                                       "1",
@@ -128,8 +134,8 @@ func TestExporter(t *testing.T) {
 		}
 	}
 	until := fmt.Sprintf("%g", float64(p.Cert("client").NotAfter.Unix()))
-	for _, series := range []string{`mtlsprobe_identity_not_after_seconds{identity="client.p12"}`,
-		`mtlsprobe_path_not_after_seconds{ca="CN=root,O=Example",identity="client.p12"}`} {
+	for _, series := range []string{`mtlsprobe_identity_not_after_timestamp_seconds{identity="client.p12"}`,
+		`mtlsprobe_path_not_after_timestamp_seconds{ca="CN=root,O=Example",identity="client.p12"}`} {
 		if got := value(text, series); got != until {
 			t.Errorf("%s is %q, not %s", series, got, until)
 		}
@@ -163,16 +169,17 @@ func TestExporter(t *testing.T) {
 	}
 
 	// What cannot be asked, and what may not be.
-	status, text := get("/probe?target=127.0.0.1:443")
+	status, text := get("/probe?target=127.0.0.1:" + closed)
 	if status != http.StatusOK || value(text, "mtlsprobe_success") != "0" ||
-		value(text, `mtlsprobe_error_info{kind="refused"}`) != "1" || value(text, "mtlsprobe_asked") != "" {
+		value(text, `mtlsprobe_error_info{kind="refused"}`) != "1" || value(text, "mtlsprobe_client_certificate_requested") != "" {
 		t.Errorf("%d %s", status, text)
 	}
 	for path, want := range map[string]int{
 		"/probe?target=example.com:443": http.StatusForbidden, "/probe?target=" + address + "/secret": http.StatusForbidden,
 		"/probe?target=https://u@" + address: http.StatusForbidden, "/probe?target=127.0.0.1:22": http.StatusForbidden,
 		"/probe?module=none&target=" + address: http.StatusBadRequest, "/probe": http.StatusBadRequest,
-		"/probe?target=x:y": http.StatusBadRequest, "/nowhere": http.StatusNotFound, "/": http.StatusOK,
+		"/probe?target=smtp://127.0.0.1:" + closed: http.StatusForbidden,
+		"/probe?target=x:y":                        http.StatusBadRequest, "/nowhere": http.StatusNotFound, "/": http.StatusOK,
 		"/-/healthy": http.StatusOK, "/-/reload": http.StatusMethodNotAllowed} {
 		if status, text := get(path); status != want {
 			t.Errorf("%s: %d, not %d: %s", path, status, want, text)
@@ -218,7 +225,7 @@ func TestExporter(t *testing.T) {
 	}
 	_, text = get("/metrics")
 	if value(text, "mtlsprobe_exporter_config_last_reload_successful") != "0" ||
-		value(text, `mtlsprobe_exporter_probes_total{asked="true",module="m"}`) == "" {
+		value(text, `mtlsprobe_exporter_probes_total{module="m",success="true"}`) == "" {
 		t.Error(text)
 	}
 	of(address)
@@ -232,8 +239,40 @@ func TestExporter(t *testing.T) {
 		t.Error(text)
 	}
 	for _, path := range []string{"/metrics", "/probe?target=" + address, "/"} {
-		if _, text := get(path); strings.Contains(text, secret) || strings.Contains(text, os.TempDir()) {
+		if _, text := get(path); strings.Contains(text, secret) || strings.Contains(text, folder) {
 			t.Errorf("%s has a password or a path:\n%s", path, text)
+		}
+	}
+}
+
+// What a rule allows, and what it does not.
+func TestExporterRules(t *testing.T) {
+	for _, row := range []struct {
+		rule, allowed, refused string
+	}{
+		{"bank.example.com", "bank.example.com BANK.example.com https://bank.example.com bank.example.com:443",
+			"bank.example.com:8443 x.bank.example.com https://bank.example.com/x https://u@bank.example.com smtp://bank.example.com:443"},
+		{"https://bank.example.com/x", "https://bank.example.com/x", "https://bank.example.com https://bank.example.com/x?y"},
+		{"*.example.com", "a.example.com https://b.a.example.com", "example.com a.example.com:8443 a.example.com.evil.org smtp://a.example.com"},
+		{"*.example.com:*", "a.example.com:8443 a.example.com:25", "smtp://a.example.com redis://a.example.com:8443"},
+		{"smtp://*.example.com:*", "smtp://a.example.com a.example.com:25", "a.example.com:8443 a.example.com"},
+		{"10.0.0.0/8", "10.1.2.3 [::ffff:10.1.2.3]:443", "11.1.2.3 10.1.2.3:8443 ten.example.com 10.1"},
+		{"[fd00::/8]:8443", "[fd00::1]:8443", "[fe80::1]:8443 [fd00::1]:443"},
+	} {
+		r, err := parseRule(row.rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for list, want := range map[string]bool{row.allowed: true, row.refused: false} {
+			for text := range strings.FieldsSeq(list) {
+				target, err := probe.ParseTarget(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := r.allows(target); got != want {
+					t.Errorf("%s allows %s: %v", row.rule, text, got)
+				}
+			}
 		}
 	}
 }
@@ -255,16 +294,21 @@ func TestExporterConfig(t *testing.T) {
 		{"modules: {m: {targets: [a]}, m: {targets: [a]}}", `there are two modules "m"`},
 		{"modules: {m: {targets: ['https://*.example.com/x']}}", "only a TARGET has a path"},
 		{"modules: {m: {targets: ['a b']}}", `"a b" is neither`},
-		{"modules: {m: {targets: [[a]]}}", "targets is a list of texts"},
-		{"modules: {m: {targets: {a: b}}}", "targets is a text or a list of texts"},
+		{"modules: {m: {targets: [[a]]}}", "targets: the entries of the list are strings"},
+		{"modules: {m: {targets: {a: b}}}", "targets is a string or a list of strings"},
 		{"modules:\n  m:\n    targets: a\n    sert: c.pem", `line 4: module "m": "sert" is not a setting`},
 		{"modules: {m: {targets: a, timeout: 5}}", `timeout: invalid argument`},
 		{"modules: {m: {targets: a, try: true}}", "try without cert"},
 		{"modules: {m: {targets: a, cert: none.pem}}", `"none.pem"`},
-		{"modules: {m: {targets: a, cert: c.pem, pass: 'pass:hunter2'}}", "words do not belong here"},
-		{"modules: {m: {targets: a, cert: c.pem, pass: 'c.pem=stdin'}}", "words do not belong here"},
-		{"modules: {m: {targets: a, timeout: 5s, timeout: 6s}}", "timeout stands there twice"},
+		{"modules: {m: {targets: a, cert: c.pem, pass: 'pass:hunter2'}}", "a password is not written here"},
+		{"modules: {m: {targets: a, cert: c.pem, pass: 'c.pem=stdin'}}", "a password is not written here"},
+		{"modules: {m: {targets: a, timeout: 5s, timeout: 6s}}", "timeout is set twice"},
 		{"modules: [", "yaml"},
+		{"modules: {m: {targets: a, cert: '-'}}", `cert is "-"`},
+		{"modules: {m: {targets: a, cert: ''}}", `cert is ""`},
+		{"modules: {m: {targets: a, timeout: [5s, 6s]}}", "timeout has one value, not 2"},
+		{"modules: {m: {targets: a}}\n---\nmodules: {}", "more than one document"},
+		{"modules: {m: {targets: &t [a]}, n: {targets: *t}}", ""},
 	} {
 		writeFile(t, "x.yaml", []byte(row.config))
 		code, _, stderr := run(t, "exporter", "--config", "x.yaml", "--check")
@@ -412,24 +456,25 @@ scrape_configs:
 	serve(t, exec.Command(prometheus, "--config.file=prometheus.yml", "--storage.tsdb.path=data",
 		"--web.listen-address=127.0.0.1:"+port), port)
 
-	query := func(expr string) (results int) {
+	query := func(expr string) (results int) { // negative while there is no answer
 		t.Helper()
 		resp, err := http.Get("http://127.0.0.1:" + port + "/api/v1/query?query=" + url.QueryEscape(expr))
 		if err != nil {
-			return 0 // it may still start
+			return -1 // it may still start
 		}
 		defer resp.Body.Close()
 		var answer struct {
-			Data struct{ Result []json.RawMessage }
+			Status string
+			Data   struct{ Result []json.RawMessage }
 		}
-		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
-			return 0
+		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || answer.Status != "success" {
+			return -1
 		}
 		return len(answer.Data.Result)
 	}
 	await := func(expr string) {
 		t.Helper()
-		for deadline := time.Now().Add(time.Minute); query(expr) == 0; { // another process: there is nothing to wait on
+		for deadline := time.Now().Add(time.Minute); query(expr) < 1; { // another process: there is nothing to wait on
 			if time.Now().After(deadline) {
 				t.Fatalf("%s never comes true", expr)
 			}

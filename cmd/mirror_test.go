@@ -37,7 +37,7 @@ func startListener(t *testing.T, pattern string, args ...string) (address string
 	var out bytes.Buffer
 	s := &Streams{In: strings.NewReader(""), Out: &out, Err: lines{writer}, Now: time.Now,
 		LookupEnv: func(string) (string, bool) { return "", false }}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // of other processes on a loaded machine
 	code := make(chan int, 1)
 	go func() {
 		code <- Main(ctx, args, s)

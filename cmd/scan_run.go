@@ -14,10 +14,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
-	"mtlsprobe/certstore"
 	"mtlsprobe/probe"
 	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/scan"
@@ -32,9 +30,7 @@ type scanning struct {
 	in      io.ReadCloser
 	size    int64        // of the list; zero where that is not known
 	read    atomic.Int64 // bytes of it
-	common  *probe.Options
-	engine  *diagnosis.Engine
-	holding *certstore.Holding // nil without certificates
+	asking  *asking
 	scanner *report.Scanner
 	done    map[[sumSize]byte]bool // sums of the targets that have a line, or will have one
 
@@ -80,23 +76,9 @@ func (run *scanning) prepare(ctx context.Context) (err error) {
 			return usage(fmt.Errorf("--shard: %w", err))
 		}
 	}
-	if run.common, err = o.connect.options(ctx, s); err != nil {
+	if run.asking, err = newAsking(ctx, s, &o.connect, &o.hold, &o.chain, o.try, o.fast); err != nil {
 		return err
 	}
-	run.common.Classical = true
-	if len(o.hold.certs) > 0 {
-		if run.holding, err = holdIdentities(ctx, s, &o.hold); err != nil {
-			return err
-		}
-	}
-	settings, err := o.chain.settings(ctx, s, time.Time{}, run.holding)
-	if err != nil {
-		return err
-	}
-	settings.Plan = o.connect.plan()
-	settings.Plan.Flight = o.fast
-	settings.Plan.NoSweep, settings.Plan.NoTry, settings.Plan.Repeat = true, !o.try, -1
-	run.engine = diagnosis.New(settings)
 	if o.save != "" {
 		if err := os.MkdirAll(o.save, 0o755); err != nil {
 			return fmt.Errorf("--save: %w", err)
@@ -143,8 +125,8 @@ func (run *scanning) close() {
 	if run.file != nil {
 		_ = run.file.Close()
 	}
-	if run.holding != nil {
-		_ = run.holding.Close()
+	if run.asking != nil {
+		run.asking.close()
 	}
 }
 
@@ -190,13 +172,13 @@ func (run *scanning) line(line scan.Line, yield func(scan.Task) bool) bool {
 		run.write(run.scanner.Wrong(line.Target, line.Number, line.Err))
 		return true
 	}
-	to, options, err := run.options.connect.destination(run.streams, target, run.common)
+	to, options, err := run.options.connect.destination(run.streams, target, run.asking.common)
 	if err != nil {
 		run.write(run.scanner.Wrong(line.Target, line.Number, err))
 		return true
 	}
 	return yield(scan.Task{Host: to.Host, Do: func(ctx context.Context) {
-		d, err := run.ask(ctx, to, options)
+		d, err := run.asking.ask(ctx, to, options, run.tellShort)
 		switch {
 		case ctx.Err() != nil: // it is asked again when the run goes on
 		case err != nil:
@@ -206,35 +188,6 @@ func (run *scanning) line(line scan.Line, yield func(scan.Task) bool) bool {
 			run.write(run.scanner.Line(line.Target, line.Number, d))
 		}
 	}})
-}
-
-// ask asks one server: once more where the connection was reset, and where this process has no
-// file left for it, when others have ended.
-func (run *scanning) ask(ctx context.Context, target probe.Target, options *probe.Options) (*diagnosis.Diagnosis,
-	error) {
-	const longest = time.Second
-	for tries := 0; ; tries++ {
-		ask := run.engine.Ask
-		if run.holding != nil {
-			ask = run.engine.Probe
-		}
-		d, err := ask(ctx, target, options)
-		switch {
-		case err == nil || ctx.Err() != nil:
-			return d, err
-		case errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE):
-			run.tellShort()
-			timer := time.NewTimer(min(longest, time.Duration(tries+1)*50*time.Millisecond)) // others end by their time limit
-			select {
-			case <-timer.C:
-			case <-ctx.Done():
-				timer.Stop()
-			}
-		case errors.Is(err, syscall.ECONNRESET) && tries == 0:
-		default:
-			return d, err
-		}
-	}
 }
 
 func (run *scanning) tellShort() {

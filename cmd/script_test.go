@@ -24,7 +24,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"mtlsprobe": func() { os.Exit(Main(context.Background(), os.Args[1:], Standard())) },
+		"scanserver": scanServer,
+		"mtlsprobe":  func() { os.Exit(Main(context.Background(), os.Args[1:], Standard())) },
 	})
 }
 

@@ -77,7 +77,7 @@ func (o *Options) withDefaults() *Options {
 		d.Lookup = net.DefaultResolver.LookupHost
 	}
 	if d.Dial == nil {
-		d.Dial = (&net.Dialer{KeepAlive: -1}).DialContext // a time limit ends each connection
+		d.Dial = (&net.Dialer{KeepAlive: -1}).DialContext // which would cost two system calls for each connection
 	}
 	return &d
 }

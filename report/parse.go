@@ -106,8 +106,8 @@ func (r *Report) consistent() error {
 	return nil
 }
 
-// validate holds a report against the schema. The error names the first place that
-// does not keep to it.
+// validate holds a report against the schema. The error names the part of the schema that it does
+// not keep to.
 func validate(data []byte) error {
 	var schema jsonschema.Schema
 	if err := json.Unmarshal(JSONSchema(), &schema); err != nil {

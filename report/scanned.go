@@ -26,8 +26,9 @@ type Scanned struct {
 	Mode     string `json:"mode,omitempty"`
 	Verified string `json:"verified,omitempty"`
 	Version  string `json:"version,omitempty"`
-	// Level is what this rests on: the server's first "flight", which proves nothing and does not
-	// show the mode; a "handshake", in which nothing was presented; or a "trial".
+	// Level is what this rests on: the server's first "flight", which proves nothing, and shows
+	// neither the mode nor a request that comes after it; a "handshake", in which nothing was
+	// presented; or a "trial".
 	Level string `json:"level,omitempty"`
 	// NamedCAs are the acceptable CAs: empty for any, absent where they are not known.
 	NamedCAs          []string            `json:"named_cas,omitzero"`
@@ -72,11 +73,11 @@ func (s *Scanner) Line(target string, line int, d *diagnosis.Diagnosis) *Scanned
 	o := d.Server.Observation
 	out := &Scanned{Target: target, Line: line, Asked: o.Asked.String(), Mode: string(d.Mode), Level: "handshake",
 		Version: wire.VersionName(o.Version), Verified: say.Unknown.String()}
-	if c := d.Server.Conclusion; c != nil && c.SelfSigned != nil {
-		out.Level, out.Verified = "trial", string(c.Verified)
-	}
 	if o.Flight {
 		out.Level = "flight"
+	}
+	if c := d.Server.Conclusion; c != nil && c.SelfSigned != nil {
+		out.Level, out.Verified = "trial", string(c.Verified)
 	}
 	if o.Asked == say.No {
 		out.Mode, out.Verified = "", ""

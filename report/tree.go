@@ -38,7 +38,7 @@ type Branch struct {
 // maxBranches bounds a tree; more than that nobody reads.
 const maxBranches = 200
 
-// newTree merges the paths of a verdict into a tree. cut says that more was
+// tree merges the paths of a verdict into a tree. cut says that more was
 // found, or that the search itself was cut.
 func (n *newer) tree(v *match.Verdict) (root *Branch, cut bool) {
 	t := &treeBuilder{newer: n, verdict: v, byPath: make(map[string]*Branch)}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -96,6 +97,7 @@ func indented(value any, prefix string) ([]byte, error) {
 }
 
 // writeReport is WriteJSON of a report, a few identities at a time: there may be many thousands.
+// When it returns an error part of the report may be written.
 func writeReport(w io.Writer, r *Report) error {
 	const empty, batch = "\n  \"identities\": [", 64
 	frame := *r
@@ -104,8 +106,11 @@ func writeReport(w io.Writer, r *Report) error {
 	if err != nil {
 		return err
 	}
-	before, after, _ := bytes.Cut(text, []byte(empty)) // such a line is nowhere else, as no string has a line end
-	out := bufio.NewWriter(w)                          // whose error stays
+	before, after, found := bytes.Cut(text, []byte(empty)) // such a line is nowhere else, as no string has a line end
+	if !found {
+		return errors.New("the report has no place for identities")
+	}
+	out := bufio.NewWriter(w) // whose error stays
 	out.Write(before)
 	out.WriteString(empty)
 	for n, some := range slices.Collect(slices.Chunk(r.Identities, batch)) {

@@ -51,7 +51,7 @@ type Certificate struct {
 	Origin certstore.Origin
 	node   *node
 	issuer string  // as NameKey
-	limits *limits // of its name constraints; nil until asked for
+	limits *limits // of its name constraints
 }
 
 // NewGraph makes a graph of the authorities. The same certificate from several
@@ -82,6 +82,7 @@ func (g *Graph) Add(a certstore.Authority) {
 		Certificate: a.Certificate, Source: a.Source, Origin: a.Origin,
 		node:   g.node(g.Key(a.Certificate.RawSubject), string(a.Certificate.RawSubjectPublicKeyInfo)),
 		issuer: g.Key(a.Certificate.RawIssuer),
+		limits: nameLimits(a.Certificate),
 	}
 	c.node.certs = append(c.node.certs, c)
 	g.byRaw[string(a.Certificate.Raw)] = c
@@ -151,15 +152,6 @@ func (g *Graph) Kinship(a, b *x509.Certificate) Kinship {
 		return Reissued
 	}
 	return CrossSigned
-}
-
-// known reports whether it was verified before that the node's key made the
-// certificate's signature, or that it did not.
-func (g *Graph) known(child *Certificate, parent *node) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	_, known := g.verified[signature{child, parent}]
-	return known
 }
 
 // verify returns nil if the node's key made the certificate's signature.

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"crypto/x509"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -78,21 +79,16 @@ type limits struct {
 	err                 error // the extension cannot be read
 }
 
-var noLimits = &limits{}
-
-// nameLimits decodes the certificate's name constraints once.
-func (c *Certificate) nameLimits() *limits {
-	if c.limits != nil {
-		return c.limits
-	}
-	c.limits = noLimits
+// nameLimits decodes a certificate's name constraints.
+func nameLimits(c *x509.Certificate) *limits {
 	for _, e := range c.Extensions {
 		if e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 30}) {
-			c.limits = parseLimits(e.Value)
-			c.limits.critical = e.Critical
+			l := parseLimits(e.Value)
+			l.critical = e.Critical
+			return l
 		}
 	}
-	return c.limits
+	return &limits{}
 }
 
 func parseLimits(der []byte) *limits {
@@ -148,7 +144,7 @@ func readGeneralName(s *cryptobyte.String) (generalName, bool) {
 // leaf that has a name outside the CA's limits. Each pair is judged once in a
 // search, and there is a bound on all of them together.
 func (w *walk) excluded(ca *Certificate, s *step) []string {
-	l := ca.nameLimits()
+	l := ca.limits
 	if l.err != nil {
 		return []string{l.err.Error()}
 	}

@@ -15,7 +15,7 @@ const (
 	maxDepth      = 128
 	maxPaths      = 256
 	maxSteps      = 20_000 // certificates looked at
-	maxSignatures = 1_000  // verified, not remembered: 0.1 s with ECDSA P-256
+	maxSignatures = 1_000  // that are of use: 0.1 s with ECDSA P-256
 )
 
 // A Search is the outcome of [Graph.Paths].
@@ -33,9 +33,9 @@ type Search struct {
 func (g *Graph) Paths(leaf *x509.Certificate, now time.Time) Search {
 	start := g.byRaw[string(leaf.Raw)]
 	if start == nil {
-		start = &Certificate{Certificate: leaf, issuer: g.Key(leaf.RawIssuer)}
+		start = &Certificate{Certificate: leaf, issuer: g.Key(leaf.RawIssuer), limits: nameLimits(leaf)}
 	}
-	w := walk{graph: g, now: now, violations: make(map[[2]*Certificate]string)}
+	w := walk{graph: g, now: now, signatures: make(map[signature]bool), violations: make(map[[2]*Certificate]string)}
 	w.push(&step{cert: start, breaks: critical(start, 0, nil)})
 	for {
 		s := w.pop()
@@ -81,13 +81,14 @@ func (s *step) path(root bool) Path {
 
 // A walk is the work of one search: best first, by breaks and then by length.
 type walk struct {
-	graph             *Graph
-	now               time.Time
-	open              [][]*step // by number of breaks, each first in, first out
-	steps, signatures int
-	comparisons       int // of names with constraints
-	violations        map[[2]*Certificate]string
-	found             Search
+	graph       *Graph
+	now         time.Time
+	open        [][]*step // by number of breaks, each first in, first out
+	steps       int
+	signatures  map[signature]bool // that were of use
+	comparisons int                // of names with constraints
+	violations  map[[2]*Certificate]string
+	found       Search
 }
 
 func (w *walk) push(s *step) {
@@ -221,10 +222,9 @@ func (w *walk) byHint(c *Certificate, nodes []*node) []*node {
 var errCut = errors.New("too many signatures to verify")
 
 func (w *walk) verify(child *Certificate, parent *node) error {
-	if !w.graph.known(child, parent) {
-		if w.signatures++; w.signatures > maxSignatures {
-			return errCut
-		}
+	w.signatures[signature{child, parent}] = true // also one that another search verified: what is cut depends on the leaf
+	if len(w.signatures) > maxSignatures {
+		return errCut
 	}
 	return w.graph.verify(child, parent)
 }

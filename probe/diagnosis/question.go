@@ -94,17 +94,17 @@ func usable(requests []*wire.CertificateRequest, i *certstore.Identity) []tls.Si
 // proof is one signature of an identity's key; false where there is nothing to sign
 // with. Keys of tokens sign one at a time: tokens allow no more.
 func (e *Engine) proof(i *certstore.Identity, scheme tls.SignatureScheme) (certstore.Proof, bool) {
-	e.mu.Lock()
-	p, known := e.proofs[i][scheme]
-	e.mu.Unlock()
-	if known {
-		return p, true
-	}
 	switch i.Key.Signer.(type) {
 	case *rsa.PrivateKey, *ecdsa.PrivateKey, ed25519.PrivateKey, nil:
 	default:
 		e.token.Lock()
 		defer e.token.Unlock()
+	}
+	e.mu.Lock()
+	p, known := e.proofs[i][scheme]
+	e.mu.Unlock()
+	if known {
+		return p, true
 	}
 	made := i.Prove([]tls.SignatureScheme{scheme})
 	if len(made) != 1 {

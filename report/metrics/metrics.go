@@ -1,8 +1,8 @@
 // Package metrics says what one probe found as metrics of Prometheus.
 //
-// Call [Of] with a line of a scan and its diagnosis. What is not known has no metric: an alert on
-// a value never fires for want of an answer; absent and mtlsprobe_success tell of that. No metric
-// has a secret, the path of a file, or a sentence.
+// Call [Of] with a line of a scan and its diagnosis. What is not known has no metric, so that an
+// alert on a value fires on knowledge only; mtlsprobe_success says whether the probe succeeded. No
+// metric has a secret, the path of a file, or a sentence.
 package metrics
 
 import (
@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe"
 	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/match"
@@ -23,7 +25,10 @@ import (
 )
 
 // A Set is the metrics of one probe. It is a [prometheus.Collector].
-type Set struct{ metrics []prometheus.Metric }
+type Set struct {
+	metrics []prometheus.Metric
+	seen    map[string]bool
+}
 
 // Describe describes nothing: which metrics there are depends on what was found.
 func (s *Set) Describe(chan<- *prometheus.Desc) {}
@@ -35,11 +40,11 @@ func (s *Set) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// Of is the metrics of a target. Line is what a scan says of it, and d its diagnosis, nil where
-// line has an error. Of lists of acceptable CAs, and of the CAs that one identity reaches, up to
-// names are told by name. Took is how long all of it was.
+// Of returns the metrics of a target. Line is what a scan says of it, and d its diagnosis, nil
+// where line has an error. A list of acceptable CAs, and of those that an identity leads to, has a
+// metric for each CA if it has no more than names. Took is how long all of it took.
 func Of(line *report.Scanned, d *diagnosis.Diagnosis, names int, took time.Duration) *Set {
-	s := &Set{}
+	s := &Set{seen: make(map[string]bool)}
 	s.gauge("mtlsprobe_duration_seconds", "How long the whole probe took.", took.Seconds())
 	s.gauge("mtlsprobe_success", "Whether the target could be asked.", truth(line.Error == nil))
 	if line.Error != nil {
@@ -56,7 +61,7 @@ func Of(line *report.Scanned, d *diagnosis.Diagnosis, names int, took time.Durat
 
 func (s *Set) server(line *report.Scanned, d *diagnosis.Diagnosis) {
 	o := d.Server.Observation
-	s.answer("mtlsprobe_asked", "Whether the server asks for a client certificate.", o.Asked)
+	s.answer("mtlsprobe_client_certificate_requested", "Whether the server requests a client certificate.", o.Asked)
 	if line.Mode != "" {
 		s.info("mtlsprobe_mode_info", "What the server insists on: required, optional, ignored or unknown.", "mode",
 			line.Mode)
@@ -67,7 +72,7 @@ func (s *Set) server(line *report.Scanned, d *diagnosis.Diagnosis) {
 	s.answer("mtlsprobe_server_verified", "Whether the server's certificate, name and key could be verified.",
 		o.Verification.Result)
 	if c := line.ServerCertificate; c != nil {
-		s.gauge("mtlsprobe_server_certificate_not_after_seconds", "When the server's certificate expires, in Unix time.",
+		s.gauge("mtlsprobe_server_certificate_not_after_timestamp_seconds", "When the server's certificate expires.",
 			unix(c.NotAfter))
 	}
 	if skew, known := o.Clock.Skew(); known {
@@ -82,7 +87,7 @@ func (s *Set) times(t *probe.Times) {
 		took time.Duration
 	}{{"connect", t.Connect}, {"preamble", t.Preamble}, {"handshake", t.Handshake}, {"answer", t.Answer}} {
 		if part.took > 0 {
-			s.gauge("mtlsprobe_phase_duration_seconds", "How long the parts of the connection took that asked.",
+			s.gauge("mtlsprobe_phase_duration_seconds", "How long each part of the first connection took.",
 				part.took.Seconds(), "phase", part.name)
 		}
 	}
@@ -103,8 +108,10 @@ func (s *Set) request(d *diagnosis.Diagnosis, cas []string, names int) {
 		hash.Write(der) // which tells its own length
 	}
 	const exact = 16 // bits less than 64, for a float to hold it
-	s.gauge("mtlsprobe_acceptable_cas_hash", "A number that is another one when the list of acceptable CAs changes.",
+	s.gauge("mtlsprobe_acceptable_cas_hash", "Changes when the list of acceptable CAs changes; the order does not count.",
 		float64(binary.BigEndian.Uint64(hash.Sum(nil))>>exact))
+	s.gauge("mtlsprobe_acceptable_cas_listed", "Whether each acceptable CA has a metric: there are not too many.",
+		truth(len(cas) <= names))
 	if len(cas) > names {
 		return
 	}
@@ -117,7 +124,7 @@ func (s *Set) request(d *diagnosis.Diagnosis, cas []string, names int) {
 
 func (s *Set) identity(i *diagnosis.Identity, cas []string, names int) {
 	if i.Leaf != nil {
-		s.gauge("mtlsprobe_identity_not_after_seconds", "When the client certificate expires, in Unix time.",
+		s.gauge("mtlsprobe_identity_not_after_timestamp_seconds", "When the client certificate expires.",
 			unix(i.Leaf.NotAfter), "identity", i.Label)
 	}
 	if i.Verdict != "" {
@@ -135,7 +142,8 @@ func (s *Set) identity(i *diagnosis.Identity, cas []string, names int) {
 	s.trial(i)
 }
 
-// paths says until when an identity leads to each CA on the list, as far as certificates are at hand.
+// paths says until when an identity leads to each CA on the list, as far as certificates are at
+// hand: the longest of its ways.
 func (s *Set) paths(i *diagnosis.Identity, cas []string, names int) {
 	latest := make(map[string]time.Time) // a list may name a CA twice
 	for n := range i.Judgement.NamedCAs {
@@ -143,14 +151,11 @@ func (s *Set) paths(i *diagnosis.Identity, cas []string, names int) {
 		if named.Result != match.Reached && named.Result != match.NameOnly || named.Path == nil || named.Index >= len(cas) {
 			continue
 		}
-		end := named.Path.Certificates[0].NotAfter
-		for _, c := range named.Path.Certificates {
-			if c.NotAfter.Before(end) {
-				end = c.NotAfter
+		for _, path := range append([]*chain.Path{named.Path}, named.Others...) {
+			way := match.NamedCA{Path: path}
+			if end, _ := way.Until(); end.After(latest[cas[named.Index]]) {
+				latest[cas[named.Index]] = end
 			}
-		}
-		if end.After(latest[cas[named.Index]]) {
-			latest[cas[named.Index]] = end
 		}
 	}
 	s.gauge("mtlsprobe_identity_cas",
@@ -160,8 +165,7 @@ func (s *Set) paths(i *diagnosis.Identity, cas []string, names int) {
 		return
 	}
 	for ca, end := range latest {
-		s.gauge("mtlsprobe_path_not_after_seconds",
-			"When the first certificate on the way to this CA expires, in Unix time.",
+		s.gauge("mtlsprobe_path_not_after_timestamp_seconds", "When the first certificate on the way to this CA expires.",
 			unix(end), "identity", i.Label, "ca", ca)
 	}
 }
@@ -188,10 +192,25 @@ func (s *Set) trial(i *diagnosis.Identity) {
 func (s *Set) gauge(name, help string, value float64, labels ...string) {
 	var keys, values []string
 	for n := 0; n < len(labels); n += 2 {
-		keys, values = append(keys, labels[n]), append(values, strings.ToValidUTF8(labels[n+1], "\ufffd"))
+		keys, values = append(keys, labels[n]), append(values, bounded(labels[n+1]))
 	}
+	key := name + "\x00" + strings.Join(values, "\x00")
+	if s.seen[key] { // two that are the same once they are bounded
+		return
+	}
+	s.seen[key] = true
 	s.metrics = append(s.metrics, prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, keys, nil),
 		prometheus.GaugeValue, value, values...))
+}
+
+// bounded is a label's value that Prometheus takes, whatever a server or a file calls itself.
+func bounded(value string) string {
+	const longest = 256
+	value = strings.ToValidUTF8(value, "\ufffd")
+	if utf8.RuneCountInString(value) > longest {
+		value = string([]rune(value)[:longest]) + "…"
+	}
+	return value
 }
 
 func (s *Set) info(name, help string, labels ...string) { s.gauge(name, help, 1, labels...) }
