@@ -81,6 +81,16 @@ func TestFlight(t *testing.T) {
 	for name, handle := range map[string]func(net.Conn){
 		"no TLS":  func(c net.Conn) { _, _ = c.Write([]byte("220 hello\r\n")); c.Close() },
 		"hang up": func(c net.Conn) { c.Close() },
+		"an alert": func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = c.Write([]byte{21, 3, 3, 0, 2, 2, 70})
+			c.Close()
+		},
+		"change_cipher_spec first": func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4096))
+			_, _ = c.Write([]byte{20, 3, 3, 0, 1, 1, 22, 3, 3, 0, 4, 2, 0, 0, 0})
+			c.Close()
+		},
 		"a lying length": func(c net.Conn) {
 			_, _ = c.Write([]byte{22, 3, 3, 0, 9, 2, 255, 255, 255, 3, 3, 0, 0, 0})
 			c.Close()

@@ -250,3 +250,20 @@ func TestManyRequests(t *testing.T) {
 		t.Errorf("%v after %d requests", err, c.after.requests)
 	}
 }
+
+// The first record of a server, whatever it is, gives secrets or an error, and no panic.
+func FuzzAgree(f *testing.F) {
+	f.Add([]byte{22, 3, 3, 0, 4, 2, 0, 0, 0})
+	f.Add([]byte{21, 3, 3, 0, 2, 2, 70})
+	f.Add(wire.MarshalRecord(wire.HandshakeRecord, 0x0303, []byte{2, 255, 255, 255, 3, 3}))
+	share, hello, err := NewShare("server.example", []string{"h2"})
+	if err != nil || len(hello) < 100 {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, record []byte) {
+		secrets, err := share.Agree(record)
+		if err == nil && secrets != nil && !strings.HasPrefix(string(secrets), "SERVER_HANDSHAKE_TRAFFIC_SECRET ") {
+			t.Errorf("%q", secrets)
+		}
+	})
+}
