@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -86,5 +87,17 @@ func TestMeant(t *testing.T) {
 			(hints != 2 || !strings.Contains(out.String(), "hint: "+tt.want)) {
 			t.Errorf("%q:\n%s\nwant %q", tt.args, out.String(), tt.want)
 		}
+	}
+}
+
+// What a build is made of is told: date, Go, and whether tokens can be read.
+func TestVersion(t *testing.T) {
+	code, stdout, stderr := run(t, "version")
+	if code != exitAnswered || stderr != "" ||
+		!regexp.MustCompile(`^mtlsprobe \S.*\n  date     \S+\n  Go       go1\.\S+, \w+/\w+\n  PKCS#11  (not )?built in.*\n$`).MatchString(stdout) {
+		t.Errorf("exit code %d: %q, %q", code, stdout, stderr)
+	}
+	if code, short, _ := run(t, "--version"); code != exitAnswered || strings.Count(short, "\n") != 1 {
+		t.Errorf("exit code %d: %q", code, short)
 	}
 }

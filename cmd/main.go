@@ -4,7 +4,6 @@ package cmd
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -13,7 +12,6 @@ import (
 	"os"
 	"os/user"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -202,43 +200,6 @@ func Root(s *Streams) *cobra.Command {
 		complete(c, words)
 	}
 	return root
-}
-
-// archived is the commit of a source archive: git archive puts it in place of "$Format:%H$".
-//
-//go:embed commit.txt
-var archived string
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "(unknown)"
-	}
-	commit, changes := strings.TrimSpace(archived), ""
-	for _, setting := range info.Settings {
-		switch {
-		case setting.Key == "vcs.revision":
-			commit = setting.Value
-		case setting.Key == "vcs.modified" && setting.Value == "true":
-			changes = ", with changes"
-		}
-	}
-	text := cmp.Or(info.Main.Version, "(unknown)")
-	const enough = 12
-	if len(commit) > enough && !strings.HasPrefix(commit, "$") {
-		text += ", commit " + commit[:enough]
-	}
-	return text + changes
-}
-
-func newVersion(s *Streams) *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Show the version and the commit", Args: args(cobra.NoArgs),
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(s.Out, "mtlsprobe", version())
-			return err
-		},
-	}
 }
 
 // execute runs the command that the arguments name. Cobra would take what follows an unknown one
