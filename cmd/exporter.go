@@ -100,9 +100,13 @@ func (e *exporting) serve(ctx context.Context, listeners []net.Listener) error {
 	if err != nil {
 		return err
 	}
+	logger := slog.New(slog.NewTextHandler(e.streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	probing, stop := context.WithCancel(context.WithoutCancel(ctx)) // probes may end after ctx
+	defer stop()
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: slowest, ReadTimeout: slowest, IdleTimeout: time.Minute,
+		ErrorLog:     slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 		WriteTimeout: longestProbe + slowest,
-		BaseContext:  func(net.Listener) context.Context { return ctx }}
+		BaseContext:  func(net.Listener) context.Context { return probing }}
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
@@ -119,6 +123,7 @@ func (e *exporting) serve(ctx context.Context, listeners []net.Listener) error {
 				patience, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 				defer cancel()
 				_ = server.Shutdown(patience)
+				stop()
 				_ = server.Close() // what is still open then
 				return
 			case <-ended:
@@ -127,7 +132,6 @@ func (e *exporting) serve(ctx context.Context, listeners []net.Listener) error {
 		}
 	}()
 	systemd := false
-	logger := slog.New(slog.NewTextHandler(e.streams.Err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	err = web.ServeMultiple(listeners, server, &web.FlagConfig{WebListenAddresses: &e.options.listen,
 		WebSystemdSocket: &systemd, WebConfigFile: &e.options.webConfig}, logger)
 	close(ended)

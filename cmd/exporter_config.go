@@ -20,6 +20,7 @@ import (
 // A module is what the exporter's file says of one kind of probe.
 type module struct {
 	name    string
+	line    int // of the file
 	rules   []rule
 	connect connectFlags
 	hold    holdFlags
@@ -78,13 +79,16 @@ func parseModules(file string, data []byte) (map[string]*module, error) {
 	list := top.Content[1].Content
 	for n := 0; n < len(list); n += 2 {
 		name, body := list[n].Value, list[n+1]
+		if body.Kind == yaml.AliasNode {
+			body = body.Alias
+		}
 		if modules[name] != nil {
 			return nil, wrong(list[n], "there are two modules %q", name)
 		}
 		if body.Kind != yaml.MappingNode {
 			return nil, wrong(body, "module %q has no settings: it needs targets at least", name)
 		}
-		m := &module{name: name}
+		m := &module{name: name, line: list[n].Line}
 		flags := m.flags()
 		for k := 0; k < len(body.Content); k += 2 {
 			if err := m.set(flags, filepath.Dir(file), body.Content[k].Value, body.Content[k+1]); err != nil {
@@ -94,6 +98,9 @@ func parseModules(file string, data []byte) (map[string]*module, error) {
 		if len(m.rules) == 0 {
 			return nil, wrong(list[n], "module %q has no targets: without them it may be asked for none; "+
 				`an entry is a TARGET, a pattern such as "*.example.com:443", or a network such as 10.0.0.0/8`, name)
+		}
+		if m.names < 0 {
+			return nil, wrong(list[n], "module %q: names is %d, less than none", name, m.names)
 		}
 		if m.try && len(m.hold.certs) == 0 {
 			return nil, wrong(list[n], "module %q: try without cert", name)
@@ -171,7 +178,7 @@ func (m *module) set(flags *pflag.FlagSet, folder, key string, value *yaml.Node)
 					"here, and a stream can be read only once")
 			}
 			text = source + below(folder, from)
-		case slices.Contains([]string{"cert", "key", "authorities", "cacert", "capath", "crl"}, key):
+		case slices.Contains([]string{"cert", "key", "authorities", "cacert", "capath", "crl", "unix-socket"}, key):
 			text = below(folder, text)
 		}
 		if err := flags.Set(key, text); err != nil {
@@ -221,6 +228,12 @@ func parseRule(text string) (rule, error) {
 	if _, err := path.Match(target.Host, ""); err != nil {
 		return wrong(err)
 	}
+	if scheme == "" && strings.Contains(place, "/") && !r.network.IsValid() {
+		return wrong(errors.New("a path needs its scheme, as in https://"))
+	}
+	if host := target.Host; host != "*" && strings.Contains(host, "*") && strings.Trim(host, "0123456789.*") == "" {
+		return wrong(errors.New("a pattern is of names; for addresses give a network"))
+	}
 	if r.pattern() && (target.Path != "/" || target.User != "") {
 		return wrong(errors.New("only a TARGET has a path or a user"))
 	}
@@ -263,8 +276,11 @@ func (r *rule) allows(t probe.Target) bool {
 	}
 	if r.network.IsValid() {
 		address, err := netip.ParseAddr(t.Host)
-		return err == nil && r.network.Contains(address.Unmap())
+		return err == nil && address.Zone() == "" && r.network.Contains(address.Unmap())
+	}
+	if _, err := netip.ParseAddr(t.Host); err == nil && r.target.Host != "*" { // whose zone may be any text
+		return false
 	}
 	matched, err := path.Match(strings.ToLower(r.target.Host), strings.ToLower(t.Host))
-	return err == nil && matched
+	return err == nil && matched && !strings.Contains(t.Host, "%")
 }

@@ -119,7 +119,8 @@ func (e *exporting) read(ctx context.Context) (err error) {
 		_, done, err := modules[name].identities.use(ctx)
 		if err != nil {
 			closeAll(modules)
-			return &configError{path: e.options.config, err: fmt.Errorf("module %q: %w", name, err)}
+			// no mistake of the command line
+			return &configError{e.options.config, modules[name].line, fmt.Errorf("module %q: %v", name, err)}
 		}
 		done()
 	}
@@ -188,6 +189,9 @@ func (e *exporting) probe(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	parsed, err := probe.ParseTarget(text)
+	if _, rest, _ := strings.Cut(text, "://"); err == nil && parsed.User == "" && strings.Contains(rest, "@") {
+		err = errors.New("a password in a target is not used")
+	}
 	switch {
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -199,14 +203,24 @@ func (e *exporting) probe(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), patience(r, m))
 	defer cancel()
+	begun := time.Now()
 	select {
 	case e.room <- struct{}{}:
 	case <-ctx.Done():
-		http.Error(w, "too many probes are running: raise --concurrency", http.StatusServiceUnavailable)
+		http.Error(w, tooMany, http.StatusServiceUnavailable)
 		return
 	}
+	waited := time.Since(begun)
 	set, err := e.ask(ctx, m, text)
 	<-e.room // writing the answer may take a slow reader's time
+	switch {
+	case r.Context().Err() != nil: // nobody waits for it, or the exporter ends: that says nothing of the target
+		http.Error(w, "the probe was interrupted", http.StatusServiceUnavailable)
+		return
+	case ctx.Err() != nil && waited > time.Since(begun)/2:
+		http.Error(w, tooMany, http.StatusServiceUnavailable)
+		return
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -228,6 +242,8 @@ func (e *exporting) module(name string) (*module, error) {
 	}
 	return nil, fmt.Errorf("there is no module %q: give ?module= one of %s", name, strings.Join(names, ", "))
 }
+
+const tooMany = "too many probes are running: raise --concurrency"
 
 // longestProbe bounds a probe where Prometheus tells no limit.
 const longestProbe = 2 * time.Minute
@@ -269,6 +285,8 @@ func (e *exporting) ask(ctx context.Context, m *module, text string) (*metrics.S
 	} else {
 		d, line = (*diagnosis.Diagnosis)(nil), e.scanner.Failed(text, 0, err)
 	}
-	e.probes.WithLabelValues(m.name, strconv.FormatBool(err == nil)).Inc()
+	if err == nil || !errors.Is(ctx.Err(), context.Canceled) {
+		e.probes.WithLabelValues(m.name, strconv.FormatBool(err == nil)).Inc()
+	}
 	return metrics.Of(line, d, m.names, time.Since(begun)), nil
 }

@@ -253,10 +253,11 @@ func TestExporterRules(t *testing.T) {
 		{"bank.example.com", "bank.example.com BANK.example.com https://bank.example.com bank.example.com:443",
 			"bank.example.com:8443 x.bank.example.com https://bank.example.com/x https://u@bank.example.com smtp://bank.example.com:443"},
 		{"https://bank.example.com/x", "https://bank.example.com/x", "https://bank.example.com https://bank.example.com/x?y"},
-		{"*.example.com", "a.example.com https://b.a.example.com", "example.com a.example.com:8443 a.example.com.evil.org smtp://a.example.com"},
+		{"*.example.com", "a.example.com https://b.a.example.com", "example.com a.example.com:8443 a.example.com.evil.org smtp://a.example.com [::1%.example.com] [::ffff:127.0.0.1%.example.com]:443"},
+		{"*", "a.example.com 10.1.2.3", "[::1%.x] a.example.com:1"},
 		{"*.example.com:*", "a.example.com:8443 a.example.com:25", "smtp://a.example.com redis://a.example.com:8443"},
 		{"smtp://*.example.com:*", "smtp://a.example.com a.example.com:25", "a.example.com:8443 a.example.com"},
-		{"10.0.0.0/8", "10.1.2.3 [::ffff:10.1.2.3]:443", "11.1.2.3 10.1.2.3:8443 ten.example.com 10.1"},
+		{"10.0.0.0/8", "10.1.2.3 [::ffff:10.1.2.3]:443", "11.1.2.3 10.1.2.3:8443 ten.example.com 10.1 [::ffff:10.1.2.3%eth0]:443"},
 		{"[fd00::/8]:8443", "[fd00::1]:8443", "[fe80::1]:8443 [fd00::1]:443"},
 	} {
 		r, err := parseRule(row.rule)
@@ -284,7 +285,7 @@ func TestExporterConfig(t *testing.T) {
 	for _, row := range []struct{ config, says string }{
 		{"modules: {m: {targets: [a]}}", ""},
 		{"modules: {m: {targets: [a], cert: c.pem, try: true}}", ""},
-		{"modules: {m: {targets: ['*.example.com:*', '10.0.0.0/8', '[fd00::]/8', 'smtp://*.example.com']}}", ""},
+		{"modules: {m: {targets: ['*.example.com:*', '10.0.0.0/8', 'smtp://*.example.com']}}", ""},
 		{"modules: {m: {targets: ['[fd00::/8]:443', 'fd00::/8', 'postgres://10.0.0.0/8:*']}}", ""},
 		{"", "there are no modules in it"},
 		{"x", `the file is "modules:"`},
@@ -308,6 +309,12 @@ func TestExporterConfig(t *testing.T) {
 		{"modules: {m: {targets: a, cert: ''}}", `cert is ""`},
 		{"modules: {m: {targets: a, timeout: [5s, 6s]}}", "timeout has one value, not 2"},
 		{"modules: {m: {targets: a}}\n---\nmodules: {}", "more than one document"},
+		{"modules: {m: {targets: ['[fd00::]/8']}}", "a path needs its scheme"},
+		{"modules: {m: {targets: ['10.0.0.0/33']}}", "a path needs its scheme"},
+		{"modules: {m: {targets: ['10.1.*:443']}}", "for addresses give a network"},
+		{"modules: {m: {targets: a, names: -3}}", "less than none"},
+		{"modules:\n  m: {targets: a}\n  n: {targets: a, timeout: 0s}", `line 3: module "n": --timeout`},
+		{"modules: {m: &m {targets: a}, n: *m}", ""},
 		{"modules: {m: {targets: &t [a]}, n: {targets: *t}}", ""},
 	} {
 		writeFile(t, "x.yaml", []byte(row.config))

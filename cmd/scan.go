@@ -84,8 +84,8 @@ func scanFormats() []string { return []string{"jsonl", "csv", "table", "html"} }
 func (o *scanOptions) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&o.try, "try", false, "present the certificates of --cert, too")
 	flags.BoolVar(&o.fast, "fast", false,
-		"read each server's first flight only: which CAs it names then, not whether it has its key, what it insists on, "+
-			"or whether it asks later")
+		"read each server's first flight only: which CAs it names then, not whether it has its key, nor what it insists "+
+			"on; servers whose flight has no request are asked in full")
 	flags.StringSliceVar(&o.ports, "ports", nil, "`PORTS` of the addresses of networks, with commas between")
 	flags.IntVar(&o.concurrency, "concurrency", 100,
 		"ask this `NUMBER` of servers at the same time; those that do not answer are not counted")

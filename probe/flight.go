@@ -16,7 +16,8 @@ import (
 // Flight finds out what a server asks for as cheaply as that can be: by the server's first
 // flight, of TLS 1.2 in clear, and of TLS 1.3 where the server has only that. It ends the
 // connection there: nothing is proved, not even that the server has its key, and what it does
-// about certificates is not seen. Where no flight shows whether it asks, it is [Ask].
+// about certificates is not seen. Where no flight shows a request it is [Ask]: the server may ask
+// later, or in another version.
 func Flight(ctx context.Context, t Target, o *Options) (*Observation, *Options, error) {
 	given := o
 	o = o.withDefaults()
@@ -33,7 +34,7 @@ func Flight(ctx context.Context, t Target, o *Options) (*Observation, *Options, 
 			return nil, nil, err
 		}
 		if err == nil && tr.Version >= oldest {
-			if obs := flown(tr, begun, why); obs != nil {
+			if obs := flown(tr, begun, why); obs != nil && obs.Asked == say.Yes {
 				return obs, o, nil
 			}
 		}
@@ -41,8 +42,11 @@ func Flight(ctx context.Context, t Target, o *Options) (*Observation, *Options, 
 	if newest == 0 || newest >= tls.VersionTLS13 {
 		begun := time.Now()
 		tr, err := readProtectedFlight(ctx, t, o)
+		if err != nil && !refusedHello(err) {
+			return nil, nil, err
+		}
 		if err == nil {
-			if obs := flown(tr, begun, why); obs != nil {
+			if obs := flown(tr, begun, why); obs != nil && obs.Asked == say.Yes {
 				return obs, o, nil
 			}
 		}

@@ -21,6 +21,7 @@ import (
 const (
 	maxPlaintext = 1 << 14
 	maxMessage   = 1 << 18 // chains and lists of CAs are far smaller
+	maxUseless   = 32      // empty records and change_cipher_spec; peers send one
 )
 
 // ErrNotTLS says that the first bytes are not TLS.
@@ -40,6 +41,7 @@ type Layer struct {
 	Transcript []byte // every handshake message so far, in order
 	pending    []byte // handshake bytes not yet taken
 	started    bool
+	useless    int  // records in a row that say nothing
 	opened     bool // a record of TLS 1.3 was decrypted: from then on nothing comes in clear
 }
 
@@ -74,6 +76,12 @@ func (r *Layer) Read() (wire.ContentType, []byte, error) {
 		}
 		kind, payload = byte(inner), plain
 		r.opened = true
+	}
+	if r.useless++; wire.ContentType(kind) != wire.ChangeCipherSpec && len(payload) > 0 {
+		r.useless = 0
+	}
+	if r.useless > maxUseless {
+		return 0, nil, fmt.Errorf("%d records in a row that say nothing", r.useless)
 	}
 	if wire.ContentType(kind) == wire.AlertRecord && len(payload) == 2 {
 		alert := wire.Alert{Level: payload[0], Description: payload[1]}
