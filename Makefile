@@ -1,4 +1,4 @@
-.PHONY: build demo test race bench fuzz lint golden install conformance containers clients servers docs hostile
+.PHONY: build demo test race bench fuzz lint golden install conformance containers clients servers docs hostile dist
 
 build: ; CGO_ENABLED=$${CGO_ENABLED:-0} go build -trimpath -buildvcs=auto -o mtlsprobe ./cmd/mtlsprobe
 demo: build ; ./mtlsprobe demo
@@ -15,3 +15,4 @@ clients: ; ./.ci/clients
 servers: ; ./.ci/servers
 hostile: ; ./.ci/hostile
 docs: ; go run ./cmd/docs cmd/docs/out
+dist: ; ./.ci/dist

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"mtlsprobe/cmd"
 )
@@ -19,7 +20,7 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) != 1 {
+	if len(args) != 1 || strings.HasPrefix(args[0], "-") {
 		return fmt.Errorf("usage: docs FOLDER")
 	}
 	pages, completion := filepath.Join(args[0], "man"), filepath.Join(args[0], "completion")
