@@ -1,3 +1,5 @@
+//go:build unix
+
 package cmd
 
 import (
@@ -6,7 +8,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/json"
@@ -20,42 +21,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"mtlsprobe/certstore/certtest"
-	"mtlsprobe/probe/probetest"
 )
-
-// manyNames are the CAs that a server of the benchmarks names.
-func manyNames(p *certtest.PKI) *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(p.Cert("Root"))
-	for i := range 99 {
-		name, err := asn1.Marshal(pkix.Name{CommonName: fmt.Sprintf("CA %d", i),
-			Organization: []string{"Example"}}.ToRDNSequence())
-		if err != nil {
-			panic(err) // it is a constant
-		}
-		c := *p.Cert("Root") // only the subject is sent
-		c.RawSubject, c.Raw = name, append([]byte{byte(i)}, c.Raw...)
-		pool.AddCert(&c)
-	}
-	return pool
-}
-
-// scanServer is a process of its own: what it costs is not the client's. It prints its address and
-// ends with its input.
-func scanServer() {
-	p := scriptPKI()
-	config := &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: manyNames(p),
-		Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("server").Raw}, PrivateKey: p.Key("server")}}}
-	server, err := probetest.Serve(func(conn net.Conn) { answerHTTP(tls.Server(conn, config)) })
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-	fmt.Println(server.Address)
-	_, _ = io.Copy(io.Discard, os.Stdin)
-}
 
 // BenchmarkScan asks 1,000 targets on loopback, all of one server with 100 names, and prints lines
 // of JSON: beside the best plain loop of crypto/tls. "cpu" is what the client's process used, for

@@ -2,12 +2,19 @@ package cmd
 
 import (
 	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/probe/probetest"
 )
 
@@ -93,4 +100,36 @@ func BenchmarkColdStart(b *testing.B) {
 			}
 		})
 	}
+}
+
+// manyNames are the CAs that a server of the benchmarks names.
+func manyNames(p *certtest.PKI) *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(p.Cert("Root"))
+	for i := range 99 {
+		name, err := asn1.Marshal(pkix.Name{CommonName: fmt.Sprintf("CA %d", i),
+			Organization: []string{"Example"}}.ToRDNSequence())
+		if err != nil {
+			panic(err) // it is a constant
+		}
+		c := *p.Cert("Root") // only the subject is sent
+		c.RawSubject, c.Raw = name, append([]byte{byte(i)}, c.Raw...)
+		pool.AddCert(&c)
+	}
+	return pool
+}
+
+// scanServer is a process of its own: what it costs is not the client's. It prints its address and
+// ends with its input.
+func scanServer() {
+	p := scriptPKI()
+	config := &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: manyNames(p),
+		Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("server").Raw}, PrivateKey: p.Key("server")}}}
+	server, err := probetest.Serve(func(conn net.Conn) { answerHTTP(tls.Server(conn, config)) })
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	fmt.Println(server.Address)
+	_, _ = io.Copy(io.Discard, os.Stdin)
 }
