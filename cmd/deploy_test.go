@@ -124,7 +124,8 @@ func TestKubernetesProbes(t *testing.T) {
 	node, morning := &set.Spec.Template.Spec, &cron.Spec.JobTemplate.Spec.Template.Spec
 	mounts(t, node)
 	mounts(t, morning)
-	if set.Spec.Selector.MatchLabels["app"] != set.Spec.Template.Labels["app"] || node.Volumes[1].ConfigMap.Name != config.Name {
+	if set.Spec.Selector.MatchLabels["app"] != set.Spec.Template.Labels["app"] ||
+		node.Volumes[1].ConfigMap.Name != config.Name {
 		t.Error("the parts of the daemon set do not belong together")
 	}
 	t.Chdir(t.TempDir())
@@ -188,7 +189,8 @@ func TestAnsible(t *testing.T) {
 	c.Env = append(os.Environ(), "ANSIBLE_LOCAL_TEMP="+folder, "ANSIBLE_REMOTE_TEMP="+folder, "ANSIBLE_NOCOLOR=1",
 		"HOME="+folder, "ANSIBLE_PYTHON_INTERPRETER=/usr/bin/python3")
 	out, err := c.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "other: other.pem: does-not-fit") || strings.Contains(string(out), "one: client") {
+	if err != nil || !strings.Contains(string(out), "other: other.pem: does-not-fit") ||
+		strings.Contains(string(out), "one: client") {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for host, want := range map[string]string{"one": report.Fits, "other": report.DoesNotFit} {

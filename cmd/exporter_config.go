@@ -26,12 +26,12 @@ type module struct {
 	hold    holdFlags
 	chain   chainFlags
 	try     bool
-	names   int // acceptable CAs that are told by name
+	names   int // of acceptable CAs that have a metric each, at most
 
 	identities *identities
 }
 
-// A rule is one entry of the list of targets that a module may be asked for: a target, a pattern
+// A rule is one entry of the list of targets that a module may probe: a target, a pattern
 // with * in the host, or a network.
 type rule struct {
 	target  probe.Target // its host is empty for a network
@@ -52,7 +52,6 @@ func (e *configError) Error() string {
 	}
 	return fmt.Sprintf("%q, line %d: %v", e.path, e.line, e.err)
 }
-func (e *configError) Unwrap() error { return e.err }
 
 // parseModules reads the exporter's file.
 func parseModules(file string, data []byte) (map[string]*module, error) {
@@ -68,7 +67,7 @@ func parseModules(file string, data []byte) (map[string]*module, error) {
 		return nil, &configError{file, more.Line, errors.New("the file has more than one document")}
 	}
 	if len(document.Content) == 0 {
-		return nil, &configError{file, 0, errors.New("there are no modules in it")}
+		return nil, &configError{file, 0, errors.New("it has no modules")}
 	}
 	top := document.Content[0]
 	if top.Kind != yaml.MappingNode || len(top.Content) != 2 || top.Content[0].Value != "modules" ||
@@ -96,7 +95,7 @@ func parseModules(file string, data []byte) (map[string]*module, error) {
 			}
 		}
 		if len(m.rules) == 0 {
-			return nil, wrong(list[n], "module %q has no targets: without them it may be asked for none; "+
+			return nil, wrong(list[n], "module %q has no targets, and would refuse all; "+
 				`an entry is a TARGET, a pattern such as "*.example.com:443", or a network such as 10.0.0.0/8`, name)
 		}
 		if m.names < 0 {
@@ -108,7 +107,7 @@ func parseModules(file string, data []byte) (map[string]*module, error) {
 		modules[name] = m
 	}
 	if len(modules) == 0 {
-		return nil, wrong(top, "there are no modules in it")
+		return nil, wrong(top, "it has no modules")
 	}
 	return modules, nil
 }
@@ -120,7 +119,7 @@ func (m *module) flags() *pflag.FlagSet {
 	m.hold.register(flags)
 	m.chain.register(flags)
 	flags.BoolVar(&m.try, "try", false, "present the certificates, too")
-	flags.IntVar(&m.names, "names", 50, "how many acceptable CAs are told by name")
+	flags.IntVar(&m.names, "names", 50, "a metric for each acceptable CA of lists up to this length")
 	return flags
 }
 
@@ -165,27 +164,36 @@ func (m *module) set(flags *pflag.FlagSet, folder, key string, value *yaml.Node)
 		return fmt.Errorf("%s has one value, not %d", key, len(values))
 	}
 	for _, text := range values {
-		switch {
-		case text == "" || text == "-":
-			return fmt.Errorf("%s is %q, which names no file and no value", key, text)
-		case key == "pass":
-			source, from := "", text
-			if at := passwordForm(text); at > 0 {
-				source, from = below(folder, text[:at])+"=", text[at+1:]
-			}
-			if !strings.HasPrefix(from, "env:") && !strings.HasPrefix(from, "file:") {
-				return errors.New("pass: give env:VAR or file:PATH, or SOURCE= and one of these: a password is not written " +
-					"here, and a stream can be read only once")
-			}
-			text = source + below(folder, from)
-		case slices.Contains([]string{"cert", "key", "authorities", "cacert", "capath", "crl", "unix-socket"}, key):
-			text = below(folder, text)
+		text, err := located(folder, key, text)
+		if err == nil {
+			err = flags.Set(key, text)
 		}
-		if err := flags.Set(key, text); err != nil {
+		if err != nil {
 			return fmt.Errorf("%s: %w", key, err)
 		}
 	}
 	return nil
+}
+
+// located is a value whose relative paths begin at the folder.
+func located(folder, key, text string) (string, error) {
+	switch {
+	case text == "" || text == "-":
+		return "", fmt.Errorf("%q names no file and no value", text)
+	case key == "pass":
+		source, from := "", text
+		if at := passwordForm(text); at > 0 {
+			source, from = below(folder, text[:at])+"=", text[at+1:]
+		}
+		if !strings.HasPrefix(from, "env:") && !strings.HasPrefix(from, "file:") {
+			return "", errors.New("give env:VAR or file:PATH, or SOURCE= and one of these: a password is not written here, " +
+				"and a stream can be read once only")
+		}
+		return source + below(folder, from), nil
+	case slices.Contains([]string{"cert", "key", "authorities", "cacert", "capath", "crl", "unix-socket"}, key):
+		return below(folder, text), nil
+	}
+	return text, nil
 }
 
 // below is a relative path as it is from the folder. What has a scheme, such as pkcs11:, is no path;
@@ -261,7 +269,7 @@ func (m *module) allows(t probe.Target) bool {
 }
 
 // allows reports whether a target is meant by the rule. A pattern means none with a path or a
-// user: what is asked of a server with them is for its owner to say.
+// user: only the owner of the file decides about them.
 func (r *rule) allows(t probe.Target) bool {
 	spoken := t.Protocol == r.target.Protocol && t.StartTLS == r.target.StartTLS ||
 		r.anyPort && r.target.Guessed && t.Guessed // then the port decides

@@ -20,7 +20,6 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"mtlsprobe/probe"
-	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/report"
 	"mtlsprobe/report/metrics"
 )
@@ -51,10 +50,10 @@ func newExporting(ctx context.Context, s *Streams, o *exporterOptions) *exportin
 		scanner:  report.NewScanner(),
 		registry: prometheus.NewRegistry(),
 		reloading: prometheus.NewGauge(prometheus.GaugeOpts{Name: "mtlsprobe_exporter_config_last_reload_successful",
-			Help: "Whether the configuration was right when it was last read."}),
+			Help: "Whether the configuration was valid when it was last read."}),
 		reloaded: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "mtlsprobe_exporter_config_last_reload_success_timestamp_seconds",
-			Help: "When the configuration was last read that is in use."}),
+			Help: "When the configuration in use was read."}),
 		probes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "mtlsprobe_exporter_probes_total",
 			Help: "Probes by module, and by whether they succeeded."}, []string{"module", "success"})}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "mtlsprobe_exporter_build_info",
@@ -119,7 +118,7 @@ func (e *exporting) read(ctx context.Context) (err error) {
 		_, done, err := modules[name].identities.use(ctx)
 		if err != nil {
 			closeAll(modules)
-			// no mistake of the command line
+			// %v: it is no mistake of the command line
 			return &configError{e.options.config, modules[name].line, fmt.Errorf("module %q: %v", name, err)}
 		}
 		done()
@@ -197,7 +196,7 @@ func (e *exporting) probe(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	case !m.allows(parsed):
-		http.Error(w, fmt.Sprintf("module %q may not be asked for this target: no entry of its targets allows it", m.name),
+		http.Error(w, fmt.Sprintf("module %q may not probe this target: no entry of its targets allows it", m.name),
 			http.StatusForbidden)
 		return
 	}
@@ -283,7 +282,7 @@ func (e *exporting) ask(ctx context.Context, m *module, text string) (*metrics.S
 	if err == nil {
 		line = e.scanner.Line(text, 0, d)
 	} else {
-		d, line = (*diagnosis.Diagnosis)(nil), e.scanner.Failed(text, 0, err)
+		line = e.scanner.Failed(text, 0, err)
 	}
 	if err == nil || !errors.Is(ctx.Err(), context.Canceled) {
 		e.probes.WithLabelValues(m.name, strconv.FormatBool(err == nil)).Inc()

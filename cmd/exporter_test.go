@@ -54,7 +54,8 @@ func listing(t *testing.T, p *certtest.PKI) (address string, names func(subjects
 // startExporter runs the exporter, and returns what asks it: the status and the text of an answer.
 func startExporter(t *testing.T, args ...string) (base string, get func(path string) (int, string)) {
 	t.Helper()
-	address, _ := startListener(t, `127\.0\.0\.1:\d+`, append([]string{"exporter", "--listen", "127.0.0.1:0"}, args...)...)
+	address, _ := startListener(t, `127\.0\.0\.1:\d+`,
+		append([]string{"exporter", "--listen", "127.0.0.1:0"}, args...)...)
 	base = "http://" + address
 	return base, func(path string) (int, string) {
 		t.Helper()
@@ -99,7 +100,8 @@ func TestExporter(t *testing.T) {
 	writeFile(t, "client.pass", []byte(secret+"\n"))
 	writeFile(t, "client.p12", bundle(t, p, "client", secret))
 	closed := freePort(t)
-	config := fmt.Sprintf("modules:\n  m:\n    targets: [%q, \"127.0.0.0/8:%s\"]\n    cacert: ca.pem\n    cert: client.p12\n"+
+	config := fmt.Sprintf("modules:\n  m:\n    targets: [%q, \"127.0.0.0/8:%s\"]\n    cacert: ca.pem\n    cert: "+
+		"client.p12\n"+
 		"    pass: file:client.pass\n    try: true\n", address, closed)
 	writeFile(t, "x.yaml", []byte(config))
 	folder, err := os.Getwd()
@@ -118,7 +120,8 @@ func TestExporter(t *testing.T) {
 	}
 	text := of(address)
 	for series, want := range map[string]string{
-		"mtlsprobe_success": "1", "mtlsprobe_client_certificate_requested": "1", "mtlsprobe_server_verified": "1", "mtlsprobe_acceptable_cas": "1",
+		"mtlsprobe_success": "1", "mtlsprobe_client_certificate_requested": "1", "mtlsprobe_server_verified": "1",
+		"mtlsprobe_acceptable_cas":                                                            "1",
 		`mtlsprobe_acceptable_ca_info{ca="CN=root,O=Example"}`:                                "1",
 		`mtlsprobe_mode_info{mode="required"}`:                                                "1",
 		`mtlsprobe_tls_version_info{version="TLS 1.3"}`:                                       "1",
@@ -151,8 +154,9 @@ func TestExporter(t *testing.T) {
 	names("Other")
 	text = of(address)
 	for series, want := range map[string]string{
-		`mtlsprobe_acceptable_ca_info{ca="CN=root,O=Example"}`: "", `mtlsprobe_acceptable_ca_info{ca="CN=Other,O=Example"}`: "1",
-		`mtlsprobe_identity_fits{identity="client.p12"}`: "0", `mtlsprobe_trial_accepted{identity="client.p12"}`: "0",
+		`mtlsprobe_acceptable_ca_info{ca="CN=root,O=Example"}`:  "",
+		`mtlsprobe_acceptable_ca_info{ca="CN=Other,O=Example"}`: "1",
+		`mtlsprobe_identity_fits{identity="client.p12"}`:        "0", `mtlsprobe_trial_accepted{identity="client.p12"}`: "0",
 		`mtlsprobe_trial_alert{identity="client.p12"}`: "48"} {
 		if got := value(text, series); got != want {
 			t.Errorf("another list: %s is %q, not %q", series, got, want)
@@ -171,7 +175,8 @@ func TestExporter(t *testing.T) {
 	// What cannot be asked, and what may not be.
 	status, text := get("/probe?target=127.0.0.1:" + closed)
 	if status != http.StatusOK || value(text, "mtlsprobe_success") != "0" ||
-		value(text, `mtlsprobe_error_info{kind="refused"}`) != "1" || value(text, "mtlsprobe_client_certificate_requested") != "" {
+		value(text, `mtlsprobe_error_info{kind="refused"}`) != "1" ||
+		value(text, "mtlsprobe_client_certificate_requested") != "" {
 		t.Errorf("%d %s", status, text)
 	}
 	for path, want := range map[string]int{
@@ -179,7 +184,8 @@ func TestExporter(t *testing.T) {
 		"/probe?target=https://u@" + address: http.StatusForbidden, "/probe?target=127.0.0.1:22": http.StatusForbidden,
 		"/probe?module=none&target=" + address: http.StatusBadRequest, "/probe": http.StatusBadRequest,
 		"/probe?target=smtp://127.0.0.1:" + closed: http.StatusForbidden,
-		"/probe?target=x:y":                        http.StatusBadRequest, "/nowhere": http.StatusNotFound, "/": http.StatusOK,
+		"/probe?target=x:y":                        http.StatusBadRequest, "/nowhere": http.StatusNotFound,
+		"/":          http.StatusOK,
 		"/-/healthy": http.StatusOK, "/-/reload": http.StatusMethodNotAllowed} {
 		if status, text := get(path); status != want {
 			t.Errorf("%s: %d, not %d: %s", path, status, want, text)
@@ -196,7 +202,8 @@ func TestExporter(t *testing.T) {
 	}
 	loaded := func(want string) {
 		t.Helper()
-		if _, text := get("/metrics"); value(text, `mtlsprobe_exporter_identities_last_load_successful{module="m"}`) != want {
+		if _, text := get("/metrics"); value(text,
+			`mtlsprobe_exporter_identities_last_load_successful{module="m"}`) != want {
 			t.Errorf("the last load is not %s\n%s", want, text)
 		}
 	}
@@ -238,6 +245,18 @@ func TestExporter(t *testing.T) {
 		strings.Contains(text, "CN=") {
 		t.Error(text)
 	}
+	// To a server that is not verified nothing is presented: then nothing is said to fit.
+	writeFile(t, "x.yaml", []byte(strings.ReplaceAll(config, "cacert: ca.pem", "max-time: 10s")))
+	names("root")
+	if status := reload(); status != http.StatusOK {
+		t.Errorf("without a CA: %d", status)
+	}
+	text = of(address)
+	if value(text, "mtlsprobe_server_verified") != "0" ||
+		value(text, `mtlsprobe_identity_fits{identity="client.p12"}`) != "" ||
+		value(text, `mtlsprobe_trial_info{identity="client.p12",outcome="not-tried"}`) != "1" {
+		t.Error(text)
+	}
 	for _, path := range []string{"/metrics", "/probe?target=" + address, "/"} {
 		if _, text := get(path); strings.Contains(text, secret) || strings.Contains(text, folder) {
 			t.Errorf("%s has a password or a path:\n%s", path, text)
@@ -251,13 +270,18 @@ func TestExporterRules(t *testing.T) {
 		rule, allowed, refused string
 	}{
 		{"bank.example.com", "bank.example.com BANK.example.com https://bank.example.com bank.example.com:443",
-			"bank.example.com:8443 x.bank.example.com https://bank.example.com/x https://u@bank.example.com smtp://bank.example.com:443"},
-		{"https://bank.example.com/x", "https://bank.example.com/x", "https://bank.example.com https://bank.example.com/x?y"},
-		{"*.example.com", "a.example.com https://b.a.example.com", "example.com a.example.com:8443 a.example.com.evil.org smtp://a.example.com [::1%.example.com] [::ffff:127.0.0.1%.example.com]:443"},
+			"bank.example.com:8443 x.bank.example.com https://bank.example.com/x https://u@bank.example.com " +
+				"smtp://bank.example.com:443"},
+		{"https://bank.example.com/x", "https://bank.example.com/x",
+			"https://bank.example.com https://bank.example.com/x?y"},
+		{"*.example.com", "a.example.com https://b.a.example.com",
+			"example.com a.example.com:8443 a.example.com.evil.org smtp://a.example.com [::1%.example.com] " +
+				"[::ffff:127.0.0.1%.example.com]:443"},
 		{"*", "a.example.com 10.1.2.3", "[::1%.x] a.example.com:1"},
 		{"*.example.com:*", "a.example.com:8443 a.example.com:25", "smtp://a.example.com redis://a.example.com:8443"},
 		{"smtp://*.example.com:*", "smtp://a.example.com a.example.com:25", "a.example.com:8443 a.example.com"},
-		{"10.0.0.0/8", "10.1.2.3 [::ffff:10.1.2.3]:443", "11.1.2.3 10.1.2.3:8443 ten.example.com 10.1 [::ffff:10.1.2.3%eth0]:443"},
+		{"10.0.0.0/8", "10.1.2.3 [::ffff:10.1.2.3]:443",
+			"11.1.2.3 10.1.2.3:8443 ten.example.com 10.1 [::ffff:10.1.2.3%eth0]:443"},
 		{"[fd00::/8]:8443", "[fd00::1]:8443", "[fe80::1]:8443 [fd00::1]:443"},
 	} {
 		r, err := parseRule(row.rule)
@@ -287,9 +311,9 @@ func TestExporterConfig(t *testing.T) {
 		{"modules: {m: {targets: [a], cert: c.pem, try: true}}", ""},
 		{"modules: {m: {targets: ['*.example.com:*', '10.0.0.0/8', 'smtp://*.example.com']}}", ""},
 		{"modules: {m: {targets: ['[fd00::/8]:443', 'fd00::/8', 'postgres://10.0.0.0/8:*']}}", ""},
-		{"", "there are no modules in it"},
+		{"", "it has no modules"},
 		{"x", `the file is "modules:"`},
-		{"modules: {}", "there are no modules in it"},
+		{"modules: {}", "it has no modules"},
 		{"modules:\n  m: {}", `line 2: module "m" has no targets`},
 		{"modules:\n  m: 5", `line 2: module "m" has no settings`},
 		{"modules: {m: {targets: [a]}, m: {targets: [a]}}", `there are two modules "m"`},
@@ -305,8 +329,8 @@ func TestExporterConfig(t *testing.T) {
 		{"modules: {m: {targets: a, cert: c.pem, pass: 'c.pem=stdin'}}", "a password is not written here"},
 		{"modules: {m: {targets: a, timeout: 5s, timeout: 6s}}", "timeout is set twice"},
 		{"modules: [", "yaml"},
-		{"modules: {m: {targets: a, cert: '-'}}", `cert is "-"`},
-		{"modules: {m: {targets: a, cert: ''}}", `cert is ""`},
+		{"modules: {m: {targets: a, cert: '-'}}", `cert: "-" names no file`},
+		{"modules: {m: {targets: a, cert: ''}}", `cert: "" names no file`},
 		{"modules: {m: {targets: a, timeout: [5s, 6s]}}", "timeout has one value, not 2"},
 		{"modules: {m: {targets: a}}\n---\nmodules: {}", "more than one document"},
 		{"modules: {m: {targets: ['[fd00::]/8']}}", "a path needs its scheme"},
@@ -380,7 +404,8 @@ func TestPrometheusFiles(t *testing.T) {
 	folder := t.TempDir()
 	writeFile(t, filepath.Join(folder, "dashboard.yaml"), []byte(rules))
 	for _, args := range [][]string{{"check", "rules", filepath.Join(folder, "dashboard.yaml")},
-		{"check", "rules", "docs/deploy/prometheus/rules.yaml"}, {"check", "config", "docs/deploy/prometheus/prometheus.yml"},
+		{"check", "rules", "docs/deploy/prometheus/rules.yaml"},
+		{"check", "config", "docs/deploy/prometheus/prometheus.yml"},
 		{"test", "rules", "docs/deploy/prometheus/rules_test.yaml"}} {
 		if out, err := exec.Command(promtool, args...).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", args, err, out)
@@ -408,8 +433,9 @@ func TestExporterWebConfig(t *testing.T) {
 		!strings.Contains(stderr, "none.pem") {
 		t.Errorf("%d %s", code, stderr)
 	}
-	writeFile(t, "web.yaml", []byte("tls_server_config: {cert_file: server.pem, key_file: server.key, client_ca_file: ca.pem, "+
-		"client_auth_type: RequireAndVerifyClientCert}"))
+	writeFile(t, "web.yaml",
+		[]byte("tls_server_config: {cert_file: server.pem, key_file: server.key, client_ca_file: ca.pem, "+
+			"client_auth_type: RequireAndVerifyClientCert}"))
 	address, _ := startListener(t, `127\.0\.0\.1:\d+`, "exporter", "--config", "x.yaml", "--listen", "127.0.0.1:0",
 		"--web-config", "web.yaml")
 	roots := x509.NewCertPool()
@@ -494,7 +520,8 @@ scrape_configs:
 		t.Fatalf("%d alerts before anything was removed", n)
 	}
 	names("root")
-	await(fmt.Sprintf(`ALERTS{alertname="MutualTLSCARemoved", alertstate="firing", instance=%q, ca="CN=Other,O=Example"}`, address))
+	await(fmt.Sprintf(`ALERTS{alertname="MutualTLSCARemoved", alertstate="firing", instance=%q, ca="CN=Other,O=Example"}`,
+		address))
 	if n := query(`ALERTS{alertname="MutualTLSCARemoved", ca="CN=root,O=Example"}`); n != 0 {
 		t.Errorf("%d alerts for the CA that is still there", n)
 	}

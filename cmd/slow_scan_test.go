@@ -68,7 +68,8 @@ func newFleet(t *testing.T) *fleet {
 		many = append(many, name)
 		edges = append(edges, certtest.Edge{Subject: name, Issuer: name})
 	}
-	f := &fleet{T: t, dir: t.TempDir(), pki: certtest.NewAt("fleet", time.Now(), edges...), ports: make(map[string][]string),
+	f := &fleet{T: t, dir: t.TempDir(), pki: certtest.NewAt("fleet", time.Now(), edges...),
+		ports: make(map[string][]string),
 		lists: [][]string{{"root"}, {"root", "Other"}, many}}
 	f.file("server.pem", string(f.pki.CertPEM("server"))+string(f.pki.KeyPEM("server")))
 	for n, names := range f.lists {
@@ -94,8 +95,9 @@ func newFleet(t *testing.T) *fleet {
 func (f *fleet) nginx(count int) {
 	var servers strings.Builder
 	for n, port := range f.portsOf("nginx", count) {
-		fmt.Fprintf(&servers, "server { listen 127.0.0.1:%s ssl; ssl_certificate server.pem; ssl_certificate_key server.pem; "+
-			"ssl_client_certificate list%d.pem; ssl_verify_client %s; return 200 ok; }\n", port, f.list(n),
+		fmt.Fprintf(&servers,
+			"server { listen 127.0.0.1:%s ssl; ssl_certificate server.pem; ssl_certificate_key server.pem; "+
+				"ssl_client_certificate list%d.pem; ssl_verify_client %s; return 200 ok; }\n", port, f.list(n),
 			[]string{"on", "optional", "off"}[n%3])
 	}
 	config := f.file("nginx.conf", fmt.Sprintf("daemon off; master_process off; pid nginx.pid; error_log error.log;\n"+
@@ -114,8 +116,9 @@ func (f *fleet) haproxy(count int) {
 		}
 		binds.WriteString("\n http-request return status 200\n")
 	}
-	config := f.file("haproxy.cfg", "global\n maxconn 4000\ndefaults\n timeout client 30s\n timeout connect 5s\n timeout server 5s\n"+
-		binds.String())
+	config := f.file("haproxy.cfg",
+		"global\n maxconn 4000\ndefaults\n timeout client 30s\n timeout connect 5s\n timeout server 5s\n"+
+			binds.String())
 	serve(f.T, exec.Command(tool(f.T, "haproxy", "haproxy"), "-f", config), f.ports["haproxy"][0])
 }
 
@@ -127,7 +130,8 @@ func (f *fleet) golang(count int) {
 		}
 		config := &tls.Config{ClientCAs: pool, Certificates: []tls.Certificate{{
 			Certificate: [][]byte{f.pki.Cert("server").Raw}, PrivateKey: f.pki.Key("server")}},
-			ClientAuth: []tls.ClientAuthType{tls.RequireAndVerifyClientCert, tls.VerifyClientCertIfGiven, tls.NoClientCert}[n%3]}
+			ClientAuth: []tls.ClientAuthType{tls.RequireAndVerifyClientCert, tls.VerifyClientCertIfGiven,
+				tls.NoClientCert}[n%3]}
 		server, err := probetest.Serve(func(conn net.Conn) { answerHTTP(tls.Server(conn, config)) })
 		if err != nil {
 			f.Fatal(err)
@@ -299,7 +303,8 @@ func TestServersScan(t *testing.T) {
 					len(line.NamedCAs) != names {
 					t.Errorf("%s, %s:\n%s\n%s", program, mode, one, other)
 				}
-				if quick := fast[address]; (quick.Level == "flight") != (asked == "yes") || quick.Asked != line.Asked || quick.Level == "flight" && quick.Mode != "unknown" ||
+				if quick := fast[address]; (quick.Level == "flight") != (asked == "yes") || quick.Asked != line.Asked ||
+					quick.Level == "flight" && quick.Mode != "unknown" ||
 					quick.ServerCertificate.SHA256 != line.ServerCertificate.SHA256 ||
 					!slices.Equal(quick.NamedCAs, line.NamedCAs) {
 					quick, _ := json.Marshal(quick)

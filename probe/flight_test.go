@@ -34,14 +34,17 @@ func TestFlight(t *testing.T) {
 		version uint16
 		flight  bool
 	}{
-		"TLS 1.2":            {&tls.Config{MaxVersion: tls.VersionTLS12}, Options{}, say.Yes, tls.VersionTLS12, true},
-		"both":               {&tls.Config{}, Options{}, say.Yes, tls.VersionTLS12, true},
-		"both, 1.3 wanted":   {&tls.Config{}, Options{MinVersion: tls.VersionTLS13}, say.Yes, tls.VersionTLS13, true},
-		"TLS 1.3 alone":      {&tls.Config{MinVersion: tls.VersionTLS13}, Options{}, say.Yes, tls.VersionTLS13, true},
-		"does not ask":       {&tls.Config{ClientAuth: tls.NoClientCert}, Options{}, say.No, tls.VersionTLS13, false},
-		"1.3, does not ask":  {&tls.Config{MinVersion: tls.VersionTLS13, ClientAuth: tls.NoClientCert}, Options{}, say.No, tls.VersionTLS13, false},
-		"1.3 without P-256":  {&tls.Config{MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.X25519}}, Options{}, say.Yes, tls.VersionTLS13, false},
-		"TLS 1.0, 1.0 alone": {&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, Options{}, say.Yes, tls.VersionTLS10, true},
+		"TLS 1.2":          {&tls.Config{MaxVersion: tls.VersionTLS12}, Options{}, say.Yes, tls.VersionTLS12, true},
+		"both":             {&tls.Config{}, Options{}, say.Yes, tls.VersionTLS12, true},
+		"both, 1.3 wanted": {&tls.Config{}, Options{MinVersion: tls.VersionTLS13}, say.Yes, tls.VersionTLS13, true},
+		"TLS 1.3 alone":    {&tls.Config{MinVersion: tls.VersionTLS13}, Options{}, say.Yes, tls.VersionTLS13, true},
+		"does not ask":     {&tls.Config{ClientAuth: tls.NoClientCert}, Options{}, say.No, tls.VersionTLS13, false},
+		"1.3, does not ask": {&tls.Config{MinVersion: tls.VersionTLS13, ClientAuth: tls.NoClientCert}, Options{}, say.No,
+			tls.VersionTLS13, false},
+		"1.3 without P-256": {&tls.Config{MinVersion: tls.VersionTLS13, CurvePreferences: []tls.CurveID{tls.X25519}},
+			Options{}, say.Yes, tls.VersionTLS13, false},
+		"TLS 1.0, 1.0 alone": {&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10}, Options{}, say.Yes,
+			tls.VersionTLS10, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := row.config.Clone()

@@ -16,6 +16,11 @@ import (
 //go:embed page.html
 var page string
 
+// pageHead is the head of every page.
+//
+//go:embed head.html
+var pageHead string
+
 //go:embed page.css
 var pageCSS string
 
@@ -105,7 +110,7 @@ func writeHTML(w io.Writer, f Format, r *Report) error {
 			return strings.ReplaceAll(f.Result, "-", " ")
 		},
 		"dash": func(s string) string { return strings.ReplaceAll(s, "-", " ") },
-	}).Parse(page)
+	}).Parse(pageHead + page)
 	if err != nil {
 		return fmt.Errorf("reading the page's template: %w", err)
 	}

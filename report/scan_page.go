@@ -70,7 +70,7 @@ type scanCA struct {
 
 // Write writes the page, which needs nothing from elsewhere.
 func (p *ScanPage) Write(w io.Writer, s *ScanSummary, now time.Time) error {
-	t, err := template.New("scan").Parse(scanTemplate)
+	t, err := template.New("scan").Parse(pageHead + scanTemplate)
 	if err != nil {
 		return fmt.Errorf("reading the page's template: %w", err)
 	}
@@ -95,9 +95,9 @@ func (p *ScanPage) view(s *ScanSummary, now time.Time) *scanView {
 		}
 	}
 	v.Identities = slices.Sorted(maps.Keys(labels))
-	lists := v.list(p.lines)
+	lists := v.list(p.lines, s)
 	for _, l := range p.lines {
-		v.Rows = append(v.Rows, v.row(l, lists[sumOf(l.NamedCAs)]))
+		v.Rows = append(v.Rows, v.row(l, lists[s.sum(l.NamedCAs)]))
 	}
 	slices.SortStableFunc(v.Rows, func(a, b scanRow) int { // what does not fit first
 		return cmp.Or(cmp.Compare(verdictOrder(a.Verdict), verdictOrder(b.Verdict)), cmp.Compare(a.List, b.List))
@@ -112,22 +112,14 @@ func verdictOrder(verdict string) int {
 	return slices.Index([]string{DoesNotFit, Unknown, "", Fits}, verdict)
 }
 
-func sumOf(names []string) [sha256.Size]byte {
-	h := sha256.New()
-	for _, name := range names {
-		fmt.Fprintf(h, "%s\x00", name)
-	}
-	return [sha256.Size]byte(h.Sum(nil))
-}
-
 // list numbers the different lists, the most frequent first, and counts who names each CA.
-func (v *scanView) list(lines []*Scanned) map[[sha256.Size]byte]*scanList {
+func (v *scanView) list(lines []*Scanned, s *ScanSummary) map[[sha256.Size]byte]*scanList {
 	lists, cas := make(map[[sha256.Size]byte]*scanList), make(map[string]int)
 	for _, l := range lines {
 		if len(l.NamedCAs) == 0 {
 			continue
 		}
-		sum := sumOf(l.NamedCAs)
+		sum := s.sum(l.NamedCAs)
 		if lists[sum] == nil {
 			v.known.add(l.NamedCAs)
 			lists[sum] = &scanList{}

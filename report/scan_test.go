@@ -16,7 +16,8 @@ func scanOf() *ScanSummary {
 
 func scanPageOf() (*ScanSummary, *ScanPage) {
 	s, page := &ScanSummary{}, &ScanPage{}
-	company := []string{"CN=Company Root CA 2016,O=Example Corporation,C=DE", "CN=Company Root CA 2026,O=Example Corporation,C=DE"}
+	company := []string{"CN=Company Root CA 2016,O=Example Corporation,C=DE",
+		"CN=Company Root CA 2026,O=Example Corporation,C=DE"}
 	long := []string{}
 	for n := range 144 {
 		long = append(long, fmt.Sprintf("CN=Public Root %d,O=Somebody,C=US", n))
@@ -60,7 +61,8 @@ func TestScanPage(t *testing.T) {
 		"<tr data-verdict=": 41, `data-verdict="does-not-fit"`: 0, `data-verdict="fits"`: 29, `data-verdict="unknown"`: 8,
 		`<td class="sign fits" title="a.p12: fits">✓</td>`: 29, `class="sign does-not-fit"`: 32, "not requested": 4,
 		"silent: x": 2, "refused: x": 2, `<details class="part" id="list`: 4, "<th scope=\"col\">b.p12</th>": 1,
-		"&lt;script&gt;alert(1)&lt;/script&gt;": 1, "CN=Root,O=A, CN=Root,O=B": 1, "2027-01-02": 1, "as far as it was tried": 1,
+		"&lt;script&gt;alert(1)&lt;/script&gt;": 1, "CN=Root,O=A, CN=Root,O=B": 1, "2027-01-02": 1,
+		"as far as it was tried":       1,
 		"Made 2026-01-02 03:04:05 UTC": 1, "CN=Public Root 143,O=Somebody,C=US": 2, "<script>alert": 0, "\u202e": 0,
 	} {
 		if got := strings.Count(text, want); got != times {
@@ -85,7 +87,8 @@ func TestScanGolden(t *testing.T) {
 // as well.
 func TestScanSummary(t *testing.T) {
 	s := scanOf()
-	if s.Targets != 40 || s.Asking != 32 || s.NotAsking != 4 || s.Failed != 4 || len(s.groups) != 4 || s.unservedCount != 4 {
+	if s.Targets != 40 || s.Asking != 32 || s.NotAsking != 4 || s.Failed != 4 || len(s.groups) != 4 ||
+		s.unservedCount != 4 {
 		t.Errorf("%+v", s)
 	}
 	again := &ScanSummary{}
@@ -93,7 +96,8 @@ func TestScanSummary(t *testing.T) {
 		again.Add(&Scanned{Target: "x", Asked: "yes", NamedCAs: []string{"CN=A", "CN=A"}})
 	}
 	var out bytes.Buffer
-	if err := WriteScan(&out, Format{Width: 80}, again); err != nil || !strings.Contains(out.String(), "│ 3       │ CN=A") {
+	if err := WriteScan(&out, Format{Width: 80}, again); err != nil ||
+		!strings.Contains(out.String(), "│ 3       │ CN=A") {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 	hostile := &ScanSummary{}
@@ -151,7 +155,8 @@ func TestScannedCSV(t *testing.T) {
 	if err := WriteScannedCSV(&b, &Scanned{Target: "=cmd()", NamedCAs: []string{"@x", "CN=\"a\",O=b\n"}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := b.String(); !strings.HasPrefix(got, "'=cmd(),0,") || strings.Count(got, "\n") != 1 || !strings.Contains(got, `"'@x; `) {
+	if got := b.String(); !strings.HasPrefix(got, "'=cmd(),0,") || strings.Count(got, "\n") != 1 ||
+		!strings.Contains(got, `"'@x; `) {
 		t.Errorf("%q", got)
 	}
 }

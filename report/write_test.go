@@ -9,11 +9,14 @@ import (
 // A report is written a few identities at a time, and byte by byte as it would be at once.
 func TestWriteReport(t *testing.T) {
 	for _, count := range []int{0, 1, 63, 64, 65, 130} {
-		r := &Report{Schema: Schema, Identities: []Identity{}, Problems: []string{"\n  \"identities\": ["}, Values: []Value{}}
+		r := &Report{Schema: Schema, Identities: []Identity{}, Problems: []string{"\n  \"identities\": ["},
+			Values: []Value{}}
 		for n := range count {
-			r.Identities = append(r.Identities, Identity{Label: fmt.Sprintf("<%d>\u202e", n), Findings: []Finding{{Check: "x"}}})
+			r.Identities = append(r.Identities, Identity{Label: fmt.Sprintf("<%d>\u202e", n),
+				Findings: []Finding{{Check: "x"}}})
 		}
-		for name, report := range map[string]*Report{"one": r, "several": {Identities: []Identity{}, Reports: []*Report{r, r}}} {
+		for name, report := range map[string]*Report{"one": r,
+			"several": {Identities: []Identity{}, Reports: []*Report{r, r}}} {
 			var got, want bytes.Buffer
 			if err := writeReport(&got, report); err != nil {
 				t.Fatal(err)

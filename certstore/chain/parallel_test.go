@@ -58,8 +58,9 @@ func TestCutAlone(t *testing.T) {
 	g := NewGraph()
 	certificate := func(name string, key, signer *ecdsa.PrivateKey) *x509.Certificate {
 		t.Helper()
-		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour),
-			NotAfter: now.Add(time.Hour), IsCA: name == "Same", BasicConstraintsValid: true}
+		template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+			NotBefore: now.Add(-time.Hour),
+			NotAfter:  now.Add(time.Hour), IsCA: name == "Same", BasicConstraintsValid: true}
 		parent := &x509.Certificate{Subject: pkix.Name{CommonName: "Same"}}
 		der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, signer)
 		if err != nil {

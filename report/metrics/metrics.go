@@ -54,7 +54,7 @@ func Of(line *report.Scanned, d *diagnosis.Diagnosis, names int, took time.Durat
 	s.server(line, d)
 	s.request(d, line.NamedCAs, names)
 	for n := range d.Identities {
-		s.identity(&d.Identities[n], line.NamedCAs, names)
+		s.identity(&d.Identities[n], line.NamedCAs, names, d.Interrupted)
 	}
 	return s
 }
@@ -122,7 +122,7 @@ func (s *Set) request(d *diagnosis.Diagnosis, cas []string, names int) {
 	}
 }
 
-func (s *Set) identity(i *diagnosis.Identity, cas []string, names int) {
+func (s *Set) identity(i *diagnosis.Identity, cas []string, names int, interrupted bool) {
 	if i.Leaf != nil {
 		s.gauge("mtlsprobe_identity_not_after_timestamp_seconds", "When the client certificate expires.",
 			unix(i.Leaf.NotAfter), "identity", i.Label)
@@ -132,7 +132,9 @@ func (s *Set) identity(i *diagnosis.Identity, cas []string, names int) {
 			i.Label,
 			"verdict", string(i.Verdict), "basis", string(i.Basis))
 	}
-	if i.Verdict == diagnosis.Fits || i.Verdict == diagnosis.DoesNotFit {
+	// What was to be tried and was not, as at a server that is not verified, is not said to fit.
+	untried := i.Trial != nil && i.Trial.Outcome == reading.NotTried || i.Trial == nil && interrupted
+	if i.Verdict == diagnosis.DoesNotFit || i.Verdict == diagnosis.Fits && !untried {
 		s.gauge("mtlsprobe_identity_fits", "Whether the client certificate fits; absent where that is not known.",
 			truth(i.Verdict == diagnosis.Fits), "identity", i.Label)
 	}
