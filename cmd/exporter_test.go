@@ -99,7 +99,7 @@ func TestExporter(t *testing.T) {
 	writeFile(t, "ca.pem", p.CertPEM("root"))
 	writeFile(t, "client.pass", []byte(secret+"\n"))
 	writeFile(t, "client.p12", bundle(t, p, "client", secret))
-	closed := freePort(t)
+	closed := debian.FreePort(t)
 	config := fmt.Sprintf("modules:\n  m:\n    targets: [%q, \"127.0.0.0/8:%s\"]\n    cacert: ca.pem\n    cert: "+
 		"client.p12\n"+
 		"    pass: file:client.pass\n    try: true\n", address, closed)
@@ -485,8 +485,8 @@ scrape_configs:
   - {source_labels: [__param_target], target_label: instance}
   - {target_label: __address__, replacement: %q}
 `, address, strings.TrimPrefix(exporter, "http://"))))
-	port := freePort(t)
-	serve(t, exec.Command(prometheus, "--config.file=prometheus.yml", "--storage.tsdb.path=data",
+	port := debian.FreePort(t)
+	debian.Serve(t, exec.Command(prometheus, "--config.file=prometheus.yml", "--storage.tsdb.path=data",
 		"--web.listen-address=127.0.0.1:"+port), port)
 
 	query := func(expr string) (results int) { // negative while there is no answer

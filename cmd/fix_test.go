@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/certtest/debian"
 )
 
 // The bundle for the old root is made one for the new root, which the servers
@@ -41,7 +42,7 @@ func TestFix(t *testing.T) {
 			}
 		}
 	}
-	port := freePort(t)
+	port := debian.FreePort(t)
 	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
 		"-quiet",
 		"-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")

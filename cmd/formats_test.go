@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"mtlsprobe/certstore/certtest/debian"
 	"mtlsprobe/report"
 
 	"github.com/joshdk/go-junit"
@@ -20,10 +21,10 @@ func realReports(t *testing.T) map[string]string {
 	t.Helper()
 	openssl := tool(t, "openssl", "openssl")
 	serverFiles(t)
-	port := freePort(t)
+	port := debian.FreePort(t)
 	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
 		"-quiet", "-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")
-	other := freePort(t)
+	other := debian.FreePort(t)
 	startServer(t, other, openssl, "s_server", "-accept", "127.0.0.1:"+other, "-cert", "server.pem", "-key", "server.key",
 		"-quiet", "-Verify", "3", "-CAfile", "ca.pem")
 	reports := make(map[string]string)

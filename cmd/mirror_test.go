@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"mtlsprobe/certstore/certtest/debian"
 	"mtlsprobe/report"
 	"mtlsprobe/report/say"
 )
@@ -133,7 +134,7 @@ func TestMirror(t *testing.T) {
 func TestMirrorOfRequest(t *testing.T) {
 	openssl := tool(t, "openssl", "openssl")
 	serverFiles(t)
-	port := freePort(t)
+	port := debian.FreePort(t)
 	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
 		"-quiet", "-tls1_2", "-Verify", "2", "-CAfile", "ca.pem")
 	if code, _, stderr := run(t, "request", "127.0.0.1:"+port, "-k", "--save", "saved.json"); code != 0 {

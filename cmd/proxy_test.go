@@ -6,13 +6,15 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"mtlsprobe/certstore/certtest/debian"
 )
 
 // The whole job behind real proxies that want a password.
 func TestProxies(t *testing.T) {
 	openssl := tool(t, "openssl", "openssl")
 	serverFiles(t)
-	port := freePort(t)
+	port := debian.FreePort(t)
 	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
 		"-quiet",
 		"-Verify", "2", "-verify_return_error", "-CAfile", "ca.pem", "-www")
@@ -39,10 +41,10 @@ func TestProxies(t *testing.T) {
 	} {
 		t.Run(tt.program, func(t *testing.T) {
 			path := tool(t, tt.program, tt.program)
-			way := freePort(t)
+			way := debian.FreePort(t)
 			cmd := exec.Command(path, tt.args(way)...)
 			cmd.Dir = dir
-			serve(t, cmd, way)
+			debian.Serve(t, cmd, way)
 			args := []string{"probe", "127.0.0.1:" + port, "--cacert", "ca.pem", "--cert", "good.p12", "--cert", "other-ca.p12"}
 			through := func(user, port string) []string {
 				return append(args, "--proxy", fmt.Sprintf("%s://%s@127.0.0.1:%s", tt.scheme, user, port))
@@ -61,7 +63,7 @@ func TestProxies(t *testing.T) {
 				!strings.Contains(stderr, tt.refusal) || strings.Contains(stderr, "wrong") {
 				t.Errorf("wrong password: exit code %d\n%s%s", code, stdout, stderr)
 			}
-			code, _, stderr = run(t, through("me:secret", freePort(t))...)
+			code, _, stderr = run(t, through("me:secret", debian.FreePort(t))...)
 			if code != 1 || !strings.Contains(stderr, "the proxy made no connection") || strings.Contains(stderr, "secret") {
 				t.Errorf("no proxy there: exit code %d\n%s", code, stderr)
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"mtlsprobe/certstore/certtest/debian"
 	"mtlsprobe/report"
 )
 
@@ -19,7 +20,7 @@ func TestRelay(t *testing.T) {
 		"good.pem"); code != 0 {
 		t.Fatalf("%s%s", stdout, stderr)
 	}
-	port := freePort(t)
+	port := debian.FreePort(t)
 	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
 		"-CAfile", "ca.pem", "-Verify", "3", "-verify_return_error", "-www", "-quiet")
 	for _, tt := range []struct {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/certtest/debian"
 	"mtlsprobe/probe/probetest"
 	"mtlsprobe/report"
 )
@@ -44,7 +45,7 @@ func scanServers(t *testing.T, p *certtest.PKI, count int) (answering, others []
 		t.Fatal(err)
 	}
 	t.Cleanup(silent.Close)
-	return answering, []string{silent.Address, "127.0.0.1:" + freePort(t)}
+	return answering, []string{silent.Address, "127.0.0.1:" + debian.FreePort(t)}
 }
 
 // answerHTTP answers one request.

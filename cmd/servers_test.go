@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"mtlsprobe/certstore/certtest/debian"
 	"mtlsprobe/report"
 )
 
@@ -93,7 +94,7 @@ func TestOpenSSLServer(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			port := freePort(t)
+			port := debian.FreePort(t)
 			startServer(t, port, openssl, append([]string{"s_server", "-accept", "127.0.0.1:" + port, "-cert", "server.pem",
 				"-key", "server.key", "-quiet"}, tt.args...)...)
 			code := 0
@@ -123,7 +124,7 @@ func compareTrials(t *testing.T, got, want map[string]string) {
 func TestOpenSSLServerNotAsking(t *testing.T) {
 	openssl := tool(t, "openssl", "openssl")
 	serverFiles(t)
-	port := freePort(t)
+	port := debian.FreePort(t)
 	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
 		"-quiet", "-www")
 	r := runJSON(t, 0, "request", "127.0.0.1:"+port, "--cacert", "ca.pem")
@@ -145,7 +146,7 @@ func TestOpenSSLServerOfFewSchemes(t *testing.T) {
 		"ecdsa_secp256r1_sha256:rsa_pss_rsae_sha256:rsa_pkcs1_sha256": "", // with which BoringSSL's own list begins
 		"": "OpenSSL",
 	} {
-		port := freePort(t)
+		port := debian.FreePort(t)
 		args := []string{"s_server", "-accept", "127.0.0.1:" + port, "-cert", "server.pem", "-key", "server.key", "-quiet",
 			"-Verify", "2", "-CAfile", "ca.pem"}
 		if schemes != "" {
@@ -161,7 +162,7 @@ func TestOpenSSLServerOfFewSchemes(t *testing.T) {
 func TestMigration(t *testing.T) {
 	openssl := tool(t, "openssl", "openssl")
 	serverFiles(t)
-	port := freePort(t)
+	port := debian.FreePort(t)
 	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
 		"-quiet",
 		"-tls1_3", "-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")
@@ -238,7 +239,7 @@ func TestNginx(t *testing.T) {
 // port.
 func startNginx(t *testing.T, nginx, protocols, verify string) string {
 	t.Helper()
-	port := freePort(t)
+	port := debian.FreePort(t)
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +267,7 @@ http {
 func startApache(t *testing.T, directives string) string {
 	t.Helper()
 	apache := tool(t, "apache2", "apache2")
-	port := freePort(t)
+	port := debian.FreePort(t)
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)

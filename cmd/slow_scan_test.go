@@ -22,6 +22,7 @@ import (
 	"software.sslmate.com/src/go-pkcs12"
 
 	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/certstore/certtest/debian"
 	"mtlsprobe/probe"
 	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/probetest"
@@ -43,7 +44,7 @@ var modes = []string{"required", "optional", "none"}
 // portsOf are free ports for a program, as "port mode list" by their number.
 func (f *fleet) portsOf(program string, count int) []string {
 	for range count {
-		f.ports[program] = append(f.ports[program], freePort(f.T))
+		f.ports[program] = append(f.ports[program], debian.FreePort(f.T))
 	}
 	return f.ports[program]
 }
@@ -103,7 +104,7 @@ func (f *fleet) nginx(count int) {
 	config := f.file("nginx.conf", fmt.Sprintf("daemon off; master_process off; pid nginx.pid; error_log error.log;\n"+
 		"events { worker_connections 8192; }\nhttp { access_log off; client_body_temp_path b; proxy_temp_path p; "+
 		"fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;\n%s}\n", servers.String()))
-	serve(f.T, exec.Command(tool(f.T, "nginx", "nginx-light"), "-c", config, "-p", f.dir, "-e", f.dir+"/error.log"),
+	debian.Serve(f.T, exec.Command(tool(f.T, "nginx", "nginx-light"), "-c", config, "-p", f.dir, "-e", f.dir+"/error.log"),
 		f.ports["nginx"][0])
 }
 
@@ -119,7 +120,7 @@ func (f *fleet) haproxy(count int) {
 	config := f.file("haproxy.cfg",
 		"global\n maxconn 4000\ndefaults\n timeout client 30s\n timeout connect 5s\n timeout server 5s\n"+
 			binds.String())
-	serve(f.T, exec.Command(tool(f.T, "haproxy", "haproxy"), "-f", config), f.ports["haproxy"][0])
+	debian.Serve(f.T, exec.Command(tool(f.T, "haproxy", "haproxy"), "-f", config), f.ports["haproxy"][0])
 }
 
 func (f *fleet) golang(count int) {
@@ -162,7 +163,7 @@ func (f *fleet) listeners(program string, count int, path, source string, args .
 	}
 	c := exec.Command(path, slices.Concat(args, []string{source}, specs)...)
 	c.Dir = f.dir
-	serve(f.T, c, f.ports[program][count-1]) // they begin in order
+	debian.Serve(f.T, c, f.ports[program][count-1]) // they begin in order
 }
 
 const pythonFleet = `

@@ -37,7 +37,7 @@ func (r *running) expand(s string) string {
 		if r.values[name] == "" {
 			switch {
 			case strings.HasPrefix(name, "port"):
-				r.values[name] = freePort(r.T)
+				r.values[name] = debian.FreePort(r.T)
 			case name == "user":
 				r.values[name] = strconv.Itoa(os.Getuid())
 				if u, err := user.Current(); err == nil {
@@ -128,7 +128,7 @@ func (r *running) begin() {
 	r.configure()
 	if r.beside != nil {
 		args := r.expandAll(r.beside)
-		serve(r.T, r.command(args[0], args[1:]...), r.expand("$port2"))
+		debian.Serve(r.T, r.command(args[0], args[1:]...), r.expand("$port2"))
 	}
 	cmd := r.command(r.path, r.expandAll(r.args)...)
 	for _, t := range r.targets {
@@ -145,7 +145,7 @@ func (r *running) begin() {
 			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // children that outlive it
 		}
 	})
-	serve(r.T, cmd, ports...)
+	debian.Serve(r.T, cmd, ports...)
 	r.await()
 }
 

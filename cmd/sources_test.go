@@ -93,7 +93,7 @@ func TestToken(t *testing.T) {
 		t.Errorf("without a PIN:\n%s", got)
 	}
 	for _, version := range []string{"tls1_2", "tls1_3"} {
-		port := freePort(t)
+		port := debian.FreePort(t)
 		startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
 			"-quiet",
 			"-"+version, "-Verify", "2", "-verify_return_error", "-CAfile", "token-ca.pem")

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"mtlsprobe/certstore/certtest/debian"
+
 	"github.com/joshdk/go-junit"
 )
 
@@ -12,7 +14,7 @@ import (
 func TestSeveralTargets(t *testing.T) {
 	openssl := tool(t, "openssl", "openssl")
 	serverFiles(t)
-	here, there, away := "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t), "127.0.0.1:"+freePort(t)
+	here, there, away := "127.0.0.1:"+debian.FreePort(t), "127.0.0.1:"+debian.FreePort(t), "127.0.0.1:"+debian.FreePort(t)
 	for _, address := range []string{here, there} {
 		startServer(t, strings.TrimPrefix(address, "127.0.0.1:"), openssl, "s_server", "-accept", address, "-cert",
 			"server.pem",
@@ -52,7 +54,7 @@ func TestSeveralTargets(t *testing.T) {
 // Where nothing could be asked a CI system is told of the error, not of a failure.
 func TestJUnitOnError(t *testing.T) {
 	serverFiles(t)
-	away := "127.0.0.1:" + freePort(t)
+	away := "127.0.0.1:" + debian.FreePort(t)
 	code, _, stderr := run(t, "probe", away, "--cert", "good.p12", "-o", "junit", "--output-file", "junit.xml")
 	data, err := os.ReadFile("junit.xml")
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"mtlsprobe/certstore/certtest/debian"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
 )
@@ -17,7 +18,7 @@ func TestTraceOfRecording(t *testing.T) {
 	openssl := tool(t, "openssl", "openssl")
 	serverFiles(t)
 	for _, version := range []string{"1.2", "1.3"} {
-		port := freePort(t)
+		port := debian.FreePort(t)
 		startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
 			"-www", "-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")
 		file := "capture" + version + ".pcapng"
@@ -70,7 +71,7 @@ func TestTraceServerKey(t *testing.T) {
 		{"TLS 1.0", "AES128-SHA", "1.0", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			port := freePort(t)
+			port := debian.FreePort(t)
 			args, env := []string{"s_server", "-accept", "127.0.0.1:" + port, "-cert", "rsa.pem", "-key", "rsa.key", "-www",
 				"-verify", "3", "-CAfile", "ca.pem", "-cipher", tt.suite + ":@SECLEVEL=0"}, os.Environ()
 			switch tt.flag {
@@ -84,7 +85,7 @@ func TestTraceServerKey(t *testing.T) {
 			}
 			server := exec.Command(openssl, args...)
 			server.Env = env
-			serve(t, server, port)
+			debian.Serve(t, server, port)
 			address, result := startListener(t, `127\.0\.0\.1:\d+`, "relay", "127.0.0.1:"+port, "--count", "1", "--pcapng",
 				"rsa.pcapng", "--force")
 			_, local, _ := strings.Cut(address, ":")

@@ -9,14 +9,17 @@ package certtest
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"strings"
 	"time"
@@ -34,6 +37,8 @@ type Edge struct {
 	// Name is how [PKI.Cert] finds the certificate. Empty means "Subject", or
 	// "Subject<Issuer" where an earlier edge has taken that name.
 	Name string
+	// Key is the subject's; nil for a P-256 key derived from the seed and the name.
+	Key crypto.Signer
 	// Mutate, if set, changes the template before it is signed.
 	Mutate func(*x509.Certificate)
 }
@@ -41,7 +46,7 @@ type Edge struct {
 // A PKI is a set of made certificates.
 type PKI struct {
 	seed  string
-	keys  map[string]*ecdsa.PrivateKey
+	keys  map[string]crypto.Signer
 	certs map[string]*x509.Certificate
 }
 
@@ -55,10 +60,13 @@ func New(edges ...Edge) *PKI { return NewAt("certtest", Now, edges...) }
 // A node that issues any certificate is a CA; the others are end entities for
 // client authentication.
 func NewAt(seed string, now time.Time, edges ...Edge) *PKI {
-	p := &PKI{seed: seed, keys: make(map[string]*ecdsa.PrivateKey), certs: make(map[string]*x509.Certificate)}
+	p := &PKI{seed: seed, keys: make(map[string]crypto.Signer), certs: make(map[string]*x509.Certificate)}
 	authorities := make(map[string]bool)
 	for _, e := range edges {
 		authorities[e.Issuer] = true
+		if e.Key != nil {
+			p.keys[e.Subject] = e.Key
+		}
 	}
 	subjects := make(map[string]*x509.Certificate) // the latest certificate of each node
 	for i, e := range edges {
@@ -73,7 +81,7 @@ func NewAt(seed string, now time.Time, edges ...Edge) *PKI {
 				panic(fmt.Sprintf("certtest: %s is issued by %s, which has no certificate yet", e.Subject, e.Issuer))
 			}
 		}
-		cert := sign(template, parent, p.Key(e.Subject), p.Key(e.Issuer))
+		cert := sign(template, parent, p.Signer(e.Subject).Public(), p.Signer(e.Issuer))
 		if subjects[e.Subject] == nil {
 			subjects[e.Subject] = cert
 		}
@@ -115,9 +123,13 @@ func template(node string, authority bool, now time.Time) *x509.Certificate {
 }
 
 // sign makes the certificate. Without a source of randomness ECDSA signatures
-// are deterministic (RFC 6979).
-func sign(template, parent *x509.Certificate, subject, issuer *ecdsa.PrivateKey) *x509.Certificate {
-	der, err := x509.CreateCertificate(nil, template, parent, &subject.PublicKey, issuer)
+// are deterministic (RFC 6979); RSASSA-PSS cannot do without.
+func sign(template, parent *x509.Certificate, subject crypto.PublicKey, issuer crypto.Signer) *x509.Certificate {
+	var random io.Reader
+	if _, ok := issuer.(*ecdsa.PrivateKey); !ok {
+		random = rand.Reader
+	}
+	der, err := x509.CreateCertificate(random, template, parent, subject, issuer)
 	if err != nil {
 		panic(fmt.Sprintf("certtest: signing %s: %v", template.Subject, err))
 	}
@@ -128,8 +140,12 @@ func sign(template, parent *x509.Certificate, subject, issuer *ecdsa.PrivateKey)
 	return cert
 }
 
-// Key returns the node's P-256 key, derived from the seed and the node's name.
-func (p *PKI) Key(node string) *ecdsa.PrivateKey {
+// Key returns the P-256 key of a node without one of its own, derived from the seed and the node's name. It
+// panics for other nodes, which [PKI.Signer] is for.
+func (p *PKI) Key(node string) *ecdsa.PrivateKey { return p.Signer(node).(*ecdsa.PrivateKey) }
+
+// Signer returns the node's key.
+func (p *PKI) Signer(node string) crypto.Signer {
 	if key := p.keys[node]; key != nil {
 		return key
 	}
@@ -172,7 +188,7 @@ func (p *PKI) CertPEM(names ...string) []byte {
 
 // KeyPEM returns the node's key as PEM in PKCS#8.
 func (p *PKI) KeyPEM(node string) []byte {
-	der, err := x509.MarshalPKCS8PrivateKey(p.Key(node))
+	der, err := x509.MarshalPKCS8PrivateKey(p.Signer(node))
 	if err != nil {
 		panic(fmt.Sprintf("certtest: key of %s: %v", node, err))
 	}
