@@ -39,6 +39,8 @@ type Edge struct {
 	Name string
 	// Key is the subject's; nil for a P-256 key derived from the seed and the name.
 	Key crypto.Signer
+	// Unidentified leaves out the authority key identifier.
+	Unidentified bool
 	// Mutate, if set, changes the template before it is signed.
 	Mutate func(*x509.Certificate)
 }
@@ -80,6 +82,11 @@ func NewAt(seed string, now time.Time, edges ...Edge) *PKI {
 			if parent = subjects[e.Issuer]; parent == nil {
 				panic(fmt.Sprintf("certtest: %s is issued by %s, which has no certificate yet", e.Subject, e.Issuer))
 			}
+		}
+		if e.Unidentified {
+			unnamed := *parent
+			unnamed.SubjectKeyId = nil
+			parent = &unnamed
 		}
 		cert := sign(template, parent, p.Signer(e.Subject).Public(), p.Signer(e.Issuer))
 		if subjects[e.Subject] == nil {

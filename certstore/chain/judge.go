@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"mtlsprobe/certstore"
+
 	"golang.org/x/crypto/cryptobyte"
 	casn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -17,7 +19,7 @@ import (
 // below.
 func (w *walk) judge(s *step) {
 	c := s.cert
-	add := func(reason Reason, detail string) { s.add(Break{s.index, reason, detail}) }
+	add := func(reason Reason, detail string) { s.add(Break{Index: s.index, Reason: reason, Detail: detail}) }
 	switch {
 	case w.now.After(c.NotAfter):
 		add(Expired, "since "+c.NotAfter.UTC().Format(time.DateOnly))
@@ -39,8 +41,8 @@ func (w *walk) judge(s *step) {
 	if !ForClientAuth(c.Certificate) {
 		add(ClientAuth, "extKeyUsage lacks clientAuth")
 	}
-	for _, detail := range w.excluded(c, s.below) {
-		add(Names, detail)
+	for _, v := range w.excluded(c, s.below) {
+		s.add(Break{s.index, Names, v.detail, v.form})
 	}
 	s.breaks = critical(c, s.index, s.breaks)
 }
@@ -72,7 +74,8 @@ func ForClientAuth(c *x509.Certificate) bool {
 func critical(c *Certificate, index int, breaks []Break) []Break {
 	for _, e := range c.Extensions {
 		if e.Critical && !knownExtension(e.Id) {
-			breaks = append(slices.Clip(breaks), Break{index, Critical, "extension " + e.Id.String() + " is marked critical"})
+			breaks = append(slices.Clip(breaks), Break{Index: index, Reason: Critical,
+				Detail: "extension " + e.Id.String() + " is marked critical"})
 		}
 	}
 	return breaks
@@ -97,28 +100,49 @@ func join(child, parent *Certificate) Join {
 		!bytes.Equal(child.AuthorityKeyId, parent.SubjectKeyId) {
 		j.KeyIdentifier = fmt.Sprintf("the authority key identifier is %x, the issuer's subject key identifier %x",
 			child.AuthorityKeyId, parent.SubjectKeyId)
-	} else if serial := issuerSerial(child); serial != nil && !bytes.Equal(serial, parent.SerialNumber.Bytes()) {
+	} else if _, serial := issuerAndSerial(child.Certificate); serial != nil && !bytes.Equal(serial, parent.SerialNumber.Bytes()) {
 		j.KeyIdentifier = fmt.Sprintf("the authority key identifier points to serial %x, the issuer's certificate has %x",
 			serial, parent.SerialNumber)
 	}
 	return j
 }
 
-// issuerSerial returns the authorityCertSerialNumber of the certificate's
-// authority key identifier, or nil (RFC 5280, Section 4.2.1.1).
-func issuerSerial(c *Certificate) []byte {
+// MeansSerial reports whether the issuer and the serial number in the child's authority key
+// identifier, where it has them, are those of the parent's certificate.
+func MeansSerial(child, parent *x509.Certificate) bool {
+	issuer, serial := issuerAndSerial(child)
+	return (serial == nil || bytes.Equal(serial, parent.SerialNumber.Bytes())) &&
+		(issuer == nil || certstore.NameKey(issuer) == certstore.NameKey(parent.RawIssuer))
+}
+
+// issuerAndSerial returns authorityCertIssuer, a Name in DER, and authorityCertSerialNumber of
+// the certificate's authority key identifier, each nil where it is not there (RFC 5280, Section
+// 4.2.1.1).
+func issuerAndSerial(c *x509.Certificate) (issuer, number []byte) {
 	for _, e := range c.Extensions {
 		if !e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 35}) {
 			continue
 		}
 		s := cryptobyte.String(e.Value)
-		var id, serial cryptobyte.String
-		var has bool
-		if s.ReadASN1(&id, casn1.SEQUENCE) && id.SkipOptionalASN1(casn1.Tag(0).ContextSpecific()) &&
-			id.SkipOptionalASN1(casn1.Tag(1).ContextSpecific().Constructed()) &&
-			id.ReadOptionalASN1(&serial, &has, casn1.Tag(2).ContextSpecific()) && has {
-			return bytes.TrimLeft(serial, "\x00")
+		var id, names, serial cryptobyte.String
+		var hasNames, hasSerial bool
+		if !s.ReadASN1(&id, casn1.SEQUENCE) || !id.SkipOptionalASN1(casn1.Tag(0).ContextSpecific()) ||
+			!id.ReadOptionalASN1(&names, &hasNames, casn1.Tag(1).ContextSpecific().Constructed()) ||
+			!id.ReadOptionalASN1(&serial, &hasSerial, casn1.Tag(2).ContextSpecific()) {
+			return nil, nil
+		}
+		for !names.Empty() && issuer == nil {
+			name, ok := readGeneralName(&names)
+			if !ok {
+				break
+			}
+			if name.kind == directoryName {
+				issuer = name.value
+			}
+		}
+		if hasSerial {
+			number = bytes.TrimLeft(serial, "\x00")
 		}
 	}
-	return nil
+	return issuer, number
 }

@@ -16,6 +16,22 @@ import (
 	casn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
+// A NameForm is a form of names that name constraints are judged for.
+type NameForm string
+
+// The forms; the zero NameForm stands for all others.
+const (
+	DirectoryName NameForm = "directory name"
+	HostName      NameForm = "host name"
+	CommonName    NameForm = "commonName" // of a leaf without a host name, where it looks like one
+)
+
+// A violation is a name that constraints do not allow; no detail means none.
+type violation struct {
+	detail string
+	form   NameForm
+}
+
 // A nameKind is the tag of a GeneralName (RFC 5280, Section 4.2.1.6).
 type nameKind uint8
 
@@ -40,6 +56,19 @@ type generalName struct {
 	rdns  []string // of a directoryName, as keys; nil if it cannot be decoded
 	// mistyped says that a mail address in a subject is not an IA5String.
 	mistyped bool
+	common   bool // a dnsName that is a commonName
+}
+
+func (n generalName) form() NameForm {
+	switch {
+	case n.common:
+		return CommonName
+	case n.kind == dnsName:
+		return HostName
+	case n.kind == directoryName:
+		return DirectoryName
+	}
+	return ""
 }
 
 func directory(der []byte) generalName {
@@ -140,46 +169,46 @@ func readGeneralName(s *cryptobyte.String) (generalName, bool) {
 	return n, true
 }
 
-// excluded returns a sentence for each certificate from the step down to the
-// leaf that has a name outside the CA's limits. Each pair is judged once in a
+// excluded returns what is outside the CA's limits, for each certificate from the step down to
+// the leaf. Each pair is judged once in a
 // search, and there is a bound on all of them together.
-func (w *walk) excluded(ca *Certificate, s *step) []string {
+func (w *walk) excluded(ca *Certificate, s *step) []violation {
 	l := ca.limits
 	if l.err != nil {
-		return []string{l.err.Error()}
+		return []violation{{detail: l.err.Error()}}
 	}
 	if len(l.permitted) == 0 && len(l.excluded) == 0 {
 		return nil
 	}
-	var details []string
+	var found []violation
 	for ; s != nil; s = s.below {
 		if s.below != nil && s.cert.node != nil && s.cert.issuer == s.cert.node.subject {
 			continue // a self-issued CA certificate is exempt
 		}
 		pair := [2]*Certificate{ca, s.cert}
-		detail, known := w.violations[pair]
+		v, known := w.violations[pair]
 		if !known {
-			detail = w.violation(l, s.cert, s.below == nil)
-			w.violations[pair] = detail
+			v = w.violation(l, s.cert, s.below == nil)
+			w.violations[pair] = v
 		}
-		if detail != "" {
-			details = append(details, detail)
+		if v.detail != "" {
+			found = append(found, v)
 		}
 	}
-	return details
+	return found
 }
 
 // violation says which name of the certificate the limits do not allow.
-func (w *walk) violation(l *limits, c *Certificate, leaf bool) string {
+func (w *walk) violation(l *limits, c *Certificate, leaf bool) violation {
 	names, err := namesOf(c, leaf)
 	if err != nil {
-		return fmt.Sprintf("%s: %v", shortName(c), err)
+		return violation{detail: fmt.Sprintf("%s: %v", shortName(c), err)}
 	}
 	work := l.comparisons(names)
 	if w.comparisons += work; work > maxComparisons || w.comparisons > 2*maxComparisons {
 		w.found.Cut = w.found.Cut || work <= maxComparisons
-		return fmt.Sprintf("%s: %d names under %d constraints are too many to compare", shortName(c), len(names),
-			len(l.permitted)+len(l.excluded))
+		return violation{detail: fmt.Sprintf("%s: %d names under %d constraints are too many to compare", shortName(c),
+			len(names), len(l.permitted)+len(l.excluded))}
 	}
 	return l.violation(names)
 }
@@ -197,19 +226,19 @@ func shortName(c *Certificate) string {
 // violation says which of the names the limits do not allow. Where a server's library
 // gives up on a name or a constraint, the name is not allowed: RFC 5280, Section 4.2.1.10,
 // wants a certificate rejected then.
-func (l *limits) violation(names []generalName) string {
+func (l *limits) violation(names []generalName) violation {
 	for _, name := range names {
 		// crypto/x509 gives up on hosts and URIs whatever is constrained, and OpenSSL on
 		// a mail address of another type.
 		if name.mistyped || name.malformed() && (name.kind != mailName || l.concerns(mailName)) {
-			return fmt.Sprintf("%v is malformed, so that no constraint can be judged", name)
+			return violation{fmt.Sprintf("%v is malformed, so that no constraint can be judged", name), name.form()}
 		}
 		for _, base := range l.excluded {
 			if base.kind != name.kind {
 				continue
 			}
 			if in, known := name.within(base); in || !known || name.wildcardMeets(base) {
-				return fmt.Sprintf("%v is in the excluded subtree %v", name, base)
+				return violation{fmt.Sprintf("%v is in the excluded subtree %v", name, base), name.form()}
 			}
 		}
 		constrained, permitted := false, false
@@ -221,10 +250,10 @@ func (l *limits) violation(names []generalName) string {
 			constrained, permitted = true, permitted || in
 		}
 		if constrained && !permitted {
-			return fmt.Sprintf("%v is not in a permitted subtree", name)
+			return violation{fmt.Sprintf("%v is not in a permitted subtree", name), name.form()}
 		}
 	}
-	return ""
+	return violation{}
 }
 
 // comparisons counts names times constraints of the kind that has most.
@@ -284,9 +313,6 @@ func namesOf(c *Certificate, leaf bool) ([]generalName, error) {
 		return nil, err
 	}
 	var names []generalName
-	if len(subject.RDNs) > 0 {
-		names = append(names, directory(c.RawSubject))
-	}
 	hasHost := false
 	for _, e := range c.Extensions {
 		if !e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 17}) {
@@ -313,9 +339,12 @@ func namesOf(c *Certificate, leaf bool) ([]generalName, error) {
 				names = append(names, generalName{kind: mailName, value: []byte(a.Value),
 					mistyped: casn1.Tag(a.Tag) != casn1.IA5String})
 			case a.OID == "2.5.4.3" && a.IsText && leaf && !hasHost && looksLikeHost(a.Value):
-				names = append(names, generalName{kind: dnsName, value: []byte(a.Value)})
+				names = append(names, generalName{kind: dnsName, value: []byte(a.Value), common: true})
 			}
 		}
+	}
+	if len(subject.RDNs) > 0 { // last: some programs do not judge it
+		names = append(names, directory(c.RawSubject))
 	}
 	return names, nil
 }

@@ -32,6 +32,8 @@ type Break struct {
 	Index  int
 	Reason Reason
 	Detail string
+	// Form is that of the name that a constraint does not allow; empty for other reasons.
+	Form NameForm
 }
 
 // A Reason says what breaks a path.

@@ -136,7 +136,7 @@ func policy(p *Path) []Break {
 		policies := parsePolicies(c.Certificate)
 		selfIssued := c.node != nil && c.issuer == c.node.subject
 		if policies.broken {
-			return []Break{{index, Policy, "an extension about policies cannot be decoded"}}
+			return []Break{{Index: index, Reason: Policy, Detail: "an extension about policies cannot be decoded"}}
 		}
 		state.accept(&policies, index == 0, selfIssued)
 		if state.explicit == 0 && len(state.level) == 0 {
@@ -152,7 +152,7 @@ func policy(p *Path) []Break {
 			break
 		}
 		if !state.descend(&policies, selfIssued, index) {
-			return []Break{{index, Policy, "policyMappings maps anyPolicy, which is forbidden"}}
+			return []Break{{Index: index, Reason: Policy, Detail: "policyMappings maps anyPolicy, which is forbidden"}}
 		}
 	}
 	if state.explicit == 0 && len(state.level) == 0 {
@@ -170,7 +170,7 @@ type policyState struct {
 }
 
 func (s *policyState) failed(p *Path) Break {
-	return Break{s.demand, Policy, fmt.Sprintf("%s demands an explicit policy, and none is valid down to the leaf",
+	return Break{Index: s.demand, Reason: Policy, Detail: fmt.Sprintf("%s demands an explicit policy, and none is valid down to the leaf",
 		certstore.NameString(p.Certificates[s.demand].RawSubject))}
 }
 

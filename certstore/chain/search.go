@@ -31,12 +31,8 @@ type Search struct {
 // name of its key, is returned, broken, only where no key of that name made the
 // signature. The leaf's own dates and usages are not judged here.
 func (g *Graph) Paths(leaf *x509.Certificate, now time.Time) Search {
-	start := g.byRaw[string(leaf.Raw)]
-	if start == nil {
-		start = &Certificate{Certificate: leaf, issuer: g.Key(leaf.RawIssuer), limits: nameLimits(leaf)}
-	}
-	w := walk{graph: g, now: now, signatures: make(map[signature]bool), violations: make(map[[2]*Certificate]string)}
-	w.push(&step{cert: start, breaks: critical(start, 0, nil)})
+	w := newWalk(g, now)
+	w.push(w.start(leaf))
 	for {
 		s := w.pop()
 		if s == nil {
@@ -44,6 +40,28 @@ func (g *Graph) Paths(leaf *x509.Certificate, now time.Time) Search {
 		}
 		w.extend(s)
 	}
+}
+
+// Examine returns the path that the certificates make, judged as of now: each one issued, or
+// not, by the next one. Those after the leaf have to be in the graph.
+func (g *Graph) Examine(certs []*x509.Certificate, now time.Time) Path {
+	w := newWalk(g, now)
+	s := w.start(certs[0])
+	for _, cert := range certs[1:] {
+		c := g.byRaw[string(cert.Raw)]
+		i := issuer{node: c.node}
+		switch i.err = w.verify(s.cert, c.node); {
+		case errors.Is(i.err, errUnsupported), errors.Is(i.err, errCut):
+			i.reason = Unverified
+		case i.err != nil:
+			i.reason = Signature
+		}
+		s = w.onto(s, c, i)
+	}
+	c := s.cert
+	p := s.path(c.node != nil && c.issuer == c.node.subject && w.verify(c, c.node) == nil)
+	p.Breaks = append(p.Breaks, policy(&p)...)
+	return p
 }
 
 // A step is a way from the leaf up to one certificate.
@@ -87,8 +105,22 @@ type walk struct {
 	steps       int
 	signatures  map[signature]bool // that were of use
 	comparisons int                // of names with constraints
-	violations  map[[2]*Certificate]string
+	violations  map[[2]*Certificate]violation
 	found       Search
+}
+
+func newWalk(g *Graph, now time.Time) *walk {
+	return &walk{graph: g, now: now, signatures: make(map[signature]bool),
+		violations: make(map[[2]*Certificate]violation)}
+}
+
+// start is the step that is the leaf alone.
+func (w *walk) start(leaf *x509.Certificate) *step {
+	c := w.graph.byRaw[string(leaf.Raw)]
+	if c == nil {
+		c = &Certificate{Certificate: leaf, issuer: w.graph.Key(leaf.RawIssuer), limits: nameLimits(leaf)}
+	}
+	return &step{cert: c, breaks: critical(c, 0, nil)}
 }
 
 func (w *walk) push(s *step) {
@@ -128,21 +160,26 @@ func (w *walk) extend(s *step) {
 	}
 	for _, i := range issuers {
 		for _, c := range i.node.certs {
-			next := &step{cert: c, below: s, index: s.index + 1, join: join(s.cert, c), breaks: s.breaks, between: s.between}
-			if c.issuer != c.node.subject {
-				next.between++
-			}
-			if i.reason != "" {
-				next.add(Break{s.index, i.reason, i.detail(c)})
-			}
-			if IsWeak(s.cert.SignatureAlgorithm) {
-				next.add(Break{s.index, Weak, fmt.Sprintf("signed with %v, which current TLS libraries refuse",
-					s.cert.SignatureAlgorithm)})
-			}
-			w.judge(next)
-			w.push(next)
+			w.push(w.onto(s, c, i))
 		}
 	}
+}
+
+// onto is the way from s to one more certificate, of the issuer, judged.
+func (w *walk) onto(s *step, c *Certificate, i issuer) *step {
+	next := &step{cert: c, below: s, index: s.index + 1, join: join(s.cert, c), breaks: s.breaks, between: s.between}
+	if c.issuer != c.node.subject {
+		next.between++
+	}
+	if i.reason != "" {
+		next.add(Break{Index: s.index, Reason: i.reason, Detail: i.detail(c)})
+	}
+	if IsWeak(s.cert.SignatureAlgorithm) {
+		next.add(Break{Index: s.index, Reason: Weak,
+			Detail: fmt.Sprintf("signed with %v, which current TLS libraries refuse", s.cert.SignatureAlgorithm)})
+	}
+	w.judge(next)
+	return next
 }
 
 func (s *step) add(b Break) { s.breaks = append(slices.Clip(s.breaks), b) }

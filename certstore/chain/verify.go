@@ -57,6 +57,9 @@ func verifySignature(child, parent *x509.Certificate) error {
 	return errors.New("the signature does not verify")
 }
 
+// Signed reports whether the parent's key signed the child, with whatever algorithm.
+func Signed(child, parent *x509.Certificate) bool { return verifySignature(child, parent) == nil }
+
 // minRSA is the least that crypto/rsa verifies with, in bits.
 const minRSA = 1024
 

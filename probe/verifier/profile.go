@@ -1,0 +1,259 @@
+package verifier
+
+import (
+	"crypto/x509"
+	"slices"
+
+	"mtlsprobe/certstore/chain"
+)
+
+// A Confidence says how a profile came to be known.
+type Confidence string
+
+// The confidences, the strongest first.
+const (
+	Run        Confidence = "run"        // the real server was run
+	Documented Confidence = "documented" // its vendor's documentation says so
+)
+
+// A Profile is how one server program judges a client's certificate.
+type Profile struct {
+	ID   string // stable
+	Name string // short, for people
+	// Versions says of which versions this holds.
+	Versions   string
+	Confidence Confidence
+	Citation   string
+
+	Path     PathRule
+	Choice   Choice   // which issuer is followed
+	Names    NameRule // how an issuer's name is compared
+	Defaults Settings
+	// Directives are how the settings are called in the program's configuration; what is
+	// missing cannot be set.
+	Directives map[Setting]string
+	// Counts says what Settings.Depth counts.
+	Counts DepthRule
+	// MaxCertificates is the greatest number of certificates that a client may send, the leaf
+	// included; 0 for no limit that is known.
+	MaxCertificates int
+
+	LeafEKU  UsageRule // extendedKeyUsage of the leaf
+	CAEKU    UsageRule // and of CA certificates
+	KeyUsage KeyUsageRule
+	Netscape NetscapeRule
+	// NoCALeaf refuses a CA's certificate as a client's.
+	NoCALeaf bool
+	// HostsNeeded says that a constraint on host names wants one to be there.
+	HostsNeeded bool
+	// CAKeyUsage says that CA certificates need a keyUsage.
+	CAKeyUsage bool
+	Keys       KeyRules
+	Forms      []chain.NameForm // of names under name constraints that are not judged
+	// Unhandled are extensions (by their number in id-ce) that are not known: marked
+	// critical, they refuse the certificate.
+	Unhandled []int
+	// GoExtensions says that crypto/x509 decides which critical extensions are handled.
+	GoExtensions bool
+	// DecodesAll refuses a client that sends any certificate, on the path or not, that cannot
+	// be decoded.
+	DecodesAll bool
+	Ignored    []Reason // that are not looked at
+	// OnAnchor are the reasons that count for the trusted certificate at the end of the path.
+	OnAnchor []Reason
+	// OnBuilt are those that count, too, where Choice.Ordered is set and what was sent is not.
+	OnBuilt []Reason
+	// OnIntermediate are those that count if it is an intermediate.
+	OnIntermediate []Reason
+	// Order is what is looked at first. Within a class the path is looked at from the leaf up, and
+	// from its end down where Signature is one of the class's reasons.
+	Order [][]Reason
+
+	// Alerts are sent for the reasons; Other for those that are not in it. Zero closes the
+	// connection without an alert.
+	Alerts map[Reason]uint8
+	Other  uint8
+	// CADates is sent for the dates of CA certificates; 0 for the same as for the leaf's.
+	CADates uint8
+	// Status is the HTTP status by which it refuses, after the handshake; 0 for none.
+	Status int
+}
+
+// A PathRule says how a program looks for a path.
+type PathRule int
+
+// The ways of looking for a path.
+const (
+	FirstIssuer PathRule = iota // follows the issuer that it likes best, and does not turn back
+	EveryPath                   // takes any path that holds
+	AsSent                      // sorts what was sent, and looks for an anchor at its end
+	EachSent                    // judges every certificate sent, the last one first
+)
+
+// A Choice says which of several possible issuers is followed.
+type Choice struct {
+	// SentFirst prefers certificates that the client sent to those of the trust file.
+	SentFirst bool
+	// Identifiers says that an authority key identifier must not contradict; Serials that the
+	// issuer and serial number in it count, too.
+	Identifiers, Serials bool
+	// AnchorSigns wants a trusted issuer's key to have made the signature.
+	AnchorSigns bool
+	// Current prefers certificates that are valid now; AnchorCurrent takes a trusted one that is
+	// not only where nothing else will do.
+	Current, AnchorCurrent bool
+	// Issuing leaves out certificates with these faults, or where Newest is set, takes them
+	// last.
+	Issuing []Reason
+	// Reverse prefers trusted certificates that stand later in the trust file.
+	Reverse bool
+	// Unordered says that it cannot be told which of several trusted certificates is taken.
+	Unordered bool
+	// NoLeaf says that a leaf is not trusted for standing in the trust file; self-signed ones
+	// aside, unless NoSelfSigned.
+	NoLeaf, NoSelfSigned bool
+	// Later looks only among the certificates sent after the one whose issuer is sought.
+	Later bool
+	// Newest prefers the certificate that began latest, and of those the last one sent.
+	Newest bool
+	Self   SelfRule
+	// Ordered judges one path, along what was sent, where that is in order. Then key identifiers
+	// count for the step to the trusted certificate alone.
+	Ordered bool
+	// TrustedOnly says that only trusted certificates follow on a trusted one.
+	TrustedOnly bool
+}
+
+// A SelfRule says what is taken for self-signed, and ends a path.
+type SelfRule int
+
+// The rules for self-signed certificates.
+const (
+	SelfSigned     SelfRule = iota // what its own key signed
+	SelfIdentified                 // what names itself as issuer, unless its identifiers contradict
+	SelfIssuing                    // likewise, if its keyUsage lets it sign certificates
+	SelfNamed                      // what names itself as issuer
+	SelfGoesOn                     // what its own key signed, and it does not end a path
+)
+
+// A NameRule says how names are compared.
+type NameRule int
+
+// The ways of comparing names.
+const (
+	Folded        NameRule = iota // RFC 5280, Section 7.1
+	FoldedCase                    // by case, not by spaces
+	Exact                         // byte by byte
+	ExactToAnchor                 // byte by byte to trusted certificates, by the strings' values to others
+)
+
+// A DepthRule says what a depth counts.
+type DepthRule int
+
+// The ways of counting.
+const (
+	Intermediates  DepthRule = iota // between the leaf and the end of the path
+	CACertificates                  // above the leaf
+)
+
+// A UsageRule says which extendedKeyUsage will do. A certificate without the extension always
+// does.
+type UsageRule int
+
+// The usages.
+const (
+	AnyUsage        UsageRule = iota // it is not looked at
+	ClientAuth                       // clientAuth
+	ClientAuthOrAny                  // clientAuth or anyExtendedKeyUsage
+	TLSUsage                         // clientAuth or serverAuth
+)
+
+func (r UsageRule) allows(c *x509.Certificate) bool {
+	if r == AnyUsage || len(c.ExtKeyUsage) == 0 && len(c.UnknownExtKeyUsage) == 0 {
+		return true
+	}
+	has := func(u x509.ExtKeyUsage) bool { return slices.Contains(c.ExtKeyUsage, u) }
+	return has(x509.ExtKeyUsageClientAuth) || r == ClientAuthOrAny && has(x509.ExtKeyUsageAny) ||
+		r == TLSUsage && has(x509.ExtKeyUsageServerAuth)
+}
+
+// A KeyUsageRule says which keyUsage of the leaf will do. A certificate without the extension
+// always does.
+type KeyUsageRule int
+
+// The key usages.
+const (
+	AnyKeyUsage       KeyUsageRule = iota // it is not looked at
+	Signs                                 // digitalSignature
+	SignsOrAgreesKeys                     // digitalSignature or keyAgreement
+)
+
+func (r KeyUsageRule) allows(c *x509.Certificate) bool {
+	return r == AnyKeyUsage || c.KeyUsage == 0 || c.KeyUsage&x509.KeyUsageDigitalSignature != 0 ||
+		r == SignsOrAgreesKeys && c.KeyUsage&x509.KeyUsageKeyAgreement != 0
+}
+
+// A NetscapeRule says when nsCertType counts.
+type NetscapeRule int
+
+// The rules for nsCertType.
+const (
+	NetscapeIgnored    NetscapeRule = iota
+	NetscapeCounts                  // it has to name SSL clients
+	NetscapeWithoutEKU              // likewise, where there is no extendedKeyUsage
+)
+
+// KeyRules say which keys and signatures are refused.
+type KeyRules struct {
+	MinRSA    int  // bits, of every key on the path; a security level may ask for more
+	NoSHA1    bool // in signatures, roots aside
+	MD5       bool // is taken
+	NoEd25519 bool
+	NoP224    bool
+	NoPSS     bool // RSASSA-PSS in a certificate's signature
+}
+
+// A Reason says why a server refuses a certificate.
+type Reason string
+
+// The reasons.
+const (
+	NoIssuer           Reason = "no issuer at hand"
+	Untrusted          Reason = "not trusted" // a self-signed CA certificate
+	SelfSignedLeaf     Reason = "self-signed"
+	Ambiguous          Reason = "ambiguous" // which certificate is followed cannot be told
+	Expired            Reason = "expired"
+	NotYetValid        Reason = "not yet valid"
+	Signature          Reason = "signature"
+	Weak               Reason = "weak signature"
+	Algorithm          Reason = "signature algorithm"
+	Key                Reason = "key" // too short, or its curve is not taken
+	Unsupported        Reason = "kind of key"
+	NotCA              Reason = "not a CA"
+	NoBasicConstraints Reason = "no basicConstraints"
+	MaySign            Reason = "may not sign"
+	NoKeyUsage         Reason = "no keyUsage"
+	NoKeyIdentifier    Reason = "no key identifier"
+	Length             Reason = "path too long"
+	TooLong            Reason = "too many certificates"
+	Constraint         Reason = "name constraint"
+	Policy             Reason = "policy"
+	Critical           Reason = "critical extension"
+	Usage              Reason = "extended key usage"
+	CAUsage            Reason = "extended key usage of a CA"
+	LeafKeyUsage       Reason = "key usage"
+	NetscapeType       Reason = "Netscape certificate type"
+	LeafIsCA           Reason = "a CA's certificate"
+)
+
+// alert is what the program sends for an outcome; 0 for none.
+func (w *world) alert(o outcome) uint8 {
+	ofCA := o.certificate != nil && !o.certificate.Equal(w.Leaf)
+	if w.CADates != 0 && ofCA && (o.reason == Expired || o.reason == NotYetValid) {
+		return w.CADates
+	}
+	if alert, ok := w.Alerts[o.reason]; ok {
+		return alert
+	}
+	return w.Other
+}

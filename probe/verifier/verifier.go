@@ -1,0 +1,214 @@
+// Package verifier predicts what a server would accept: given the certificates that a client
+// sends and those that the server trusts, would OpenSSL, Go, Java, nginx take the client's
+// certificate, and if not, why not, and by which alert.
+//
+// Programs differ in how they look for a path, and in which rules they hold it against. A
+// [Profile] is data over both, with its source; [Judge] is one function for all. How a
+// server is set up is no part of the program: see [Settings].
+//
+// A judgement is a claim about a program, no observation: what a server really accepts is seen
+// with a trial. The package is pure.
+package verifier
+
+import (
+	"crypto/x509"
+	"slices"
+	"time"
+
+	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/chain"
+	"mtlsprobe/report/say"
+)
+
+// A Case is what a server is shown, and what it trusts.
+type Case struct {
+	Leaf *x509.Certificate
+	Sent []*x509.Certificate // without the leaf, in the order in which they are sent
+	// Anchors is the server's trust file, in its order.
+	Anchors []*x509.Certificate
+	Now     time.Time // by the server's clock
+	// Settings are those of the server; what is nil in them is the program's default.
+	Settings Settings
+}
+
+// Settings are what an administrator can change. They are counted and named as the program
+// does it; nil means its default.
+type Settings struct {
+	Depth         *int  // how long a path may be
+	PartialChain  *bool // whether a path may end with a trusted certificate that is no root
+	Strict        *bool // OpenSSL's X509_V_FLAG_X509_STRICT
+	SecurityLevel *int  // OpenSSL's, 0 to 5
+}
+
+// or are the settings, with the defaults where they say nothing.
+func (s Settings) or(defaults Settings) Settings {
+	if s.Depth == nil {
+		s.Depth = defaults.Depth
+	}
+	if s.PartialChain == nil {
+		s.PartialChain = defaults.PartialChain
+	}
+	if s.Strict == nil {
+		s.Strict = defaults.Strict
+	}
+	if s.SecurityLevel == nil {
+		s.SecurityLevel = defaults.SecurityLevel
+	}
+	return s
+}
+
+// A Judgement is what one server program would say to a case.
+type Judgement struct {
+	Profile *Profile
+	Accepts say.Answer
+	// Reason is why it refuses; empty where it accepts, or where that is not known.
+	Reason Reason
+	// Certificate is the one that Reason is about; nil where it is about none.
+	Certificate *x509.Certificate
+	// Path is what was judged, the leaf first; nil where the program found none.
+	Path []*x509.Certificate
+	// Alert is what the program sends for the reason; 0 where it sends none, or that is not
+	// known.
+	Alert uint8
+	// Silent says that it sends no alert and no answer, but closes the connection.
+	Silent bool
+	// Setting names what would have the program accept it, if it were set otherwise.
+	Setting Setting
+}
+
+// A Setting is one that can be changed.
+type Setting string
+
+// The settings that a judgement can turn on.
+const (
+	NoSetting     Setting = ""
+	Depth         Setting = "depth"
+	PartialChain  Setting = "partial chain"
+	Strict        Setting = "strict"
+	SecurityLevel Setting = "security level"
+)
+
+// Judge says what a program would do with the case.
+func Judge(p *Profile, c *Case) Judgement {
+	settings := c.Settings.or(p.Defaults)
+	j := judge(p, c, settings)
+	if j.Accepts != say.No {
+		return j
+	}
+	for _, other := range p.otherwise(settings) {
+		if judge(p, c, other.settings).Accepts == say.Yes {
+			j.Setting = other.setting
+			break
+		}
+	}
+	return j
+}
+
+func judge(p *Profile, c *Case, settings Settings) Judgement {
+	w := newWorld(p, c, settings)
+	o := w.receive()
+	if o.reason == "" {
+		o = w.look()
+	}
+	j := Judgement{Profile: p, Accepts: say.No, Reason: o.reason, Certificate: o.certificate, Path: o.path}
+	if o.reason == "" {
+		j.Accepts = say.Yes
+		return j
+	}
+	if o.reason == Ambiguous {
+		j.Accepts = say.Unknown
+		return j
+	}
+	if !o.several {
+		j.Alert = w.alert(o)
+	}
+	j.Silent = !o.several && j.Alert == 0 && p.Status == 0
+	return j
+}
+
+// An outcome is a path, and what is wrong with it; no reason means nothing.
+type outcome struct {
+	path        []*x509.Certificate
+	reason      Reason
+	certificate *x509.Certificate
+	// several says that there are other ways, which fail with another alert.
+	several bool
+}
+
+// A world is one case for one program.
+type world struct {
+	*Profile
+	*Case
+	settings Settings
+	graph    *chain.Graph
+}
+
+func newWorld(p *Profile, c *Case, settings Settings) *world {
+	graph := chain.NewGraph()
+	for _, cert := range slices.Concat(c.Anchors, c.Sent) {
+		graph.Add(certstore.Authority{Certificate: cert})
+	}
+	return &world{Profile: p, Case: c, settings: settings, graph: graph}
+}
+
+func (w *world) trusts(c *x509.Certificate) bool { return contains(w.Anchors, c) }
+
+func contains(certs []*x509.Certificate, c *x509.Certificate) bool {
+	return slices.ContainsFunc(certs, c.Equal)
+}
+
+// receive judges what comes before any path.
+func (w *world) receive() outcome {
+	if w.MaxCertificates != 0 && len(w.Sent) >= w.MaxCertificates {
+		return outcome{reason: TooLong}
+	}
+	if !w.DecodesAll {
+		return outcome{}
+	}
+	for _, c := range slices.Concat([]*x509.Certificate{w.Leaf}, w.Sent) {
+		if w.refusesExtension(c) {
+			return outcome{reason: Critical, certificate: c}
+		}
+		if w.unsupported(c) {
+			return outcome{reason: Unsupported, certificate: c}
+		}
+	}
+	return outcome{}
+}
+
+// look finds the path that the program takes, and judges it.
+func (w *world) look() outcome {
+	switch w.Path {
+	case EveryPath:
+		return w.anyPath()
+	case EachSent:
+		return w.eachSent()
+	case AsSent:
+		return w.asSent()
+	default:
+		return w.firstIssuers()
+	}
+}
+
+// A change is one setting set otherwise.
+type change struct {
+	setting  Setting
+	settings Settings
+}
+
+// otherwise are the settings with one of those changed that the program has.
+func (p *Profile) otherwise(s Settings) (changes []change) {
+	try := func(setting Setting, edit func(*Settings)) {
+		if _, ok := p.Directives[setting]; ok {
+			other := s
+			edit(&other)
+			changes = append(changes, change{setting, other})
+		}
+	}
+	flip := func(b *bool) *bool { v := b == nil || !*b; return &v }
+	try(Depth, func(o *Settings) { n := mostCertificates; o.Depth = &n })
+	try(PartialChain, func(o *Settings) { o.PartialChain = flip(s.PartialChain) })
+	try(Strict, func(o *Settings) { o.Strict = flip(s.Strict) })
+	try(SecurityLevel, func(o *Settings) { n := 0; o.SecurityLevel = &n })
+	return changes
+}

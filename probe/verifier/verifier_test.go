@@ -1,0 +1,126 @@
+package verifier_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"mtlsprobe/certstore/certtest"
+	"mtlsprobe/probe/verifier"
+	"mtlsprobe/report/say"
+)
+
+// TestRecorded compares what is predicted with what real servers did, as "make verifiers"
+// recorded it.
+func TestRecorded(t *testing.T) {
+	files, err := filepath.Glob("testdata/observed/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("nothing is recorded", err)
+	}
+	var cases []*made
+	all := chainCases()
+	for n := range all {
+		cases = append(cases, all[n].make(certtest.Now))
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".txt")
+		t.Run(name, func(t *testing.T) {
+			profile, settings := setup(t, name)
+			observed := record(t, file)
+			agree, unknown := 0, 0
+			for _, m := range cases {
+				got := predict(profile, settings, m)
+				want, ok := observed[m.name]
+				if !ok {
+					t.Errorf("%s: not recorded", m.name)
+				} else if got == "refused" && want != "accepted" {
+					agree++
+				} else if got == "unknown" {
+					unknown++
+				} else if got != want && otherAlert[name+": "+m.name] != want {
+					t.Errorf(name+": %s: predicted %q, observed %q", m.name, got, want)
+				} else {
+					agree++
+				}
+			}
+			t.Logf("%d of %d agree, %d unknown", agree, len(cases), unknown)
+		})
+	}
+}
+
+// otherAlert are cases that a program refuses, as predicted, and not in the usual way.
+var otherAlert = map[string]string{
+	// Its decoder fails on the leaf before the alert can be chosen.
+	"wolfssl: unknown critical extension on leaf": "closed",
+}
+
+// setup is the profile and the settings of a record.
+func setup(t *testing.T, name string) (*verifier.Profile, verifier.Settings) {
+	t.Helper()
+	var s verifier.Settings
+	on := true
+	id, rest, _ := strings.Cut(name, "-")
+	switch {
+	case rest == "partial-chain":
+		s.PartialChain = &on
+	case rest == "strict":
+		s.Strict = &on
+	case strings.HasPrefix(rest, "depth-"):
+		depth, err := strconv.Atoi(strings.TrimPrefix(rest, "depth-"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Depth = &depth
+	}
+	profiles := verifier.Profiles()
+	at := slices.IndexFunc(profiles, func(p *verifier.Profile) bool { return p.ID == id })
+	if at < 0 {
+		t.Fatalf("no profile is called %q", id)
+	}
+	return profiles[at], s
+}
+
+// predict words a judgement as observe words a trial.
+func predict(p *verifier.Profile, settings verifier.Settings, m *made) string {
+	j := verifier.Judge(p, &verifier.Case{Leaf: m.leaf, Sent: m.sent, Anchors: m.trusted, Now: certtest.Now, Settings: settings})
+	switch {
+	case j.Accepts == say.Yes:
+		return "accepted"
+	case j.Reason == verifier.Unsupported && j.Certificate == m.leaf:
+		return "unknown 40" // the server offers no scheme for it: this program's own alert
+	case j.Accepts == say.Unknown:
+		return "unknown"
+	case p.Status != 0:
+		return fmt.Sprintf("refused-by-application %d", p.Status)
+	case j.Alert != 0:
+		return fmt.Sprintf("refused %d", j.Alert)
+	}
+	if j.Silent {
+		return "closed"
+	}
+	return "refused" // by which alert is not known
+}
+
+// record reads what a server did: the case, a tab, the outcome.
+func record(t *testing.T, file string) map[string]string {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	observed := make(map[string]string)
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		name, outcome, ok := strings.Cut(lines.Text(), "\t")
+		if !ok {
+			t.Fatalf("%s: %q", file, lines.Text())
+		}
+		observed[name] = outcome
+	}
+	return observed
+}
