@@ -304,11 +304,24 @@ func (w *world) asSent() outcome {
 		if path == nil {
 			continue
 		}
-		if first = w.judge(path); first.reason == "" {
-			break
+		if first = w.judge(path); first.reason == "" && w.joined(path) {
+			return first
+		}
+		if first.reason == "" {
+			first = w.broken(list, NoIssuer)
 		}
 	}
 	return first
+}
+
+// joined reports whether each certificate of the path names the next one as its issuer.
+func (w *world) joined(path []*x509.Certificate) bool {
+	for k, c := range path[1:] {
+		if !w.named(path[k], c) || !w.identified(path[k], c) {
+			return false
+		}
+	}
+	return true
 }
 
 // sorted is the leaf with what was sent, as asSent orders it.
