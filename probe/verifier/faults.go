@@ -13,6 +13,9 @@ import (
 	"mtlsprobe/certstore/chain"
 )
 
+// nameConstraints is the number of the extension in id-ce.
+const nameConstraints = 30
+
 // A fault is one reason at one certificate of a path.
 type fault struct {
 	index  int
@@ -43,24 +46,27 @@ func (w *world) first(path []*x509.Certificate, found []fault) outcome {
 		return outcome{path: path}
 	}
 	least := slices.MinFunc(found, func(a, b fault) int {
-		class := w.class(a.reason)
+		class, at := w.class(a.reason)
+		otherClass, otherAt := w.class(b.reason)
+		byIndex := cmp.Compare(a.index, b.index)
 		if class < len(w.Order) && slices.Contains(w.Order[class], Signature) {
-			return cmp.Or(cmp.Compare(class, w.class(b.reason)), cmp.Compare(b.index, a.index))
+			byIndex = -byIndex
 		}
-		return cmp.Or(cmp.Compare(class, w.class(b.reason)), cmp.Compare(a.index, b.index))
+		return cmp.Or(cmp.Compare(class, otherClass), byIndex, cmp.Compare(at, otherAt))
 	})
 	return outcome{path: path, reason: least.reason, certificate: path[least.index]}
 }
 
 func (w *world) strict() bool { return w.settings.Strict != nil && *w.settings.Strict }
 
-// class is the place of a reason in the program's order.
-func (p *Profile) class(r Reason) int {
-	at := slices.IndexFunc(p.Order, func(class []Reason) bool { return slices.Contains(class, r) })
-	if at < 0 {
-		return len(p.Order)
+// class is the place of a reason in the program's order, and in its class there.
+func (p *Profile) class(r Reason) (class, at int) {
+	for class, reasons := range p.Order {
+		if at := slices.Index(reasons, r); at >= 0 {
+			return class, at
+		}
 	}
-	return at
+	return len(p.Order), 0
 }
 
 // faults are all that can be said against a path.
@@ -225,8 +231,8 @@ func (w *world) refusesExtension(c *x509.Certificate) bool {
 		return true
 	}
 	for _, e := range c.Extensions {
-		if e.Critical && slices.ContainsFunc(w.Unhandled,
-			func(n int) bool { return e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, n}) }) {
+		is := func(n int) bool { return e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, n}) }
+		if e.Critical && slices.ContainsFunc(w.Unhandled, is) || w.ConstraintsOfCA && !c.IsCA && is(nameConstraints) {
 			return true
 		}
 	}

@@ -18,7 +18,7 @@ func meshes(count int) (cases []chainCase) {
 }
 
 func mesh(seed int) chainCase {
-	r := rand.New(rand.NewPCG(uint64(seed), 8))
+	r := rand.New(rand.NewPCG(uint64(seed), 9))
 	c := chainCase{name: fmt.Sprintf("mesh %03d", seed), change: make(map[string]change)}
 	defects := []change{expired, early, eku(x509.ExtKeyUsageServerAuth), eku(x509.ExtKeyUsageAny), usage(x509.KeyUsageCRLSign), usage(0),
 		func(c *x509.Certificate) { c.IsCA = false }, pathLength(0), pathLength(1), netscapeType(0x40), newer, keyIdentifier(0x80, 4, 1, 2, 3, 4),

@@ -92,7 +92,7 @@ func (w *world) ends(path []*x509.Certificate) bool {
 	if !w.trusts(last) || len(path) == 1 && w.Choice.NoLeaf && (!w.selfSigned(last) || w.Choice.NoSelfSigned) {
 		return false
 	}
-	return w.partial() || w.selfSigned(last) || w.named(last, last)
+	return w.partial() || w.selfSigned(last) || w.named(last, last) && w.identified(last, last)
 }
 
 // issuer is the certificate that the program takes for the issuer of the path's last one; nil
@@ -132,7 +132,7 @@ func (w *world) issuers(path, among []*x509.Certificate) (found []*x509.Certific
 	child := path[len(path)-1]
 	for _, c := range among {
 		if contains(path, c) || !w.named(child, c) || !w.identified(child, c) ||
-			!w.Choice.Newest && w.mayNotIssue(path, c) {
+			!w.Choice.Newest && w.mayNotIssue(path, c) > 0 {
 			continue
 		}
 		found = append(found, c)
@@ -140,19 +140,21 @@ func (w *world) issuers(path, among []*x509.Certificate) (found []*x509.Certific
 	return found
 }
 
-// mayNotIssue reports whether the program does not even consider a certificate as the next of
-// the path.
-func (w *world) mayNotIssue(path []*x509.Certificate, c *x509.Certificate) bool {
+// mayNotIssue says, as a place in Choice.Issuing and counted from 1, why the program does not like
+// to take a certificate as the next of the path; 0 for no reason.
+func (w *world) mayNotIssue(path []*x509.Certificate, c *x509.Certificate) (why int) {
 	if len(w.Choice.Issuing) == 0 && !w.Choice.AnchorSigns {
-		return false
+		return 0
 	}
 	for _, f := range w.faults(append(slices.Clip(path), c)) {
-		if w.Choice.AnchorSigns && w.trusts(c) && f.index == len(path)-1 && f.reason == Signature ||
-			f.index == len(path) && slices.Contains(w.Choice.Issuing, f.reason) {
-			return true
+		switch {
+		case w.Choice.AnchorSigns && w.trusts(c) && f.index == len(path)-1 && f.reason == Signature:
+			return 1
+		case f.index == len(path):
+			why = max(why, 1+slices.Index(w.Choice.Issuing, f.reason))
 		}
 	}
-	return false
+	return why
 }
 
 func (w *world) current(c *x509.Certificate) bool {
@@ -183,9 +185,7 @@ func (w *world) newest(path, trusted, sent []*x509.Certificate) *x509.Certificat
 		return nil
 	}
 	rank := func(c *x509.Certificate) (rank int) {
-		if w.mayNotIssue(path, c) {
-			rank += 2
-		}
+		rank = 2 * w.mayNotIssue(path, c)
 		if !w.current(c) {
 			rank++
 		}
@@ -417,9 +417,13 @@ func (w *world) eachSent() outcome {
 		if o := issuing.judge(path); o.reason != "" {
 			return o
 		}
-		if c.IsCA {
-			signers = append(signers, path)
+		if !c.IsCA {
+			continue
 		}
+		if c.KeyUsage&x509.KeyUsageCertSign == 0 { // without the extension, too
+			return outcome{path: path, reason: MaySign, certificate: c}
+		}
+		signers = append(signers, path)
 	}
 	return outcome{}
 }

@@ -55,6 +55,8 @@ type Profile struct {
 	Unhandled []int
 	// GoExtensions says that crypto/x509 decides which critical extensions are handled.
 	GoExtensions bool
+	// ConstraintsOfCA takes name constraints in a certificate that is no CA's for an error.
+	ConstraintsOfCA bool
 	// DecodesAll refuses a client that sends any certificate, on the path or not, that cannot
 	// be decoded.
 	DecodesAll bool
@@ -66,7 +68,8 @@ type Profile struct {
 	// OnIntermediate are those that count if it is an intermediate.
 	OnIntermediate []Reason
 	// Order is what is looked at first. Within a class the path is looked at from the leaf up, and
-	// from its end down where Signature is one of the class's reasons.
+	// from its end down where Signature is one of the class's reasons; of one certificate the
+	// first reason is told.
 	Order [][]Reason
 
 	// Alerts are sent for the reasons; Other for those that are not in it. Zero closes the

@@ -13,7 +13,7 @@ func order() [][]Reason {
 		{NoIssuer, Untrusted, SelfSignedLeaf},
 		{Critical, NotCA, NoBasicConstraints, MaySign, NoKeyUsage, NoKeyIdentifier, Usage, CAUsage, LeafKeyUsage, NetscapeType, Length},
 		{Key, Weak},
-		{TooLong, Signature, Expired, NotYetValid},
+		{Signature, Expired, NotYetValid, TooLong},
 		{Constraint}, {Policy},
 	}
 }
@@ -65,7 +65,7 @@ func Profiles() []*Profile {
 			LeafEKU: ClientAuthOrAny, CAEKU: ClientAuthOrAny, Keys: KeyRules{NoSHA1: true}, GoExtensions: true,
 			Forms:    []chain.NameForm{chain.DirectoryName, chain.CommonName},
 			OnAnchor: []Reason{Expired, NotYetValid, NotCA, NoBasicConstraints, MaySign, Length, CAUsage, Usage, Constraint, Critical},
-			Order:    [][]Reason{{NoIssuer, Untrusted, SelfSignedLeaf, Expired, NotYetValid, Critical, Constraint, NotCA, NoBasicConstraints, MaySign, Length}},
+			Order:    [][]Reason{{Expired, NotYetValid, Critical, Constraint, NotCA, NoBasicConstraints, MaySign, Length, NoIssuer, Untrusted, SelfSignedLeaf}},
 			Alerts:   map[Reason]uint8{Expired: 45, NotYetValid: 45, NoIssuer: 48, Untrusted: 48, SelfSignedLeaf: 48, Signature: 48, Weak: 48, MaySign: 48, NotCA: 48, NoBasicConstraints: 48}, Other: 42,
 		},
 		{
@@ -80,14 +80,15 @@ func Profiles() []*Profile {
 			KeyUsage: Signs, Keys: KeyRules{NoSHA1: true}, Forms: []chain.NameForm{chain.DirectoryName, chain.CommonName},
 			Ignored:  []Reason{CAUsage},
 			OnAnchor: []Reason{Expired, NotYetValid, NotCA, MaySign, Length, Constraint, Critical},
-			Order:    [][]Reason{{NoIssuer}},
+			Order:    [][]Reason{{NoIssuer, Expired, NotYetValid, Weak, NotCA, NoBasicConstraints, MaySign, Length, Constraint, Critical, Policy}},
 			Alerts:   map[Reason]uint8{LeafKeyUsage: 80}, Other: 49,
 		},
 		{
 			ID: "nss", Name: "NSS", Versions: "3.87", Confidence: Run, Citation: "NSS lib/certhigh/certvfy.c: cert_VerifyCertChainOld",
-			Choice: Choice{Identifiers: true, Newest: true, Reverse: true, Self: SelfNamed, Issuing: []Reason{NotCA, NoBasicConstraints, MaySign}}, Names: Exact, Defaults: Settings{PartialChain: yes()},
+			Choice: Choice{Identifiers: true, Newest: true, Reverse: true, Self: SelfNamed, Issuing: []Reason{MaySign, NotCA, NoBasicConstraints}}, Names: Exact, Defaults: Settings{PartialChain: yes()},
 			LeafEKU: ClientAuth, CAEKU: TLSUsage, KeyUsage: Signs, Netscape: NetscapeWithoutEKU, NoCALeaf: true, Keys: KeyRules{NoEd25519: true, NoP224: true}, Forms: []chain.NameForm{chain.CommonName},
 			OnAnchor: []Reason{Expired, NotYetValid, NotCA, NoBasicConstraints, Length, Constraint, Critical},
+			Order:    [][]Reason{{Expired, NotYetValid, Usage, LeafKeyUsage, NetscapeType, LeafIsCA, MaySign, CAUsage, Critical, Constraint, Length}},
 			Alerts:   map[Reason]uint8{Expired: 45, NotYetValid: 45, Usage: 46, LeafKeyUsage: 46, NetscapeType: 46, LeafIsCA: 46, MaySign: 46, NoIssuer: 48, Untrusted: 48, NotCA: 48, NoBasicConstraints: 48}, Other: 42, CADates: 48,
 		},
 		{
@@ -103,7 +104,7 @@ func Profiles() []*Profile {
 		{
 			ID: "wolfssl", Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: ProcessPeerCerts",
 			Path: EachSent, CAKeyUsage: true, Choice: Choice{Identifiers: true}, Names: Exact, Defaults: Settings{PartialChain: yes(), Depth: set(8)},
-			LeafEKU: ClientAuthOrAny, KeyUsage: Signs, Keys: KeyRules{MD5: true}, HostsNeeded: true, Ignored: []Reason{Policy},
+			LeafEKU: ClientAuthOrAny, KeyUsage: Signs, Keys: KeyRules{MD5: true}, HostsNeeded: true, ConstraintsOfCA: true, DecodesAll: true, Ignored: []Reason{Policy},
 			OnAnchor: []Reason{Constraint}, OnIntermediate: []Reason{Length}, Order: [][]Reason{{Usage, LeafKeyUsage, Critical}},
 			Alerts: map[Reason]uint8{Expired: 45, NotYetValid: 45, NoIssuer: 48, NotCA: 48, NoBasicConstraints: 48, TooLong: 48}, Other: 42,
 		},
