@@ -1,4 +1,4 @@
-.PHONY: build demo test race bench fuzz lint golden install conformance containers clients servers docs hostile dist
+.PHONY: build demo test race bench fuzz lint golden install conformance containers clients servers verifiers docs hostile dist
 
 build: ; CGO_ENABLED=$${CGO_ENABLED:-0} go build -trimpath -buildvcs=auto -o mtlsprobe ./cmd/mtlsprobe
 demo: build ; ./mtlsprobe demo
@@ -13,6 +13,7 @@ conformance: ; go test -count=1 -v -run Conformance ./certstore/chain
 containers: ; go test -count=1 -v -run Containers ./certstore/...
 clients: ; ./.ci/clients
 servers: ; ./.ci/servers
+verifiers: ; ./.ci/verifiers
 hostile: ; ./.ci/hostile
 docs: ; go run ./cmd/docs cmd/docs/out
 dist: ; ./.ci/dist

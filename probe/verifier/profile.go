@@ -159,6 +159,14 @@ const (
 	CACertificates                  // above the leaf
 )
 
+// of is the depth that a path has.
+func (r DepthRule) of(path []*x509.Certificate) int {
+	if r == CACertificates {
+		return len(path) - 1
+	}
+	return max(0, len(path)-2)
+}
+
 // A UsageRule says which extendedKeyUsage will do. A certificate without the extension always
 // does.
 type UsageRule int

@@ -3,7 +3,7 @@
 // certificate, and if not, why not, and by which alert.
 //
 // Programs differ in how they look for a path, and in which rules they hold it against. A
-// [Profile] is data over both, with its source; [Judge] is one function for all. How a
+// [Profile] is data over both, with its source; [Judge.Judge] is one function for all. How a
 // server is set up is no part of the program: see [Settings].
 //
 // A judgement is a claim about a program, no observation: what a server really accepts is seen
@@ -72,8 +72,10 @@ type Judgement struct {
 	Alert uint8
 	// Silent says that it sends no alert and no answer, but closes the connection.
 	Silent bool
-	// Setting names what would have the program accept it, if it were set otherwise.
+	// Setting names what would have the program accept it, if it were set otherwise. Needs is
+	// what it then has to be, for a depth.
 	Setting Setting
+	Needs   int
 }
 
 // A Setting is one that can be changed.
@@ -88,42 +90,55 @@ const (
 	SecurityLevel Setting = "security level"
 )
 
+// A Judge answers for one case. It remembers which signatures hold, and is for one goroutine.
+type Judge struct {
+	c     *Case
+	graph *chain.Graph
+}
+
+// NewJudge prepares a case, which is not to be changed after that.
+func NewJudge(c *Case) *Judge {
+	graph := chain.NewGraph()
+	for _, cert := range slices.Concat(c.Anchors, c.Sent, []*x509.Certificate{c.Leaf}) {
+		graph.Add(certstore.Authority{Certificate: cert})
+	}
+	return &Judge{c, graph}
+}
+
 // Judge says what a program would do with the case.
-func Judge(p *Profile, c *Case) Judgement {
-	settings := c.Settings.or(p.Defaults)
-	j := judge(p, c, settings)
-	if j.Accepts != say.No {
-		return j
+func (j *Judge) Judge(p *Profile) Judgement {
+	settings := j.c.Settings.or(p.Defaults)
+	said := j.judge(p, settings)
+	if said.Accepts != say.No {
+		return said
 	}
 	for _, other := range p.otherwise(settings) {
-		if judge(p, c, other.settings).Accepts == say.Yes {
-			j.Setting = other.setting
+		if with := j.judge(p, other.settings); with.Accepts == say.Yes {
+			said.Setting, said.Needs = other.setting, p.Counts.of(with.Path)
 			break
 		}
 	}
-	return j
+	return said
 }
 
-func judge(p *Profile, c *Case, settings Settings) Judgement {
-	w := newWorld(p, c, settings)
+func (j *Judge) judge(p *Profile, settings Settings) Judgement {
+	w := &world{Profile: p, Case: j.c, settings: settings, graph: j.graph}
 	o := w.receive()
 	if o.reason == "" {
 		o = w.look()
 	}
-	j := Judgement{Profile: p, Accepts: say.No, Reason: o.reason, Certificate: o.certificate, Path: o.path}
-	if o.reason == "" {
-		j.Accepts = say.Yes
-		return j
+	said := Judgement{Profile: p, Accepts: say.Known(o.reason == ""), Reason: o.reason, Certificate: o.certificate, Path: o.path}
+	switch {
+	case o.reason == "":
+		return said
+	case o.reason == Ambiguous:
+		said.Accepts = say.Unknown
+		return said
+	case !o.several:
+		said.Alert = w.alert(o)
 	}
-	if o.reason == Ambiguous {
-		j.Accepts = say.Unknown
-		return j
-	}
-	if !o.several {
-		j.Alert = w.alert(o)
-	}
-	j.Silent = !o.several && j.Alert == 0 && p.Status == 0
-	return j
+	said.Silent = !o.several && said.Alert == 0 && p.Status == 0
+	return said
 }
 
 // An outcome is a path, and what is wrong with it; no reason means nothing.
@@ -141,14 +156,6 @@ type world struct {
 	*Case
 	settings Settings
 	graph    *chain.Graph
-}
-
-func newWorld(p *Profile, c *Case, settings Settings) *world {
-	graph := chain.NewGraph()
-	for _, cert := range slices.Concat(c.Anchors, c.Sent) {
-		graph.Add(certstore.Authority{Certificate: cert})
-	}
-	return &world{Profile: p, Case: c, settings: settings, graph: graph}
 }
 
 func (w *world) trusts(c *x509.Certificate) bool { return contains(w.Anchors, c) }
