@@ -13,8 +13,11 @@ import (
 	"mtlsprobe/certstore/chain"
 )
 
-// nameConstraints is the number of the extension in id-ce.
-const nameConstraints = 30
+// Numbers of extensions in id-ce.
+const (
+	nameConstraints   = 30
+	policyConstraints = 36
+)
 
 // A fault is one reason at one certificate of a path.
 type fault struct {
@@ -37,8 +40,9 @@ func (w *world) first(path []*x509.Certificate, found []fault) outcome {
 	ends := len(found) == 0
 	for _, f := range w.faults(path) {
 		onAnchor := ends && f.index == len(path)-1
-		if !slices.Contains(w.Ignored, f.reason) && (!onAnchor || slices.Contains(w.OnAnchor, f.reason) ||
-			slices.Contains(w.OnIntermediate, f.reason) && !w.selfSigned(path[f.index]) || w.strict() && (f.reason == NoKeyUsage || f.reason == NoBasicConstraints)) {
+		if !slices.Contains(w.Reasons.Ignored, f.reason) && (!onAnchor || slices.Contains(w.Reasons.OnAnchor, f.reason) ||
+			slices.Contains(w.Reasons.OnIntermediate, f.reason) && !w.selfSigned(path[f.index]) || w.strict() &&
+			(f.reason == NoKeyUsage || f.reason == NoBasicConstraints)) {
 			found = append(found, f)
 		}
 	}
@@ -49,7 +53,7 @@ func (w *world) first(path []*x509.Certificate, found []fault) outcome {
 		class, at := w.class(a.reason)
 		otherClass, otherAt := w.class(b.reason)
 		byIndex := cmp.Compare(a.index, b.index)
-		if class < len(w.Order) && slices.Contains(w.Order[class], Signature) {
+		if class < len(w.Reasons.Order) && slices.Contains(w.Reasons.Order[class], Signature) {
 			byIndex = -byIndex
 		}
 		return cmp.Or(cmp.Compare(class, otherClass), byIndex, cmp.Compare(at, otherAt))
@@ -61,12 +65,12 @@ func (w *world) strict() bool { return w.settings.Strict != nil && *w.settings.S
 
 // class is the place of a reason in the program's order, and in its class there.
 func (p *Profile) class(r Reason) (class, at int) {
-	for class, reasons := range p.Order {
+	for class, reasons := range p.Reasons.Order {
 		if at := slices.Index(reasons, r); at >= 0 {
 			return class, at
 		}
 	}
-	return len(p.Order), 0
+	return len(p.Reasons.Order), 0
 }
 
 // faults are all that can be said against a path.
@@ -86,17 +90,17 @@ func (w *world) faults(path []*x509.Certificate) []fault {
 	case w.Now.Before(leaf.NotBefore):
 		add(0, NotYetValid)
 	}
-	if !w.LeafEKU.allows(leaf) {
+	if !w.LeafRules.EKU.allows(leaf) {
 		add(0, Usage)
 	}
-	if !w.KeyUsage.allows(leaf) {
+	if !w.LeafRules.KeyUsage.allows(leaf) {
 		add(0, LeafKeyUsage)
 	}
-	if w.Netscape == NetscapeCounts && !netscapeAllows(leaf) ||
-		w.Netscape == NetscapeWithoutEKU && len(leaf.ExtKeyUsage) == 0 && !netscapeAllows(leaf) {
+	if w.LeafRules.Netscape == NetscapeCounts && !netscapeAllows(leaf) ||
+		w.LeafRules.Netscape == NetscapeWithoutEKU && len(leaf.ExtKeyUsage) == 0 && !netscapeAllows(leaf) {
 		add(0, NetscapeType)
 	}
-	if w.NoCALeaf && leaf.IsCA {
+	if w.LeafRules.NoCA && leaf.IsCA {
 		add(0, LeafIsCA)
 	}
 	for index, c := range path {
@@ -105,7 +109,7 @@ func (w *world) faults(path []*x509.Certificate) []fault {
 		} else if w.refusesKey(c) {
 			add(index, Key)
 		}
-		if w.HostsNeeded && index > 0 && len(c.PermittedDNSDomains) > 0 && len(leaf.DNSNames) == 0 {
+		if w.Extensions.HostsNeeded && index > 0 && len(c.PermittedDNSDomains) > 0 && len(leaf.DNSNames) == 0 {
 			add(index, Constraint)
 		}
 		if w.refusesExtension(c) {
@@ -117,17 +121,18 @@ func (w *world) faults(path []*x509.Certificate) []fault {
 			}
 		}
 		if index > 0 {
-			if !w.CAEKU.allows(c) {
+			if !w.CA.EKU.allows(c) {
 				add(index, CAUsage)
 			}
-			if c.KeyUsage == 0 && (w.CAKeyUsage || w.strict()) {
+			if c.KeyUsage == 0 && (w.CA.NeedsKeyUsage || w.strict()) {
 				add(index, NoKeyUsage)
 			}
 		}
 		if w.strict() && index < len(path)-1 && len(c.AuthorityKeyId) == 0 {
 			add(index, NoKeyIdentifier)
 		}
-		if depth := w.settings.Depth; depth != nil && index > *depth && (w.Counts == CACertificates || index < len(path)-1) {
+		if depth := w.settings.Depth; depth != nil && index > *depth &&
+			(w.Settable.Counts == CACertificates || index < len(path)-1) {
 			add(index, TooLong)
 		}
 	}
@@ -157,11 +162,11 @@ func (w *world) reason(b chain.Break, c *x509.Certificate) Reason {
 	case chain.Policy:
 		return Policy
 	case chain.Critical:
-		if !w.GoExtensions {
+		if !w.Extensions.AsGo {
 			return Critical
 		}
 	case chain.Names:
-		if !slices.Contains(w.Forms, b.Form) || b.Form == "" {
+		if !slices.Contains(w.Extensions.Forms, b.Form) || b.Form == "" {
 			return Constraint
 		}
 	}
@@ -227,12 +232,13 @@ func (w *world) refusesSignature(c *x509.Certificate) Reason {
 }
 
 func (w *world) refusesExtension(c *x509.Certificate) bool {
-	if w.GoExtensions && len(c.UnhandledCriticalExtensions) > 0 {
+	if w.Extensions.AsGo && len(c.UnhandledCriticalExtensions) > 0 {
 		return true
 	}
 	for _, e := range c.Extensions {
 		is := func(n int) bool { return e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, n}) }
-		if e.Critical && slices.ContainsFunc(w.Unhandled, is) || w.ConstraintsOfCA && !c.IsCA && is(nameConstraints) {
+		if e.Critical && slices.ContainsFunc(w.Extensions.Unhandled, is) || w.Extensions.ConstraintsOfCA && !c.IsCA &&
+			is(nameConstraints) {
 			return true
 		}
 	}

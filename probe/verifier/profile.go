@@ -25,61 +25,82 @@ type Profile struct {
 	Confidence Confidence
 	Citation   string
 
-	Path     PathRule
-	Choice   Choice   // which issuer is followed
-	Names    NameRule // how an issuer's name is compared
+	Path       PathRule
+	Choice     Choice   // which issuer is followed
+	Names      NameRule // how an issuer's name is compared
+	Settable   Settable
+	LeafRules  LeafRules
+	CA         CARules
+	Keys       KeyRules
+	Extensions ExtensionRules
+	Reasons    ReasonRules
+	Refusal    Refusal
+}
+
+// Settable is what an administrator can set.
+type Settable struct {
 	Defaults Settings
 	// Directives are how the settings are called in the program's configuration; what is
-	// missing cannot be set.
+	// missing cannot be set there.
 	Directives map[Setting]string
-	// Counts says what Settings.Depth counts.
-	Counts DepthRule
+	Counts     DepthRule // what Settings.Depth counts
 	// MaxCertificates is the greatest number of certificates that a client may send, the leaf
 	// included; 0 for no limit that is known.
 	MaxCertificates int
+}
 
-	LeafEKU  UsageRule // extendedKeyUsage of the leaf
-	CAEKU    UsageRule // and of CA certificates
+// LeafRules are for the client's own certificate.
+type LeafRules struct {
+	EKU      UsageRule
 	KeyUsage KeyUsageRule
 	Netscape NetscapeRule
-	// NoCALeaf refuses a CA's certificate as a client's.
-	NoCALeaf bool
+	NoCA     bool // a CA's certificate is refused
+}
+
+// CARules are for the certificates above it.
+type CARules struct {
+	EKU           UsageRule
+	NeedsKeyUsage bool // one without keyUsage may not sign
+}
+
+// ExtensionRules say how extensions are understood.
+type ExtensionRules struct {
+	Forms []chain.NameForm // of names under name constraints that are not judged
 	// HostsNeeded says that a constraint on host names wants one to be there.
 	HostsNeeded bool
-	// CAKeyUsage says that CA certificates need a keyUsage.
-	CAKeyUsage bool
-	Keys       KeyRules
-	Forms      []chain.NameForm // of names under name constraints that are not judged
+	// ConstraintsOfCA takes name constraints in a certificate that is no CA's for an error.
+	ConstraintsOfCA bool
 	// Unhandled are extensions (by their number in id-ce) that are not known: marked
 	// critical, they refuse the certificate.
 	Unhandled []int
-	// GoExtensions says that crypto/x509 decides which critical extensions are handled.
-	GoExtensions bool
-	// ConstraintsOfCA takes name constraints in a certificate that is no CA's for an error.
-	ConstraintsOfCA bool
+	AsGo      bool // crypto/x509 decides which critical extensions are known
 	// DecodesAll refuses a client that sends any certificate, on the path or not, that cannot
 	// be decoded.
 	DecodesAll bool
-	Ignored    []Reason // that are not looked at
-	// OnAnchor are the reasons that count for the trusted certificate at the end of the path.
-	OnAnchor []Reason
-	// OnBuilt are those that count, too, where Choice.Ordered is set and what was sent is not.
-	OnBuilt []Reason
-	// OnIntermediate are those that count if it is an intermediate.
-	OnIntermediate []Reason
+}
+
+// ReasonRules say which reasons count, and which is told.
+type ReasonRules struct {
+	Ignored []Reason
+	// OnAnchor are the reasons that count for the trusted certificate at the end of the path,
+	// and OnIntermediate those that count, too, if it is an intermediate. OnBuilt are those that
+	// count where Choice.Ordered is set and what was sent is not in order.
+	OnAnchor, OnIntermediate, OnBuilt []Reason
 	// Order is what is looked at first. Within a class the path is looked at from the leaf up, and
 	// from its end down where Signature is one of the class's reasons; of one certificate the
 	// first reason is told.
 	Order [][]Reason
+}
 
+// A Refusal says how a program refuses.
+type Refusal struct {
 	// Alerts are sent for the reasons; Other for those that are not in it. Zero closes the
 	// connection without an alert.
 	Alerts map[Reason]uint8
 	Other  uint8
 	// CADates is sent for the dates of CA certificates; 0 for the same as for the leaf's.
 	CADates uint8
-	// Status is the HTTP status by which it refuses, after the handshake; 0 for none.
-	Status int
+	Status  int // the HTTP status by which it refuses, after the handshake; 0 for none
 }
 
 // A PathRule says how a program looks for a path.
@@ -260,11 +281,11 @@ const (
 // alert is what the program sends for an outcome; 0 for none.
 func (w *world) alert(o outcome) uint8 {
 	ofCA := o.certificate != nil && !o.certificate.Equal(w.Leaf)
-	if w.CADates != 0 && ofCA && (o.reason == Expired || o.reason == NotYetValid) {
-		return w.CADates
+	if w.Refusal.CADates != 0 && ofCA && (o.reason == Expired || o.reason == NotYetValid) {
+		return w.Refusal.CADates
 	}
-	if alert, ok := w.Alerts[o.reason]; ok {
+	if alert, ok := w.Refusal.Alerts[o.reason]; ok {
 		return alert
 	}
-	return w.Other
+	return w.Refusal.Other
 }

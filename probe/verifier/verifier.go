@@ -107,14 +107,14 @@ func NewJudge(c *Case) *Judge {
 
 // Judge says what a program would do with the case.
 func (j *Judge) Judge(p *Profile) Judgement {
-	settings := j.c.Settings.or(p.Defaults)
+	settings := j.c.Settings.or(p.Settable.Defaults)
 	said := j.judge(p, settings)
 	if said.Accepts != say.No {
 		return said
 	}
 	for _, other := range p.otherwise(settings) {
 		if with := j.judge(p, other.settings); with.Accepts == say.Yes {
-			said.Setting, said.Needs = other.setting, p.Counts.of(with.Path)
+			said.Setting, said.Needs = other.setting, p.Settable.Counts.of(with.Path)
 			break
 		}
 	}
@@ -127,7 +127,8 @@ func (j *Judge) judge(p *Profile, settings Settings) Judgement {
 	if o.reason == "" {
 		o = w.look()
 	}
-	said := Judgement{Profile: p, Accepts: say.Known(o.reason == ""), Reason: o.reason, Certificate: o.certificate, Path: o.path}
+	said := Judgement{Profile: p, Accepts: say.Known(o.reason == ""), Reason: o.reason, Certificate: o.certificate,
+		Path: o.path}
 	switch {
 	case o.reason == "":
 		return said
@@ -137,7 +138,7 @@ func (j *Judge) judge(p *Profile, settings Settings) Judgement {
 	case !o.several:
 		said.Alert = w.alert(o)
 	}
-	said.Silent = !o.several && said.Alert == 0 && p.Status == 0
+	said.Silent = !o.several && said.Alert == 0 && p.Refusal.Status == 0
 	return said
 }
 
@@ -166,10 +167,10 @@ func contains(certs []*x509.Certificate, c *x509.Certificate) bool {
 
 // receive judges what comes before any path.
 func (w *world) receive() outcome {
-	if w.MaxCertificates != 0 && len(w.Sent) >= w.MaxCertificates {
+	if w.Settable.MaxCertificates != 0 && len(w.Sent) >= w.Settable.MaxCertificates {
 		return outcome{reason: TooLong}
 	}
-	if !w.DecodesAll {
+	if !w.Extensions.DecodesAll {
 		return outcome{}
 	}
 	for _, c := range slices.Concat([]*x509.Certificate{w.Leaf}, w.Sent) {
@@ -206,7 +207,7 @@ type change struct {
 // otherwise are the settings with one of those changed that the program has.
 func (p *Profile) otherwise(s Settings) (changes []change) {
 	try := func(setting Setting, edit func(*Settings)) {
-		if _, ok := p.Directives[setting]; ok {
+		if _, ok := p.Settable.Directives[setting]; ok {
 			other := s
 			edit(&other)
 			changes = append(changes, change{setting, other})

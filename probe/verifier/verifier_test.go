@@ -104,8 +104,8 @@ func predict(p *verifier.Profile, settings verifier.Settings, m *made, now time.
 		return "unknown 40" // the server offers no scheme for it: this program's own alert
 	case j.Accepts == say.Unknown:
 		return "unknown"
-	case p.Status != 0:
-		return fmt.Sprintf("refused-by-application %d", p.Status)
+	case p.Refusal.Status != 0:
+		return fmt.Sprintf("refused-by-application %d", p.Refusal.Status)
 	case j.Alert != 0:
 		return fmt.Sprintf("refused %d", j.Alert)
 	}
