@@ -100,7 +100,8 @@ func join(child, parent *Certificate) Join {
 		!bytes.Equal(child.AuthorityKeyId, parent.SubjectKeyId) {
 		j.KeyIdentifier = fmt.Sprintf("the authority key identifier is %x, the issuer's subject key identifier %x",
 			child.AuthorityKeyId, parent.SubjectKeyId)
-	} else if _, serial := issuerAndSerial(child.Certificate); serial != nil && !bytes.Equal(serial, parent.SerialNumber.Bytes()) {
+	} else if _, serial := issuerAndSerial(child.Certificate); serial != nil &&
+		!bytes.Equal(serial, parent.SerialNumber.Bytes()) {
 		j.KeyIdentifier = fmt.Sprintf("the authority key identifier points to serial %x, the issuer's certificate has %x",
 			serial, parent.SerialNumber)
 	}

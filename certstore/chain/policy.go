@@ -170,8 +170,9 @@ type policyState struct {
 }
 
 func (s *policyState) failed(p *Path) Break {
-	return Break{Index: s.demand, Reason: Policy, Detail: fmt.Sprintf("%s demands an explicit policy, and none is valid down to the leaf",
-		certstore.NameString(p.Certificates[s.demand].RawSubject))}
+	return Break{Index: s.demand, Reason: Policy,
+		Detail: fmt.Sprintf("%s demands an explicit policy, and none is valid down to the leaf",
+			certstore.NameString(p.Certificates[s.demand].RawSubject))}
 }
 
 // accept is Section 6.1.3 (d) and (e).

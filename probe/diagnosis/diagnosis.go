@@ -16,6 +16,7 @@ import (
 	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/stack"
+	"mtlsprobe/probe/verifier"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
 )
@@ -66,7 +67,10 @@ type Identity struct {
 	// Judgement is nil when nothing was judged.
 	Judgement   *match.Verdict
 	Predictions []stack.Prediction // nil when nothing was predicted
-	Trial       *reading.Trial     // nil when nothing was tried
+	// Servers say what server programs would accept that trust the named CAs; nil where none of
+	// their certificates is at hand.
+	Servers []verifier.Judgement
+	Trial   *reading.Trial // nil when nothing was tried
 	// LeafAlone says whether the server accepts the leaf without its intermediates, as
 	// far as that was tried.
 	LeafAlone say.Answer

@@ -263,8 +263,10 @@ func (e *Engine) judge(d *Diagnosis, q *match.Question, phases ...match.Phase) {
 		return
 	}
 	verdicts, predictions := match.Evaluate(q), predict(q)
+	servers := serversOf(q)
 	for n := range d.Identities {
 		d.Identities[n].Judgement = &verdicts[n]
+		d.Identities[n].Servers = servers.judge(d.Identities[n].Identity)
 		if predictions != nil {
 			d.Identities[n].Predictions = predictions[n]
 			for k := range predictions[n] {

@@ -1,5 +1,7 @@
 package verifier
 
+import "mtlsprobe/probe/wire"
+
 // onOpenSSL are OpenSSL, and programs on it that judge as it does, with settings of their own.
 func onOpenSSL() []*Profile {
 	openssl := openSSL("openssl", "OpenSSL", "3.0 (Debian)",
@@ -13,7 +15,7 @@ func onOpenSSL() []*Profile {
 		"Apache modules/ssl/ssl_engine_kernel.c: ssl_callback_SSLVerify")
 	apache.Settable.Defaults.Depth, apache.Settable.Counts = of(1), CACertificates
 	apache.Settable.Directives = map[Setting]string{Depth: "SSLVerifyDepth"}
-	apache.Refusal.Alerts[TooLong] = internalError
+	apache.Refusal.Alerts[TooLong] = wire.AlertInternalError
 	haproxy := openSSL("haproxy", "HAProxy", "2.6 with OpenSSL 3.0", "HAProxy src/ssl_sock.c: ssl_sock_bind_verifycbk")
 	node := openSSL("node", "Node.js", "20", "Node.js src/crypto/crypto_tls.cc; its own OpenSSL, at security level 1")
 	node.Settable.Defaults.SecurityLevel, node.Refusal = of(1), Refusal{}
@@ -41,12 +43,12 @@ func openSSL(id, name, versions, citation string) *Profile {
 				{Key, Weak}, {Signature, Expired, NotYetValid, TooLong}, {Constraint},
 			},
 		},
-		Refusal: Refusal{Other: unknownCA, Alerts: alerts{
-			expired:                {Expired},
-			badCertificate:         {NotYetValid, Key, Weak},
-			unsupportedCertificate: {Usage, CAUsage, LeafKeyUsage, NetscapeType},
-			decryptError:           {Signature},
-			certificateUnknown:     {Critical, Constraint, NoKeyUsage, NoKeyIdentifier},
+		Refusal: Refusal{Other: wire.AlertUnknownCA, Alerts: alerts{
+			wire.AlertCertificateExpired:     {Expired},
+			wire.AlertBadCertificate:         {NotYetValid, Key, Weak},
+			wire.AlertUnsupportedCertificate: {Usage, CAUsage, LeafKeyUsage, NetscapeType},
+			wire.AlertDecryptError:           {Signature},
+			wire.AlertCertificateUnknown:     {Critical, Constraint, NoKeyUsage, NoKeyIdentifier},
 		}.byReason()},
 	}
 }
@@ -61,19 +63,6 @@ func boringSSL() *Profile {
 	p.Reasons.Ignored, p.Refusal = nil, Refusal{}
 	return p
 }
-
-// Alerts that servers send for certificates (RFC 8446, Section 6.2).
-const (
-	handshakeFailure       = 40
-	badCertificate         = 42
-	unsupportedCertificate = 43
-	expired                = 45
-	certificateUnknown     = 46
-	unknownCA              = 48
-	accessDenied           = 49
-	decryptError           = 51
-	internalError          = 80
-)
 
 // alerts are those of one program, each with its reasons.
 type alerts map[uint8][]Reason

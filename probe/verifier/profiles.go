@@ -1,6 +1,9 @@
 package verifier
 
-import "mtlsprobe/certstore/chain"
+import (
+	"mtlsprobe/certstore/chain"
+	"mtlsprobe/probe/wire"
+)
 
 // Profiles returns every profile, in the order in which people think of them. The slice is
 // the caller's.
@@ -21,9 +24,10 @@ func golang() *Profile {
 			Order: [][]Reason{{Expired, NotYetValid, Critical, Constraint, NotCA, NoBasicConstraints, MaySign, Length,
 				NoIssuer, Untrusted, SelfSignedLeaf}},
 		},
-		Refusal: Refusal{Other: badCertificate, Alerts: alerts{
-			expired:   {Expired, NotYetValid},
-			unknownCA: {NoIssuer, Untrusted, SelfSignedLeaf, Signature, Weak, MaySign, NotCA, NoBasicConstraints},
+		Refusal: Refusal{Other: wire.AlertBadCertificate, Alerts: alerts{
+			wire.AlertCertificateExpired: {Expired, NotYetValid},
+			wire.AlertUnknownCA: {NoIssuer, Untrusted, SelfSignedLeaf, Signature, Weak, MaySign, NotCA,
+				NoBasicConstraints},
 		}.byReason()},
 	}
 }
@@ -38,7 +42,8 @@ func java() *Profile {
 		Keys:      KeyRules{MinRSA: 1024, NoP224: true},
 		Reasons: ReasonRules{OnAnchor: []Reason{NoBasicConstraints, NotCA, MaySign},
 			OnBuilt: []Reason{Expired, NotYetValid}},
-		Refusal: Refusal{Other: certificateUnknown, Alerts: alerts{handshakeFailure: {TooLong}}.byReason()},
+		Refusal: Refusal{Other: wire.AlertCertificateUnknown,
+			Alerts: alerts{wire.AlertHandshakeFailure: {TooLong}}.byReason()},
 	}
 }
 
@@ -54,7 +59,7 @@ func gnuTLS() *Profile {
 			Order: [][]Reason{{NoIssuer, Expired, NotYetValid, Weak, NotCA, NoBasicConstraints, MaySign, Length,
 				Constraint, Critical, Policy}},
 		},
-		Refusal: Refusal{Other: accessDenied, Alerts: alerts{internalError: {LeafKeyUsage}}.byReason()},
+		Refusal: Refusal{Other: wire.AlertAccessDenied, Alerts: alerts{wire.AlertInternalError: {LeafKeyUsage}}.byReason()},
 	}
 }
 
@@ -73,10 +78,10 @@ func nss() *Profile {
 			Order: [][]Reason{{Expired, NotYetValid, Usage, LeafKeyUsage, NetscapeType, LeafIsCA, MaySign, CAUsage,
 				Critical, Constraint, Length}},
 		},
-		Refusal: Refusal{Other: badCertificate, CADates: unknownCA, Alerts: alerts{
-			expired:            {Expired, NotYetValid},
-			certificateUnknown: {Usage, LeafKeyUsage, NetscapeType, LeafIsCA, MaySign},
-			unknownCA:          {NoIssuer, Untrusted, NotCA, NoBasicConstraints},
+		Refusal: Refusal{Other: wire.AlertBadCertificate, CADates: wire.AlertUnknownCA, Alerts: alerts{
+			wire.AlertCertificateExpired: {Expired, NotYetValid},
+			wire.AlertCertificateUnknown: {Usage, LeafKeyUsage, NetscapeType, LeafIsCA, MaySign},
+			wire.AlertUnknownCA:          {NoIssuer, Untrusted, NotCA, NoBasicConstraints},
 		}.byReason()},
 	}
 }
@@ -97,12 +102,12 @@ func mbedTLS() *Profile {
 			Order: [][]Reason{{Critical, Unsupported}, {TooLong}, {Usage, LeafKeyUsage, Key}, {Expired},
 				{NoIssuer, Untrusted, Signature}},
 		},
-		Refusal: Refusal{Other: badCertificate, Alerts: alerts{
-			expired:                {Expired},
-			certificateUnknown:     {NotYetValid, Weak},
-			unsupportedCertificate: {Usage, LeafKeyUsage, Key},
-			unknownCA:              {NoIssuer, Untrusted, SelfSignedLeaf, Signature},
-			accessDenied:           {TooLong},
+		Refusal: Refusal{Other: wire.AlertBadCertificate, Alerts: alerts{
+			wire.AlertCertificateExpired:     {Expired},
+			wire.AlertCertificateUnknown:     {NotYetValid, Weak},
+			wire.AlertUnsupportedCertificate: {Usage, LeafKeyUsage, Key},
+			wire.AlertUnknownCA:              {NoIssuer, Untrusted, SelfSignedLeaf, Signature},
+			wire.AlertAccessDenied:           {TooLong},
 		}.byReason()},
 	}
 }
@@ -118,9 +123,9 @@ func wolfSSL() *Profile {
 		Extensions: ExtensionRules{HostsNeeded: true, ConstraintsOfCA: true, DecodesAll: true},
 		Reasons: ReasonRules{Ignored: []Reason{Policy}, OnAnchor: []Reason{Constraint}, OnIntermediate: []Reason{Length},
 			Order: [][]Reason{{Usage, LeafKeyUsage, Critical}}},
-		Refusal: Refusal{Other: badCertificate, Alerts: alerts{
-			expired:   {Expired, NotYetValid},
-			unknownCA: {NoIssuer, NotCA, NoBasicConstraints, TooLong},
+		Refusal: Refusal{Other: wire.AlertBadCertificate, Alerts: alerts{
+			wire.AlertCertificateExpired: {Expired, NotYetValid},
+			wire.AlertUnknownCA:          {NoIssuer, NotCA, NoBasicConstraints, TooLong},
 		}.byReason()},
 	}
 }
@@ -140,12 +145,12 @@ func erlang() *Profile {
 			Order: [][]Reason{{NoIssuer, Untrusted}, {Signature, Expired, NotYetValid, Constraint, Critical, Usage, CAUsage,
 				MaySign, NotCA, NoBasicConstraints, Length, Policy}},
 		},
-		Refusal: Refusal{Other: badCertificate, Alerts: alerts{
-			expired:                {Expired, NotYetValid},
-			unknownCA:              {NoIssuer, Untrusted},
-			internalError:          {Weak},
-			unsupportedCertificate: {Critical, Policy},
-			handshakeFailure:       {MaySign, NotCA, NoBasicConstraints, Length, Usage, CAUsage, TooLong},
+		Refusal: Refusal{Other: wire.AlertBadCertificate, Alerts: alerts{
+			wire.AlertCertificateExpired:     {Expired, NotYetValid},
+			wire.AlertUnknownCA:              {NoIssuer, Untrusted},
+			wire.AlertInternalError:          {Weak},
+			wire.AlertUnsupportedCertificate: {Critical, Policy},
+			wire.AlertHandshakeFailure:       {MaySign, NotCA, NoBasicConstraints, Length, Usage, CAUsage, TooLong},
 		}.byReason()},
 	}
 }

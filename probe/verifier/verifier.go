@@ -67,6 +67,11 @@ type Judgement struct {
 	Certificate *x509.Certificate
 	// Path is what was judged, the leaf first; nil where the program found none.
 	Path []*x509.Certificate
+	// Elsewhere is a path that would do, if the program looked for it; nil for none.
+	Elsewhere []*x509.Certificate
+	// Missing says that no certificate of the issuer's name is sent or trusted, where the reason is
+	// NoIssuer.
+	Missing bool
 	// Alert is what the program sends for the reason; 0 where it sends none, or that is not
 	// known.
 	Alert uint8
@@ -76,6 +81,8 @@ type Judgement struct {
 	// what it then has to be, for a depth.
 	Setting Setting
 	Needs   int
+	// Depth is the one that was too small, where the reason is TooLong.
+	Depth int
 }
 
 // A Setting is one that can be changed.
@@ -112,6 +119,13 @@ func (j *Judge) Judge(p *Profile) Judgement {
 	if said.Accepts != say.No {
 		return said
 	}
+	if p.Path != EveryPath {
+		search := *p
+		search.Path, search.Choice = EveryPath, Choice{}
+		if found := j.judge(&search, settings); found.Accepts == say.Yes {
+			said.Elsewhere = found.Path
+		}
+	}
 	for _, other := range p.otherwise(settings) {
 		if with := j.judge(p, other.settings); with.Accepts == say.Yes {
 			said.Setting, said.Needs = other.setting, p.Settable.Counts.of(with.Path)
@@ -129,6 +143,10 @@ func (j *Judge) judge(p *Profile, settings Settings) Judgement {
 	}
 	said := Judgement{Profile: p, Accepts: say.Known(o.reason == ""), Reason: o.reason, Certificate: o.certificate,
 		Path: o.path}
+	if o.reason == TooLong && settings.Depth != nil {
+		said.Depth = *settings.Depth
+	}
+	said.Missing = o.reason == NoIssuer && len(j.graph.Named(o.certificate.RawIssuer)) == 0
 	switch {
 	case o.reason == "":
 		return said
