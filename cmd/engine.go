@@ -161,7 +161,7 @@ func (f *outputFlags) checkRequired(r *report.Report) error {
 
 // conclude says whether the identities fit that must.
 func (f *outputFlags) conclude(r *report.Report) error {
-	if !r.Satisfies(f.require, f.client) {
+	if !r.Satisfies(f.require, f.by()) {
 		return errNoneFits
 	}
 	return nil

@@ -56,7 +56,7 @@ func TestJUnitAgreesWithExitCode(t *testing.T) {
 			err = errInterrupted
 		}
 		var b bytes.Buffer
-		if err := report.Write(&b, report.Format{Name: "junit", Client: tt.client, Require: requires(tt.require)},
+		if err := report.Write(&b, report.Format{Name: "junit", By: report.By{Client: tt.client}, Require: requires(tt.require)},
 			r); err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mtlsprobe/probe/stack"
+	"mtlsprobe/probe/verifier"
 	"mtlsprobe/report"
 )
 
@@ -21,6 +22,7 @@ import (
 type outputFlags struct {
 	format, file, color string
 	paths, clients      bool
+	servers             bool
 	verbose, json       bool
 	changes             []report.Change // from what is expected
 	timeline            bool
@@ -32,7 +34,7 @@ type outputFlags struct {
 	expect              string
 	expiresWithin       days   // what ends by then is told; zero: nothing
 	written             bool   // the report has been written
-	client              string // the exit code answers for this one; empty: for the server
+	client, server      string // the exit code answers for these programs; empty: for no one in particular
 }
 
 func (f *outputFlags) register(flags *pflag.FlagSet) {
@@ -68,6 +70,10 @@ func (f *outputFlags) registerTranscript(flags *pflag.FlagSet) {
 func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.verbose, "verbose", "v", false,
 		"show every check, the controls, and all that the server asks for")
+	flags.BoolVar(&f.servers, "servers", false,
+		"show what each server program would do that trusts the acceptable CAs")
+	flags.StringVar(&f.server, "server", "",
+		"set the exit code by what this server `PROGRAM` would accept, such as nginx, openssl, go, java")
 	flags.BoolVar(&f.clients, "clients", false, "show what each client stack would do")
 	flags.BoolVar(&f.paths, "paths", false, "draw the certification paths")
 	flags.BoolVar(&f.timeline, "timeline", false, "show from when to when each certificate works, and what ends it")
@@ -86,6 +92,9 @@ func (f *outputFlags) check() error {
 	if !slices.Contains(report.Formats(), f.format) {
 		return invalid("--output", f.format, report.Formats())
 	}
+	if f.server != "" && !slices.Contains(serverIDs(), f.server) {
+		return invalid("--server", f.server, serverIDs())
+	}
 	if f.client != "" && !slices.Contains(stackIDs(), f.client) {
 		return invalid("--client", f.client, stackIDs())
 	}
@@ -99,6 +108,18 @@ func (f *outputFlags) check() error {
 		return invalid("--color", f.color, []string{"auto", "always", "never"})
 	}
 	return checkOutput(f.force, outputFile{"--output-file", f.file}, outputFile{"--redact-map", f.redactMap})
+}
+
+// by are the programs that the exit code answers for.
+func (f *outputFlags) by() report.By { return report.By{Client: f.client, Server: f.server} }
+
+// serverIDs are the server programs that there are models of.
+func serverIDs() []string {
+	var ids []string
+	for _, p := range verifier.Profiles() {
+		ids = append(ids, p.ID)
+	}
+	return ids
 }
 
 // stackIDs are the client stacks that predictions are made for.
@@ -115,10 +136,10 @@ const pipedWidth = 100
 
 // forText returns the format for the streams: width and colours.
 func (f *outputFlags) forText(s *Streams) report.Format {
-	format := report.Format{Name: f.format, Client: f.client, Require: f.require, Width: cmp.Or(s.Width, pipedWidth),
+	format := report.Format{Name: f.format, By: f.by(), Require: f.require, Width: cmp.Or(s.Width, pipedWidth),
 		ASCII:       s.Getenv("TERM") == "dumb" || !s.utf8(),
 		Differences: f.unnamed(),
-		Verbose:     f.verbose, Paths: f.paths, Clients: f.clients, Timeline: f.timeline, Transcript: f.transcript}
+		Verbose:     f.verbose, Paths: f.paths, Clients: f.clients, Servers: f.servers, Timeline: f.timeline, Transcript: f.transcript}
 	if columns, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && columns >= 20 && s.Width == 0 {
 		format.Width = columns
 	}

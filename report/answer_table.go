@@ -128,18 +128,19 @@ func (t *text) many(r *Report) error {
 	t.tell(causesOf(r))
 	t.WriteByte('\n')
 	t.entry("Server", serverLine(r))
-	t.clientsOf(r)
+	t.linesOf(r, "Clients", "--clients", func(i *Identity) string { return clientsLine(i.Predictions) })
+	t.linesOf(r, "Servers", "--servers", serversLine)
 	return nil
 }
 
-// clientsOf says which clients send the certificates: once for all of which the same is
-// true, and for the most of them first.
-func (t *text) clientsOf(r *Report) {
+// linesOf says what is true of the certificates, such as which clients send them: once for all of
+// which the same is true, and for the most of them first. The flag shows the rest.
+func (t *text) linesOf(r *Report, name, flag string, of func(*Identity) string) {
 	const most = 4
 	labels := make(map[string][]string)
 	var lines []string
 	for n := range r.Identities {
-		line := clientsLine(r.Identities[n].Predictions)
+		line := of(&r.Identities[n])
 		if line == "" {
 			continue
 		}
@@ -151,13 +152,13 @@ func (t *text) clientsOf(r *Report) {
 	slices.SortStableFunc(lines, func(a, b string) int { return cmp.Compare(len(labels[b]), len(labels[a])) })
 	for k, line := range lines {
 		switch {
-		case len(lines) == 1:
-			t.entry("Clients", line)
+		case len(labels[line]) == len(r.Identities):
+			t.entry(name, line)
 		case k == most:
-			t.entry("", fmt.Sprintf("%d more answers: --clients", len(lines)-most))
+			t.entry("", fmt.Sprintf("%d more answers: %s", len(lines)-most, flag))
 			return
 		default:
-			t.entry(map[bool]string{true: "Clients"}[k == 0], grouped(labels[line], r.Labels())+": "+line)
+			t.entry(map[bool]string{true: name}[k == 0], grouped(labels[line], r.Labels())+": "+line)
 		}
 	}
 }

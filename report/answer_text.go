@@ -14,8 +14,8 @@ import (
 // judged writes the answer first: the verdict in one sentence, then why and what to do,
 // then the evidence in a few lines.
 func (t *text) judged(f Format, r *Report) error {
-	t.headline(r, f.Client)
-	if with := clientLine(r, f.Client); with != "" {
+	t.headline(r, f.By)
+	for _, with := range programLines(r, f.By) {
 		t.line("", "", with)
 	}
 	for _, fact := range cautions(r) {
@@ -33,7 +33,7 @@ func (t *text) judged(f Format, r *Report) error {
 		return nil
 	}
 	if len(r.Identities) == 1 {
-		t.one(r, &r.Identities[0], f.Client)
+		t.one(r, &r.Identities[0], f.By)
 	} else if err := t.many(r); err != nil {
 		return err
 	}
@@ -42,8 +42,8 @@ func (t *text) judged(f Format, r *Report) error {
 }
 
 // headline writes the verdict with its mark.
-func (t *text) headline(r *Report, client string) {
-	mark, color := t.mark(r, client)
+func (t *text) headline(r *Report, by By) {
+	mark, color := t.mark(r, by)
 	t.marked(mark, color, headline(r))
 }
 
@@ -59,8 +59,8 @@ func (t *text) marked(mark, color, sentence string) {
 }
 
 // mark is the sign of what is said of all identities alike, or that they differ.
-func (t *text) mark(r *Report, client string) (mark, color string) {
-	if client != "" && r.Fitting(client) < r.Fitting("") {
+func (t *text) mark(r *Report, by By) (mark, color string) {
+	if r.Fitting(by) < r.Fitting(By{}) {
 		return "!", yellow
 	}
 	first := r.Identities[0].standing()
@@ -95,7 +95,7 @@ func (t *text) command(c command) {
 }
 
 // one explains a single identity.
-func (t *text) one(r *Report, i *Identity, client string) {
+func (t *text) one(r *Report, i *Identity, by By) {
 	e := explained(i)
 	t.WriteByte('\n')
 	switch {
@@ -103,9 +103,9 @@ func (t *text) one(r *Report, i *Identity, client string) {
 		t.entry("Why", e.Main.text())
 		t.entry("Fix", brieflySaid(e.Main.Remedy))
 		t.command(i.fixCommand())
-		t.entry("", e.Refusal)
+		t.beyond("", i, &e.Beyond)
 	case e.Refusal != "":
-		t.entry("Why", e.Refusal)
+		t.beyond("Why", i, &e.Beyond)
 	}
 	for k, f := range e.Also {
 		label := ""
@@ -121,7 +121,7 @@ func (t *text) one(r *Report, i *Identity, client string) {
 	t.entry("Reaches", reachLine(r, i))
 	t.entry("Server", serverLine(r))
 	t.entry("Clients", clientsLine(i.Predictions))
-	if at := slices.IndexFunc(i.Predictions, func(p Prediction) bool { return p.Stack == client }); at >= 0 {
+	if at := slices.IndexFunc(i.Predictions, func(p Prediction) bool { return p.Stack == by.Client }); at >= 0 {
 		p := &i.Predictions[at]
 		said := map[string]string{"yes": "sends it", "no": "does not send it"}[p.Sends]
 		t.entry("Client", fmt.Sprintf("%s %s: %s", p.Name, cmp.Or(said, "may send it"), p.Reason))
@@ -129,6 +129,30 @@ func (t *text) one(r *Report, i *Identity, client string) {
 			t.entry("", t.glyphs.arrow+" "+p.Remedy.String())
 		}
 	}
+	t.entry("Servers", serversLine(i))
+	if m := i.serverModel(by.Server); m != nil {
+		t.entry(m.Name, m.text())
+		if m.Remedy != nil {
+			t.entry("", t.glyphs.arrow+" "+m.Remedy.String())
+		}
+	}
+}
+
+// beyond writes what is said of a refusal beyond the findings: what is possible in lines of its own,
+// unless the model of the server's library knows better.
+func (t *text) beyond(label string, i *Identity, e *refusal) {
+	t.entry(label, strings.Join(e.said, "; "))
+	if i.Trial != nil && i.Trial.ModelRemedy != nil {
+		t.entry("Fix", brieflySaid(i.Trial.ModelRemedy))
+		if len(e.possible) > 0 {
+			t.entry("", "-v lists what else is possible")
+		}
+		return
+	}
+	for k, cause := range e.possible {
+		t.entry(map[bool]string{true: "Possible"}[k == 0], cause)
+	}
+	t.entry("Ruled out", strings.Join(e.ruledOut, ", "))
 }
 
 // brieflySaid is a remedy with fingerprints cut to what tells them apart.

@@ -22,7 +22,7 @@ func writeBrief(w io.Writer, f Format, r *Report) error {
 	case r.Connections != nil:
 		briefConnections(&b, r)
 	case r.Migration != nil || len(r.Reports) > 0:
-		briefMatrix(&b, newMatrix(r), r, f.Client)
+		briefMatrix(&b, newMatrix(r), r, f.By)
 	case r.Error != "":
 		briefLine(&b, "ERROR", "", r.Error)
 	case len(r.Identities) == 0 && q != nil:
@@ -31,8 +31,8 @@ func writeBrief(w io.Writer, f Format, r *Report) error {
 		for n := range r.Identities {
 			i := &r.Identities[n]
 			word, why := briefly(r, i)
-			if i.Verdict == Fits && f.Client != "" && !i.sentBy(f.Client) {
-				word, why = briefClient(i, f.Client)
+			if i.Verdict == Fits && !i.untried() && !i.fitsFor(f.By) {
+				word, why = briefBy(i, f.By)
 			}
 			briefLine(&b, word, i.Label, why)
 		}
@@ -144,6 +144,17 @@ func briefFile(r *Report, i *Identity, until string) (word, why string) {
 	return "USABLE", until
 }
 
+// briefBy says which program does not get an identity across.
+func briefBy(i *Identity, by By) (word, why string) {
+	if by.Client != "" && !i.sentBy(by.Client) {
+		return briefClient(i, by.Client)
+	}
+	if m := i.serverModel(by.Server); m != nil && m.Accepts == "no" {
+		return "FAILS", by.Server + " refuses it"
+	}
+	return "UNKNOWN", by.Server + " cannot be told"
+}
+
 // briefClient says why one client does not get an identity across.
 func briefClient(i *Identity, client string) (word, why string) {
 	at := slices.IndexFunc(i.Predictions, func(p Prediction) bool { return p.Stack == client })
@@ -164,7 +175,7 @@ func briefClient(i *Identity, client string) (word, why string) {
 
 // briefMatrix writes a line for each identity, where the same is true of it everywhere, and
 // else one for each server or request.
-func briefMatrix(b *bytes.Buffer, m *matrix, r *Report, client string) {
+func briefMatrix(b *bytes.Buffer, m *matrix, r *Report, by By) {
 	if len(m.rows) == 0 {
 		for _, c := range m.columns {
 			said := "could not be asked"
@@ -176,7 +187,7 @@ func briefMatrix(b *bytes.Buffer, m *matrix, r *Report, client string) {
 		return
 	}
 	for n := range m.rows {
-		briefRow(b, m, &m.rows[n], r, client)
+		briefRow(b, m, &m.rows[n], r, by)
 	}
 	for _, c := range m.columns {
 		if c.report.Error != "" {
@@ -186,7 +197,7 @@ func briefMatrix(b *bytes.Buffer, m *matrix, r *Report, client string) {
 }
 
 // briefRow writes a line for each answer that an identity gets, with where it gets it.
-func briefRow(b *bytes.Buffer, m *matrix, row *matrixRow, r *Report, client string) {
+func briefRow(b *bytes.Buffer, m *matrix, row *matrixRow, r *Report, by By) {
 	type answer struct{ word, why string }
 	var answers []answer
 	where := make(map[answer][]string)
@@ -199,8 +210,10 @@ func briefRow(b *bytes.Buffer, m *matrix, row *matrixRow, r *Report, client stri
 		var a answer
 		a.word, a.why = briefly(m.columns[k].report, cell)
 		switch {
-		case cell.Verdict == Fits && client != "" && !sentFor(r, cell, client):
-			a = answer{"FAILS", client + " does not send it"}
+		case cell.Verdict == Fits && by.Client != "" && !sentFor(r, cell, by.Client):
+			a = answer{"FAILS", by.Client + " does not send it"}
+		case cell.Verdict == Fits && by.Server != "" && !cell.takenBy(by.Server):
+			a.word, a.why = briefBy(cell, By{Server: by.Server})
 		case a.word == "FITS": // which says that it was not tried
 			a.why = cell.untilText()
 		}

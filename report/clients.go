@@ -46,8 +46,8 @@ func newPrediction(p *stack.Prediction) Prediction {
 // clientLine says how many of the identities that fit one client gets accepted, and why
 // not the first of the others; empty without a client, or where they all are.
 func clientLine(r *Report, client string) string {
-	fitting := r.Fitting("")
-	if sent := r.Fitting(client); client == "" || r.Migration != nil || sent == fitting || len(r.Identities) == 1 {
+	fitting, sent := r.Fitting(By{}), r.Fitting(By{Client: client})
+	if client == "" || r.Migration != nil || sent == fitting || len(r.Identities) == 1 {
 		return "" // of one the answer says it
 	}
 	for _, i := range r.Identities {
@@ -55,7 +55,7 @@ func clientLine(r *Report, client string) string {
 			if p.Stack != client || i.Verdict != Fits || i.sentBy(client) {
 				continue
 			}
-			line := fmt.Sprintf("%s gets %d of these %d accepted. %s: %s", p.Name, r.Fitting(client), fitting, i.Label,
+			line := fmt.Sprintf("%s gets %d of these %d accepted. %s: %s", p.Name, sent, fitting, i.Label,
 				p.Reason)
 			if p.Remedy != nil {
 				line += ". Remedy: " + p.Remedy.String()

@@ -114,7 +114,7 @@ func writeHTML(w io.Writer, f Format, r *Report) error {
 	if err != nil {
 		return fmt.Errorf("reading the page's template: %w", err)
 	}
-	if err := t.Execute(w, newPage(r, f.Client)); err != nil {
+	if err := t.Execute(w, newPage(r, f.By)); err != nil {
 		return fmt.Errorf("writing the page: %w", err)
 	}
 	return nil
@@ -126,21 +126,21 @@ func pagePolicy() string {
 		"form-action 'none'", digest(pageCSS), digest(pageJS))
 }
 
-func newPage(r *Report, client string) *pageView {
+func newPage(r *Report, by By) *pageView {
 	r = worstFirst(r)
 	v := &pageView{
 		Title: "Client certificates", Generated: r.GeneratedAt.Format("2006-01-02 15:04:05 MST"),
 		Judged: r.JudgedAt.Format("2006-01-02 15:04:05 MST"),
 		CSS:    template.CSS(pageCSS), JS: template.JS(pageJS), Facts: factsWith(r, nil), Named: acceptableCAs(r),
 		Server: serverFindings(r), Sightings: r.Sightings, Conversations: conversations(r), Problems: r.Problems,
-		Summary: summary(r, client),
+		Summary: summary(r, by),
 	}
 	v.Policy = pagePolicy()
 	if r.Target != nil {
 		v.Title += " for " + plain(r.Target.Address)
 	}
 	if m := newMatrix(r); m != nil {
-		v.matrix(r, m, client)
+		v.matrix(r, m, by)
 		return v
 	}
 	if r.Connections != nil {
@@ -192,7 +192,7 @@ func newPage(r *Report, client string) *pageView {
 const pageWidth = 100
 
 // matrix shows several servers or requests, and each server by itself.
-func (v *pageView) matrix(r *Report, m *matrix, client string) {
+func (v *pageView) matrix(r *Report, m *matrix, by By) {
 	g := newGlyphs(false)
 	v.Title = fmt.Sprintf("Client certificates for %d %ss", len(m.columns), m.noun)
 	numbered := m.numbered(pageWidth)
@@ -241,7 +241,7 @@ func (v *pageView) matrix(r *Report, m *matrix, client string) {
 		if part.Error != "" {
 			continue
 		}
-		view := newPage(part, client)
+		view := newPage(part, by)
 		view.Prefix = fmt.Sprintf("server-%d-", n+1)
 		for k := range view.Rows {
 			view.Rows[k].ID = view.Prefix + view.Rows[k].ID

@@ -101,11 +101,11 @@ func (r *Report) suites(f Format) []junitSuite {
 	for n := range r.Migration.Rows {
 		row := &r.Migration.Rows[n]
 		s := row.suite(r)
-		if row.Works && !row.fits(f.Client) {
-			s.add(junitCase{Class: plain(row.Label), Name: plain("sent by " + f.Client),
-				Failure: &junitMessage{Message: plain(f.Client + " does not send it with every request")}})
+		if row.Works && !row.fits(f.By.Client) {
+			s.add(junitCase{Class: plain(row.Label), Name: plain("sent by " + f.By.Client),
+				Failure: &junitMessage{Message: plain(f.By.Client + " does not send it with every request")}})
 		}
-		if !row.fits(f.Client) && !r.fails(&Identity{Label: row.Label}, f) {
+		if !row.fits(f.By.Client) && !r.fails(&Identity{Label: row.Label}, f) {
 			s.skip()
 		}
 		all = append(all, s)
@@ -157,9 +157,9 @@ func newSuite(r *Report, i *Identity, f Format) junitSuite {
 			verdict.Failure = &junitMessage{Message: "locked", Text: plain(i.Key.Detail)}
 		}
 	}
-	if !i.fitsFor(f.Client) && i.Verdict != "" {
+	if !i.fitsFor(f.By) && i.Verdict != "" {
 		word, why := briefly(r, i)
-		text := junitText(i, f.Client)
+		text := junitText(i, f.By)
 		switch {
 		case i.Verdict == Fits && i.untried():
 			word, why, text = "not tried", i.Trial.Detail.String(), ""
@@ -167,7 +167,7 @@ func newSuite(r *Report, i *Identity, f Format) junitSuite {
 				text = plain(r.Server.VerifyError + " → give the CA of the server's certificate with --cacert")
 			}
 		case i.Verdict == Fits:
-			word, why = briefClient(i, f.Client)
+			word, why = briefBy(i, f.By)
 		}
 		message := &junitMessage{Message: plain(strings.ToLower(word) + ": " + why), Text: text}
 		if r.fails(i, f) {
@@ -185,17 +185,20 @@ func (r *Report) fails(i *Identity, f Format) bool {
 	if slices.Contains(f.Require, "all") || slices.Contains(f.Require, i.Label) {
 		return true
 	}
-	return (len(f.Require) == 0 || slices.Contains(f.Require, "any")) && r.Fitting(f.Client) == 0
+	return (len(f.Require) == 0 || slices.Contains(f.Require, "any")) && r.Fitting(f.By) == 0
 }
 
 // junitText has the reasons with their remedies, and the refusal.
-func junitText(i *Identity, client string) string {
+func junitText(i *Identity, by By) string {
 	lines, refusal := reasons(i)
 	var text []string
 	for _, p := range i.Predictions {
-		if p.Stack == client && i.Verdict == Fits {
+		if p.Stack == by.Client && i.Verdict == Fits {
 			text = append(text, plain(advice(p.Name+": "+p.Reason.String(), p.Remedy)))
 		}
+	}
+	if m := i.serverModel(by.Server); m != nil && i.Verdict == Fits && m.Reason != nil {
+		text = append(text, plain(advice(m.Name+" "+m.text(), m.Remedy)))
 	}
 	for _, f := range lines {
 		text = append(text, plain(advice(f.text(), f.Remedy)))

@@ -66,7 +66,7 @@ func (r *Report) markdown(b *bytes.Buffer, f Format) {
 		title += " for " + r.Target.Address
 	}
 	fmt.Fprintf(b, "# %s\n\n", escapeMarkdown(title))
-	if line := summary(r, f.Client); line != "" {
+	if line := summary(r, f.By); line != "" {
 		fmt.Fprintf(b, "**%s**\n\n", escapeMarkdown(line))
 		markdownTable(b, compatibility(r))
 		markdownReasons(b, r)

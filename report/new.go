@@ -300,6 +300,12 @@ func (n *newer) identity(i *diagnosis.Identity) Identity {
 	for k := range i.Predictions {
 		out.Predictions = append(out.Predictions, newPrediction(&i.Predictions[k]))
 	}
+	for k := range i.Servers {
+		out.ServerModels = append(out.ServerModels, newServerModel(&i.Servers[k]))
+	}
+	if r := i.Refusal; r != nil && out.Trial != nil && !r.Authorization {
+		out.Trial.Model, out.Trial.ModelRemedy = refusalModel(r, match.LibraryOf(n.d.Request), i.Servers)
+	}
 	out.Tree, out.TreeCut = n.tree(i.Judgement)
 	return out
 }

@@ -158,7 +158,9 @@ type Identity struct {
 	TreeCut      bool         `json:"tree_cut,omitempty"` // not all of them are shown
 	// Predictions say what client stacks would do with it.
 	Predictions []Prediction `json:"predictions,omitempty"`
-	Trial       *Trial       `json:"trial,omitempty"`
+	// ServerModels say what server programs that trust the acceptable CAs would do with it.
+	ServerModels []ServerModel `json:"server_models,omitempty"`
+	Trial        *Trial        `json:"trial,omitempty"`
 }
 
 // A Container says what a file with identities is made of.
@@ -240,6 +242,10 @@ type Trial struct {
 	PastTLS bool `json:"past_tls,omitempty"`
 	// Causes are what can have made the server refuse, the likeliest first.
 	Causes []Cause `json:"causes,omitempty"`
+	// Model is what the model of the server's TLS library, where that can be told, says of
+	// the refusal.
+	Model       say.Phrase `json:"model,omitempty"`
+	ModelRemedy say.Phrase `json:"model_remedy,omitempty"`
 	// Transcript is there if it was asked for.
 	Transcript []TranscriptRow `json:"transcript,omitempty"`
 }
@@ -302,26 +308,30 @@ func (r *Report) Labels() []string {
 	return labels
 }
 
+// By says which programs an answer is for, by their IDs: a client that has to send the
+// certificate, and a server that has to accept it. Empty asks of neither.
+type By struct{ Client, Server string }
+
 // Fits reports whether the identity with the label fits: in every phase of a migration,
-// at each of several targets, and with a client stack's ID where that client sends it.
-func (r *Report) Fits(label, client string) bool {
+// at each of several targets, and with those programs.
+func (r *Report) Fits(label string, by By) bool {
 	if len(r.Reports) > 0 {
-		return !slices.ContainsFunc(r.Reports, func(part *Report) bool { return !part.Fits(label, client) })
+		return !slices.ContainsFunc(r.Reports, func(part *Report) bool { return !part.Fits(label, by) })
 	}
 	if r.Migration != nil {
 		return slices.ContainsFunc(r.Migration.Rows,
-			func(row MigrationRow) bool { return row.Label == label && row.fits(client) })
+			func(row MigrationRow) bool { return row.Label == label && row.fits(by.Client) })
 	}
 	i := r.identity(label)
-	return i != nil && i.fitsFor(client)
+	return i != nil && i.fitsFor(by)
 }
 
 // Fitting counts the identities that fit, as Fits tells.
-func (r *Report) Fitting(client string) int {
+func (r *Report) Fitting(by By) int {
 	n := 0
 	if len(r.Reports) > 0 {
 		for _, label := range r.Labels() {
-			if r.Fits(label, client) {
+			if r.Fits(label, by) {
 				n++
 			}
 		}
@@ -329,14 +339,14 @@ func (r *Report) Fitting(client string) int {
 	}
 	if r.Migration != nil {
 		for _, row := range r.Migration.Rows {
-			if row.fits(client) {
+			if row.fits(by.Client) {
 				n++
 			}
 		}
 		return n
 	}
 	for _, i := range r.Identities {
-		if i.fitsFor(client) {
+		if i.fitsFor(by) {
 			n++
 		}
 	}
@@ -346,9 +356,9 @@ func (r *Report) Fitting(client string) int {
 // Satisfies reports whether what is required holds. Each requirement is "any" for at least
 // one identity that fits, "all", or a label; none at all means any. Of several targets
 // each has to satisfy it by itself.
-func (r *Report) Satisfies(required []string, client string) bool {
+func (r *Report) Satisfies(required []string, by By) bool {
 	if len(r.Reports) > 0 {
-		return !slices.ContainsFunc(r.Reports, func(part *Report) bool { return !part.Satisfies(required, client) })
+		return !slices.ContainsFunc(r.Reports, func(part *Report) bool { return !part.Satisfies(required, by) })
 	}
 	if len(required) == 0 {
 		required = []string{"any"}
@@ -357,11 +367,11 @@ func (r *Report) Satisfies(required []string, client string) bool {
 		ok := false
 		switch which {
 		case "any":
-			ok = r.Fitting(client) > 0
+			ok = r.Fitting(by) > 0
 		case "all":
-			ok = len(r.Labels()) > 0 && r.Fitting(client) == len(r.Labels())
+			ok = len(r.Labels()) > 0 && r.Fitting(by) == len(r.Labels())
 		default:
-			ok = r.Fits(which, client)
+			ok = r.Fits(which, by)
 		}
 		if !ok {
 			return false
@@ -370,10 +380,11 @@ func (r *Report) Satisfies(required []string, client string) bool {
 	return true
 }
 
-// fitsFor reports whether an identity fits, was tried if it was to be, and is sent by the client unless that is
-// empty.
-func (i *Identity) fitsFor(client string) bool {
-	return i.Verdict == Fits && !i.untried() && (client == "" || i.sentBy(client))
+// fitsFor reports whether an identity fits, was tried if it was to be, is sent by the client, and is accepted by
+// the server program.
+func (i *Identity) fitsFor(by By) bool {
+	return i.Verdict == Fits && !i.untried() && (by.Client == "" || i.sentBy(by.Client)) &&
+		(by.Server == "" || i.takenBy(by.Server))
 }
 
 // untried reports whether an identity was to be presented and was not, such as to a server that

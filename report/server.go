@@ -179,26 +179,47 @@ func demand(q *Request) string {
 	return words
 }
 
-// explainRefusal summarises possible and excluded causes of a refusal, beyond the
-// findings; empty where they say it all.
-func explainRefusal(i *Identity) string {
+// A refusal is what is said of a server's refusal, beyond the findings.
+type refusal struct {
+	said     []string
+	possible []string // causes
+	ruledOut []string
+}
+
+func (e *refusal) String() string {
+	said := slices.Clone(e.said)
+	if len(e.possible) > 0 {
+		said = append(said, "possible causes: "+strings.Join(e.possible, "; "))
+	}
+	if len(e.ruledOut) > 0 {
+		said = append(said, "ruled out: "+strings.Join(e.ruledOut, ", "))
+	}
+	return strings.Join(said, "; ")
+}
+
+// explainRefusal sorts possible and excluded causes of a refusal; it is empty where the findings say it
+// all.
+func explainRefusal(i *Identity) (e refusal) {
 	switch {
 	case i.Trial == nil:
-		return ""
+		return e
 	case i.Trial.PastTLS && i.Trial.Application == nil:
-		return "TLS accepted the certificate, where both controls were refused by alerts; then the server closed the " +
-			"connection without an answer: most likely an account, a client ID or a policy decides there, and not the " +
-			"certificate's chain or dates: ask the server's operator what is allowed for this name"
+		e.said = append(e.said, "TLS accepted the certificate, where both controls were refused by alerts; then the server "+
+			"closed the connection without an answer: most likely an account, a client ID or a policy decides there, and "+
+			"not the certificate's chain or dates: ask the server's operator what is allowed for this name")
+		return e
 	case i.Trial.PastTLS && slices.ContainsFunc(i.Findings,
 		func(f Finding) bool { return f.Check == match.UserName.ID && f.Result == "fail" }):
-		return "" // the finding says it
+		return e // the finding says it
 	case i.Trial.PastTLS:
-		return "TLS accepted the certificate (the self-signed control failed differently); " + i.Trial.Application.name() +
-			" is most likely an authorization decision: ask the server's operator which names, roles or accounts are allowed"
+		e.said = append(e.said, "TLS accepted the certificate (the self-signed control failed differently); "+
+			i.Trial.Application.name()+" is most likely an authorization decision: ask the server's operator which names, "+
+			"roles or accounts are allowed")
+		return e
 	case len(i.Trial.Causes) == 0:
-		return ""
+		return e
 	}
-	var found, possible, ruledOut []string
+	var found []string
 	for _, c := range i.Trial.Causes {
 		switch c.Standing {
 		case CauseFound:
@@ -206,39 +227,37 @@ func explainRefusal(i *Identity) string {
 		case CausePossible:
 			// which is told anyway
 			if !slices.ContainsFunc(i.Findings, func(f Finding) bool { return f.Check == c.Check && f.Result == "warn" }) {
-				possible = append(possible, c.text())
+				e.possible = append(e.possible, c.text())
 			}
 		default:
-			ruledOut = append(ruledOut, lower(c.Title))
+			e.ruledOut = append(e.ruledOut, lower(c.Title))
 		}
 	}
 	if len(found) == 1 {
-		return "" // the finding says it
+		return refusal{} // the finding says it
 	}
-	var said []string
 	a := i.Trial.Alert
 	if a != nil {
 		about := map[string]string{"server": "what the client sent", "client": "the server"}[a.From]
-		said = append(said, fmt.Sprintf("alert %d %s, sent by the %s, is about %s", a.Number, a.Name, a.From, about))
+		e.said = append(e.said, fmt.Sprintf("alert %d %s, sent by the %s, is about %s", a.Number, a.Name, a.From, about))
 	}
 	if i.Trial.Mute {
-		said = append(said, "servers like this one send the same alert for everything they refuse")
+		e.said = append(e.said, "servers like this one send the same alert for everything they refuse")
 	}
 	if len(found) > 1 {
-		said = append(said, "servers stop at the first defect, so each of these counts: "+strings.Join(found, ", "))
+		e.said = append(e.said, "servers stop at the first defect, so each of these counts: "+strings.Join(found, ", "))
+		e.ruledOut = nil
+		return e
 	}
-	if a != nil && a.From == "server" && a.Name == "certificate_expired" && len(found) == 0 {
-		said = append(said, "no certificate has expired by this host's clock: the server's clock may be wrong (--ntp "+
+	if i.Trial.Model != nil {
+		e.said = append(e.said, i.Trial.Model.String())
+	}
+	if a != nil && a.From == "server" && a.Name == "certificate_expired" {
+		e.said = append(e.said, "no certificate has expired by this host's clock: the server's clock may be wrong (--ntp "+
 			"HOST checks this host's), "+
 			"or a certificate that the server adds to the chain has expired, or its revocation list")
 	}
-	if len(possible) > 0 {
-		said = append(said, "possible causes: "+strings.Join(possible, "; "))
-	}
-	if len(found) == 0 && len(ruledOut) > 0 {
-		said = append(said, "ruled out: "+strings.Join(ruledOut, ", "))
-	}
-	return strings.Join(said, "; ")
+	return e
 }
 
 // name is an answer as a sentence calls it.

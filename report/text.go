@@ -66,6 +66,11 @@ func (t *text) report(f Format, r *Report) error {
 		}
 		t.reasons(r)
 	}
+	if f.Servers {
+		if err := t.servers(r); err != nil {
+			return err
+		}
+	}
 	if f.Clients {
 		if err := t.clients(r); err != nil {
 			return err

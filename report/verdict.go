@@ -220,8 +220,10 @@ func shortAnswer(t *Trial) string {
 type explanation struct {
 	// Main explains why it is not accepted; nil where nothing does, or where it is.
 	Main *Finding
-	// Refusal says what can be the cause beyond the findings; empty if nothing is known.
+	// Refusal says what can be the cause beyond the findings; empty if nothing is known. Beyond has it
+	// in parts.
 	Refusal string
+	Beyond  refusal
 	Also    []Finding
 }
 
@@ -231,7 +233,7 @@ func explained(i *Identity) explanation {
 	fine := i.standing() == acceptedStanding || i.standing() == predictedStanding
 	lines = slices.DeleteFunc(slices.Clone(lines),
 		func(f Finding) bool { return follows(&f, lines, i.standing() == acceptedStanding) })
-	e := explanation{Refusal: refusal, Also: lines}
+	e := explanation{Refusal: refusal, Beyond: refused(i, lines), Also: lines}
 	if fine || len(lines) == 0 {
 		return e
 	}

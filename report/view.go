@@ -372,11 +372,17 @@ func reasons(i *Identity) (lines []Finding, refusal string) {
 	slices.SortStableFunc(lines, func(a, b Finding) int { // as numbers without a sign, -1 is the last
 		return cmp.Or(cmp.Compare(uint(i.likelihood(&a)), uint(i.likelihood(&b))), cmp.Compare(a.Result, b.Result))
 	})
-	refusal = explainRefusal(i)
-	if i.Trial != nil && i.Verdict == DoesNotFit && len(lines) == 0 && !i.Trial.PastTLS {
-		refusal = strings.TrimSuffix(unexplained+"; "+refusal, "; ")
+	why := refused(i, lines)
+	return lines, why.String()
+}
+
+// refused is what is to be said of the server's refusal beyond the findings.
+func refused(i *Identity, lines []Finding) refusal {
+	why := explainRefusal(i)
+	if i.Trial != nil && i.Verdict == DoesNotFit && len(lines) == 0 && !i.Trial.PastTLS && i.Trial.ModelRemedy == nil {
+		why.said = append([]string{unexplained}, why.said...)
 	}
-	return lines, refusal
+	return why
 }
 
 // refusedFirst reports whether what explains the refusal comes before the findings: none
@@ -463,14 +469,14 @@ func shown(r *Report) string {
 	}
 }
 
-// summary is the answer, also for one client if its ID is given, and what was shown to
+// summary is the answer, also for the programs that it is for, and what was shown to
 // the server; empty if nothing was judged.
-func summary(r *Report, client string) string {
+func summary(r *Report, by By) string {
 	line := headline(r)
 	if line == "" {
 		return ""
 	}
-	if with := clientLine(r, client); with != "" {
+	for _, with := range programLines(r, by) {
 		line += " " + with
 	}
 	return strings.TrimSpace(line + " " + shown(r))

@@ -24,9 +24,8 @@ type Format struct {
 	Width int
 	// Color allows escape sequences for colours.
 	Color bool
-	// Client is the client stack that the summary and a brief report are for; empty for
-	// the server's.
-	Client string
+	// By are the programs that the summary and a brief report are for.
+	By By
 	// Require says which identities have to fit for JUnit, as [Report.Satisfies] does.
 	Require []string
 	// Differences are those from an expected result, for JUnit.
@@ -38,6 +37,8 @@ type Format struct {
 	Verbose bool
 	// Clients adds what each client stack would do to a table.
 	Clients bool
+	// Servers adds what each server program would do to a table.
+	Servers bool
 	// Paths adds the ways up from each leaf to a table, as trees.
 	Paths bool
 	// Timeline adds from when to when each identity works, to a table.

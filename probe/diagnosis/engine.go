@@ -276,7 +276,7 @@ func (e *Engine) judge(d *Diagnosis, q *match.Question, phases ...match.Phase) {
 	}
 }
 
-// maxPredicted bounds for how many identities every client model is asked.
+// maxPredicted bounds for how many identities every model of a client or server is asked.
 const maxPredicted = 1_000
 
 // predict says for each identity what each client model would do with it; nil where

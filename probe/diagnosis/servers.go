@@ -19,10 +19,6 @@ type servers struct {
 	complete bool
 }
 
-// maxServerWork bounds for how many identities, times trusted certificates, every server model
-// is asked.
-const maxServerWork = 100_000
-
 // serversOf finds the certificates of the CAs that the request names. Those given come before
 // a bundle's own, which are used where there is nothing better.
 func serversOf(q *match.Question) *servers {
@@ -57,9 +53,10 @@ func best(certs []*chain.Certificate) []*chain.Certificate {
 	return given
 }
 
-// judge asks every server model about an identity whose whole bundle is sent.
+// judge asks every server model about an identity whose whole bundle is sent; nil where there are too
+// many.
 func (s *servers) judge(i *certstore.Identity) []verifier.Judgement {
-	if i.Leaf == nil || len(s.anchors) == 0 || len(s.question.Identities)*len(s.anchors) > maxServerWork {
+	if i.Leaf == nil || len(s.anchors) == 0 || len(s.question.Identities) > maxPredicted {
 		return nil
 	}
 	judge := verifier.NewJudge(&verifier.Case{Leaf: i.Leaf, Sent: i.Chain, Anchors: s.anchors, Now: s.question.Now})

@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"bytes"
 	"fmt"
 
 	"mtlsprobe/certstore"
@@ -18,7 +19,7 @@ func (j *Judgement) Untrusted() bool {
 func (j *Judgement) Why() say.Phrase {
 	why := j.reason()
 	if why != nil && j.Elsewhere != nil {
-		why = say.Text(why, "; there is a path that holds, and it does not turn back")
+		why = say.Text(why, "; another path is valid, and it does not turn back")
 	}
 	return why
 }
@@ -34,11 +35,7 @@ func (j *Judgement) reason() say.Phrase {
 	}
 	switch j.Reason {
 	case NoIssuer:
-		if j.Missing {
-			return say.Text("the certificate of ", dn(c.RawIssuer), ", which issued ", dn(c.RawSubject),
-				", is neither sent nor trusted")
-		}
-		return say.Text("nothing that it is sent or trusts counts as the issuer of ", name)
+		return j.noIssuer(name)
 	case Untrusted:
 		return say.Text("it follows the path to ", dn(c.RawSubject), ", self-signed, which it does not trust")
 	case SelfSignedLeaf:
@@ -67,6 +64,23 @@ func (j *Judgement) reason() say.Phrase {
 	return j.rule(name)
 }
 
+// noIssuer words that a path ends.
+func (j *Judgement) noIssuer(name say.Phrase) say.Phrase {
+	c := j.Certificate
+	switch {
+	case j.Trusted:
+		return say.Text(dn(c.RawSubject), " is trusted and no root: this program wants a path that ends with a root")
+	case j.Missing:
+		return say.Text("the certificate of ", dn(c.RawIssuer), ", which issued ", dn(c.RawSubject),
+			", is neither sent nor trusted")
+	case bytes.Equal(c.RawIssuer, c.RawSubject):
+		return say.Text("it follows the path to ", dn(c.RawSubject), ", self-signed, which it does not trust")
+	case j.Profile.Path == AsSent, j.Profile.Path == EachSent:
+		return say.Text("it finds no path from ", dn(j.Path[0].RawSubject), " to a certificate that it trusts")
+	}
+	return say.Text("nothing that it is sent or trusts counts as the issuer of ", name)
+}
+
 // rule words the reasons that are rules on one certificate.
 func (j *Judgement) rule(name say.Phrase) say.Phrase {
 	rules := map[Reason]string{
@@ -91,27 +105,42 @@ func (j *Judgement) rule(name say.Phrase) say.Phrase {
 	return say.Text(name, " ", rules[j.Reason])
 }
 
+// SettingNeeded is the setting with which the program would accept the certificate, as its
+// configuration has it; nil where there is none.
+func (j *Judgement) SettingNeeded() say.Phrase {
+	directive := j.Profile.Settable.Directives[j.Setting]
+	switch j.Setting {
+	case Depth:
+		return say.Text(directive, " ", j.Needs)
+	case SecurityLevel:
+		return say.Text(directive, " 0")
+	case Strict:
+		return say.Text("no ", directive)
+	}
+	return say.Text(directive)
+}
+
 // Remedy is what would have the program accept the certificate; nil where that is not known.
 func (j *Judgement) Remedy() say.Phrase {
 	var on say.Phrase
-	if directive := j.Profile.Settable.Directives[j.Setting]; j.Setting != NoSetting {
-		on = say.Text("on the server, set ", directive)
-		switch j.Setting {
-		case Depth:
-			on = say.Text(on, " ", j.Needs)
-		case SecurityLevel:
-			on = say.Text("on the server, lower ", directive)
-		case Strict:
-			on = say.Text("on the server, take back ", directive)
-		}
+	if set := j.SettingNeeded(); set != nil {
+		on = say.Text("on the server, set ", set)
 	}
 	var in say.Phrase
 	switch {
 	case j.Elsewhere != nil && len(j.Elsewhere) > 2:
-		in = say.Text("send only the path that holds, by ", dn(j.Elsewhere[1].RawSubject), " (issued by ",
+		in = say.Text("send only the valid path, by ", dn(j.Elsewhere[1].RawSubject), " (issued by ",
 			dn(j.Elsewhere[1].RawIssuer), "): mtlsprobe fix writes it")
+	case j.Reason == Untrusted:
+		in = say.Text("have the server trust ", dn(j.Certificate.RawSubject))
+	case j.Trusted:
+		in = say.Text("have the server trust ", dn(j.Certificate.RawIssuer))
 	case j.Missing:
-		in = say.Text("send the certificate of ", dn(j.Certificate.RawIssuer), ", or have the server trust it")
+		in = say.Text("send the certificate of ", dn(j.Certificate.RawIssuer), " if it is an intermediate; a root the "+
+			"server has to trust")
+	}
+	if j.Elsewhere != nil {
+		return say.Join(", and ", in, on)
 	}
 	return say.Join(", or ", in, on)
 }

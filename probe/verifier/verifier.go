@@ -72,13 +72,15 @@ type Judgement struct {
 	// Missing says that no certificate of the issuer's name is sent or trusted, where the reason is
 	// NoIssuer.
 	Missing bool
+	// Trusted says that the certificate itself is trusted, where the reason is NoIssuer: it is no root.
+	Trusted bool
 	// Alert is what the program sends for the reason; 0 where it sends none, or that is not
 	// known.
 	Alert uint8
 	// Silent says that it sends no alert and no answer, but closes the connection.
 	Silent bool
-	// Setting names what would have the program accept it, if it were set otherwise. Needs is
-	// what it then has to be, for a depth.
+	// Setting names what would have the program accept it, if it were set otherwise; with Elsewhere
+	// it takes both. Needs is what it then has to be, for a depth.
 	Setting Setting
 	Needs   int
 	// Depth is the one that was too small, where the reason is TooLong.
@@ -120,10 +122,15 @@ func (j *Judge) Judge(p *Profile) Judgement {
 		return said
 	}
 	if p.Path != EveryPath {
-		search := *p
-		search.Path, search.Choice = EveryPath, Choice{}
-		if found := j.judge(&search, settings); found.Accepts == say.Yes {
+		search, deep := *p, settings
+		search.Path, search.Choice, deep.Depth = EveryPath, Choice{}, nil
+		if found := j.judge(&search, deep); found.Accepts == say.Yes && !slices.EqualFunc(found.Path, said.Path,
+			(*x509.Certificate).Equal) {
 			said.Elsewhere = found.Path
+			if needs := p.Settable.Counts.of(found.Path); settings.Depth != nil && needs > *settings.Depth {
+				said.Setting, said.Needs = Depth, needs
+			}
+			return said
 		}
 	}
 	for _, other := range p.otherwise(settings) {
@@ -146,7 +153,10 @@ func (j *Judge) judge(p *Profile, settings Settings) Judgement {
 	if o.reason == TooLong && settings.Depth != nil {
 		said.Depth = *settings.Depth
 	}
-	said.Missing = o.reason == NoIssuer && len(j.graph.Named(o.certificate.RawIssuer)) == 0
+	if o.reason == NoIssuer {
+		said.Missing = len(j.graph.Named(o.certificate.RawIssuer)) == 0
+		said.Trusted = w.trusts(o.certificate)
+	}
 	switch {
 	case o.reason == "":
 		return said
