@@ -139,7 +139,8 @@ func (f *outputFlags) forText(s *Streams) report.Format {
 	format := report.Format{Name: f.format, By: f.by(), Require: f.require, Width: cmp.Or(s.Width, pipedWidth),
 		ASCII:       s.Getenv("TERM") == "dumb" || !s.utf8(),
 		Differences: f.unnamed(),
-		Verbose:     f.verbose, Paths: f.paths, Clients: f.clients, Servers: f.servers, Timeline: f.timeline, Transcript: f.transcript}
+		Verbose:     f.verbose, Paths: f.paths, Clients: f.clients, Servers: f.servers, Timeline: f.timeline,
+		Transcript: f.transcript}
 	if columns, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && columns >= 20 && s.Width == 0 {
 		format.Width = columns
 	}

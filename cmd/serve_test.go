@@ -70,7 +70,7 @@ func writeServerFiles(t *testing.T, dir string) {
 		return data
 	}
 	for name, data := range map[string][]byte{
-		"ca.pem": p.CertPEM("Root"), "server.pem": p.CertPEM("server"), "server.key": p.KeyPEM("server"),
+		"ca.pem": p.CertPEM("Root"), "issuing.pem": p.CertPEM("Issuing"), "server.pem": p.CertPEM("server"), "server.key": p.KeyPEM("server"),
 		"server.both": append(p.CertPEM("server"), p.KeyPEM("server")...), "server.p12": p12("secret", "server"),
 		"good.p12": p12("", "good", "Issuing", "Root"), "other-ca.p12": p12("", "stranger", "Other"),
 		"leaf.pem":    append(p.CertPEM("good"), p.KeyPEM("good")...),

@@ -61,7 +61,14 @@ type pageRow struct {
 	Cells       []string
 }
 
+// A pageServers is the server programs that do the same for the same reason.
+type pageServers struct {
+	Programs, Reason string
+	Remedies         []string
+}
+
 type pageIdentity struct {
+	Servers              []pageServers
 	ID, Heading, Verdict string
 	Standing             string
 	Identity             *Identity
@@ -177,6 +184,9 @@ func newPage(r *Report, by By) *pageView {
 		p.Findings, p.Refused = reasons(i)
 		p.RefusedFirst = i.refusedFirst(p.Findings, p.Refused)
 		p.Notes = notes[n]
+		for _, g := range serverGroups(i.ServerModels) {
+			p.Servers = append(p.Servers, pageServers{g.programs(), g.reason, g.remedies})
+		}
 		if i.Tree != nil {
 			line := spans(i.Tree)
 			p.Window, p.Timeline = windowText(line), template.HTML(timelineSVG(line, r.JudgedAt)) //nolint:gosec // likewise

@@ -88,9 +88,9 @@ func (i *Identity) takenBy(server string) bool {
 	return m != nil && m.Accepts == "yes"
 }
 
-// Says is what a program does, in words: "accepts", "alert 48 unknown_ca", "HTTP 400", "closes
+// says is what a program does, in words: "accepts", "alert 48 unknown_ca", "HTTP 400", "closes
 // the connection", "refuses", "unknown".
-func (m *ServerModel) Says() string {
+func (m *ServerModel) says() string {
 	switch {
 	case m.Accepts == "yes":
 		return "accepts"
@@ -112,8 +112,8 @@ func (m *ServerModel) text() string {
 	switch {
 	case m.Accepts == "unknown":
 		text = "may accept it or not"
-	case m.Accepts == "no" && m.Says() != "refuses":
-		text += " (" + m.Says() + ")"
+	case m.Accepts == "no" && m.says() != "refuses":
+		text += " (" + m.says() + ")"
 	}
 	if m.Reason != nil {
 		text += ": " + m.Reason.String()
@@ -197,7 +197,7 @@ func (t *text) servers(r *Report) error {
 			standing := map[string]standing{"yes": predictedStanding, "no": refusedStanding}[g.accepts]
 			mark, _ := t.glyphs.standing(standing)
 			if g.reason == "" {
-				t.item(mark, map[string]string{"yes": "accepted by "}[g.accepts]+strings.Join(g.names[g.answers[0]], ", "))
+				t.item(mark, g.programs())
 				continue
 			}
 			t.item(mark, g.reason)
@@ -239,7 +239,7 @@ func serverGroups(models []ServerModel) (groups []*serverGroup) {
 }
 
 func (g *serverGroup) add(m *ServerModel) {
-	answer := m.Says()
+	answer := m.says()
 	if g.names[answer] == nil {
 		g.answers = append(g.answers, answer)
 	}
@@ -251,6 +251,9 @@ func (g *serverGroup) add(m *ServerModel) {
 
 // programs are the names, with what they answer.
 func (g *serverGroup) programs() string {
+	if g.accepts == "yes" {
+		return "accepted by " + strings.Join(g.names[g.answers[0]], ", ")
+	}
 	var parts []string
 	for _, answer := range g.answers {
 		parts = append(parts, strings.Join(g.names[answer], ", ")+": "+answer)

@@ -263,10 +263,9 @@ func (e *Engine) judge(d *Diagnosis, q *match.Question, phases ...match.Phase) {
 		return
 	}
 	verdicts, predictions := match.Evaluate(q), predict(q)
-	servers := serversOf(q)
+	servers := serversOf(q).judge()
 	for n := range d.Identities {
-		d.Identities[n].Judgement = &verdicts[n]
-		d.Identities[n].Servers = servers.judge(d.Identities[n].Identity)
+		d.Identities[n].Judgement, d.Identities[n].Servers = &verdicts[n], servers[n]
 		if predictions != nil {
 			d.Identities[n].Predictions = predictions[n]
 			for k := range predictions[n] {

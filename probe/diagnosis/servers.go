@@ -2,7 +2,10 @@ package diagnosis
 
 import (
 	"crypto/x509"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
@@ -53,15 +56,32 @@ func best(certs []*chain.Certificate) []*chain.Certificate {
 	return given
 }
 
-// judge asks every server model about an identity whose whole bundle is sent; nil where there are too
-// many.
-func (s *servers) judge(i *certstore.Identity) []verifier.Judgement {
-	if i.Leaf == nil || len(s.anchors) == 0 || len(s.question.Identities) > maxPredicted {
-		return nil
+// judge asks every server model about each identity, whose whole bundle is sent; the answers are nil where
+// nothing is trusted, or there are too many identities.
+func (s *servers) judge() [][]verifier.Judgement {
+	judgements := make([][]verifier.Judgement, len(s.question.Identities))
+	if len(s.anchors) == 0 || len(judgements) > maxPredicted {
+		return judgements
 	}
+	group, profiles := new(errgroup.Group), verifier.Profiles()
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for n, i := range s.question.Identities {
+		if i.Leaf == nil {
+			continue
+		}
+		group.Go(func() error {
+			judgements[n] = s.each(profiles, i)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return judgements
+}
+
+func (s *servers) each(profiles []*verifier.Profile, i *certstore.Identity) []verifier.Judgement {
 	judge := verifier.NewJudge(&verifier.Case{Leaf: i.Leaf, Sent: i.Chain, Anchors: s.anchors, Now: s.question.Now})
 	var judgements []verifier.Judgement
-	for _, p := range verifier.Profiles() {
+	for _, p := range profiles {
 		j := judge.Judge(p)
 		if j.Accepts == say.No && j.Untrusted() && !s.complete {
 			j.Accepts = say.Unknown // it may lead to a CA whose certificate is not at hand

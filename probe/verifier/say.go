@@ -19,7 +19,7 @@ func (j *Judgement) Untrusted() bool {
 func (j *Judgement) Why() say.Phrase {
 	why := j.reason()
 	if why != nil && j.Elsewhere != nil {
-		why = say.Text(why, "; another path is valid, and it does not turn back")
+		why = say.Text(why, "; another path is valid, and this program does not turn back")
 	}
 	return why
 }
