@@ -128,7 +128,7 @@ func (j *Judgement) Remedy() say.Phrase {
 	}
 	var in say.Phrase
 	switch {
-	case j.Elsewhere != nil && len(j.Elsewhere) > 2:
+	case len(j.Elsewhere) > 2:
 		in = say.Text("send only the valid path, by ", dn(j.Elsewhere[1].RawSubject), " (issued by ",
 			dn(j.Elsewhere[1].RawIssuer), "): mtlsprobe fix writes it")
 	case j.Reason == Untrusted:
