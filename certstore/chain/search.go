@@ -42,16 +42,30 @@ func (g *Graph) Paths(leaf *x509.Certificate, now time.Time) Search {
 	}
 }
 
-// Examine returns the path that the certificates make, judged as of now: each one issued, or
-// not, by the next one. Those after the leaf have to be in the graph.
-func (g *Graph) Examine(certs []*x509.Certificate, now time.Time) Path {
-	w := newWalk(g, now)
+// An Examiner judges given paths. The bounds on work that one search has are those of all its paths
+// together. It is for one goroutine.
+type Examiner struct{ w *walk }
+
+// NewExaminer judges as of now.
+func (g *Graph) NewExaminer(now time.Time) *Examiner { return &Examiner{newWalk(g, now)} }
+
+// Cut reports whether there was more to look at than the bounds allow: what was said since may be
+// wrong.
+func (e *Examiner) Cut() bool { return e.w.found.Cut }
+
+// Examine returns the path that the certificates make: each one issued, or not, by the next one.
+// Those after the leaf have to be in the graph.
+func (e *Examiner) Examine(certs []*x509.Certificate) Path {
+	w := e.w
 	s := w.start(certs[0])
 	for _, cert := range certs[1:] {
-		c := g.byRaw[string(cert.Raw)]
+		c := w.graph.byRaw[string(cert.Raw)]
 		i := issuer{node: c.node}
 		switch i.err = w.verify(s.cert, c.node); {
-		case errors.Is(i.err, errUnsupported), errors.Is(i.err, errCut):
+		case errors.Is(i.err, errCut):
+			w.found.Cut = true
+			i.reason = Unverified
+		case errors.Is(i.err, errUnsupported):
 			i.reason = Unverified
 		case i.err != nil:
 			i.reason = Signature

@@ -77,7 +77,7 @@ func (p *Profile) class(r Reason) (class, at int) {
 func (w *world) faults(path []*x509.Certificate) []fault {
 	var faults []fault
 	add := func(index int, reason Reason) { faults = append(faults, fault{index, reason}) }
-	examined := w.graph.Examine(path, w.Now)
+	examined := w.examine(path)
 	for _, b := range examined.Breaks {
 		if reason := w.reason(b, path[b.Index]); reason != "" {
 			add(b.Index, reason)

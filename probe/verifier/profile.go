@@ -275,6 +275,7 @@ const (
 	CAUsage            Reason = "extended key usage of a CA"
 	LeafKeyUsage       Reason = "key usage"
 	NetscapeType       Reason = "Netscape certificate type"
+	TooMuch            Reason = "too much" // more certificates than this program looks at
 	LeafIsCA           Reason = "a CA's certificate"
 )
 

@@ -43,6 +43,8 @@ func (j *Judgement) reason() say.Phrase {
 	case Ambiguous:
 		return say.Text("it trusts several certificates that count as the issuer of ", name,
 			", and which of them it takes cannot be told")
+	case TooMuch:
+		return say.Text("there are more certificates and paths than mtlsprobe looks at")
 	case Signature:
 		return say.Text("the key of the certificate that it takes for the issuer did not sign ", name)
 	case Expired:

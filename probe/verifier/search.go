@@ -19,7 +19,7 @@ func (w *world) anyPath() outcome {
 		w.Profile = &rules
 	}
 	var ended, broken []outcome
-	for _, found := range w.graph.Paths(w.Leaf, w.Now).Paths {
+	for _, found := range w.paths().Paths {
 		path := w.namedPath(found.Certificates)
 		reaches := false
 		for n := range path {
@@ -44,6 +44,9 @@ func (w *world) anyPath() outcome {
 			}
 			broken = append(broken, w.broken(path, reason))
 		}
+	}
+	if w.paths().Cut {
+		return outcome{reason: TooMuch}
 	}
 	all := append(ended, broken...)
 	first := all[0]

@@ -101,9 +101,19 @@ const (
 
 // A Judge answers for one case. It remembers which signatures hold, and is for one goroutine.
 type Judge struct {
-	c     *Case
-	graph *chain.Graph
+	c        *Case
+	graph    *chain.Graph
+	examiner *chain.Examiner
+	search   *chain.Search // from the leaf; nil before it is asked for
+	looks    int           // at paths
+	cut      bool          // there is more to look at than the bounds on work allow
 }
+
+// Bounds on work. A real bundle has less than ten certificates.
+const (
+	mostSent  = 100
+	mostLooks = 10_000
+)
 
 // NewJudge prepares a case, which is not to be changed after that.
 func NewJudge(c *Case) *Judge {
@@ -111,7 +121,25 @@ func NewJudge(c *Case) *Judge {
 	for _, cert := range slices.Concat(c.Anchors, c.Sent, []*x509.Certificate{c.Leaf}) {
 		graph.Add(certstore.Authority{Certificate: cert})
 	}
-	return &Judge{c, graph}
+	return &Judge{c: c, graph: graph, examiner: graph.NewExaminer(c.Now), cut: len(c.Sent) > mostSent}
+}
+
+// paths are every path from the leaf, as far as the bounds on a search allow.
+func (j *Judge) paths() *chain.Search {
+	if j.search == nil {
+		found := j.graph.Paths(j.c.Leaf, j.c.Now)
+		j.search = &found
+	}
+	return j.search
+}
+
+// examine judges a path, within the bounds.
+func (j *Judge) examine(path []*x509.Certificate) chain.Path {
+	if j.looks++; j.looks > mostLooks {
+		j.cut = true
+		return chain.Path{}
+	}
+	return j.examiner.Examine(path)
 }
 
 // Judge says what a program would do with the case.
@@ -143,10 +171,16 @@ func (j *Judge) Judge(p *Profile) Judgement {
 }
 
 func (j *Judge) judge(p *Profile, settings Settings) Judgement {
-	w := &world{Profile: p, Case: j.c, settings: settings, graph: j.graph}
+	if j.cut {
+		return Judgement{Profile: p, Reason: TooMuch}
+	}
+	w := &world{Profile: p, Case: j.c, Judge: j, settings: settings}
 	o := w.receive()
 	if o.reason == "" {
 		o = w.look()
+	}
+	if j.cut = j.cut || j.examiner.Cut(); j.cut {
+		return Judgement{Profile: p, Reason: TooMuch}
 	}
 	said := Judgement{Profile: p, Accepts: say.Known(o.reason == ""), Reason: o.reason, Certificate: o.certificate,
 		Path: o.path}
@@ -160,7 +194,7 @@ func (j *Judge) judge(p *Profile, settings Settings) Judgement {
 	switch {
 	case o.reason == "":
 		return said
-	case o.reason == Ambiguous:
+	case o.reason == Ambiguous, o.reason == TooMuch:
 		said.Accepts = say.Unknown
 		return said
 	case !o.several:
@@ -183,8 +217,8 @@ type outcome struct {
 type world struct {
 	*Profile
 	*Case
+	*Judge
 	settings Settings
-	graph    *chain.Graph
 }
 
 func (w *world) trusts(c *x509.Certificate) bool { return contains(w.Anchors, c) }
