@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"mtlsprobe/certstore"
@@ -29,6 +28,8 @@ type fixOptions struct {
 	out      string
 	passOut  []string
 	encoding string
+	client   string // the bundle is for
+	keyOut   string
 	label    string
 	force    bool
 }
@@ -40,9 +41,12 @@ func newFix(s *Streams, run func(context.Context, *Streams, *fixOptions) error) 
 		Short: "Write a bundle with the complete chain, and judge it",
 		Long: "Write a bundle with the certificate, its key and the intermediates that lead to the CAs which\n" +
 			"the server names, in order. The CAs come from --named-ca or --request files, else they are those\n" +
-			"of --authorities; the intermediates come from the bundle itself and --authorities.",
+			"of --authorities, else those that the bundle leads to; the intermediates come from the bundle\n" +
+			"itself and --authorities. --for writes the form that a client program reads.",
 		Example: "  mtlsprobe fix --cert billing.pem --authorities issuing-ca.pem --out billing-full.pem\n" +
-			"  mtlsprobe fix --cert old.p12 --named-ca new-root.pem --authorities ./cas --out new.p12",
+			"  mtlsprobe fix --cert old.p12 --named-ca new-root.pem --authorities ./cas --out new.p12\n" +
+			"  mtlsprobe fix --cert client.jks --for curl --out client.pem\n" +
+			"  mtlsprobe fix --cert client.p12 --for libpq --out client.crt --key-out client.key",
 		Args: args(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error { return run(c.Context(), s, o) },
 	}
@@ -59,6 +63,9 @@ func (o *fixOptions) registerBundle(flags *pflag.FlagSet) {
 		"password of the new bundle, `FROM` as for --pass (default: the first --pass)")
 	flags.StringVar(&o.encoding, "encoding", "",
 		"write this `KIND`: pkcs12, pkcs12-legacy, pem or jks (default: by the ending of --out)")
+	flags.StringVar(&o.client, "for", "",
+		"write what this client `STACK` reads, such as curl, go, java-pkix, libpq; the exit code answers for it")
+	flags.StringVar(&o.keyOut, "key-out", "", "write the private key to this `FILE` of its own, with PEM")
 	flags.StringVar(&o.label, "label", "",
 		"which identity, where the sources contain several: its `LABEL` as \"inspect\" shows it")
 	flags.BoolVar(&o.force, "force", false, "overwrite the file")
@@ -68,8 +75,6 @@ func (o *fixOptions) check() error {
 	switch {
 	case len(o.hold.certs) == 0:
 		return usage(errors.New("nothing to fix: give --cert SOURCE"))
-	case len(o.phases.files) == 0 && len(o.hold.authorities) == 0:
-		return usage(errors.New("give the CAs with --named-ca FILE, --request FILE or --authorities SOURCE"))
 	case o.out == "":
 		return usage(errors.New("give --out FILE"))
 	case o.out == "-":
@@ -77,32 +82,36 @@ func (o *fixOptions) check() error {
 	case len(o.passOut) > 1:
 		return usage(errors.New("--pass-out stands once"))
 	}
-	if o.encoding == "" {
-		switch extension := strings.ToLower(filepath.Ext(o.out)); extension {
-		case ".pem", ".crt", ".cer":
-			o.encoding = string(certstore.PEM)
-		case ".p12", ".pfx":
-			o.encoding = string(certstore.PKCS12)
-		case ".jks", ".ks", ".keystore":
-			o.encoding = string(certstore.JKS)
-		default:
-			return usage(fmt.Errorf("--out %q: the name tells no format; end it in .pem, .p12 or .jks, or give --encoding",
-				o.out))
+	if err := o.chooseForm(); err != nil {
+		return err
+	}
+	for _, out := range o.outs() {
+		if err := o.checkOut(out); err != nil {
+			return err
 		}
 	}
-	if !slices.Contains(certstore.Encodings(), certstore.Encoding(o.encoding)) {
-		return invalid("--encoding", o.encoding, encodings())
+	return nil
+}
+
+// outs are the files that are written.
+func (o *fixOptions) outs() []string {
+	if o.keyOut == "" {
+		return []string{o.out}
 	}
+	return []string{o.out, o.keyOut}
+}
+
+func (o *fixOptions) checkOut(out string) error {
 	for _, source := range o.hold.certs {
-		if sameFile(source, o.out) {
+		if sameFile(source, out) {
 			return usage(fmt.Errorf("--out %q is the file that is to be fixed: give another name, and replace it when "+
-				"the new one has been tried", o.out))
+				"the new one has been tried", out))
 		}
 	}
-	if _, err := os.Lstat(o.out); err == nil && !o.force {
-		return usage(fmt.Errorf("%q exists: give --force to overwrite it", o.out))
+	if _, err := os.Lstat(out); err == nil && !o.force {
+		return usage(fmt.Errorf("%q exists: give --force to overwrite it", out))
 	}
-	if folder := filepath.Dir(o.out); !isFolder(folder) {
+	if folder := filepath.Dir(out); !isFolder(folder) {
 		return usage(fmt.Errorf("--out: no such directory: %q", folder))
 	}
 	return nil
@@ -156,6 +165,11 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if holding.Identities, err = o.choose(holding.Identities); err != nil {
 		return err
 	}
+	if o.clearKey() && password != "" {
+		warn(s.Err, fmt.Sprintf("%s reads no encrypted private key: it is written in clear, readable by you alone",
+			o.client))
+		password = ""
+	}
 	given := len(phases) > 0
 	if !given {
 		phases = anyAuthority(holding)
@@ -177,14 +191,10 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 		warn(s.Err, "nothing was written: no path leads to a named CA")
 		return errNoneFits
 	}
-	data, err := certstore.Encode(&identity, certstore.Encoding(o.encoding), password)
-	if err != nil {
+	if err := o.write(&identity, password); err != nil {
 		return err
 	}
-	if err := writeNew(o.out, data, o.force); err != nil {
-		return fmt.Errorf("writing %q: %w", o.out, err)
-	}
-	if password == "" {
+	if password == "" && !o.clearKey() {
 		warn(s.Err, "the new bundle has no password; give one with --pass-out")
 	}
 	if !given {
@@ -192,19 +202,28 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(s.Out, "Written    %s: %s\n", account.ShellQuote(o.out), bundleText(holding.Identities[0]))
+		o.written(s, holding.Identities[0])
 		fmt.Fprintln(s.Out, "No server's request was given: try the bundle with \"mtlsprobe probe\", or judge it with "+
 			"\"mtlsprobe check\".")
-		return nil
+		return o.reads(ctx, s, settings, holding, phases[0].Request)
 	}
 	return o.verdict(ctx, s, settings, password, phases)
 }
 
-// anyAuthority asks as a server would that names every authority at hand.
+// anyAuthority asks as a server would that names every authority at hand, or if there is none, every
+// issuer in the bundle.
 func anyAuthority(holding *certstore.Holding) []match.Phase {
 	request := &wire.CertificateRequest{}
 	for _, a := range holding.Authorities {
 		request.NamedCAs = append(request.NamedCAs, a.Certificate.RawSubject)
+	}
+	if request.NamedCAs == nil {
+		for _, i := range holding.Identities {
+			request.NamedCAs = append(request.NamedCAs, i.Leaf.RawIssuer)
+			for _, c := range i.Chain {
+				request.NamedCAs = append(request.NamedCAs, c.RawIssuer)
+			}
+		}
 	}
 	return []match.Phase{{Label: "authorities", Request: request}}
 }
@@ -300,14 +319,15 @@ func (o *fixOptions) verdict(ctx context.Context, s *Streams, before diagnosis.S
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Out, "Written    %s: %s\n", account.ShellQuote(o.out), bundleText(holding.Identities[0]))
-	return answer(ctx, s, &outputFlags{format: "table", color: "auto", paths: true}, report.New(d, false))
+	o.written(s, holding.Identities[0])
+	return answer(ctx, s, &outputFlags{format: "table", color: "auto", paths: true, client: o.client},
+		report.New(d, false))
 }
 
 // again loads what was written as anybody would.
 func (o *fixOptions) again(ctx context.Context, password string) (*certstore.Holding, error) {
 	holding, err := certstore.Load(ctx, &certstore.Options{Passwords: []string{password}},
-		certstore.Source{Path: o.out, Role: certstore.Candidate})
+		o.sources()...)
 	if err == nil {
 		err = holding.RequireIdentity()
 	}
@@ -317,12 +337,18 @@ func (o *fixOptions) again(ctx context.Context, password string) (*certstore.Hol
 	return holding, nil
 }
 
-func bundleText(i *certstore.Identity) string {
-	parts := []string{"the key", certstore.NameString(i.Leaf.RawSubject)}
+// written says what was written, and where.
+func (o *fixOptions) written(s *Streams, i *certstore.Identity) {
+	parts := []string{certstore.NameString(i.Leaf.RawSubject)}
 	for _, c := range i.Chain {
 		parts = append(parts, describeIssued(c))
 	}
-	return strings.Join(parts, ", ")
+	if o.keyOut != "" {
+		fmt.Fprintf(s.Out, "Written    %s: the key\n", account.ShellQuote(o.keyOut))
+	} else {
+		parts = append([]string{"the key"}, parts...)
+	}
+	fmt.Fprintf(s.Out, "Written    %s: %s\n", account.ShellQuote(o.out), strings.Join(parts, ", "))
 }
 
 func describeIssued(c *x509.Certificate) string {

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"crypto/tls"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,8 +78,10 @@ func TestFixRefuses(t *testing.T) {
 			`choose one with --label, of ["old.p12" "good.p12"]`},
 		{"no such label", "--cert old.p12 --label new --named-ca ca.pem --out x.p12", 2,
 			`--label "new": there are ["old.p12"]`},
-		{"no root", "--cert old.p12 --out x.p12", 2,
-			"give the CAs with --named-ca FILE, --request FILE or --authorities SOURCE"},
+		{"a form that the client does not read", "--cert good.p12 --for python --out x.p12", 2,
+			`--out "x.p12": Python does not read pkcs12: give it a name for pem`},
+		{"no such client", "--cert good.p12 --for netscape --out x.p12", 2, `invalid --for "netscape"; choose one of`},
+		{"a key of its own in PKCS#12", "--cert good.p12 --out x.p12 --key-out x.key", 2, "--key-out goes with PEM only"},
 		{"no folder", "--cert good.p12 --named-ca ca.pem --out no/x.p12", 2, `--out: no such directory: "no"`},
 		{"a name without a format", "--cert good.p12 --named-ca ca.pem --out html", 2, "the name tells no format"},
 		{"-o", "--cert good.p12 --named-ca ca.pem -o x.p12", 2, "the bundle is written with --out FILE"},
@@ -181,5 +184,82 @@ func TestFixJKS(t *testing.T) {
 		if text := describe(got); !strings.Contains(text, "migrated [Migrating] usable") {
 			t.Errorf("%s: %s\n%s", file, text, stderr)
 		}
+	}
+}
+
+// What is written for a client is loaded by the real program, and gets the certificate across. No CA
+// is named: the bundle was merely in the wrong form.
+func TestFixFor(t *testing.T) {
+	openssl := tool(t, "openssl", "openssl")
+	serverFiles(t)
+	port := debian.FreePort(t)
+	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
+		"-quiet", "-www", "-Verify", "3", "-verify_return_error", "-CAfile", "ca.pem")
+	url := "https://127.0.0.1:" + port + "/"
+	const python = "import ssl,sys,urllib.request as u\nc=ssl.create_default_context(cafile='ca.pem')\n" +
+		"c.load_cert_chain(sys.argv[2])\nprint(u.urlopen(sys.argv[1],context=c).status)"
+	const node = "const fs=require('fs');require('https').get(process.argv[1],{ca:fs.readFileSync('ca.pem')," +
+		"cert:fs.readFileSync(process.argv[2]),key:fs.readFileSync(process.argv[2])},r=>console.log(r.statusCode))"
+	for _, tt := range []struct {
+		client, out, pkg string
+		run              []string
+	}{
+		{"curl", "curl.pem", "curl", []string{"curl", "-sS", "-w", "%{http_code}", "-o", os.DevNull, "--cacert", "ca.pem", "--cert",
+			"curl.pem", url}},
+		{"curl", "curl.p12", "curl", []string{"curl", "-sS", "-w", "%{http_code}", "-o", os.DevNull, "--cacert", "ca.pem",
+			"--cert-type", "P12", "--cert", "curl.p12:hunter2secret", url}},
+		{"python", "python.pem", "python3", []string{"python3", "-c", python, url, "python.pem"}},
+		{"node", "node.pem", "nodejs", []string{"node", "-e", node, url, "node.pem"}},
+		{"gnutls", "wget.pem", "wget", []string{"wget", "-q", "-S", "-O", os.DevNull, "--ca-certificate", "ca.pem", "--certificate",
+			"wget.pem", "--private-key", "wget.pem", url}},
+		{"java-pkix", "java.jks", "openjdk-17-jdk-headless", []string{"keytool", "-list", "-v", "-keystore", "java.jks", "-storepass",
+			"hunter2secret"}},
+		{"java-sunx509", "java.p12", "openjdk-17-jdk-headless", []string{"keytool", "-list", "-v", "-keystore", "java.p12",
+			"-storepass", "hunter2secret"}},
+	} {
+		t.Run(tt.out, func(t *testing.T) {
+			password := "pass:"
+			if strings.HasSuffix(tt.out, ".jks") || strings.HasSuffix(tt.out, ".p12") {
+				password = "pass:hunter2secret"
+			}
+			code, stdout, stderr := run(t, "fix", "--cert", "good.p12", "--for", tt.client, "--out", tt.out, "--pass-out", password)
+			if code != 0 || !strings.Contains(stdout, " reads it.") {
+				t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+			}
+			program := tool(t, tt.run[0], tt.pkg)
+			out, err := exec.Command(program, tt.run[1:]...).CombinedOutput()
+			want := "200"
+			if tt.run[0] == "keytool" {
+				want = "Certificate chain length: 2"
+			}
+			if err != nil || !strings.Contains(string(out), want) {
+				t.Errorf("%s: %v\n%s", tt.run[0], err, out)
+			}
+		})
+	}
+}
+
+// Go reads no encrypted key, and libpq wants the key in a file of its own that nobody else reads.
+func TestFixForKeys(t *testing.T) {
+	serverFiles(t)
+	code, stdout, stderr := run(t, "fix", "--cert", "good.p12", "--for", "go", "--out", "go.pem", "--pass-out", "pass:secret")
+	if code != 0 || !strings.Contains(stderr, "go reads no encrypted private key") || !strings.Contains(stdout, "Go reads it.") {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if _, err := tls.LoadX509KeyPair("go.pem", "go.pem"); err != nil {
+		t.Error(err)
+	}
+	code, stdout, stderr = run(t, "fix", "--cert", "good.p12", "--for", "libpq", "--out", "pg.crt", "--key-out", "pg.key")
+	if code != 0 || !strings.Contains(stdout, "Written    pg.key: the key\nWritten    pg.crt: CN=good,O=Example") {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if _, err := tls.LoadX509KeyPair("pg.crt", "pg.key"); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat("pg.key"); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("pg.key: %v, %v", info.Mode(), err)
+	}
+	if data, err := os.ReadFile("pg.crt"); err != nil || strings.Contains(string(data), "PRIVATE KEY") {
+		t.Error("the key is beside the certificates, too", err)
 	}
 }

@@ -191,7 +191,8 @@ func Root(s *Streams) *cobra.Command {
 	root.SetHelpCommandGroupID(learningGroup)
 	root.SetCompletionCommandGroupID(learningGroup)
 	fixed := func(words ...string) func() []string { return func() []string { return words } }
-	words := map[string]func() []string{"color": fixed("auto", "always", "never"), "client": stackIDs, "server": serverIDs,
+	words := map[string]func() []string{"color": fixed("auto", "always", "never"), "client": stackIDs, "for": stackIDs,
+		"server":  serverIDs,
 		"require": fixed("any", "all"),
 		"tls-min": fixed("1.0", "1.1", "1.2", "1.3"), "tls-max": fixed("1.0", "1.1", "1.2", "1.3"),
 		"encoding": encodings,

@@ -125,7 +125,9 @@ func (t *text) one(r *Report, i *Identity, by By) {
 		p := &i.Predictions[at]
 		said := map[string]string{"yes": "sends it", "no": "does not send it"}[p.Sends]
 		t.entry("Client", fmt.Sprintf("%s %s: %s", p.Name, cmp.Or(said, "may send it"), p.Reason))
-		if p.Remedy != nil {
+		if command := i.rewriteCommand(p); command != nil {
+			t.command(command)
+		} else if p.Remedy != nil {
 			t.entry("", t.glyphs.arrow+" "+p.Remedy.String())
 		}
 	}

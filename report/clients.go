@@ -23,8 +23,11 @@ type Prediction struct {
 	Reason     say.Phrase `json:"reason"`
 	ServerLog  string     `json:"server_log,omitempty" redact:"keep"`
 	Remedy     say.Phrase `json:"remedy,omitempty"`
-	Confidence string     `json:"confidence" redact:"keep"` // run, source, documented
-	Citation   string     `json:"citation" redact:"keep"`
+	// Rewrite is the form of file to write for the client, where that is the remedy: pem, pkcs12,
+	// pkcs12-legacy.
+	Rewrite    string `json:"rewrite,omitempty" redact:"keep"`
+	Confidence string `json:"confidence" redact:"keep"` // run, source, documented
+	Citation   string `json:"citation" redact:"keep"`
 }
 
 func newPrediction(p *stack.Prediction) Prediction {
@@ -33,6 +36,9 @@ func newPrediction(p *stack.Prediction) Prediction {
 		Reason: p.Reason, ServerLog: p.ServerLog(), Remedy: p.Remedy,
 		Confidence: string(p.Profile.Confidence), Citation: p.Profile.Name + " " + p.Profile.Versions + ": " +
 			p.Profile.Citation,
+	}
+	if p.Rewrite {
+		out.Rewrite = string(p.Profile.Takes)
 	}
 	if p.LeafAlone {
 		out.Taken = p.Taken.String()

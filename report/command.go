@@ -1,10 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/account"
 	"mtlsprobe/report/say"
 )
@@ -85,4 +87,15 @@ func (c command) lines(width int) []string {
 // variable or standard input.
 func isFile(source string) bool {
 	return source != "" && source != "-" && (!strings.Contains(source, ":") || filepath.IsAbs(source))
+}
+
+// rewriteCommand writes an identity's file in the form that a client reads; nil where that is no remedy.
+func (i *Identity) rewriteCommand(p *Prediction) command {
+	if p.Rewrite == "" {
+		return nil
+	}
+	ending := cmp.Or(map[string]string{string(certstore.PEM): ".pem"}[p.Rewrite], ".p12")
+	out := strings.TrimSuffix(i.Source, filepath.Ext(i.Source)) + "-" + p.Stack + ending
+	return command{"mtlsprobe fix", "--cert " + account.ShellQuote(i.Source), "--for " + p.Stack,
+		"--out " + account.ShellQuote(out)}
 }

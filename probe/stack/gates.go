@@ -33,7 +33,7 @@ func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction
 		return nil
 	}
 	out := &Prediction{Sends: say.No, Action: f.Action, Alert: f.Alert, Fault: true,
-		Remedy: say.Text("write the file again, the leaf first"),
+		Remedy: say.Text("write the file again, the leaf first: ", again), Rewrite: true,
 		Reason: say.Text("the file begins with ", match.Name(i.Preceding.RawSubject),
 			", which this client uses as the certificate of the key")}
 	if f.Action == NotKnown {
@@ -43,6 +43,9 @@ func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction
 	return out
 }
 
+// again is how the identity is written in the form that a client reads.
+const again = "mtlsprobe fix --for CLIENT"
+
 // load asks whether the library takes the certificate at all.
 func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 	if out := p.leading(profile, i); out != nil {
@@ -51,19 +54,18 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 	if o := i.Container.ObstacleFor(profile.Reader); o != nil {
 		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
 			Reason: say.Text("this client cannot read the file: ", o.Why),
-			Remedy: say.Text("write the file again: mtlsprobe fix")}
+			Remedy: say.Text("write the file again: ", again), Rewrite: true}
 	}
 	if format := unread(profile, i); format != "" {
 		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
 			Reason: say.Text("this client does not read ", format),
-			Remedy: say.Text("write it as PEM: mtlsprobe fix --encoding pem, or openssl pkcs12 -nodes; for PKCS#12, ",
-				"--encoding pkcs12")}
+			Remedy: say.Text("write a file that it reads: ", again), Rewrite: true}
 	}
 	if profile.Load.NoLegacy && i.Container != nil && i.Container.Legacy {
 		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
 			Reason: say.Text("OpenSSL 3 opens a PKCS#12 file with RC2, RC4 or DES only with its legacy provider, which this " +
 				"client does not load"),
-			Remedy: say.Text("write the file again with AES: mtlsprobe fix, or openssl pkcs12 -legacy and then -export")}
+			Remedy: say.Text("write the file again with AES: ", again), Rewrite: true}
 	}
 	if key, ok := i.Leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < profile.Load.MinRSA {
 		return &Prediction{Sends: say.No, Action: Fails, Fault: true,

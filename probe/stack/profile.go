@@ -19,7 +19,11 @@ type Profile struct {
 	Chain   ChainSource      // where the rest of the chain comes from
 	Load    LoadRules        // what is refused before any connection
 	Reader  certstore.Reader // how it reads files; empty where that was not measured
-	Several Several          // which of several identities wins
+	// Takes is the form of file to write for it; empty where it takes an identity from elsewhere.
+	Takes certstore.Encoding
+	// ClearKey says that it reads no encrypted private key.
+	ClearKey bool
+	Several  Several // which of several identities wins
 	// MaxRequest is the largest CertificateRequest it takes, in bytes with the
 	// message's header; 0 means that no limit is known.
 	MaxRequest int

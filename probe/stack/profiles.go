@@ -11,7 +11,7 @@ var weakDebian = LoadRules{MinRSA: 2048, Weak: true, Leading12: fails, Leading13
 func openSSL(id, name, versions, citation string) *Profile {
 	return &Profile{
 		ID: id, Name: name, Versions: versions, Confidence: Run, Citation: citation,
-		Chain: TrustStore, Load: weakDebian, Reader: certstore.OpenSSLReader, Several: LastLoaded, MaxRequest: 102400,
+		Chain: TrustStore, Load: weakDebian, Reader: certstore.OpenSSLReader, Takes: certstore.PEM, Several: LastLoaded, MaxRequest: 102400,
 		Schemes: SchemeRules{None12: declines, None13: declines},
 	}
 }
@@ -62,96 +62,96 @@ func Profiles() []*Profile {
 		mariadb,
 		rdkafka,
 		{
-			ID: "go", Reader: certstore.GoReader, Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate",
+			ID: "go", Takes: certstore.PEM, ClearKey: true, Reader: certstore.GoReader, Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate",
 			Names: RawStored, Several: FirstFit, MaxRequest: 65536, Load: LoadRules{Leading12: fails, Leading13: fails},
 			Schemes: SchemeRules{Types: true, NoSHA1: true, None12: declines, None13: declines},
 		},
 		{
-			ID: "client-go", Reader: certstore.GoReader, Name: "kubectl (client-go)", Versions: "0.34", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate",
+			ID: "client-go", Takes: certstore.PEM, ClearKey: true, Reader: certstore.GoReader, Name: "kubectl (client-go)", Versions: "0.34", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate",
 			Several: LastLoaded, MaxRequest: 65536, Load: LoadRules{PEMOnly: true, Leading12: Failure{Alerts, 80}, Leading13: fails},
 			Schemes: SchemeRules{NoSHA1: true, None12: sends40, None13: sends40},
 		},
 		{
-			ID: "gnutls", Reader: certstore.GnuTLSReader, Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
+			ID: "gnutls", Takes: certstore.PEM, Reader: certstore.GnuTLSReader, Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
 			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Load: LoadRules{Leading12: declines, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails13: true}, Chain: Sorted,
 			Schemes: SchemeRules{Types: true, TypedEd25519: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
-			ID: "gnutls-forced", Reader: certstore.GnuTLSReader, Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
+			ID: "gnutls-forced", Takes: certstore.PEM, Reader: certstore.GnuTLSReader, Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
 			Several: LastLoaded, MaxRequest: 131072, Load: LoadRules{Leading12: fails, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails: true}, Chain: Sorted,
 			Schemes: SchemeRules{PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
-			ID: "nss", Reader: certstore.NSSReader, Name: "NSS", Versions: "3.87, automatic", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData; lib/pki/pkibase.c: nssCertificateArray_FindBestCertificate",
+			ID: "nss", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "NSS", Versions: "3.87, automatic", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData; lib/pki/pkibase.c: nssCertificateArray_FindBestCertificate",
 			Names: TextBuilt, Gate: browsers, Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072,
 		},
 		{
-			ID: "nss-nickname", Reader: certstore.NSSReader, Name: "NSS by nickname", Versions: "3.87", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData",
+			ID: "nss-nickname", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "NSS by nickname", Versions: "3.87", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData",
 			Gate: Gate{ExtKeyUsage: true, KeyUsage: true}, Chain: BuiltNewest, Schemes: nss, Several: FirstFit, MaxRequest: 131072,
 		},
 		{
-			ID: "firefox", Reader: certstore.NSSReader, Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
+			ID: "firefox", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
 			Names: RawAll, Gate: Gate{Expired: true, NotYetValid: true, PathDates: true, ExtKeyUsage: true, KeyUsage: true},
 			Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072,
 		},
 		{
-			ID: "chromium-linux", Reader: certstore.NSSReader, Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
+			ID: "chromium-linux", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
 			Names: RawBuilt, Empty: EmptyMeansLeaf, Gate: browsers, Chain: WalkedToName, Schemes: chromiumLinux, MaxRequest: 102400,
 		},
 		{
-			ID: "chromium-windows", Name: "Chromium on Windows", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_win.cc",
+			ID: "chromium-windows", Takes: certstore.PKCS12, Name: "Chromium on Windows", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_win.cc",
 			Names: EngineBest, Gate: browsers, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400,
 		},
 		{
-			ID: "chromium-macos", Name: "Chromium on macOS", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_mac.cc",
+			ID: "chromium-macos", Takes: certstore.PKCS12Legacy, Name: "Chromium on macOS", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_mac.cc",
 			Names: EngineBest, Gate: Gate{Expired: true, ExtKeyUsage: true, KeyUsage: true}, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400,
 		},
 		{
-			ID: "java-sunx509", Reader: certstore.JavaReader, Name: "Java SunX509", Versions: "JDK 8 to 25, the default key manager", Confidence: Run, Citation: "OpenJDK sun/security/ssl/SunX509KeyManagerImpl.java, CertificateRequest.java",
+			ID: "java-sunx509", Takes: certstore.PKCS12, Reader: certstore.JavaReader, Name: "Java SunX509", Versions: "JDK 8 to 25, the default key manager", Confidence: Run, Citation: "OpenJDK sun/security/ssl/SunX509KeyManagerImpl.java, CertificateRequest.java",
 			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{JavaStores: true}, // a PKCS #12 key store links by issuer
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
 		{
-			ID: "java-pkix", Reader: certstore.JavaReader, Name: "Java PKIX", Versions: "JDK 17 NewSunX509; from JDK 26 on SunX509, too, unless jdk.tls.SunX509KeyManager.certChecking=false", Confidence: Run, Citation: "OpenJDK sun/security/ssl/X509KeyManagerImpl.java; JDK-8359956",
+			ID: "java-pkix", Takes: certstore.PKCS12, Reader: certstore.JavaReader, Name: "Java PKIX", Versions: "JDK 17 NewSunX509; from JDK 26 on SunX509, too, unless jdk.tls.SunX509KeyManager.certChecking=false", Confidence: Run, Citation: "OpenJDK sun/security/ssl/X509KeyManagerImpl.java; JDK-8359956",
 			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{JavaStores: true},
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, ChainToo: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
 		{
-			ID: "dotnet-httpclient", Name: ".NET HttpClient", Versions: "8, ClientCertificateOptions.Manual", Confidence: Source, Citation: "dotnet/runtime CertificateHelper.GetEligibleClientCertificate",
+			ID: "dotnet-httpclient", Takes: certstore.PKCS12, Name: ".NET HttpClient", Versions: "8, ClientCertificateOptions.Manual", Confidence: Source, Citation: "dotnet/runtime CertificateHelper.GetEligibleClientCertificate",
 			Gate: Gate{ExtKeyUsage: true, KeyUsage: true}, Chain: Engine, Several: FirstFit,
 			Schemes: SchemeRules{None12: declines, None13: declines},
 		},
 		{
-			ID: "dotnet-sslstream", Name: ".NET SslStream", Versions: "8 on Linux, certificates without a callback", Confidence: Source, Citation: "dotnet/runtime SslStream.Protocol.cs",
+			ID: "dotnet-sslstream", Takes: certstore.PKCS12, Name: ".NET SslStream", Versions: "8 on Linux, certificates without a callback", Confidence: Source, Citation: "dotnet/runtime SslStream.Protocol.cs",
 			Chain: Engine, Several: FirstFit,
 			Schemes: SchemeRules{None12: declines, None13: declines},
 		},
 		{
-			ID: "schannel", Name: "Windows Schannel", Versions: "default credentials", Confidence: Documented, Citation: "Microsoft, TLS/SSL (Schannel SSP) overview; KB 2464556",
+			ID: "schannel", Takes: certstore.PKCS12, Name: "Windows Schannel", Versions: "default credentials", Confidence: Documented, Citation: "Microsoft, TLS/SSL (Schannel SSP) overview; KB 2464556",
 			Names: EngineBest, Gate: Gate{ExtKeyUsage: true}, Chain: Engine,
 			Schemes: SchemeRules{None12: Failure{Action: NotKnown}, None13: Failure{Action: NotKnown}},
 		},
 		{
-			ID: "apple-keychain", Name: "Apple keychain", Versions: "kSecMatchIssuers", Confidence: Source, Citation: "Apple Security OSX/libsecurity_keychain/lib/SecItem.cpp",
+			ID: "apple-keychain", Takes: certstore.PKCS12Legacy, Name: "Apple keychain", Versions: "kSecMatchIssuers", Confidence: Source, Citation: "Apple Security OSX/libsecurity_keychain/lib/SecItem.cpp",
 			Names: FoldedAll, Chain: Engine,
 			Schemes: SchemeRules{None12: declines, None13: declines},
 		},
 		{
-			ID: "rustls", Name: "rustls", Versions: "0.20 to 0.23", Confidence: Run, Citation: "rustls client/common.rs: ClientAuthDetails::resolve; crypto/signer.rs",
+			ID: "rustls", Takes: certstore.PEM, ClearKey: true, Name: "rustls", Versions: "0.20 to 0.23", Confidence: Run, Citation: "rustls client/common.rs: ClientAuthDetails::resolve; crypto/signer.rs",
 			Several: LastLoaded, MaxRequest: 65535, Load: LoadRules{MinRSA: 2048, Leading12: unseen, Leading13: unseen},
 			Schemes: SchemeRules{CurveBound12: true, NoSHA1: true, None12: declines, None13: declines},
 		},
 		{
-			ID: "boringssl", Name: "BoringSSL", Versions: "2026, as in gRPC and Envoy", Confidence: Run, Citation: "BoringSSL ssl/ssl_credential.cc, ssl/handshake_client.cc",
+			ID: "boringssl", Takes: certstore.PEM, Name: "BoringSSL", Versions: "2026, as in gRPC and Envoy", Confidence: Run, Citation: "BoringSSL ssl/ssl_credential.cc, ssl/handshake_client.cc",
 			Several: LastLoaded, MaxRequest: 102400, Schemes: boringSSL(), Load: LoadRules{Leading12: unseen, Leading13: unseen},
 		},
 		{
-			ID: "mbedtls", Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h",
+			ID: "mbedtls", Takes: certstore.PEM, Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h",
 			Several: FirstFit, MaxRequest: 16384, Load: LoadRules{Leading12: unseen, Leading13: unseen},
 			Schemes: SchemeRules{None12: signsAway, None13: alerts40},
 		},
 		{
-			ID: "wolfssl", Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: PickHashSigAlgo, MAX_HANDSHAKE_SZ",
+			ID: "wolfssl", Takes: certstore.PEM, Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: PickHashSigAlgo, MAX_HANDSHAKE_SZ",
 			Several: LastLoaded, MaxRequest: 18500, Load: LoadRules{Leading12: unseen, Leading13: unseen},
 			Schemes: SchemeRules{PSSUnchecked12: true, PSSUnchecked13: true, None12: Failure{Action: Fails}, None13: Failure{Alerts, 47}},
 		},

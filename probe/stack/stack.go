@@ -49,6 +49,8 @@ type Prediction struct {
 	Chain  []*x509.Certificate
 	Reason say.Phrase
 	Remedy say.Phrase // what to change; nil where nothing needs to be
+	// Rewrite says that the remedy is a file in the form that the profile takes.
+	Rewrite bool
 	// LeafAlone says that the client leaves out the intermediates that the file has, and
 	// Taken whether the server accepts the leaf without them, as far as it was tried.
 	LeafAlone bool
