@@ -56,6 +56,9 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
+	if len(phases) > 1 && (o.output.server != "" || o.output.servers) {
+		return usage(errors.New("--server and --servers judge by one request: give one --request or --named-ca"))
+	}
 	o.hold.namedCAs = o.phases.namedCAs()
 	holding, err := holdIdentities(ctx, s, &o.hold)
 	if err != nil {

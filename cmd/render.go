@@ -82,7 +82,7 @@ func runRender(ctx context.Context, s *Streams, o *renderOptions) error {
 	case r.Error != "":
 		return errFailed
 	}
-	if len(o.output.require) == 0 && o.output.client == "" { // nobody asked
+	if len(o.output.require) == 0 && o.output.by() == (report.By{}) { // nobody asked
 		return nil
 	}
 	return o.output.conclude(r)

@@ -21,7 +21,7 @@ func TestRefusalModel(t *testing.T) {
 	startServer(t, port, openssl, "s_server", "-accept", "127.0.0.1:"+port, "-cert", "server.pem", "-key", "server.key",
 		"-quiet", "-www", "-Verify", "3", "-verify_return_error", "-CAfile", "issuing.pem")
 	trial := refusedTrial(t, "127.0.0.1:"+port, "--authorities", "issuing.pem")
-	if !strings.Contains(trial.Model.String(), "OpenSSL, which refuses this chain: CN=Issuing,O=Example is trusted and no root") ||
+	if !strings.Contains(trial.Model.String(), "OpenSSL, which refuses this chain: CN=Issuing,O=Example is trusted, but not a root") ||
 		!strings.Contains(trial.ModelRemedy.String(), "X509_V_FLAG_PARTIAL_CHAIN") {
 		t.Errorf("OpenSSL: %q, remedy %q", trial.Model, trial.ModelRemedy)
 	}

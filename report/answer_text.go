@@ -16,7 +16,9 @@ import (
 func (t *text) judged(f Format, r *Report) error {
 	t.headline(r, f.By)
 	for _, with := range programLines(r, f.By) {
-		t.line("", "", with)
+		if len(r.Identities) > 1 || f.Verbose { // of one the answer says it below
+			t.line("", "", with)
+		}
 	}
 	for _, fact := range cautions(r) {
 		t.line("", "", fact.Label+": "+fact.Text)
@@ -132,11 +134,14 @@ func (t *text) one(r *Report, i *Identity, by By) {
 		}
 	}
 	t.entry("Servers", serversLine(i))
-	if m := i.serverModel(by.Server); m != nil {
+	switch m := i.serverModel(by.Server); {
+	case m != nil:
 		t.entry(m.Name, m.text())
 		if m.Remedy != nil {
 			t.entry("", t.glyphs.arrow+" "+m.Remedy.String())
 		}
+	case by.Server != "":
+		t.entry(by.Server, "not known: no certificate of the CAs that the server names is at hand (--authorities takes them)")
 	}
 }
 
@@ -144,7 +149,7 @@ func (t *text) one(r *Report, i *Identity, by By) {
 // unless the model of the server's library knows better.
 func (t *text) beyond(label string, i *Identity, e *refusal) {
 	t.entry(label, strings.Join(e.said, "; "))
-	if i.Trial != nil && i.Trial.ModelRemedy != nil {
+	if len(e.said) > 0 && i.Trial != nil && i.Trial.ModelRemedy != nil {
 		t.entry("Fix", brieflySaid(i.Trial.ModelRemedy))
 		if len(e.possible) > 0 {
 			t.entry("", "-v lists what else is possible")

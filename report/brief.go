@@ -31,7 +31,7 @@ func writeBrief(w io.Writer, f Format, r *Report) error {
 		for n := range r.Identities {
 			i := &r.Identities[n]
 			word, why := briefly(r, i)
-			if i.Verdict == Fits && !i.untried() && !i.fitsFor(f.By) {
+			if i.Verdict == Fits && !i.untried() && !i.fitsFor(f.By) || i.Verdict == Unknown && i.refusedBy(f.By.Server) {
 				word, why = briefBy(i, f.By)
 			}
 			briefLine(&b, word, i.Label, why)
@@ -146,11 +146,11 @@ func briefFile(r *Report, i *Identity, until string) (word, why string) {
 
 // briefBy says which program does not get an identity across.
 func briefBy(i *Identity, by By) (word, why string) {
-	if by.Client != "" && !i.sentBy(by.Client) {
+	if by.Client != "" && !i.sentBy(by.Client) && i.Verdict == Fits {
 		return briefClient(i, by.Client)
 	}
-	if m := i.serverModel(by.Server); m != nil && m.Accepts == "no" {
-		return "FAILS", by.Server + " refuses it"
+	if i.refusedBy(by.Server) {
+		return "FAILS", i.serverModel(by.Server).Name + " refuses it"
 	}
 	return "UNKNOWN", by.Server + " cannot be told"
 }

@@ -19,10 +19,10 @@ type Prediction struct {
 	Chain  []string `json:"chain,omitempty" redact:"CA"` // subjects, the leaf first; absent if not known
 	// Taken says whether the server accepts what is sent, where that is the leaf alone
 	// out of a bundle with more: yes, no, unknown; absent otherwise.
-	Taken      string     `json:"taken,omitempty" redact:"keep"`
-	Reason     say.Phrase `json:"reason"`
-	ServerLog  string     `json:"server_log,omitempty" redact:"keep"`
-	Remedy     say.Phrase `json:"remedy,omitempty"`
+	Taken     string     `json:"taken,omitempty" redact:"keep"`
+	Reason    say.Phrase `json:"reason"`
+	ServerLog string     `json:"server_log,omitempty" redact:"keep"`
+	Remedy    say.Phrase `json:"remedy,omitempty"`
 	// Rewrite is the form of file to write for the client, where that is the remedy: pem, pkcs12,
 	// pkcs12-legacy.
 	Rewrite    string `json:"rewrite,omitempty" redact:"keep"`

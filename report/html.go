@@ -185,7 +185,7 @@ func newPage(r *Report, by By) *pageView {
 		p.RefusedFirst = i.refusedFirst(p.Findings, p.Refused)
 		p.Notes = notes[n]
 		for _, g := range serverGroups(i.ServerModels) {
-			p.Servers = append(p.Servers, pageServers{g.programs(), g.reason, g.remedies})
+			p.Servers = append(p.Servers, pageServers{g.programs(), g.reason, g.advice()})
 		}
 		if i.Tree != nil {
 			line := spans(i.Tree)

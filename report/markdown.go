@@ -70,6 +70,9 @@ func (r *Report) markdown(b *bytes.Buffer, f Format) {
 		fmt.Fprintf(b, "**%s**\n\n", escapeMarkdown(line))
 		markdownTable(b, compatibility(r))
 		markdownReasons(b, r)
+		if f.Servers {
+			markdownServers(b, r)
+		}
 		b.WriteString("\n### The request\n\n")
 	}
 	for _, f := range facts(r) {
@@ -91,6 +94,27 @@ func (r *Report) markdown(b *bytes.Buffer, f Format) {
 	}
 	if f.Transcript {
 		markdownTranscripts(b, r)
+	}
+}
+
+// markdownServers lists what the server programs would do.
+func markdownServers(b *bytes.Buffer, r *Report) {
+	for n := range r.Identities {
+		i := &r.Identities[n]
+		if len(i.ServerModels) == 0 {
+			continue
+		}
+		fmt.Fprintf(b, "\n### Server programs that trust the acceptable CAs, with %s\n\n", escapeMarkdown(i.Label))
+		for _, g := range serverGroups(i.ServerModels) {
+			line := g.programs()
+			if g.reason != "" {
+				line += ": " + g.reason
+			}
+			for _, remedy := range g.advice() {
+				line += " → " + remedy
+			}
+			fmt.Fprintf(b, "- %s\n", escapeMarkdown(line))
+		}
 	}
 }
 

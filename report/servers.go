@@ -83,6 +83,11 @@ func (i *Identity) serverModel(server string) *ServerModel {
 	return &i.ServerModels[at]
 }
 
+func (i *Identity) refusedBy(server string) bool {
+	m := i.serverModel(server)
+	return m != nil && m.Accepts == "no"
+}
+
 func (i *Identity) takenBy(server string) bool {
 	m := i.serverModel(server)
 	return m != nil && m.Accepts == "yes"
@@ -108,11 +113,8 @@ func (m *ServerModel) says() string {
 
 // text is what a program does, and why, as one says it of the program.
 func (m *ServerModel) text() string {
-	text := map[string]string{"yes": "accepts it", "no": "refuses it"}[m.Accepts]
-	switch {
-	case m.Accepts == "unknown":
-		text = "may accept it or not"
-	case m.Accepts == "no" && m.says() != "refuses":
+	text := map[string]string{"yes": "accepts it", "no": "refuses it", "unknown": "may accept it or not"}[m.Accepts]
+	if m.Accepts == "no" && (m.Status != 0 || m.Alert != 0 || m.Closes) {
 		text += " (" + m.says() + ")"
 	}
 	if m.Reason != nil {
@@ -128,7 +130,7 @@ func serversLine(i *Identity) string {
 	var set []string
 	for _, m := range models {
 		if m.Accepts == "no" && m.Setting != nil {
-			set = append(set, m.Name+" with "+m.Setting.String())
+			set = append(set, m.Name+" does with "+m.Setting.String())
 			continue
 		}
 		by[m.Accepts] = append(by[m.Accepts], m.Name)
@@ -146,7 +148,7 @@ func serversLine(i *Identity) string {
 		line = "it is not known which server programs accept it"
 	default:
 		if len(set) > 0 {
-			line += ", " + some(set)
+			line += "; " + some(set)
 		}
 		if len(by["no"]) > 0 {
 			line += "; not " + some(by["no"])
@@ -162,13 +164,16 @@ func serversLine(i *Identity) string {
 // the first of the others; empty without a program, or where it accepts them all.
 func serverModelLine(r *Report, server string) string {
 	fitting, taken := r.Fitting(By{}), r.Fitting(By{Server: server})
-	if server == "" || taken == fitting || len(r.Identities) == 1 {
-		return "" // of one the answer says it
+	if server == "" || taken == fitting {
+		return ""
 	}
 	for n := range r.Identities {
 		i := &r.Identities[n]
 		if m := i.serverModel(server); m != nil && i.Verdict == Fits && m.Accepts != "yes" {
-			line := fmt.Sprintf("%s accepts %d of these %d. %s: it %s", m.Name, taken, fitting, i.Label, m.text())
+			line := m.Name + " " + m.text()
+			if len(r.Identities) > 1 {
+				line = fmt.Sprintf("%s accepts %d of these %d. Of %s: it %s", m.Name, taken, fitting, i.Label, m.text())
+			}
 			if m.Remedy != nil {
 				line += ". Remedy: " + m.Remedy.String()
 			}
@@ -202,7 +207,7 @@ func (t *text) servers(r *Report) error {
 			}
 			t.item(mark, g.reason)
 			t.item(" ", g.programs())
-			for _, remedy := range g.remedies {
+			for _, remedy := range g.advice() {
 				t.item("  "+t.glyphs.arrow, remedy)
 			}
 		}
@@ -215,7 +220,9 @@ type serverGroup struct {
 	accepts, reason string
 	answers         []string // how they refuse, in their order
 	names           map[string][]string
-	remedies        []string // which differ where settings do
+	count           int
+	remedies        []string            // which differ where settings do
+	helps           map[string][]string // whom a remedy is for
 }
 
 // serverGroups puts those that refuse first.
@@ -230,7 +237,8 @@ func serverGroups(models []ServerModel) (groups []*serverGroup) {
 			at := slices.IndexFunc(groups, func(g *serverGroup) bool { return g.accepts == accepts && g.reason == reason })
 			if at < 0 {
 				at = len(groups)
-				groups = append(groups, &serverGroup{accepts: accepts, reason: reason, names: make(map[string][]string)})
+				groups = append(groups, &serverGroup{accepts: accepts, reason: reason, names: make(map[string][]string),
+					helps: make(map[string][]string)})
 			}
 			groups[at].add(m)
 		}
@@ -244,9 +252,27 @@ func (g *serverGroup) add(m *ServerModel) {
 		g.answers = append(g.answers, answer)
 	}
 	g.names[answer] = append(g.names[answer], m.Name)
-	if remedy := plain(m.Remedy.String()); remedy != "" && !slices.Contains(g.remedies, remedy) {
+	g.count++
+	remedy := plain(m.Remedy.String())
+	if remedy == "" {
+		return
+	}
+	if g.helps[remedy] == nil {
 		g.remedies = append(g.remedies, remedy)
 	}
+	g.helps[remedy] = append(g.helps[remedy], m.Name)
+}
+
+// advice is the remedies, each with whom it is for unless that is all of them.
+func (g *serverGroup) advice() []string {
+	var lines []string
+	for _, remedy := range g.remedies {
+		if len(g.helps[remedy]) < g.count {
+			remedy = strings.Join(g.helps[remedy], ", ") + ": " + remedy
+		}
+		lines = append(lines, remedy)
+	}
+	return lines
 }
 
 // programs are the names, with what they answer.

@@ -83,8 +83,8 @@ func (s *servers) each(profiles []*verifier.Profile, i *certstore.Identity) []ve
 	var judgements []verifier.Judgement
 	for _, p := range profiles {
 		j := judge.Judge(p)
-		if j.Accepts == say.No && j.Untrusted() && !s.complete {
-			j.Accepts = say.Unknown // it may lead to a CA whose certificate is not at hand
+		if j.Accepts == say.No && !s.complete && !(j.OfLeaf && j.AboutCertificate()) {
+			j = verifier.Judgement{Profile: p, Reason: verifier.NotAtHand} // of which it may take another path
 		}
 		judgements = append(judgements, j)
 	}

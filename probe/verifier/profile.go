@@ -12,8 +12,7 @@ type Confidence string
 
 // The confidences, the strongest first.
 const (
-	Run        Confidence = "run"        // the real server was run
-	Documented Confidence = "documented" // its vendor's documentation says so
+	Run Confidence = "run" // the real server was run
 )
 
 // A Profile is how one server program judges a client's certificate.
@@ -261,6 +260,7 @@ const (
 	Algorithm          Reason = "signature algorithm"
 	Key                Reason = "key" // too short, or its curve is not taken
 	Unsupported        Reason = "kind of key"
+	KeyKind            Reason = "kind of key not observed" // which makes it unknown
 	NotCA              Reason = "not a CA"
 	NoBasicConstraints Reason = "no basicConstraints"
 	MaySign            Reason = "may not sign"
@@ -275,6 +275,7 @@ const (
 	CAUsage            Reason = "extended key usage of a CA"
 	LeafKeyUsage       Reason = "key usage"
 	NetscapeType       Reason = "Netscape certificate type"
+	NotAtHand          Reason = "not at hand" // certificates that the server trusts
 	TooMuch            Reason = "too much" // more certificates than this program looks at
 	LeafIsCA           Reason = "a CA's certificate"
 )

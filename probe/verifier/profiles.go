@@ -52,6 +52,7 @@ func gnuTLS() *Profile {
 		ID: "gnutls", Name: "GnuTLS", Versions: "3.7", Confidence: Run,
 		Citation: "GnuTLS lib/x509/verify-high.c, lib/x509/verify.c",
 		Path:     AsSent, Names: ExactToAnchor, Choice: Choice{Identifiers: true},
+		Settable:  Settable{Defaults: Settings{PartialChain: on(true)}},
 		LeafRules: LeafRules{KeyUsage: Signs}, Keys: KeyRules{NoSHA1: true},
 		Extensions: ExtensionRules{Forms: []chain.NameForm{chain.DirectoryName, chain.CommonName}},
 		Reasons: ReasonRules{

@@ -8,10 +8,14 @@ import (
 	"mtlsprobe/report/say"
 )
 
-// Untrusted reports whether the reason is that no path leads to a trusted certificate: a longer trust
-// file may change it.
-func (j *Judgement) Untrusted() bool {
-	return j.Reason == NoIssuer || j.Reason == Untrusted || j.Reason == SelfSignedLeaf
+// AboutCertificate reports whether the reason is a rule on the certificate itself, so that no other
+// path helps.
+func (j *Judgement) AboutCertificate() bool {
+	switch j.Reason {
+	case Usage, LeafKeyUsage, NetscapeType, LeafIsCA, Key, Unsupported, Critical, Expired, NotYetValid:
+		return true
+	}
+	return false
 }
 
 // Why says why the program refuses, or why it is not known whether it does; nil where it
@@ -19,7 +23,7 @@ func (j *Judgement) Untrusted() bool {
 func (j *Judgement) Why() say.Phrase {
 	why := j.reason()
 	if why != nil && j.Elsewhere != nil {
-		why = say.Text(why, "; another path is valid, and this program does not turn back")
+		why = say.Text(why, "; the valid path alone would be accepted")
 	}
 	return why
 }
@@ -29,7 +33,7 @@ func (j *Judgement) reason() say.Phrase {
 	var name say.Phrase
 	if c != nil {
 		name = say.Text(dn(c.RawSubject))
-		if len(j.Path) > 1 && !c.Equal(j.Path[0]) {
+		if !j.OfLeaf && !bytes.Equal(c.RawIssuer, c.RawSubject) {
 			name = say.Text(name, " (issued by ", dn(c.RawIssuer), ")")
 		}
 	}
@@ -43,6 +47,8 @@ func (j *Judgement) reason() say.Phrase {
 	case Ambiguous:
 		return say.Text("it trusts several certificates that count as the issuer of ", name,
 			", and which of them it takes cannot be told")
+	case NotAtHand:
+		return say.Text("the certificates of the CAs that the server names are not all at hand: --authorities takes them")
 	case TooMuch:
 		return say.Text("there are more certificates and paths than mtlsprobe looks at")
 	case Signature:
@@ -54,7 +60,9 @@ func (j *Judgement) reason() say.Phrase {
 	case Weak, Algorithm:
 		return say.Text(name, " is signed with ", fmt.Sprint(c.SignatureAlgorithm), ", which it does not accept")
 	case Key:
-		return say.Text("the key of ", name, " is too short, or on a curve that it does not accept")
+		return say.Text("the key of ", name, ", ", certstore.KeyAlgorithm(c), ", is not accepted")
+	case KeyKind:
+		return say.Text("programs were not observed with such a key, ", certstore.KeyAlgorithm(c))
 	case Unsupported:
 		return say.Text("it does not support the kind of key of ", name, ", ", fmt.Sprint(c.PublicKeyAlgorithm))
 	case TooLong:
@@ -71,10 +79,12 @@ func (j *Judgement) noIssuer(name say.Phrase) say.Phrase {
 	c := j.Certificate
 	switch {
 	case j.Trusted:
-		return say.Text(dn(c.RawSubject), " is trusted and no root: this program wants a path that ends with a root")
+		return say.Text(dn(c.RawSubject), " is trusted, but not a root, and this program wants a path that ends with one")
 	case j.Missing:
 		return say.Text("the certificate of ", dn(c.RawIssuer), ", which issued ", dn(c.RawSubject),
 			", is neither sent nor trusted")
+	case j.Contradicts:
+		return say.Text("the authority key identifier of ", name, " contradicts the certificate of its issuer")
 	case bytes.Equal(c.RawIssuer, c.RawSubject):
 		return say.Text("it follows the path to ", dn(c.RawSubject), ", self-signed, which it does not trust")
 	case j.Profile.Path == AsSent, j.Profile.Path == EachSent:
@@ -86,17 +96,17 @@ func (j *Judgement) noIssuer(name say.Phrase) say.Phrase {
 // rule words the reasons that are rules on one certificate.
 func (j *Judgement) rule(name say.Phrase) say.Phrase {
 	rules := map[Reason]string{
-		NotCA:              "is not a CA's: its basicConstraints say so",
-		NoBasicConstraints: "lacks basicConstraints, which a CA's needs",
+		NotCA:              "has basicConstraints with CA:FALSE",
+		NoBasicConstraints: "lacks basicConstraints, which a CA certificate needs",
 		MaySign:            "may not sign certificates: its keyUsage lacks keyCertSign",
-		NoKeyUsage:         "lacks keyUsage, which strict checks want",
-		NoKeyIdentifier:    "lacks an authority key identifier, which strict checks want",
+		NoKeyUsage:         "lacks keyUsage",
+		NoKeyIdentifier:    "lacks an authority key identifier",
 		Length:             "allows fewer CA certificates below it than there are: pathLenConstraint",
 		Constraint:         "limits the names below it, and one is outside: nameConstraints",
 		Policy:             "wants a certificate policy that is not there",
 		Critical:           "has an extension, marked critical, that the program does not know",
 		Usage:              "is not for client authentication: its extendedKeyUsage lacks clientAuth",
-		CAUsage:            "is for other uses than client authentication: its extendedKeyUsage",
+		CAUsage:            "allows other uses and not client authentication: its extendedKeyUsage",
 		LeafKeyUsage:       "may not sign a handshake: its keyUsage lacks digitalSignature",
 		NetscapeType:       "is not for SSL clients: its nsCertType",
 		LeafIsCA:           "is a CA's certificate, which it does not take from a client",
@@ -110,12 +120,12 @@ func (j *Judgement) rule(name say.Phrase) say.Phrase {
 // SettingNeeded is the setting with which the program would accept the certificate, as its
 // configuration has it; nil where there is none.
 func (j *Judgement) SettingNeeded() say.Phrase {
-	directive := j.Profile.Settable.Directives[j.Setting]
+	directive := j.Profile.Settable.Directives[j.Setting] // of no setting there is none
 	switch j.Setting {
 	case Depth:
 		return say.Text(directive, " ", j.Needs)
 	case SecurityLevel:
-		return say.Text(directive, " 0")
+		return say.Text(directive, "=", j.Needs)
 	case Strict:
 		return say.Text("no ", directive)
 	}
@@ -126,17 +136,19 @@ func (j *Judgement) SettingNeeded() say.Phrase {
 func (j *Judgement) Remedy() say.Phrase {
 	var on say.Phrase
 	if set := j.SettingNeeded(); set != nil {
-		on = say.Text("on the server, set ", set)
+		on = say.Text("set ", set, " on the server")
 	}
 	var in say.Phrase
 	switch {
 	case len(j.Elsewhere) > 2:
 		in = say.Text("send only the valid path, by ", dn(j.Elsewhere[1].RawSubject), " (issued by ",
 			dn(j.Elsewhere[1].RawIssuer), "): mtlsprobe fix writes it")
+	case j.Elsewhere != nil:
+		in = say.Text("send only the valid path: mtlsprobe fix writes it")
 	case j.Reason == Untrusted:
 		in = say.Text("have the server trust ", dn(j.Certificate.RawSubject))
 	case j.Trusted:
-		in = say.Text("have the server trust ", dn(j.Certificate.RawIssuer))
+		in = say.Text("have the server trust the root above it")
 	case j.Missing:
 		in = say.Text("send the certificate of ", dn(j.Certificate.RawIssuer), " if it is an intermediate; a root the "+
 			"server has to trust")

@@ -45,10 +45,10 @@ func (w *world) anyPath() outcome {
 			broken = append(broken, w.broken(path, reason))
 		}
 	}
-	if w.paths().Cut {
+	all := append(ended, broken...)
+	if w.paths().Cut || len(all) == 0 {
 		return outcome{reason: TooMuch}
 	}
-	all := append(ended, broken...)
 	first := all[0]
 	// Which of several ways the program tells of cannot be told from outside.
 	first.several = slices.ContainsFunc(all, func(o outcome) bool { return w.alert(o) != w.alert(first) })

@@ -59,15 +59,15 @@ func (w *world) sorted() []*x509.Certificate {
 	return list
 }
 
-// anchorOf is the last of the trusted certificates that can have issued the certificate; nil
-// for none.
-func (w *world) anchorOf(c *x509.Certificate, anchors []*x509.Certificate) *x509.Certificate {
-	for _, a := range slices.Backward(anchors) {
-		if w.named(c, a) && w.identified(c, a) {
-			return a
+// anchorOf is the last of the trusted certificates that can have issued the certificate, one that is
+// valid now before others; nil for none.
+func (w *world) anchorOf(c *x509.Certificate, anchors []*x509.Certificate) (anchor *x509.Certificate) {
+	for _, a := range anchors {
+		if w.named(c, a) && w.identified(c, a) && (anchor == nil || w.current(a) || !w.current(anchor)) {
+			anchor = a
 		}
 	}
-	return nil
+	return anchor
 }
 
 // anchored is the list, cut where a trusted certificate of the name stands for one of the list's, or

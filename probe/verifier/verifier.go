@@ -11,6 +11,10 @@
 package verifier
 
 import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
 	"crypto/x509"
 	"slices"
 	"time"
@@ -67,11 +71,16 @@ type Judgement struct {
 	Certificate *x509.Certificate
 	// Path is what was judged, the leaf first; nil where the program found none.
 	Path []*x509.Certificate
-	// Elsewhere is a path that would do, if the program looked for it; nil for none.
+	// Elsewhere is a path that the program would accept if nothing else were sent; nil for none.
 	Elsewhere []*x509.Certificate
+	// OfLeaf says that Certificate is the client's own.
+	OfLeaf bool
 	// Missing says that no certificate of the issuer's name is sent or trusted, where the reason is
 	// NoIssuer.
 	Missing bool
+	// Contradicts says that the issuer's certificate is there, and its identifiers are others than
+	// those that the certificate has of it.
+	Contradicts bool
 	// Trusted says that the certificate itself is trusted, where the reason is NoIssuer: it is no root.
 	Trusted bool
 	// Alert is what the program sends for the reason; 0 where it sends none, or that is not
@@ -80,7 +89,7 @@ type Judgement struct {
 	// Silent says that it sends no alert and no answer, but closes the connection.
 	Silent bool
 	// Setting names what would have the program accept it, if it were set otherwise; with Elsewhere
-	// it takes both. Needs is what it then has to be, for a depth.
+	// it takes both. Needs is what it then has to be, for a depth or a security level.
 	Setting Setting
 	Needs   int
 	// Depth is the one that was too small, where the reason is TooLong.
@@ -149,25 +158,47 @@ func (j *Judge) Judge(p *Profile) Judgement {
 	if said.Accepts != say.No {
 		return said
 	}
-	if p.Path != EveryPath {
-		search, deep := *p, settings
-		search.Path, search.Choice, deep.Depth = EveryPath, Choice{}, nil
-		if found := j.judge(&search, deep); found.Accepts == say.Yes && !slices.EqualFunc(found.Path, said.Path,
-			(*x509.Certificate).Equal) {
-			said.Elsewhere = found.Path
-			if needs := p.Settable.Counts.of(found.Path); settings.Depth != nil && needs > *settings.Depth {
-				said.Setting, said.Needs = Depth, needs
-			}
-			return said
-		}
+	if j.elsewhere(&said, settings) {
+		return said
 	}
 	for _, other := range p.otherwise(settings) {
 		if with := j.judge(p, other.settings); with.Accepts == say.Yes {
-			said.Setting, said.Needs = other.setting, p.Settable.Counts.of(with.Path)
+			said.Setting, said.Needs = other.setting, other.needs
+			if other.setting == Depth {
+				said.Needs = p.Settable.Counts.of(with.Path)
+			}
 			break
 		}
 	}
 	return said
+}
+
+// elsewhere looks for a path that the program would accept if nothing else were sent, and notes it.
+func (j *Judge) elsewhere(said *Judgement, settings Settings) bool {
+	p := said.Profile
+	if p.Path == EveryPath {
+		return false
+	}
+	search, deep := *p, settings
+	search.Path, search.Choice, deep.Depth = EveryPath, Choice{}, nil
+	found := j.judge(&search, deep)
+	if found.Accepts != say.Yes || slices.EqualFunc(found.Path[1:], j.c.Sent, (*x509.Certificate).Equal) {
+		return false
+	}
+	alone := NewJudge(&Case{Leaf: j.c.Leaf, Sent: found.Path[1:], Anchors: j.c.Anchors, Now: j.c.Now})
+	if alone.judge(p, settings).Accepts != say.Yes {
+		if _, can := p.Settable.Directives[Depth]; !can || alone.judge(p, deep).Accepts != say.Yes {
+			return false
+		}
+		said.Setting, said.Needs = Depth, p.Settable.Counts.of(found.Path)
+	}
+	// The path that is sent already is not another one.
+	if said.Reason == TooLong && slices.EqualFunc(found.Path, said.Path, (*x509.Certificate).Equal) {
+		said.Setting, said.Needs = NoSetting, 0
+		return false
+	}
+	said.Elsewhere = found.Path
+	return true
 }
 
 func (j *Judge) judge(p *Profile, settings Settings) Judgement {
@@ -176,6 +207,9 @@ func (j *Judge) judge(p *Profile, settings Settings) Judgement {
 	}
 	w := &world{Profile: p, Case: j.c, Judge: j, settings: settings}
 	o := w.receive()
+	if o.reason == "" && !observed(j.c.Leaf) {
+		o = outcome{reason: KeyKind, certificate: j.c.Leaf}
+	}
 	if o.reason == "" {
 		o = w.look()
 	}
@@ -187,14 +221,18 @@ func (j *Judge) judge(p *Profile, settings Settings) Judgement {
 	if o.reason == TooLong && settings.Depth != nil {
 		said.Depth = *settings.Depth
 	}
+	said.OfLeaf = o.certificate != nil && o.certificate.Equal(j.c.Leaf)
 	if o.reason == NoIssuer {
 		said.Missing = len(j.graph.Named(o.certificate.RawIssuer)) == 0
 		said.Trusted = w.trusts(o.certificate)
+		said.Contradicts = slices.ContainsFunc(j.graph.Named(o.certificate.RawIssuer), func(c *chain.Certificate) bool {
+			return !w.identified(o.certificate, c.Certificate) && chain.Signed(o.certificate, c.Certificate)
+		})
 	}
 	switch {
 	case o.reason == "":
 		return said
-	case o.reason == Ambiguous, o.reason == TooMuch:
+	case o.reason == Ambiguous, o.reason == TooMuch, o.reason == KeyKind:
 		said.Accepts = say.Unknown
 		return said
 	case !o.several:
@@ -225,6 +263,20 @@ func (w *world) trusts(c *x509.Certificate) bool { return contains(w.Anchors, c)
 
 func contains(certs []*x509.Certificate, c *x509.Certificate) bool {
 	return slices.ContainsFunc(certs, c.Equal)
+}
+
+// observed reports whether programs were seen with keys of that kind.
+func observed(leaf *x509.Certificate) bool {
+	const shortest = 1024
+	switch key := leaf.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return key.N.BitLen() >= shortest
+	case *ecdsa.PublicKey:
+		return key.Curve != elliptic.P224()
+	case ed25519.PublicKey:
+		return true
+	}
+	return false
 }
 
 // receive judges what comes before any path.
@@ -263,22 +315,32 @@ func (w *world) look() outcome {
 // A change is one setting set otherwise.
 type change struct {
 	setting  Setting
+	needs    int
 	settings Settings
 }
 
 // otherwise are the settings with one of those changed that the program has.
 func (p *Profile) otherwise(s Settings) (changes []change) {
-	try := func(setting Setting, edit func(*Settings)) {
+	try := func(setting Setting, needs int, edit func(*Settings)) {
 		if _, ok := p.Settable.Directives[setting]; ok {
 			other := s
 			edit(&other)
-			changes = append(changes, change{setting, other})
+			changes = append(changes, change{setting, needs, other})
 		}
 	}
-	flip := func(b *bool) *bool { v := b == nil || !*b; return &v }
-	try(Depth, func(o *Settings) { n := mostCertificates; o.Depth = &n })
-	try(PartialChain, func(o *Settings) { o.PartialChain = flip(s.PartialChain) })
-	try(Strict, func(o *Settings) { o.Strict = flip(s.Strict) })
-	try(SecurityLevel, func(o *Settings) { n := 0; o.SecurityLevel = &n })
+	if s.Depth != nil {
+		try(Depth, 0, func(o *Settings) { o.Depth = nil })
+	}
+	if s.PartialChain != nil && !*s.PartialChain {
+		try(PartialChain, 0, func(o *Settings) { o.PartialChain = on(true) })
+	}
+	if s.Strict != nil && *s.Strict {
+		try(Strict, 0, func(o *Settings) { o.Strict = on(false) })
+	}
+	for level := 4; s.SecurityLevel != nil && level >= 0; level-- {
+		if level < *s.SecurityLevel {
+			try(SecurityLevel, level, func(o *Settings) { o.SecurityLevel = of(level) })
+		}
+	}
 	return changes
 }

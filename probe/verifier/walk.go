@@ -22,8 +22,12 @@ func (w *world) firstIssuers() outcome {
 		switch {
 		case ambiguous:
 			return outcome{reason: Ambiguous, certificate: last, path: path}
-		case next == nil || len(path) > mostCertificates:
+		case next == nil:
 			return w.broken(path, NoIssuer)
+		case len(path) > mostCertificates && w.settings.Depth != nil:
+			return w.broken(path, TooLong)
+		case len(path) > mostCertificates:
+			return outcome{reason: TooMuch}
 		}
 		path = append(path, next)
 	}
