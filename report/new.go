@@ -269,7 +269,9 @@ func (n *newer) identity(i *diagnosis.Identity) Identity {
 		for _, reader := range e.Readers {
 			out.Key.ExposedTo = append(out.Key.ExposedTo, "readable by "+reader.Text)
 		}
-		out.Key.ExposedTo = append(out.Key.ExposedTo, e.Refusals...)
+		for _, refusal := range e.Refusals {
+			out.Key.ExposedTo = append(out.Key.ExposedTo, refusal.Why)
+		}
 	}
 	if c := i.Leaf; c != nil {
 		notBefore, notAfter := c.NotBefore.UTC(), c.NotAfter.UTC()

@@ -54,7 +54,13 @@ type Exposure struct {
 	Readers []Reader
 	// Refusals are the clients that do not use a key file with such an owner and
 	// mode, and why.
-	Refusals []string
+	Refusals []Refusal
+}
+
+// A Refusal is that of a client that does not use a key file with such an owner and mode.
+type Refusal struct {
+	Client string // by its stable ID: libpq
+	Why    string
 }
 
 // A Reader is who may read a file beside its owner and root.

@@ -30,7 +30,7 @@ func Exposed(path string) (*Exposure, error) {
 	}
 	e := &Exposure{}
 	if why := libpq(n); why != "" {
-		e.Refusals = append(e.Refusals, why)
+		e.Refusals = append(e.Refusals, Refusal{"libpq", why})
 	}
 	// Each kind of reader is an account that is nobody else.
 	const nobody = math.MaxUint32 - 1

@@ -164,7 +164,7 @@ func keyExposed(j *judgement) Finding {
 	}
 	if j.Protocol == "postgres" || strings.Contains(j.identity.Key.Source, "postgres") {
 		for _, refusal := range exposure.Refusals {
-			said = append(said, foreignText(refusal))
+			said = append(said, foreignText(refusal.Why))
 		}
 	}
 	if len(said) == 0 {

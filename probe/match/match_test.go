@@ -104,7 +104,7 @@ func exposure(readers ...string) func(*certstore.Identity) {
 			i.Key.Exposure.Readers = append(i.Key.Exposure.Readers, account.Reader{Text: text})
 		}
 		if len(readers) > 0 {
-			i.Key.Exposure.Refusals = []string{"libpq refuses it"}
+			i.Key.Exposure.Refusals = []account.Refusal{{Client: "libpq", Why: "libpq refuses it"}}
 		}
 	}
 }

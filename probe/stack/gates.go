@@ -51,6 +51,14 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 	if out := p.leading(profile, i); out != nil {
 		return out
 	}
+	if e := i.Key.Exposure; e != nil {
+		for _, refusal := range e.Refusals {
+			if refusal.Client == profile.ID {
+				return &Prediction{Sends: say.No, Action: Fails, Fault: true, Reason: say.Text(refusal.Why),
+					Remedy: say.Text("chmod 600 ", say.File(i.Key.Source))}
+			}
+		}
+	}
 	if o := i.Container.ObstacleFor(profile.Reader); o != nil {
 		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
 			Reason: say.Text("this client cannot read the file: ", o.Why),

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/account"
 	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe/match"
@@ -27,6 +28,9 @@ func TestProfiles(t *testing.T) {
 		if p.Name == "" || p.Versions == "" || len(p.Citation) < 20 || !slices.Contains([]stack.Confidence{stack.Run, stack.Source, stack.Documented}, p.Confidence) {
 			t.Errorf("%s lacks a name, versions, a source or a confidence: %+v", p.ID, p)
 		}
+		if !slices.Contains(certstore.Encodings(), p.Takes) {
+			t.Errorf("%s does not say which file it takes", p.ID)
+		}
 		if p.Schemes.None12.Action == "" || p.Schemes.None13.Action == "" {
 			t.Errorf("%s does not say what happens without a scheme", p.ID)
 		}
@@ -35,6 +39,20 @@ func TestProfiles(t *testing.T) {
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("profiles %q\nwant %q", got, want)
+	}
+}
+
+// A key file that others may read is not used by libpq, and by the rest it is.
+func TestExposedKey(t *testing.T) {
+	p := certtest.New(certtest.Edge{Subject: "Root", Issuer: "Root"}, certtest.Edge{Subject: "client", Issuer: "Root"})
+	i := &certstore.Identity{Leaf: p.Cert("client"), Key: certstore.Key{State: certstore.Usable, Signer: p.Key("client"), Source: "client.key",
+		Exposure: &account.Exposure{Refusals: []account.Refusal{{Client: "libpq", Why: "libpq refuses the mode"}}}}}
+	q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("Root").RawSubject})[0], Identities: []*certstore.Identity{i}, Graph: chain.NewGraph(), Now: certtest.Now}
+	for _, profile := range stack.Profiles() {
+		got := stack.New(q).Predict(profile, i)
+		if refused := profile.ID == "libpq"; refused != (got.Action == stack.Fails && got.Remedy.String() == `chmod 600 "client.key"`) {
+			t.Errorf("%s: %s, %s", profile.ID, got.Action, got.Remedy)
+		}
 	}
 }
 
