@@ -276,7 +276,7 @@ const (
 	LeafKeyUsage       Reason = "key usage"
 	NetscapeType       Reason = "Netscape certificate type"
 	NotAtHand          Reason = "not at hand" // certificates that the server trusts
-	TooMuch            Reason = "too much" // more certificates than this program looks at
+	TooMuch            Reason = "too much"    // more certificates than this program looks at
 	LeafIsCA           Reason = "a CA's certificate"
 )
 
