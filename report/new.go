@@ -306,7 +306,7 @@ func (n *newer) identity(i *diagnosis.Identity) Identity {
 		out.ServerModels = append(out.ServerModels, newServerModel(&i.Servers[k]))
 	}
 	if r := i.Refusal; r != nil && out.Trial != nil && !r.Authorization {
-		out.Trial.Model, out.Trial.ModelRemedy = refusalModel(r, match.LibraryOf(n.d.Request), i.Servers)
+		out.Trial.Model, out.Trial.ModelRemedy = refusalModel(r, i.Trial, match.LibraryOf(n.d.Request), i.Servers)
 	}
 	out.Tree, out.TreeCut = n.tree(i.Judgement)
 	return out

@@ -7,6 +7,7 @@ import (
 
 	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/match"
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/verifier"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
@@ -54,7 +55,7 @@ func newServerModel(j *verifier.Judgement) ServerModel {
 
 // refusalModel is what the model of a server's TLS library says of a refusal; nil where the library or
 // what it would do is not known.
-func refusalModel(r *diagnosis.Refusal, library match.TLSLibrary, models []verifier.Judgement) (said,
+func refusalModel(r *diagnosis.Refusal, t *reading.Trial, library match.TLSLibrary, models []verifier.Judgement) (said,
 	remedy say.Phrase) {
 	id := map[match.TLSLibrary]string{match.OpenSSL: "openssl", match.GnuTLS: "gnutls", match.JSSE: "java",
 		match.Erlang: "erlang", match.Go: "go", match.BoringSSL: "boringssl", match.WolfSSL: "wolfssl"}[library]
@@ -67,6 +68,13 @@ func refusalModel(r *diagnosis.Refusal, library match.TLSLibrary, models []verif
 	switch j := &models[at]; {
 	case j.Accepts == say.No:
 		return say.Text("most likely the server is on ", name, ", which refuses this chain: ", j.Why()), j.Remedy()
+	case j.Accepts == say.Yes && !found && t.Alert != nil:
+		if depth, setting := j.TooDeep(t.Alert.Description); setting != nil {
+			return say.Text("most likely the server is on ", name,
+				", which refuses this chain by this alert where its depth is ",
+				"below ", depth), say.Text("set ", setting, " on the server")
+		}
+		fallthrough
 	case j.Accepts == say.Yes && !found:
 		return say.Text("most likely the server is on ", name, ", which accepts this chain where it trusts the CAs that ",
 			"the server names: its trust store, its settings, its clock or its revocation lists differ"), nil

@@ -286,8 +286,12 @@ func (w *world) alert(o outcome) uint8 {
 	if w.Refusal.CADates != 0 && ofCA && (o.reason == Expired || o.reason == NotYetValid) {
 		return w.Refusal.CADates
 	}
-	if alert, ok := w.Refusal.Alerts[o.reason]; ok {
+	return w.Refusal.alert(o.reason)
+}
+
+func (r *Refusal) alert(reason Reason) uint8 {
+	if alert, ok := r.Alerts[reason]; ok {
 		return alert
 	}
-	return w.Refusal.Other
+	return r.Other
 }

@@ -18,6 +18,17 @@ func (j *Judgement) AboutCertificate() bool {
 	return false
 }
 
+// TooDeep says, of a path that the program accepts, the depth that it takes and the setting for it, where
+// the alert is one that the program sends for a path that is too long, and not where it trusts no issuer.
+func (j *Judgement) TooDeep(alert uint8) (depth int, setting say.Phrase) {
+	r, directive := &j.Profile.Refusal, j.Profile.Settable.Directives[Depth]
+	depth = j.Profile.Settable.Counts.of(j.Path)
+	if j.Accepts != say.Yes || directive == "" || depth == 0 || alert != r.alert(TooLong) || alert == r.alert(NoIssuer) {
+		return 0, nil
+	}
+	return depth, say.Text(directive, " ", depth)
+}
+
 // Why says why the program refuses, or why it is not known whether it does; nil where it
 // accepts.
 func (j *Judgement) Why() say.Phrase {

@@ -133,3 +133,26 @@ func record(t *testing.T, file string) map[string]string {
 	}
 	return observed
 }
+
+// TestTooDeep tells a depth that is too small from an issuer that is not trusted, where the alerts do.
+func TestTooDeep(t *testing.T) {
+	c := chainCases()[0]
+	for _, other := range chainCases() {
+		if other.name == "intermediates: 02" {
+			c = other
+		}
+	}
+	m := c.make(certtest.Now)
+	judge := verifier.NewJudge(&verifier.Case{Leaf: m.leaf, Sent: m.sent, Anchors: m.trusted, Now: certtest.Now})
+	for _, tt := range []struct {
+		server string
+		alert  uint8
+		want   string
+	}{{"erlang", 40, "depth 2"}, {"erlang", 48, ""}, {"openssl", 48, ""}, {"go", 48, ""}} {
+		profile, _ := setup(t, tt.server)
+		j := judge.Judge(profile)
+		if _, setting := j.TooDeep(tt.alert); setting.String() != tt.want {
+			t.Errorf("%s, alert %d: %q, want %q", tt.server, tt.alert, setting, tt.want)
+		}
+	}
+}
