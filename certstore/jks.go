@@ -42,8 +42,7 @@ func (o *opener) jks(ctx context.Context, c *contents, data []byte) error {
 		return errors.New("is a Java key store of an unknown version, or cut off")
 	}
 	c.container = &Container{Format: "JKS", Keys: true, Integrity: "SHA-1 with the password",
-		Readers: []string{"Only Java reads this format: convert it with keytool -importkeystore " +
-			"-deststoretype pkcs12"}}
+		Readers: []string{"Only Java reads this format: \"mtlsprobe fix --for CLIENT\" writes another"}}
 	if magic == magicJCEKS {
 		c.container.Format = "JCEKS"
 	}

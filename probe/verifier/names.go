@@ -42,7 +42,8 @@ func (w *world) named(child, parent *x509.Certificate) bool {
 	case ExactToAnchor:
 		return !w.trusts(parent) && certstore.NameString(child.RawIssuer) == certstore.NameString(parent.RawSubject)
 	case FoldedCase:
-		return a == b && strings.Count(string(child.RawIssuer), " ") == strings.Count(string(parent.RawSubject), " ")
+		spaces := func(name []byte) int { return strings.Count(certstore.NameString(name), " ") }
+		return a == b && spaces(child.RawIssuer) == spaces(parent.RawSubject)
 	default:
 		return a == b
 	}

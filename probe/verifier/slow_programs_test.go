@@ -99,20 +99,20 @@ frontend f
   bind 127.0.0.1:$port ssl crt $dir/server.both verify required ca-file $dir/ca.pem
   http-request return status 200 content-type text/plain string ok
 `}},
-		{profile: "node", program: "node", pkg: "nodejs", args: []string{"$dir/server.js", "$port", "$dir"},
-			files: map[string]string{"server.js": nodeServer}},
+		{profile: "node", program: "node", pkg: "nodejs", args: []string{"$dir/server.js", "$port", "$dir", "yes"},
+			files: map[string]string{"server.js": debian.NodeServer}},
 		{profile: "boringssl", program: "bun", pkg: "none: npm install @oven/bun-linux-x64", args: []string{"$dir/server.js", "$port", "$dir"},
 			files: map[string]string{"server.js": bunServer}},
 		{profile: "go", program: "go", pkg: "golang-go"}, // in this process
-		{profile: "java", program: "java", pkg: "openjdk-17-jdk-headless", args: []string{"-XX:TieredStopAtLevel=1", "$dir/Server.java", "$port", "$dir/server.p12", "$dir/ca.pem"},
-			files: map[string]string{"Server.java": javaServer}, prepare: pkcs12},
+		{profile: "java", program: "java", pkg: "openjdk-17-jdk-headless", args: []string{"-XX:TieredStopAtLevel=1", "$dir/Server.java", "$port", "$dir/server.p12", "$dir/ca.pem", "need"},
+			files: map[string]string{"Server.java": debian.JavaServer}, prepare: pkcs12},
 		{profile: "gnutls", program: "gnutls-serv", pkg: "gnutls-bin", args: []string{"--http", "--quiet", "--require-client-cert", "--verify-client-cert",
 			"--x509certfile", "$dir/server.pem", "--x509keyfile", "$dir/server.key", "--x509cafile", "$dir/ca.pem", "-p", "$port"}},
 		{profile: "nss", program: "selfserv", pkg: "libnss3-tools", args: []string{"-d", "sql:$dir/nss", "-n", "server", "-p", "$port", "-r", "-r", "-N"},
 			prepare: nssDatabase, separate: true},
 		lighttpd("mbedtls", "mbedtls", false), lighttpd("wolfssl", "wolfssl", true),
 		{profile: "erlang", program: "escript", pkg: "erlang-base", args: []string{"$dir/server.erl", "$port", "$dir"},
-			files: map[string]string{"server.erl": erlangServer}},
+			files: map[string]string{"server.erl": debian.ErlangServer}},
 	}
 }
 
@@ -203,72 +203,8 @@ func nssDatabase(t *testing.T, dir string, trusted []*x509.Certificate) {
 	}
 }
 
-const javaServer = `
-import java.io.*; import java.net.*; import java.nio.file.*; import java.security.*; import java.security.cert.Certificate; import java.security.cert.CertificateFactory; import javax.net.ssl.*;
-public class Server {
-  public static void main(String[] a) throws Exception {
-    KeyStore ks = KeyStore.getInstance("PKCS12");
-    try (InputStream s = Files.newInputStream(Path.of(a[1]))) { ks.load(s, "secret".toCharArray()); }
-    KeyManagerFactory kmf = KeyManagerFactory.getInstance("PKIX");
-    kmf.init(ks, "secret".toCharArray());
-    KeyStore ts = KeyStore.getInstance("PKCS12");
-    ts.load(null, null);
-    int n = 0;
-    try (InputStream s = Files.newInputStream(Path.of(a[2]))) {
-      for (Certificate c : CertificateFactory.getInstance("X.509").generateCertificates(s)) ts.setCertificateEntry("ca" + n++, c);
-    }
-    TrustManagerFactory tmf = TrustManagerFactory.getInstance("PKIX");
-    tmf.init(ts);
-    SSLContext c = SSLContext.getInstance("TLS");
-    c.init(kmf.getKeyManagers(), tmf.getTrustManagers(), null);
-    SSLServerSocket server = (SSLServerSocket) c.getServerSocketFactory().createServerSocket(Integer.parseInt(a[0]), 50, InetAddress.getByName("127.0.0.1"));
-    server.setNeedClientAuth(true);
-    while (true) {
-      Socket s = server.accept();
-      new Thread(() -> {
-        try (s) {
-          BufferedReader in = new BufferedReader(new InputStreamReader(s.getInputStream()));
-          for (String line; (line = in.readLine()) != null && !line.isEmpty(); ) { }
-          s.getOutputStream().write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".getBytes());
-        } catch (IOException e) { System.out.println(e); }
-      }).start();
-    }
-  }
-}
-`
-
-const nodeServer = `
-const https = require('https'), fs = require('fs');
-const [port, dir] = process.argv.slice(2);
-https.createServer({ key: fs.readFileSync(dir + '/server.key'), cert: fs.readFileSync(dir + '/server.pem'), ca: fs.readFileSync(dir + '/ca.pem'),
-  requestCert: true, rejectUnauthorized: true }, (q, s) => s.end('ok')).listen(Number(port), '127.0.0.1');
-`
-
 const bunServer = `
 const [port, dir] = process.argv.slice(2);
 Bun.serve({ port: Number(port), hostname: '127.0.0.1', fetch: () => new Response('ok'),
   tls: { keyFile: dir + '/server.key', certFile: dir + '/server.pem', caFile: dir + '/ca.pem', requestCert: true, rejectUnauthorized: true } });
-`
-
-const erlangServer = `#!/usr/bin/env escript
-main([Port, Dir]) ->
-    {ok, _} = application:ensure_all_started(ssl),
-    {ok, L} = ssl:listen(list_to_integer(Port), [{ip, {127,0,0,1}}, {certfile, Dir ++ "/server.pem"}, {keyfile, Dir ++ "/server.key"}, {cacertfile, Dir ++ "/ca.pem"},
-        {verify, verify_peer}, {fail_if_no_peer_cert, true}, {versions, ['tlsv1.2', 'tlsv1.3']}, {reuseaddr, true}, {active, false}, {log_level, none}]),
-    accept(L).
-accept(L) ->
-    {ok, T} = ssl:transport_accept(L),
-    Pid = spawn(fun() -> receive go -> serve(T) end end),
-    ok = ssl:controlling_process(T, Pid),
-    Pid ! go,
-    accept(L).
-serve(T) ->
-    case ssl:handshake(T, 5000) of
-        {ok, S} ->
-            case ssl:recv(S, 0, 5000) of
-                {ok, _} -> ssl:send(S, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"), ssl:close(S);
-                E -> io:format("~p~n", [E])
-            end;
-        E -> io:format("~p~n", [E])
-    end.
 `

@@ -35,79 +35,6 @@ type Case struct {
 	Settings Settings
 }
 
-// Settings are what an administrator can change. They are counted and named as the program
-// does it; nil means its default.
-type Settings struct {
-	Depth         *int  // how long a path may be
-	PartialChain  *bool // whether a path may end with a trusted certificate that is no root
-	Strict        *bool // OpenSSL's X509_V_FLAG_X509_STRICT
-	SecurityLevel *int  // OpenSSL's, 0 to 5
-}
-
-// or are the settings, with the defaults where they say nothing.
-func (s Settings) or(defaults Settings) Settings {
-	if s.Depth == nil {
-		s.Depth = defaults.Depth
-	}
-	if s.PartialChain == nil {
-		s.PartialChain = defaults.PartialChain
-	}
-	if s.Strict == nil {
-		s.Strict = defaults.Strict
-	}
-	if s.SecurityLevel == nil {
-		s.SecurityLevel = defaults.SecurityLevel
-	}
-	return s
-}
-
-// A Judgement is what one server program would say to a case.
-type Judgement struct {
-	Profile *Profile
-	Accepts say.Answer
-	// Reason is why it refuses; empty where it accepts, or where that is not known.
-	Reason Reason
-	// Certificate is the one that Reason is about; nil where it is about none.
-	Certificate *x509.Certificate
-	// Path is what was judged, the leaf first; nil where the program found none.
-	Path []*x509.Certificate
-	// Elsewhere is a path that the program would accept if nothing else were sent; nil for none.
-	Elsewhere []*x509.Certificate
-	// OfLeaf says that Certificate is the client's own.
-	OfLeaf bool
-	// Missing says that no certificate of the issuer's name is sent or trusted, where the reason is
-	// NoIssuer.
-	Missing bool
-	// Contradicts says that the issuer's certificate is there, and its identifiers are others than
-	// those that the certificate has of it.
-	Contradicts bool
-	// Trusted says that the certificate itself is trusted, where the reason is NoIssuer: it is no root.
-	Trusted bool
-	// Alert is what the program sends for the reason; 0 where it sends none, or that is not
-	// known.
-	Alert uint8
-	// Silent says that it sends no alert and no answer, but closes the connection.
-	Silent bool
-	// Setting names what would have the program accept it, if it were set otherwise; with Elsewhere
-	// it takes both. Needs is what it then has to be, for a depth or a security level.
-	Setting Setting
-	Needs   int
-	// Depth is the one that was too small, where the reason is TooLong.
-	Depth int
-}
-
-// A Setting is one that can be changed.
-type Setting string
-
-// The settings that a judgement can turn on.
-const (
-	NoSetting     Setting = ""
-	Depth         Setting = "depth"
-	PartialChain  Setting = "partial chain"
-	Strict        Setting = "strict"
-	SecurityLevel Setting = "security level"
-)
-
 // A Judge answers for one case. It remembers which signatures hold, and is for one goroutine.
 type Judge struct {
 	c        *Case
@@ -310,37 +237,4 @@ func (w *world) look() outcome {
 	default:
 		return w.firstIssuers()
 	}
-}
-
-// A change is one setting set otherwise.
-type change struct {
-	setting  Setting
-	needs    int
-	settings Settings
-}
-
-// otherwise are the settings with one of those changed that the program has.
-func (p *Profile) otherwise(s Settings) (changes []change) {
-	try := func(setting Setting, needs int, edit func(*Settings)) {
-		if _, ok := p.Settable.Directives[setting]; ok {
-			other := s
-			edit(&other)
-			changes = append(changes, change{setting, needs, other})
-		}
-	}
-	if s.Depth != nil {
-		try(Depth, 0, func(o *Settings) { o.Depth = nil })
-	}
-	if s.PartialChain != nil && !*s.PartialChain {
-		try(PartialChain, 0, func(o *Settings) { o.PartialChain = on(true) })
-	}
-	if s.Strict != nil && *s.Strict {
-		try(Strict, 0, func(o *Settings) { o.Strict = on(false) })
-	}
-	for level := 4; s.SecurityLevel != nil && level >= 0; level-- {
-		if level < *s.SecurityLevel {
-			try(SecurityLevel, level, func(o *Settings) { o.SecurityLevel = of(level) })
-		}
-	}
-	return changes
 }
