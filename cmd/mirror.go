@@ -16,13 +16,16 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/account"
 	"mtlsprobe/probe/diagnosis"
+	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/mirror"
+	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
 	"mtlsprobe/report/say"
@@ -50,7 +53,8 @@ func newMirror(s *Streams, run func(context.Context, *Streams, *mirrorOptions) e
 		Short: "Act as the server and report what a real client sends",
 		Long: "Listen as a TLS server that asks for a client certificate exactly as another server did, byte for\n" +
 			"byte, and report what each client that connects does. Point the real client at it: this settles\n" +
-			"what it sends where no prediction knows it. TLS 1.2 and 1.3.",
+			"what it sends where no prediction knows it. What it sends is judged as \"check\" does, and the\n" +
+			"exit code is 3 if nothing that matches came. TLS 1.2 and 1.3.",
 		Example: "  mtlsprobe request api.example.com --save r.json\n" +
 			"  mtlsprobe mirror --request r.json --save-ca mirror-ca.pem --cert client.p12\n" +
 			"  curl --cacert mirror-ca.pem --cert client.pem https://localhost:PORT/",
@@ -95,11 +99,13 @@ func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
 	if err != nil {
 		return err
 	}
-	holding := &certstore.Holding{}
-	if len(o.hold.certs) > 0 {
-		if holding, err = holdIdentities(ctx, s, &o.hold); err != nil {
-			return err
-		}
+	o.hold.namedCAs = o.phases.namedCAs()
+	holding, err := hold(ctx, s, &o.hold)
+	if err == nil && len(o.hold.certs) > 0 {
+		err = holding.RequireIdentity()
+	}
+	if err != nil {
+		return err
 	}
 	options, err := o.ask(ctx, phases[0].Request, s.Now())
 	if err != nil {
@@ -132,6 +138,9 @@ func runMirror(ctx context.Context, s *Streams, o *mirrorOptions) error {
 	}
 	if len(sightings) == 0 {
 		return errors.New("no client came within the time limit")
+	}
+	if !slices.ContainsFunc(sightings, func(s report.Sighting) bool { return s.Verdict == report.Fits }) {
+		return errNoneFits
 	}
 	return nil
 }
@@ -320,6 +329,7 @@ func (m *mirroring) note(ctx context.Context, seen *mirror.Sighting, cancel func
 		s.Compare(i)
 	}
 	s.Compared = append(s.Compared, m.predicted(ctx, seen)...)
+	m.judge(ctx, seen, &s)
 	if m.seen++; len(m.sightings) < maxSightings {
 		m.sightings = append(m.sightings, s)
 	}
@@ -338,6 +348,33 @@ func (m *mirroring) note(ctx context.Context, seen *mirror.Sighting, cancel func
 	if err := report.WriteSighting(m.streams.Out, format, m.seen, &s); err != nil && m.err == nil {
 		m.err = err
 		cancel()
+	}
+}
+
+// judge holds what the client sent against the request. The signature has shown that it has the key.
+func (m *mirroring) judge(ctx context.Context, seen *mirror.Sighting, s *report.Sighting) {
+	sent := &certstore.Identity{Label: "what was sent", Source: "the client"}
+	for _, der := range seen.Chain {
+		c, err := x509.ParseCertificate(der)
+		switch {
+		case err != nil && sent.Leaf == nil:
+			return // nothing can be said of it
+		case err != nil:
+		case sent.Leaf == nil:
+			sent.Leaf = c
+		default:
+			sent.Chain = append(sent.Chain, c)
+		}
+	}
+	if sent.Leaf == nil || seen.SignatureErr != nil {
+		return
+	}
+	sent.Key.State = certstore.Usable
+	holding := &certstore.Holding{Identities: []*certstore.Identity{sent}, Authorities: m.holding.Authorities}
+	d, err := diagnosis.New(diagnosis.Settings{Now: m.streams.Now, Holding: holding}).Check(ctx, reading.UnknownMode,
+		match.Phase{Request: m.request})
+	if err == nil {
+		s.Judge(report.New(d, false))
 	}
 }
 

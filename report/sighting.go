@@ -30,6 +30,10 @@ type Sighting struct {
 	Alert     *Alert        `json:"alert,omitempty"`
 	Finished  bool          `json:"finished"`
 	Detail    string        `json:"detail,omitempty" redact:"drop"`
+	// Verdict is that of what was sent, held against the request: fits, does-not-fit, unknown; absent
+	// where nothing that can be judged was sent. Findings are what is wrong with it.
+	Verdict  string    `json:"verdict,omitempty" redact:"keep"`
+	Findings []Finding `json:"findings,omitempty"`
 	// Compared says how it agrees with what the identities hold and with the
 	// prediction, sentence by sentence.
 	Compared []say.Phrase `json:"compared,omitempty"`
@@ -64,6 +68,17 @@ func NewSighting(s *mirror.Sighting, at time.Time) Sighting {
 		}
 	}
 	return out
+}
+
+// Judge notes what a report says of the chain that was sent.
+func (s *Sighting) Judge(r *Report) {
+	i := &r.Identities[0]
+	s.Verdict = i.Verdict
+	e := explained(i)
+	if e.Main != nil {
+		s.Findings = append(s.Findings, *e.Main)
+	}
+	s.Findings = append(s.Findings, e.Also...)
 }
 
 // Compare adds a sentence on how what was sent agrees with the identity.
@@ -130,5 +145,11 @@ func (t *text) sighting(n int, s *Sighting) {
 	}
 	for _, c := range s.Compared {
 		t.item(t.glyphs.arrow, c.String())
+	}
+	if s.Verdict == Fits {
+		t.item("~", "it matches what is asked for")
+	}
+	for _, f := range s.Findings {
+		t.finding(&f)
 	}
 }
