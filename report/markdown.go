@@ -84,13 +84,23 @@ func (r *Report) markdown(b *bytes.Buffer, f Format) {
 		markdownReasons(b, r)
 		markdownNotes(b, r)
 	}
+	if len(r.Sightings) > 0 {
+		b.WriteString("\n### What real clients did\n\n")
+	}
 	for n := range r.Sightings {
 		s := &r.Sightings[n]
 		fmt.Fprintf(b, "- client %d: %s", n+1, escapeMarkdown(strings.ReplaceAll(s.Action, "-", " ")))
 		for _, c := range s.Chain {
 			fmt.Fprintf(b, ", %s", escapeMarkdown(c.Subject))
 		}
+		if s.Verdict == Fits {
+			b.WriteString("; it matches what is asked for")
+		}
 		b.WriteByte('\n')
+		for _, found := range s.Findings {
+			b.WriteString("  ")
+			markdownFinding(b, &found)
+		}
 	}
 	if f.Transcript {
 		markdownTranscripts(b, r)
