@@ -76,6 +76,7 @@ func Serve(t testing.TB, cmd *exec.Cmd, ports ...string) {
 				if answered++; answered == 2 { // once may be another process that looks for a free port
 					break
 				}
+				time.Sleep(50 * time.Millisecond) // which it does not do for so long
 				continue
 			}
 			answered = 0
