@@ -66,6 +66,8 @@ func refusalModel(r *diagnosis.Refusal, t *reading.Trial, library match.TLSLibra
 	name := models[at].Profile.Name
 	found := slices.ContainsFunc(r.Causes, func(c match.Cause) bool { return c.Status == match.Fail })
 	switch j := &models[at]; {
+	case j.Accepts == say.No && j.Alert != 0 && t.Alert != nil && t.Alert.Description != j.Alert:
+		return nil, nil // it would have refused in another way, so this is not the reason
 	case j.Accepts == say.No:
 		return say.Text("most likely the server is on ", name, ", which refuses this chain: ", j.Why()), j.Remedy()
 	case j.Accepts == say.Yes && !found && t.Alert != nil:
@@ -77,7 +79,7 @@ func refusalModel(r *diagnosis.Refusal, t *reading.Trial, library match.TLSLibra
 		fallthrough
 	case j.Accepts == say.Yes && !found:
 		return say.Text("most likely the server is on ", name, ", which accepts this chain where it trusts the CAs that ",
-			"the server names: its trust store, its settings, its clock or its revocation lists differ"), nil
+			"the server names: its trust store, its settings, its clock or its revocation lists may differ"), nil
 	}
 	return nil, nil
 }

@@ -58,7 +58,7 @@ func FuzzJudge(f *testing.F) {
 	f.Fuzz(func(t *testing.T, der []byte) {
 		cert, err := x509.ParseCertificate(der)
 		if err != nil {
-			t.Skip()
+			return // no certificate: nothing to judge
 		}
 		for _, c := range []*verifier.Case{
 			{Leaf: cert, Sent: p.Certs("Int"), Anchors: p.Certs("Root"), Now: certtest.Now},

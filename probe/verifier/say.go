@@ -171,13 +171,3 @@ func (j *Judgement) Remedy() say.Phrase {
 }
 
 func dn(raw []byte) say.Part { return say.DN(certstore.NameString(raw)) }
-
-// Named returns the profile with the ID; nil if there is none.
-func Named(id string) *Profile {
-	for _, p := range Profiles() {
-		if p.ID == id {
-			return p
-		}
-	}
-	return nil
-}

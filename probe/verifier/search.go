@@ -67,7 +67,7 @@ func (w *world) namedPath(found []*chain.Certificate) (path []*x509.Certificate)
 }
 
 // leads reports whether the program comes to look at a path that ends with a trusted certificate:
-// some prefer what the client sent, and some hold the last step against its identifiers.
+// some prefer what the client sent, and some compare the key identifiers of the last step.
 func (w *world) leads(path []*x509.Certificate) bool {
 	last := len(path) - 1
 	if w.Choice.Ordered && last > 0 && w.inOrder() && !sameKeyID(path[last-1], path[last]) {

@@ -2,7 +2,7 @@
 // sends and those that the server trusts, would OpenSSL, Go, Java, nginx take the client's
 // certificate, and if not, why not, and by which alert.
 //
-// Programs differ in how they look for a path, and in which rules they hold it against. A
+// Programs differ in how they look for a path, and in the rules that they judge it by. A
 // [Profile] is data over both, with its source; [Judge.Judge] is one function for all. How a
 // server is set up is no part of the program: see [Settings].
 //
