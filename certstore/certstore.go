@@ -30,8 +30,9 @@ type Identity struct {
 	Label string
 	// Source is the file that holds the certificate.
 	Source string
-	// NamedBy is the client's configuration that names the file; empty for most.
-	NamedBy string
+	// NamedBy is the configuration that names or contains it; empty for most. NamedAs is
+	// by which setting, as in "proxy_ssl_certificate, line 7".
+	NamedBy, NamedAs string
 	// FriendlyName is the one stored beside it; empty for most.
 	FriendlyName string
 	// Container says what the file is made of; nil where there is nothing to say.
@@ -179,8 +180,8 @@ func (h *Holding) RequireIdentity() error {
 
 // A Source is where identities lie, and what it is expected to hold.
 type Source struct {
-	// Path is a file or directory; a configuration of a client, whose identities
-	// are read; a "pkcs11:" URI (RFC 7512); "env:NAME", a variable that holds PEM;
+	// Path is a file or directory; a configuration of a client, or of a server, whose
+	// identities are read, or the CAs that it accepts; a "pkcs11:" URI (RFC 7512); "env:NAME", a variable that holds PEM;
 	// "credential:NAME", a systemd credential; "sql:DIR", a database of NSS;
 	// "store:NAME", a store of the operating system (Windows, macOS); or a
 	// Java system property such as "javax.net.ssl.keyStore=FILE"; or "-", standard input.
@@ -202,6 +203,7 @@ const (
 	KeyFile                 // keys kept apart (--key)
 	Authorities             // CA certificates to build paths from (--authorities)
 	NamedCAs                // CA certificates whose names stand for a server's list (--named-ca)
+	Beside                  // CA certificates that a configuration names beside a client certificate
 )
 
 // Options says how to open what is locked. The zero Options, and nil, try the

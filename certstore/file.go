@@ -1,6 +1,7 @@
 package certstore
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -43,11 +44,20 @@ type entry struct {
 	configuration string // its path
 	key           string // path of the key's file; empty for that of the certificate
 	elsewhere     bool   // without one, the client has a place of its own to look for it
+	setting       string // and its line; empty where that is not known
 }
 
 // given reports whether one of the ways in which the file was given is such.
 func (f *file) given(such func(mention) bool) bool {
 	return such(mention{f.path, f.source}) || slices.ContainsFunc(f.again, such)
+}
+
+// unreadable says that it cannot be read, and who names it.
+func (f *file) unreadable() error {
+	if f.entry != nil {
+		return fmt.Errorf("cannot be read, and %s names it: %w", quote(f.entry.configuration), reason(f.err))
+	}
+	return fmt.Errorf("cannot be read: %w", reason(f.err))
 }
 
 // merge notes another way that led to the file.

@@ -89,10 +89,7 @@ func (h *Holding) complain(f *file, kind ErrorKind, err error) {
 // leftOver reports what was read and belongs to nothing.
 func (p *pairing) leftOver(h *Holding) {
 	for _, f := range p.unreadable {
-		err := &SourceError{Source: f.path, Kind: NotReadable, Err: fmt.Errorf("cannot be read: %w", reason(f.err))}
-		if f.entry != nil {
-			err.Err = fmt.Errorf("cannot be read, and %s names it: %w", quote(f.entry.configuration), reason(f.err))
-		}
+		err := &SourceError{Source: f.path, Kind: NotReadable, Err: f.unreadable()}
 		if f.is(Candidate) && f.named() {
 			h.Identities = append(h.Identities, &Identity{
 				Label: f.name(), Source: f.path,

@@ -157,7 +157,7 @@ func hold(files []*file, opened []*contents, errs []error, failures []*SourceErr
 		case errors.Is(f.err, errTooLarge):
 			err = f.err
 		case f.err != nil && !f.is(Candidate) && !f.is(KeyFile):
-			err = reason(f.err)
+			err = f.unreadable()
 		case f.err != nil:
 			p.unreadable = append(p.unreadable, f)
 			continue

@@ -212,7 +212,7 @@ func (c *contents) identity(label string, leaf *x509.Certificate, chain []*x509.
 		FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyNames[keyID(leaf.PublicKey)]),
 	}
 	if c.file.entry != nil {
-		i.NamedBy = c.file.entry.configuration
+		i.NamedBy, i.NamedAs = c.file.entry.configuration, c.file.entry.setting
 	}
 	if c.ordered && c.certs[0] != leaf {
 		i.Preceding = c.certs[0]

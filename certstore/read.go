@@ -2,7 +2,6 @@ package certstore
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mtlsprobe/certstore/config"
 	"mtlsprobe/certstore/nss"
 
 	"golang.org/x/sync/errgroup"
@@ -36,7 +34,7 @@ const (
 func readSources(ctx context.Context, o *Options, sources []Source) (files []*file, failures []*SourceError,
 	err error) {
 	r := reader{seen: make(map[string]*file), contents: make(map[string]func() ([]byte, error)),
-		folders: make(map[string]string), options: o}
+		folders: make(map[string]string), includes: make(map[string]bool), options: o}
 	var found []*file
 	for _, s := range sources {
 		files, err := r.find(ctx, s)
@@ -61,6 +59,7 @@ type reader struct {
 	seen     map[string]*file
 	contents map[string]func() ([]byte, error) // each read once; guarded by mu
 	folders  map[string]string                 // what folders are without links
+	includes map[string]bool                   // what configurations include
 	mu       sync.Mutex
 	total    atomic.Int64 // bytes that are kept
 }
@@ -97,7 +96,7 @@ func (r *reader) read(ctx context.Context, files []*file) ([]*file, error) {
 			all = append(all, f)
 			continue
 		}
-		more, configuration := r.references(ctx, f)
+		more, configuration := r.references(ctx, f, 0)
 		switch {
 		case !configuration && f.property:
 			r.failures = append(r.failures, &SourceError{Source: f.path, Kind: NotUnderstood,
@@ -122,8 +121,8 @@ func (r *reader) sift(f *file) {
 		return
 	}
 	isPEM := bytes.HasPrefix(bytes.TrimSpace(f.data), pemBegin)
-	if f.entry == nil && f.is(Candidate) && f.data[0] != 0x30 && !isPEM {
-		if c, ok := config.Parse(f.path, cmp.Or(f.dir, filepath.Dir(f.path)), f.data, r.options.Home); ok {
+	if f.entry == nil && (f.is(Candidate) || f.is(NamedCAs)) && f.data[0] != 0x30 && !isPEM {
+		if c, ok := r.configuration(f, f.data); ok {
 			f.config = c
 			r.forget(f)
 			return

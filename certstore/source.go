@@ -1,18 +1,14 @@
 package certstore
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
-	"mtlsprobe/certstore/config"
 	"mtlsprobe/certstore/token"
 )
 
@@ -92,178 +88,6 @@ func (r *reader) getenv(name string) string {
 		return ""
 	}
 	return r.options.Getenv(name)
-}
-
-// references returns what a client's configuration names, to take the place of the
-// file itself. It reports whether the file was a configuration.
-func (r *reader) references(ctx context.Context, f *file) (files []*file, ok bool) {
-	c := f.config
-	if c == nil {
-		return nil, false
-	}
-	notes := &file{path: f.path, source: f.source, err: errNotes}
-	seen := make(map[identityKey]*config.Reference)
-	var distinct []*config.Reference
-	for n := range c.References {
-		ref := &c.References[n]
-		id := newIdentityKey(ref)
-		// another context of the same user
-		if of := seen[id]; id != (identityKey{}) && of != nil && agree(of.Password, ref.Password) &&
-			agree(of.KeyPassword, ref.KeyPassword) {
-			of.Password, of.KeyPassword = cmp.Or(of.Password, ref.Password), cmp.Or(of.KeyPassword, ref.KeyPassword)
-			continue
-		}
-		seen[id] = ref
-		distinct = append(distinct, ref)
-	}
-	for _, ref := range distinct {
-		if ref.Note != "" && ref.Note != "the current context" {
-			notes.notes = append(notes.notes, fmt.Errorf("%s: %s", c.Format,
-				strings.TrimPrefix(nameOf(ref)+": "+ref.Note, ": ")))
-		}
-		files = append(files, r.reference(ctx, f, notes, ref)...)
-	}
-	for _, problem := range c.Problems {
-		notes.notes = append(notes.notes, fmt.Errorf("%s: %w", c.Format, problem))
-	}
-	if len(files) == 0 && len(notes.notes) == 0 && !f.source.Found {
-		notes.notes = append(notes.notes, fmt.Errorf("%s: it names no client certificate", c.Format))
-	}
-	if len(notes.notes) > 0 {
-		files = append(files, notes)
-	}
-	return files, true
-}
-
-// agree reports whether two passwords may be one: where one is not told, it is the
-// other's.
-func agree(a, b string) bool { return a == "" || b == "" || a == b }
-
-// errNotes marks a file that has nothing but notes.
-var errNotes = errors.New("contains notes only")
-
-// An identityKey is equal for references to one identity: by the names of its
-// files, or the memory of its data.
-type identityKey struct {
-	certificate, key         string
-	certificateData, keyData *byte
-}
-
-// first points to the beginning of data; nil for none.
-func first(data []byte) *byte {
-	if len(data) == 0 {
-		return nil
-	}
-	return &data[0]
-}
-
-func newIdentityKey(ref *config.Reference) identityKey {
-	return identityKey{ref.Certificate, ref.Key, first(ref.CertificateData), first(ref.KeyData)}
-}
-
-// reference returns the files or the data of one identity that a configuration
-// names. They are read whether or not they were found before, for another client
-// may have another key or password for them; what was only found below a folder
-// stands here alone.
-func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Reference) (files []*file) {
-	label := filepath.Base(f.path)
-	if ref.Name != "" {
-		label += "#" + nameOf(ref)
-	}
-	passwords := slices.DeleteFunc([]string{ref.Password, ref.KeyPassword}, func(p string) bool { return p == "" })
-	of := &entry{configuration: f.path, elsewhere: f.config.KeyElsewhere}
-	if data := slices.Concat(ref.CertificateData, []byte("\n"), ref.KeyData); len(data) > 1 {
-		if !bytes.Contains(ref.CertificateData, pemBegin) && len(ref.KeyData) > 0 { // DER cannot be joined
-			files = append(files, &file{path: f.path, source: Source{Path: f.source.Path, Found: true}, label: label, entry: of,
-				data: ref.KeyData, passwords: passwords})
-			data = ref.CertificateData
-		}
-		files = append(files, &file{path: f.path, source: Source{Path: f.source.Path, Found: true}, label: label, entry: of,
-			data: data, passwords: passwords})
-	}
-	for n, path := range []string{ref.Certificate, ref.Key} {
-		if path == "" || n > 0 && path == ref.Certificate {
-			continue
-		}
-		if ref.FromStart {
-			path = r.fromStart(cmp.Or(f.dir, filepath.Dir(f.path)), path)
-		}
-		if why := cmp.Or(r.untrusted(path), f.outside(path)); why != "" {
-			notes.notes = append(notes.notes, fmt.Errorf("it names %s, %s", quote(masked(path)), why))
-			continue
-		}
-		real := resolved(path)
-		named := &file{path: path, source: Source{Path: path, Found: true}, entry: of, passwords: passwords,
-			read: r.content(real, func() ([]byte, error) { return ReadFile(ctx, path) })}
-		if n == 0 {
-			named.label = label
-		} else if ref.Certificate != "" {
-			of.key = path
-		}
-		if earlier := r.seen[real]; earlier != nil && !earlier.named() {
-			earlier.replaced = true
-		}
-		files = append(files, named)
-	}
-	return files
-}
-
-// fromStart returns a path that was joined to a configuration's folder as it is
-// below the folder of this process, if it is there alone.
-func (r *reader) fromStart(dir, path string) string {
-	relative, err := filepath.Rel(dir, path)
-	if err != nil {
-		return path
-	}
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	if _, err := os.Stat(relative); err != nil {
-		return path
-	}
-	return relative
-}
-
-// untrusted says why what a configuration names is not followed; empty if it is. A
-// configuration that lies in a folder is somebody's, and not the user's own word:
-// a token's module would run within this program, a wrong PIN counts, and a pipe or
-// device may never end.
-func (r *reader) untrusted(path string) string {
-	if token.IsURI(path) {
-		return "which is not followed from there: give the URI itself"
-	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return "which is not a regular file"
-	}
-	return ""
-}
-
-// outside says why what a configuration names is not loaded: it was found below a
-// folder, and leads out of it. Whoever can write into the folder would choose what is
-// presented. Empty if it is loaded.
-func (f *file) outside(path string) string {
-	if f.path == f.source.Path {
-		return "" // the configuration itself was given
-	}
-	folder := resolved(f.source.Path)
-	if relative, err := filepath.Rel(folder, resolved(path)); err == nil && filepath.IsLocal(relative) {
-		return ""
-	}
-	return "which is outside the folder that was given: give the configuration itself to use it"
-}
-
-// nameOf is a reference's name as it may be shown: a URL without user and password.
-func nameOf(ref *config.Reference) string {
-	return clip(regexp.MustCompile(`//.*@`).ReplaceAllString(ref.Name, "//"))
-}
-
-// clip bounds a name that a configuration gives.
-func clip(name string) string {
-	const most = 60
-	if runes := []rune(name); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return name
 }
 
 // The files of a database of NSS.

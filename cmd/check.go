@@ -8,6 +8,7 @@ import (
 	"mtlsprobe/report"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 type checkOptions struct {
@@ -33,6 +34,7 @@ func newCheck(s *Streams, run func(context.Context, *Streams, *checkOptions) err
 		RunE: func(c *cobra.Command, _ []string) error { return o.output.orError(s, run(c.Context(), s, o)) },
 	}
 	addFlags(c, flagGroup{demandGroup, o.phases.register}, flagGroup{candidateGroup, o.hold.register},
+		flagGroup{candidateGroup, func(flags *pflag.FlagSet) { o.hold.registerDiscover(flags, "reads only") }},
 		flagGroup{judgementGroup, o.judge.register}, flagGroup{judgementGroup, o.chain.register},
 		flagGroup{reportGroup, o.output.registerViews}, flagGroup{reportGroup, o.output.register})
 	return c
@@ -40,8 +42,8 @@ func newCheck(s *Streams, run func(context.Context, *Streams, *checkOptions) err
 
 func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	switch {
-	case len(o.hold.certs) == 0:
-		return usage(errors.New("no client certificate given: use --cert FILE"))
+	case o.hold.none():
+		return usage(errors.New("no client certificate given: use --cert FILE or --discover"))
 	case len(o.phases.files) == 0:
 		return errNoPhase
 	}

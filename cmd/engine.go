@@ -45,6 +45,11 @@ func (f *chainFlags) settings(ctx context.Context, s *Streams, at time.Time,
 
 // hold loads the candidates and says what could not be read.
 func hold(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, error) {
+	if f.discovering {
+		if err := f.discover(s); err != nil {
+			return nil, err
+		}
+	}
 	options, err := f.options(ctx, s)
 	if err != nil {
 		return nil, err

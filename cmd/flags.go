@@ -171,7 +171,8 @@ type holdFlags struct {
 	certs, keys, authorities, pass []string
 	namedCAs                       []string // files of --named-ca
 	asUser                         string
-	found                          []certstore.Source // by looking around
+	discovering                    bool               // to look around
+	found                          []certstore.Source // by that
 	home                           string             // of the account that is looked around for; empty for this user's
 	looking                        bool               // to see what is there, and nothing more
 	given                          *givenPasswords    // what pass says; nil before it was read

@@ -37,7 +37,7 @@ func Environment() []Note {
 		{"LC_ALL, LC_CTYPE, LANG", "tables are drawn in ASCII if the locale has no UTF-8"},
 		{"PGUSER", "the user whom a PostgreSQL server is told"},
 		{"HOME, KUBECONFIG, CURL_HOME, XDG_CONFIG_HOME, PGSYSCONFDIR, MYSQL_HOME, DOCKER_CONFIG",
-			"where inspect --discover looks"},
+			"where --discover looks"},
 		{"CREDENTIALS_DIRECTORY", "where credential:NAME is found (systemd)"},
 	}
 }
@@ -46,7 +46,7 @@ func Environment() []Note {
 func Files() []Note {
 	return []Note{
 		{"/etc/ssl/certs, /etc/pki/tls/certs", "the system's CA certificates, which verify the server and build paths"},
-		{"~/.kube/config, ~/.curlrc, ~/.postgresql, ~/.pki/nssdb and others", "read by inspect --discover alone"},
+		{"~/.kube/config, ~/.curlrc, ~/.postgresql, ~/.pki/nssdb and others", "read by --discover alone"},
 	}
 }
 

@@ -106,7 +106,7 @@ func (f *phaseFlags) phases(ctx context.Context, s *Streams) ([]match.Phase, err
 // has seen it: its version is zero.
 func requestOf(ctx context.Context, s *Streams, path string) (*wire.CertificateRequest, error) {
 	named, err := certstore.Load(ctx, &certstore.Options{Stdin: s.standardInput},
-		certstore.Source{Path: path, Role: certstore.Authorities})
+		certstore.Source{Path: path, Role: certstore.NamedCAs})
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,9 @@ func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) err
 			return o.output.orError(s, run(c.Context(), s, o))
 		},
 	}
-	addFlags(c, flagGroup{candidateGroup, o.hold.register}, flagGroup{serverGroup, o.connect.register},
+	addFlags(c, flagGroup{candidateGroup, o.hold.register}, flagGroup{candidateGroup, func(flags *pflag.FlagSet) {
+		o.hold.registerDiscover(flags, "each is tried, as with --cert")
+	}}, flagGroup{serverGroup, o.connect.register},
 		flagGroup{serverGroup, func(flags *pflag.FlagSet) {
 			flags.BoolVar(&o.noTry, "no-try", false, "present nothing to the server")
 			flags.IntVar(&o.repeat, "repeat", 1, "confirm what was accepted, and the controls, this `NUMBER` of times")
@@ -63,8 +65,9 @@ const targetText = "A TARGET is HOST or HOST:PORT, where the protocol is that of
 	"ldap://HOST or postgres://USER@HOST. Without a port it is the scheme's, else 443."
 
 func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
-	if len(o.hold.certs) == 0 {
-		return usage(errors.New("no client certificate given: use --cert FILE, or \"mtlsprobe request\" to see only what " +
+	if o.hold.none() {
+		return usage(errors.New("no client certificate given: use --cert FILE, --discover, or \"mtlsprobe request\" to " +
+			"see only what " +
 			"the server asks for"))
 	}
 	if o.repeat < 0 {

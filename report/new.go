@@ -254,7 +254,7 @@ func newContainer(c *certstore.Container) *Container {
 }
 
 func (n *newer) identity(i *diagnosis.Identity) Identity {
-	out := Identity{Label: i.Label, Source: i.Source, NamedBy: i.NamedBy, FriendlyName: i.FriendlyName,
+	out := Identity{Label: i.Label, Source: i.Source, NamedBy: i.NamedBy, NamedAs: i.NamedAs, FriendlyName: i.FriendlyName,
 		Key: Key{State: string(i.Key.State), Detail: i.Key.Detail, Source: i.Key.Source, Protection: i.Key.Protection}}
 	if i.Container.Describes() {
 		out.Container = newContainer(i.Container)

@@ -29,6 +29,13 @@ const (
 // is said with the first.
 func (i *Identity) notes(first bool) []note {
 	var all []note
+	if i.NamedAs != "" {
+		n := note{Title: "in " + i.NamedAs}
+		if i.Source != i.NamedBy {
+			n = note{"named by " + i.NamedAs, []noteItem{{plainItem, fmt.Sprintf("%q", i.Source)}}}
+		}
+		all = append(all, n)
+	}
 	if i.Container != nil && first {
 		all = append(all, i.Container.note())
 	}

@@ -130,8 +130,10 @@ type NTP struct {
 type Identity struct {
 	Label  string `json:"label" redact:"File"`
 	Source string `json:"source" redact:"File"`
-	// NamedBy is the client's configuration that names it.
+	// NamedBy is the configuration that names or contains it; NamedAs is by which setting
+	// and line.
 	NamedBy string `json:"named_by,omitempty" redact:"File"`
+	NamedAs string `json:"named_as,omitempty" redact:"File"`
 	// BeginsWith names the certificate that stands before the leaf in a PEM file.
 	BeginsWith string `json:"begins_with,omitempty" redact:"CA"`
 	// FriendlyName is the one stored beside it.

@@ -1,49 +1,52 @@
-// Package config recognises the configuration of TLS clients that names client
-// certificates instead of holding them: kubeconfig, curl, PostgreSQL services,
-// MySQL and MariaDB option files, Java and Kafka, Git, npm, wget.
+// Package config reads the configurations of TLS clients, and of servers that are
+// clients of others, for the certificates and keys that they name or contain.
 //
-// Call [Parse] with a file; it opens none, so files that a configuration names or
-// includes are the caller's matter. [Places] lists where clients on a host
-// usually keep identities.
+// Most say the same thing: somewhere a value is the path of a file that holds a
+// certificate, a key or CAs, and near it a value is a password. [Parse] reads any text
+// as settings with their places, tells from the words of the keys what they are for,
+// and groups what belongs together; a format has code of its own where it has a rule
+// of its own.
+//
+// The package opens nothing itself: it asks the caller what is there. [Places] lists
+// where clients on a host usually keep identities.
 package config
 
 import (
 	"bytes"
-	"encoding/pem"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // A Reference is one client identity that a configuration names. It prints, and
 // is encoded as JSON, without its secrets.
 type Reference struct {
-	// Name is the context, service, group or URL it belongs to; empty where the
-	// format has no such thing.
+	// Name is the context, service, section, Secret or URL it belongs to; empty where the
+	// configuration has no such thing.
 	Name string
-	// Certificate and Key are files, relative ones joined to the configuration's
-	// folder, or "pkcs11:" URIs as written. Key is empty where the certificate's
-	// file has the key, too. Both are empty where the data below is there.
+	// Setting is the key that names it, as it is written, and Line where, from 1; empty
+	// and 0 where that is not known.
+	Setting string
+	Line    int
+	// Certificate and Key are files, found as [Text] says, or "pkcs11:" URIs as written.
+	// Key is empty where the certificate's file has the key, too.
 	Certificate, Key string
-	// CertificateData and KeyData are what the configuration itself holds, in PEM
-	// or DER.
-	CertificateData []byte
+	// CertificateData and KeyData are what the configuration itself holds: PEM, DER or a
+	// key store. CertificateData may have the key, too.
+	CertificateData []byte `json:"-"`
 	KeyData         []byte `json:"-"`
-	// FromStart says that a relative path counts from the folder in which the client
-	// is started, whichever that is. The configuration's own was taken.
-	FromStart bool
-	// Password opens the key or the key store; empty where the configuration has
-	// none. KeyPassword is the key's within a key store, where it is another.
-	Password    string `json:"-"`
-	KeyPassword string `json:"-"`
-	// PasswordNote says where the password comes from.
-	PasswordNote string
+	// Passwords open the key or the key store; the likelier ones come first.
+	Passwords []string `json:"-"`
 	// Authorities is the file of CA certificates that is named beside;
 	// AuthoritiesData is what the configuration itself holds.
 	Authorities     string
 	AuthoritiesData []byte
+	// KeyElsewhere says that where no key is named, it may lie anywhere, and not in the
+	// certificate's file alone.
+	KeyElsewhere bool
 	// Note is what a person should know, as in `exec plugin "x" brings the
 	// certificate at run time: it is named, not run`.
 	Note string
@@ -67,150 +70,140 @@ func (r Reference) namesIdentity() bool {
 
 // addNote appends to the note.
 func (r *Reference) addNote(format string, args ...any) {
-	if r.Note != "" {
-		r.Note += "; "
-	}
-	r.Note += fmt.Sprintf(format, args...)
-}
-
-// setPassword notes a password that the configuration holds.
-func (r *Reference) setPassword(password string) {
-	if password != "" {
-		r.Password, r.PasswordNote = password, "the configuration contains the password itself"
+	note := fmt.Sprintf(format, args...)
+	switch {
+	case r.Note == "":
+		r.Note = note
+	case !strings.Contains(r.Note, note):
+		r.Note += "; " + note
 	}
 }
 
 // Config is what a configuration names.
 type Config struct {
-	// Format is for people, as in "kubeconfig".
+	// Format is for people, as in "kubeconfig"; "configuration" for one that is not known.
 	Format     string
 	References []Reference
-	// KeyElsewhere says that where a reference names no key, the client looks for it in
-	// a place of its own, and not in the certificate's file.
-	KeyElsewhere bool
+	// Accepted are the CAs that a server accepts client certificates of, as far as the
+	// configuration is a server's.
+	Accepted []Named
+	// Own are the server's own certificates, which it is no client with.
+	Own []Named
+	// Includes are paths or patterns of further files that belong to it.
+	Includes []string
+	// Notes are what a person should know of it.
+	Notes []string
 	// Problems are what could not be read. They contain no values.
 	Problems []error
 }
 
-// Bounds on a configuration. The largest in practice, kubeconfigs of many clusters,
-// have some 100 KiB.
+// A Named is a file that a setting names, or the data in its place.
+type Named struct {
+	Setting string
+	Line    int
+	Path    string
+	Data    []byte
+}
+
+// Contents is what is known of a path.
+type Contents int
+
+// The contents of a path.
 const (
-	maxSize       = 1 << 20 // bytes
-	maxReferences = 1000
-	maxProblems   = 100
+	Absent Contents = iota // there is no such file
+	There                  // there is, and it is none of those below, or is not to be read
+	Store                  // it may hold a certificate or a key
 )
 
-// A format is one kind of configuration.
-type format struct {
-	name string
-	// files are customary names. Under one of them a file is of the format even
-	// if it names no identity.
-	files []string
-	// read returns nil if the text is not of the format, or names no identity.
-	read func(*source) *Config
+// A Text is a configuration to be read.
+type Text struct {
+	Name string // its file's
+	// Dirs are the folders that relative paths count from: the one of the file that was
+	// given, and then, for a file that it includes, its own. Where programs do so, the
+	// folder in which they run comes last.
+	Dirs []string
+	Home string // what "~" stands for; empty for nothing
+	Data []byte
+	// Given says that somebody gave the file itself: then any text may be a
+	// configuration, and else one of a format that is known alone.
+	Given bool
+	// Look says what a path leads to; nil finds nothing.
+	Look func(path string) Contents
 }
 
-// formats lists the more distinctive ones first.
-func formats() []format {
-	return []format{
-		{"kubeconfig", []string{"kubeconfig"}, readKubeconfig},
-		{"Java system properties", nil, readJavaOptions},
-		{"Java properties", nil, readProperties},
-		{"npm configuration", []string{".npmrc", "npmrc"}, readNPM},
-		{"Git configuration", []string{".gitconfig", "gitconfig"}, readGit},
-		{"MySQL option file", []string{".my.cnf", "my.cnf", "my.ini"}, readMySQL},
-		{"PostgreSQL service file", []string{".pg_service.conf", "pg_service.conf"}, readPostgres},
-		{"wget configuration", []string{".wgetrc", "wgetrc", "wget.ini"}, readWget},
-		{"curl configuration", []string{".curlrc", "_curlrc", "curlrc"}, readCurl},
-	}
-}
+// Bounds on what comes of a configuration.
+const (
+	maxReferences = 1000
+	maxProblems   = 100
+	maxOption     = 4096 + 64 // bytes of a value: a path of Linux (PATH_MAX) with its name
+)
 
-// Parse reads a configuration. The format is told by the content, and by the name
-// where that decides nothing. The folder is dir, and home is what "~" stands for in
-// formats that know it. Parse returns nil, false if data is none of the formats.
-func Parse(name, dir string, data []byte, home string) (*Config, bool) {
-	if len(data) > maxSize || bytes.IndexByte(data, 0) >= 0 || !utf8.Valid(data) {
+// Parse reads a configuration. It returns nil, false for a text that names no identity
+// and bears no customary name of one that may.
+func Parse(t *Text) (*Config, bool) {
+	if len(t.Data) > maxSize || bytes.IndexByte(t.Data, 0) >= 0 || !utf8.Valid(t.Data) {
 		return nil, false
 	}
-	text := strings.TrimPrefix(string(data), "\ufeff")
-	s := &source{dir: dir, home: home, text: strings.ReplaceAll(text, "\r\n", "\n")}
-	for _, f := range formats() {
-		if !slices.Contains(f.files, filepath.Base(name)) {
-			continue
-		}
-		s.customary = true
-		c := f.read(s)
-		if c == nil {
-			c = &Config{}
-		}
-		return c.finish(f), true
+	text := strings.TrimPrefix(string(t.Data), "\ufeff")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	if c := readKubeconfig(t, text); c != nil {
+		return c.finish("kubeconfig"), true
 	}
-	for _, f := range formats() {
-		if c := f.read(s); c != nil {
-			return c.finish(f), true
-		}
+	v := newVocabulary()
+	d := v.document(text)
+	if d == nil {
+		return nil, false
 	}
-	return nil, false
+	f := dialectOf(t.Name, d)
+	if !t.Given && f.name == "" {
+		return nil, false
+	}
+	c := gather(t, f, d, v)
+	if f.name == "" && len(c.References)+len(c.Accepted)+len(c.Includes) == 0 {
+		return nil, false
+	}
+	return c.finish(f.name), true
 }
 
 // finish names the format and keeps to the bounds.
-func (c *Config) finish(f format) *Config {
-	c.Format = f.name
+func (c *Config) finish(format string) *Config {
+	if c.Format = format; format == "" {
+		c.Format = "configuration"
+	}
 	if len(c.References) > maxReferences {
 		c.References = c.References[:maxReferences]
 		c.Problems = append([]error{fmt.Errorf("it names more than %d identities", maxReferences)}, c.Problems...)
 	}
 	c.Problems = c.Problems[:min(len(c.Problems), maxProblems)]
+	slices.Sort(c.Includes)
+	c.Includes = slices.Compact(c.Includes)
 	return c
 }
 
-// A source is the file that is read.
-type source struct {
-	dir, home, text string
-	customary       bool // its name is one of the format that is tried
-}
-
-// A pathRule is how a client understands a path.
-type pathRule struct {
-	tilde     bool // "~/" is the home directory
-	fromStart bool // a relative path counts from where the client is started
-}
-
-// resolve makes the paths of a reference absolute.
-func (s *source) resolve(r *Reference, rule pathRule) {
-	relative := false
-	for _, path := range []*string{&r.Certificate, &r.Key, &r.Authorities} {
-		rest, isHome := strings.CutPrefix(*path, "~/")
-		switch {
-		case *path == "" || strings.HasPrefix(*path, "pkcs11:") || filepath.IsAbs(*path):
-		case rule.tilde && isHome && s.home != "":
-			*path = filepath.Join(s.home, rest)
-		default:
-			relative = true
-			*path = filepath.Join(s.dir, *path)
+// document reads a text by its syntax; nil for one that is no configuration.
+func (v *vocabulary) document(text string) *document {
+	trimmed := strings.TrimSpace(text)
+	switch {
+	case strings.HasPrefix(trimmed, "<?xml"), strings.HasPrefix(trimmed, "<!DOCTYPE"):
+		root, err := readXML(text)
+		return v.readNodes([]*yaml.Node{root}, err)
+	case isTree(text):
+		roots, err := readTrees(text)
+		if err == nil || len(roots) > 0 {
+			return v.readNodes(roots, err)
+		}
+		if strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "---\n") {
+			return v.readNodes(nil, err)
 		}
 	}
-	if relative && rule.fromStart {
-		r.FromStart = true
-		r.addNote("a relative path counts from the folder in which the client is started")
-	}
+	return v.readStatements(text)
 }
 
-// found returns a Config of the references that name an identity, or nil if none
-// does.
-func (s *source) found(references []Reference, rule pathRule) *Config {
-	references = slices.DeleteFunc(references, func(r Reference) bool { return !r.namesIdentity() })
-	if len(references) == 0 {
-		return nil
+// clip bounds what a configuration says, where it is shown.
+func clip(text string) string {
+	const most = 60
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
 	}
-	for i := range references {
-		s.resolve(&references[i], rule)
-	}
-	return &Config{References: references}
-}
-
-// isPEM reports whether a value is the thing itself and not its file's name.
-func isPEM(value string) bool {
-	block, _ := pem.Decode([]byte(value))
-	return block != nil
+	return text
 }

@@ -8,7 +8,7 @@ import (
 
 func ExampleParse() {
 	data := []byte("[http \"https://git.example\"]\n\tsslCert = ~/client.pem\n\tsslKey = ~/client.key\n")
-	c, ok := config.Parse(".gitconfig", "/home/u", data, "/home/u")
+	c, ok := config.Parse(&config.Text{Name: ".gitconfig", Dirs: []string{"/home/u"}, Data: data, Home: "/home/u"})
 	fmt.Println(ok, c.Format)
 	for _, r := range c.References {
 		fmt.Println(r)

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -25,44 +26,25 @@ type kubeEntry struct {
 	body *yaml.Node
 }
 
-// maxAliases bounds the aliases of a YAML document, which kubectl never writes.
-const maxAliases = 100
-
-// yamlError says where a YAML document is broken. The parser's own words may quote it,
-// passwords included.
-func yamlError(err error) error {
-	var line int
-	if _, scanned := fmt.Sscanf(err.Error(), "yaml: line %d:", &line); scanned == nil {
-		return fmt.Errorf("the YAML cannot be parsed (line %d)", line)
-	}
-	return errors.New("the YAML cannot be parsed")
-}
-
-func readKubeconfig(s *source) *Config {
-	has := func(field string) bool { return strings.Contains(s.text, field) }
-	if !has("users") || !has("clusters") && !has("contexts") && !has("client-certificate") {
-		return nil // before the YAML is parsed
-	}
-	text := s.text
-	if strings.HasPrefix(strings.TrimSpace(text), "{") { // JSON, whose strings have no tabs; YAML forbids them
-		text = strings.ReplaceAll(text, "\t", " ")
+// readKubeconfig returns nil for a text that is none.
+func readKubeconfig(t *Text, text string) *Config {
+	customary := filepath.Base(t.Name) == "kubeconfig"
+	has := func(field string) bool { return strings.Contains(text, field) }
+	if !customary && (!has("users") || !has("clusters") && !has("contexts") && !has("client-certificate")) {
+		return nil // before it is parsed
 	}
 	c := &Config{}
-	var document yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &document); err != nil {
-		if !s.customary && !strings.Contains(text, "current-context") {
+	roots, err := readTrees(text)
+	if err != nil {
+		if !customary && !has("current-context") && !errors.Is(err, errAliases) {
 			return nil
 		}
-		c.Problems = append(c.Problems, yamlError(err))
+		c.Problems = append(c.Problems, err)
 		return c
 	}
-	if countAliases(&document, maxAliases) > maxAliases {
-		c.Problems = append(c.Problems, fmt.Errorf("it has more than %d YAML aliases", maxAliases))
-		return c
-	}
-	top := &document
-	if len(document.Content) > 0 {
-		top = document.Content[0]
+	var top *yaml.Node
+	if len(roots) > 0 {
+		top = roots[0]
 	}
 	k := kubeconfig{
 		current:  c.text(top, "current-context"),
@@ -71,25 +53,13 @@ func readKubeconfig(s *source) *Config {
 		users:    c.entries(top, "users", "user"),
 	}
 	if kind := c.text(top, "kind"); kind != "" && kind != "Config" || len(k.users) == 0 && len(k.contexts) == 0 {
+		if customary {
+			return c
+		}
 		return nil
 	}
-	c.addUsers(s, &k)
+	c.addUsers(newValueReader(t, format{name: "kubeconfig"}.dialect(), newDocument()), &k)
 	return c
-}
-
-// countAliases counts up to one more than most.
-func countAliases(n *yaml.Node, most int) int {
-	count := 0
-	if n.Kind == yaml.AliasNode {
-		count++
-	}
-	for _, child := range n.Content {
-		if count > most {
-			break
-		}
-		count += countAliases(child, most-count)
-	}
-	return count
 }
 
 // The nodes are read by hand: decoding them into structs takes quadratic time for a
@@ -163,7 +133,7 @@ type kubePair struct{ user, cluster string }
 
 // addUsers adds a reference for each user at each cluster, named after the
 // contexts, and for each user without a context.
-func (c *Config) addUsers(s *source, k *kubeconfig) {
+func (c *Config) addUsers(values *valueReader, k *kubeconfig) {
 	users, clusters := c.userReferences(k), c.clusterReferences(k)
 	var order []kubePair
 	contexts := make(map[kubePair][]string)
@@ -203,7 +173,11 @@ func (c *Config) addUsers(s *source, k *kubeconfig) {
 		if current[p] {
 			r.addNote("the current context")
 		}
-		s.resolve(&r, pathRule{})
+		for _, path := range []*string{&r.Certificate, &r.Key, &r.Authorities} {
+			if *path != "" {
+				*path, _ = values.file(&setting{value: *path, literal: true})
+			}
+		}
 		c.References = append(c.References, r)
 	}
 }

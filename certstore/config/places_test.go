@@ -7,17 +7,21 @@ import (
 
 func TestPlaces(t *testing.T) {
 	environment := map[string]string{
-		"KUBECONFIG": "/k/a:/k/b", "PGSSLCERT": "/pg.crt", "APPDATA": "/data", "PROGRAMDATA": "/all", "MINIKUBE_HOME": "/home/u/.minikube",
+		"KUBECONFIG": "/k/a:/k/b", "PGSSLCERT": "/pg.crt", "APPDATA": "/data", "PROGRAMDATA": "/all",
+		"MINIKUBE_HOME": "/home/u/.minikube",
 	}
 	getenv := func(name string) string { return environment[name] }
 	for _, tt := range []struct {
 		goos         string
 		there, other []Place
 	}{
-		{"linux", []Place{{"/k/a", "kubectl"}, {"/k/b", "kubectl"}, {"/pg.crt", "libpq"}, {"/home/u/.pki/nssdb", "chromium"}, {"/home/u/.mozilla/firefox/*", "firefox"}, {"/etc/docker/certs.d/*", "docker"}, {"/home/u/.minikube", "minikube"}},
+		{"linux", []Place{{"/k/a", "kubectl"}, {"/k/b", "kubectl"}, {"/pg.crt", "libpq"}, {"/home/u/.pki/nssdb", "chromium"},
+			{"/home/u/.mozilla/firefox/*", "firefox"}, {"/etc/docker/certs.d/*", "docker"}, {"/home/u/.minikube", "minikube"}},
 			[]Place{{"/all/docker/certs.d/*", "docker"}}},
-		{"darwin", []Place{{"/home/u/Library/Application Support/Firefox/Profiles/*", "firefox"}, {"/etc/ssl/private", "Debian's packages"}}, []Place{{"/home/u/.mozilla/firefox/*", "firefox"}}},
-		{"windows", []Place{{"/k/a:/k/b", "kubectl"}, {"/data/Mozilla/Firefox/Profiles/*", "firefox"}, {"/data/postgresql/postgresql.crt", "libpq"}, {"/all/docker/certs.d/*", "docker"}},
+		{"darwin", []Place{{"/home/u/Library/Application Support/Firefox/Profiles/*", "firefox"},
+			{"/etc/ssl/private", "Debian's packages"}}, []Place{{"/home/u/.mozilla/firefox/*", "firefox"}}},
+		{"windows", []Place{{"/k/a:/k/b", "kubectl"}, {"/data/Mozilla/Firefox/Profiles/*", "firefox"},
+			{"/data/postgresql/postgresql.crt", "libpq"}, {"/all/docker/certs.d/*", "docker"}},
 			[]Place{{"/etc/ssl/private", "Debian's packages"}, {"/home/u/.postgresql/postgresql.crt", "libpq"}}},
 	} {
 		t.Run(tt.goos, func(t *testing.T) {
