@@ -54,6 +54,8 @@ func (r *reader) special(ctx context.Context, s *Source) (*file, error) {
 			}
 		}
 		return &file{path: s.Path, source: *s, data: []byte(strings.ReplaceAll(value, `\n`, "\n"))}, nil
+	case name == "kubeconfig":
+		return r.kubeContext(ctx, s)
 	case name == "store":
 		return &file{path: s.Path, source: *s, store: strings.TrimPrefix(s.Path, "store:")}, nil
 	case name == "credential":

@@ -124,7 +124,8 @@ func secretsIn(args []string) []string {
 			rest = arg
 		}
 		authority, _, _ := strings.Cut(rest, "/")
-		if at := strings.LastIndexByte(authority, '@'); at > 0 && strings.Contains(authority[:at], ":") {
+		if at := strings.LastIndexByte(authority, '@'); at > 0 && strings.Contains(authority[:at], ":") &&
+			!isContext(arg) {
 			secrets = append(secrets, authority[:at], "…")
 		}
 		for _, match := range given.FindAllStringSubmatch(arg, -1) {

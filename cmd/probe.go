@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"mtlsprobe/probe/diagnosis"
@@ -62,9 +63,13 @@ func newProbe(s *Streams, run func(context.Context, *Streams, *probeOptions) err
 const targetText = "A TARGET is HOST or HOST:PORT, where the protocol is that of a well-known port, else HTTP; " +
 	"[IPv6]:PORT;\n" +
 	"or a URL whose scheme names the protocol, such as https://HOST/PATH, smtp://HOST, imaps://HOST,\n" +
-	"ldap://HOST or postgres://USER@HOST. Without a port it is the scheme's, else 443."
+	"ldap://HOST or postgres://USER@HOST; without a port it is the scheme's, else 443; or kubeconfig:CONTEXT,\n" +
+	"the server of a context, with its CAs and, without --cert, its user (kubeconfig: for the current one)."
 
 func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
+	if o.hold.none() { // a context brings its own
+		o.hold.certs = slices.DeleteFunc(slices.Clone(o.targets), func(text string) bool { return !isContext(text) })
+	}
 	if o.hold.none() {
 		return usage(errors.New("no client certificate given: use --cert FILE, --discover, or \"mtlsprobe request\" to " +
 			"see only what " +

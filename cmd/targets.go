@@ -26,7 +26,13 @@ func (f *connectFlags) parseAll(ctx context.Context, s *Streams, targets []strin
 	var all []*destination
 	seen := make(map[string]bool)
 	for _, text := range targets {
-		target, options, err := f.destination(s, text, common)
+		var target probe.Target
+		var options *probe.Options
+		if isContext(text) {
+			target, options, err = f.contextDestination(ctx, s, text, common)
+		} else {
+			target, options, err = f.destination(s, text, common)
+		}
 		if err != nil {
 			return nil, err
 		}

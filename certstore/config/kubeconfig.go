@@ -34,32 +34,91 @@ func readKubeconfig(t *Text, text string) *Config {
 		return nil // before it is parsed
 	}
 	c := &Config{}
-	roots, err := readTrees(text)
-	if err != nil {
-		if !customary && !has("current-context") && !errors.Is(err, errAliases) {
-			return nil
-		}
+	k, err := c.kubeconfig(text)
+	switch {
+	case err != nil && !customary && !has("current-context") && !errors.Is(err, errAliases):
+		return nil
+	case err != nil:
 		c.Problems = append(c.Problems, err)
-		return c
-	}
-	var top *yaml.Node
-	if len(roots) > 0 {
-		top = roots[0]
-	}
-	k := kubeconfig{
-		current:  c.text(top, "current-context"),
-		clusters: c.entries(top, "clusters", "cluster"),
-		contexts: c.entries(top, "contexts", "context"),
-		users:    c.entries(top, "users", "user"),
-	}
-	if kind := c.text(top, "kind"); kind != "" && kind != "Config" || len(k.users) == 0 && len(k.contexts) == 0 {
-		if customary {
-			return c
-		}
+	case k != nil:
+		c.addUsers(newValueReader(t, format{name: "kubeconfig"}.dialect(), newDocument()), k)
+	case !customary:
 		return nil
 	}
-	c.addUsers(newValueReader(t, format{name: "kubeconfig"}.dialect(), newDocument()), &k)
 	return c
+}
+
+// kubeconfig parses one; nil for what is none.
+func (c *Config) kubeconfig(text string) (*kubeconfig, error) {
+	roots, err := readTrees(text)
+	if err != nil || len(roots) == 0 {
+		return nil, err
+	}
+	k := &kubeconfig{
+		current:  c.text(roots[0], "current-context"),
+		clusters: c.entries(roots[0], "clusters", "cluster"),
+		contexts: c.entries(roots[0], "contexts", "context"),
+		users:    c.entries(roots[0], "users", "user"),
+	}
+	if kind := c.text(roots[0], "kind"); kind != "" && kind != "Config" || len(k.users) == 0 && len(k.contexts) == 0 {
+		return nil, nil
+	}
+	return k, nil
+}
+
+// A Context is one of a kubeconfig: a cluster, and the identity that it is used with.
+type Context struct {
+	Name string
+	// Current says that kubectl takes it unless told otherwise.
+	Current bool
+	// Server is a URL. ServerName is the name to verify it by, where that is not the URL's,
+	// and Proxy the URL of a proxy; both are empty for most.
+	Server, ServerName, Proxy string
+	// Unverified says that kubectl does not verify the server.
+	Unverified bool
+	// Identity is the user's; its authorities are the cluster's.
+	Identity Reference
+}
+
+// Contexts returns those of a kubeconfig, in its order.
+func Contexts(t *Text) ([]Context, error) {
+	c := &Config{}
+	k, err := c.kubeconfig(strings.TrimPrefix(string(t.Data), "\ufeff"))
+	if err == nil && k == nil {
+		err = errors.New("it is no kubeconfig")
+	}
+	if err != nil {
+		return nil, err
+	}
+	values := newValueReader(t, format{name: "kubeconfig"}.dialect(), newDocument())
+	users, clusters := c.userReferences(k), c.clusterReferences(k)
+	var list []Context
+	for _, entry := range k.contexts[:min(len(k.contexts), maxReferences)] {
+		context := Context{Name: entry.name, Current: entry.name == k.current, Identity: users[c.text(entry.body, "user")]}
+		name := c.text(entry.body, "cluster")
+		for _, cluster := range k.clusters {
+			if cluster.name == name {
+				context.Server, context.ServerName = c.text(cluster.body, "server"), c.text(cluster.body, "tls-server-name")
+				context.Proxy = c.text(cluster.body, "proxy-url")
+				context.Unverified = c.text(cluster.body, "insecure-skip-tls-verify") == "true"
+				break
+			}
+		}
+		context.Identity.Name = entry.name
+		c.locate(values, &context.Identity, clusters[name])
+		list = append(list, context)
+	}
+	return list, nil
+}
+
+// locate finds the files of a user at a cluster.
+func (c *Config) locate(values *valueReader, r *Reference, cluster Reference) {
+	r.Authorities, r.AuthoritiesData = cluster.Authorities, cluster.AuthoritiesData
+	for _, path := range []*string{&r.Certificate, &r.Key, &r.Authorities} {
+		if *path != "" {
+			*path, _ = values.file(&setting{value: *path, literal: true})
+		}
+	}
 }
 
 // The nodes are read by hand: decoding them into structs takes quadratic time for a
@@ -168,16 +227,10 @@ func (c *Config) addUsers(values *valueReader, k *kubeconfig) {
 		if names := contexts[p]; names != nil {
 			r.Name = few(names)
 		}
-		cluster := clusters[p.cluster]
-		r.Authorities, r.AuthoritiesData = cluster.Authorities, cluster.AuthoritiesData
 		if current[p] {
 			r.addNote("the current context")
 		}
-		for _, path := range []*string{&r.Certificate, &r.Key, &r.Authorities} {
-			if *path != "" {
-				*path, _ = values.file(&setting{value: *path, literal: true})
-			}
-		}
+		c.locate(values, &r, clusters[p.cluster])
 		c.References = append(c.References, r)
 	}
 }
