@@ -68,7 +68,7 @@ func parseKey(der []byte) (crypto.Signer, error) {
 	if len(der) > maxKeySize {
 		return nil, fmt.Errorf("a private key of %d bytes, longer than any that a client has", len(der))
 	}
-	key, err := x509.ParsePKCS8PrivateKey(der)
+	key, err := x509.ParsePKCS8PrivateKey(seedOnly(der))
 	if err != nil {
 		if key, err := x509.ParsePKCS1PrivateKey(der); err == nil {
 			return key, nil

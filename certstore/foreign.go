@@ -74,7 +74,7 @@ func foreignKey(der []byte) (kind, algorithm string) {
 	case oidEd448:
 		return "an Ed448 key", name
 	case oidMLDSA44, oidMLDSA65, oidMLDSA87:
-		return "an ML-DSA key (FIPS 204)", name
+		return mldsaKind(key), name
 	case "1.2.643.2.2.19", "1.2.643.7.1.1.1.1", "1.2.643.7.1.1.1.2":
 		return "a GOST key", name
 	default:

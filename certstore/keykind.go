@@ -50,6 +50,9 @@ func publicKeyAlgorithm(public crypto.PublicKey) string {
 	case ed25519.PublicKey:
 		return "Ed25519"
 	}
+	if kind := wire.KeyTypeOf(public); kind.IsMLDSA() {
+		return string(kind)
+	}
 	return ""
 }
 

@@ -75,6 +75,9 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 				"client does not load"),
 			Remedy: say.Text("write the file again with AES: ", again), Rewrite: true}
 	}
+	if certstore.KeyType(i.Leaf).IsMLDSA() {
+		return postQuantum(profile)
+	}
 	if key, ok := i.Leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < profile.Load.MinRSA {
 		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
 			Reason: say.Text("an RSA key of ", key.N.BitLen(), " bits is refused when it is loaded; ", profile.Load.MinRSA,
@@ -94,6 +97,18 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 		}
 	}
 	return nil
+}
+
+// postQuantum is what becomes of a key of ML-DSA: none of the versions that were observed
+// reads one.
+func postQuantum(profile *Profile) *Prediction {
+	if profile.Load.MayMLDSA {
+		return &Prediction{Sends: say.Unknown, Action: NotKnown, Fault: true,
+			Reason: say.Text("whether this client reads keys of ML-DSA is not known")}
+	}
+	return &Prediction{Sends: say.No, Action: Fails, Fault: true,
+		Reason: say.Text("these versions read no keys of ML-DSA; OpenSSL from 3.5 and Go from 1.27 do"),
+		Remedy: say.Text("use a version that does, or a certificate with an RSA or ECDSA key")}
 }
 
 // unread is the format of the identity's file if the client does not read that;

@@ -90,20 +90,20 @@ func Profiles() []*Profile {
 			Gate: Gate{ExtKeyUsage: true, KeyUsage: true}, Chain: BuiltNewest, Schemes: nss, Several: FirstFit, MaxRequest: 131072,
 		},
 		{
-			ID: "firefox", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
+			ID: "firefox", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Load: LoadRules{MayMLDSA: true}, Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
 			Names: RawAll, Gate: Gate{Expired: true, NotYetValid: true, PathDates: true, ExtKeyUsage: true, KeyUsage: true},
 			Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072,
 		},
 		{
-			ID: "chromium-linux", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
+			ID: "chromium-linux", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Load: LoadRules{MayMLDSA: true}, Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
 			Names: RawBuilt, Empty: EmptyMeansLeaf, Gate: browsers, Chain: WalkedToName, Schemes: chromiumLinux, MaxRequest: 102400,
 		},
 		{
-			ID: "chromium-windows", Takes: certstore.PKCS12, Name: "Chromium on Windows", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_win.cc",
+			ID: "chromium-windows", Takes: certstore.PKCS12, Load: LoadRules{MayMLDSA: true}, Name: "Chromium on Windows", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_win.cc",
 			Names: EngineBest, Gate: browsers, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400,
 		},
 		{
-			ID: "chromium-macos", Takes: certstore.PKCS12Legacy, Name: "Chromium on macOS", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_mac.cc",
+			ID: "chromium-macos", Takes: certstore.PKCS12Legacy, Load: LoadRules{MayMLDSA: true}, Name: "Chromium on macOS", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_mac.cc",
 			Names: EngineBest, Gate: Gate{Expired: true, ExtKeyUsage: true, KeyUsage: true}, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400,
 		},
 		{
@@ -127,12 +127,12 @@ func Profiles() []*Profile {
 			Schemes: SchemeRules{None12: declines, None13: declines},
 		},
 		{
-			ID: "schannel", Takes: certstore.PKCS12, Name: "Windows Schannel", Versions: "default credentials", Confidence: Documented, Citation: "Microsoft, TLS/SSL (Schannel SSP) overview; KB 2464556",
+			ID: "schannel", Takes: certstore.PKCS12, Load: LoadRules{MayMLDSA: true}, Name: "Windows Schannel", Versions: "default credentials", Confidence: Documented, Citation: "Microsoft, TLS/SSL (Schannel SSP) overview; KB 2464556",
 			Names: EngineBest, Gate: Gate{ExtKeyUsage: true}, Chain: Engine,
 			Schemes: SchemeRules{None12: Failure{Action: NotKnown}, None13: Failure{Action: NotKnown}},
 		},
 		{
-			ID: "apple-keychain", Takes: certstore.PKCS12Legacy, Name: "Apple keychain", Versions: "kSecMatchIssuers", Confidence: Source, Citation: "Apple Security OSX/libsecurity_keychain/lib/SecItem.cpp",
+			ID: "apple-keychain", Takes: certstore.PKCS12Legacy, Load: LoadRules{MayMLDSA: true}, Name: "Apple keychain", Versions: "kSecMatchIssuers", Confidence: Source, Citation: "Apple Security OSX/libsecurity_keychain/lib/SecItem.cpp",
 			Names: FoldedAll, Chain: Engine,
 			Schemes: SchemeRules{None12: declines, None13: declines},
 		},
@@ -143,7 +143,7 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "boringssl", Takes: certstore.PEM, Name: "BoringSSL", Versions: "2026, as in gRPC and Envoy", Confidence: Run, Citation: "BoringSSL ssl/ssl_credential.cc, ssl/handshake_client.cc",
-			Several: LastLoaded, MaxRequest: 102400, Schemes: boringSSL(), Load: LoadRules{Leading12: unseen, Leading13: unseen},
+			Several: LastLoaded, MaxRequest: 102400, Schemes: boringSSL(), Load: LoadRules{MayMLDSA: true, Leading12: unseen, Leading13: unseen},
 		},
 		{
 			ID: "mbedtls", Takes: certstore.PEM, Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h",

@@ -19,7 +19,8 @@ import (
 // A KeyType is a kind of public key, as signature schemes tell them apart.
 type KeyType string
 
-// The key types. Keys of the last group are known by name only.
+// The key types. Keys of the last group are known by name only; but for ML-DSA where
+// [HasMLDSA].
 const (
 	RSAKey     KeyType = "RSA"
 	ECDSAKey   KeyType = "ECDSA"
@@ -33,6 +34,9 @@ const (
 	MLDSA65Key KeyType = "ML-DSA-65"
 	MLDSA87Key KeyType = "ML-DSA-87"
 )
+
+// IsMLDSA reports whether a key is one of FIPS 204.
+func (t KeyType) IsMLDSA() bool { return t == MLDSA44Key || t == MLDSA65Key || t == MLDSA87Key }
 
 // A Scheme is what a signature scheme of TLS means for a key. See RFC 8446,
 // Section 4.2.3, and for pairs of hash and signature RFC 5246, Section 7.4.1.4.1.
@@ -127,7 +131,7 @@ func KeyTypeOf(public crypto.PublicKey) KeyType {
 	case ed25519.PublicKey:
 		return Ed25519Key
 	}
-	return ""
+	return mldsaType(public)
 }
 
 // AllowedIn reports whether a protocol version lets a key of the scheme's type sign
@@ -135,7 +139,7 @@ func KeyTypeOf(public crypto.PublicKey) KeyType {
 // (RFC 8446, Section 4.2.3). Version 0 leaves both open.
 func (s Scheme) AllowedIn(version uint16, public crypto.PublicKey) bool {
 	if version < tls.VersionTLS13 {
-		return true
+		return version == 0 || !s.Key.IsMLDSA() // draft-ietf-tls-mldsa: TLS 1.3 alone
 	}
 	key, isECDSA := public.(*ecdsa.PublicKey)
 	return !s.Only12 && (!isECDSA || key.Curve == s.Curve)
@@ -211,7 +215,14 @@ func (s Scheme) Verify(public crypto.PublicKey, message, signature []byte) error
 			return nil
 		}
 	default:
-		return fmt.Errorf("this program cannot verify signatures by a key of type %T", public)
+		switch {
+		case mldsaType(public) == "":
+			return fmt.Errorf("this program cannot verify signatures by a key of type %T", public)
+		case mldsaType(public) != s.Key:
+			return fmt.Errorf("a key of %s cannot verify %s", mldsaType(public), s.Name)
+		case verifyMLDSA(public, message, signature):
+			return nil
+		}
 	}
 	return ErrSignature
 }
