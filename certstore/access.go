@@ -24,17 +24,7 @@ func (h *Holding) Access(spec string) error {
 		return err
 	}
 	for _, i := range h.Identities {
-		files := []string{i.Source}
-		if i.NamedBy != "" {
-			files = append(files, i.NamedBy)
-		}
-		if i.Key.Source != "" && i.Key.Source != i.Source {
-			files = append(files, i.Key.Source)
-		}
-		for _, f := range files {
-			if !isFile(f) {
-				continue
-			}
+		for _, f := range i.files() {
 			found := a.Read(f)
 			if i.Access == nil || worse(found.Result, i.Access.Result) {
 				i.Access = &Access{Account: a.String(), Named: a.Name != "", Access: found}

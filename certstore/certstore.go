@@ -48,6 +48,8 @@ type Identity struct {
 	// Access says whether the account that is to use it could read it; nil until
 	// [Holding.Access].
 	Access *Access
+	// Running says what a process can have read of it; nil until [Holding.Running].
+	Running *Running
 }
 
 // A Key is an identity's private key, as far as it is at hand.

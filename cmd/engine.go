@@ -81,6 +81,11 @@ func hold(ctx context.Context, s *Streams, f *holdFlags) (*certstore.Holding, er
 	} else if s.Root && s.ErrTerminal && len(holding.Identities) > 0 {
 		tell(s.Err, "hint", "running as root: the key may be unreadable for the client's account; check with --as-user NAME")
 	}
+	if f.pid != 0 {
+		if err := holding.Running(f.pid); err != nil {
+			return nil, usage(fmt.Errorf("--pid: %w", err))
+		}
+	}
 	if len(holding.Identities) <= maxExposed {
 		holding.Expose()
 	}

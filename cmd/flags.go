@@ -171,6 +171,7 @@ type holdFlags struct {
 	certs, keys, authorities, pass []string
 	namedCAs                       []string // files of --named-ca
 	asUser                         string
+	pid                            int
 	discovering                    bool               // to look around
 	found                          []certstore.Source // by that
 	home                           string             // of the account that is looked around for; empty for this user's
@@ -194,6 +195,9 @@ func (f *holdFlags) registerOpen(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.pass, "pass", nil,
 		"passwords: `FROM` is env:VAR, file:PATH, fd:N, stdin or pass:WORD; SOURCE=FROM applies to one source only, as in "+
 			"client.p12=env:VAR (repeatable)")
+	flags.IntVar(&f.pid, "pid", 0,
+		"check whether the client that runs as process `NUMBER` can have read the files as they are now, or started before "+
+			"they were renewed")
 	flags.StringVar(&f.asUser, "as-user", "",
 		"check whether this `ACCOUNT` could read the files: NAME or UID, with :GROUP for a group other than its own "+
 			"(required for a UID without an account)")

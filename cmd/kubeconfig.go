@@ -58,7 +58,7 @@ func contextRoots(ctx context.Context, c *config.Context) (*x509.CertPool, error
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(data) {
-		return nil, fmt.Errorf("verifying the server of the context %q: its CA is no certificate in PEM", c.Name)
+		return nil, fmt.Errorf("verifying the server of the context %q: its CA is not a certificate in PEM", c.Name)
 	}
 	return roots, nil
 }

@@ -265,6 +265,10 @@ func (n *newer) identity(i *diagnosis.Identity) Identity {
 	if a := i.Access; a != nil {
 		out.Access = &Access{Account: a.Account, Result: a.Result.String(), Detail: a.Detail, Remedy: a.Remedy}
 	}
+	if p := i.Running; p != nil {
+		out.Running = &Running{PID: p.PID, Name: p.Name, Started: p.Started.UTC(), State: string(p.State), File: p.File,
+			Changed: p.Changed.UTC()}
+	}
 	if e := i.Key.Exposure; e != nil {
 		for _, reader := range e.Readers {
 			out.Key.ExposedTo = append(out.Key.ExposedTo, "readable by "+reader.Text)

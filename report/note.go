@@ -45,6 +45,9 @@ func (i *Identity) notes(first bool) []note {
 	if n := i.accessNote(); n != nil {
 		all = append(all, *n)
 	}
+	if n := i.Running.note(); n != nil {
+		all = append(all, *n)
+	}
 	return all
 }
 
@@ -135,6 +138,31 @@ func (k *Key) note(i *Identity) *note {
 		return &note{"the key is encrypted", []noteItem{{plainItem, fmt.Sprintf("in %q: %s", k.Source, k.Protection)}}}
 	}
 	return &note{"the key is in another file", []noteItem{{plainItem, fmt.Sprintf("%q", k.Source)}}}
+}
+
+// note says that a process may use something else; nil where it does not, or that was not
+// asked.
+func (p *Running) note() *note {
+	if p == nil || p.State == "earlier" {
+		return nil
+	}
+	who := fmt.Sprintf("the process %d (%s)", p.PID, p.Name)
+	if p.State == "" {
+		return &note{Title: "what " + who + " uses is not known"}
+	}
+	const layout = time.DateTime
+	why := map[string]string{
+		"deleted": fmt.Sprintf("it has an earlier %q open, which was deleted", p.File),
+		"later": fmt.Sprintf("%q was written at %s, and it started at %s", p.File, p.Changed.Local().Format(layout),
+			p.Started.Local().Format(layout)),
+		"elsewhere": fmt.Sprintf("it has another root, where the path of %q is another file, or none", p.File),
+		"touched":   fmt.Sprintf("%q was replaced since it started, or its permissions were changed", p.File),
+	}[p.State]
+	n := &note{"it may not be what " + who + " uses", []noteItem{{warnItem, why}}}
+	if p.State == "deleted" || p.State == "later" {
+		n.Items = append(n.Items, noteItem{remedyItem, "restart the client, or have it read its files again"})
+	}
+	return n
 }
 
 // accessNote says who can read an identity; nil where that was not asked and is

@@ -148,7 +148,9 @@ type Identity struct {
 	SHA256    string     `json:"sha256,omitempty" redact:"Fingerprint"`
 	Key       Key        `json:"key"`
 	// Access is absent unless an account was named.
-	Access   *Access       `json:"access,omitempty"`
+	Access *Access `json:"access,omitempty"`
+	// Running is absent unless a process was named.
+	Running  *Running      `json:"running,omitempty"`
 	Chain    []Certificate `json:"chain,omitempty"`
 	Verdict  string        `json:"verdict,omitempty" redact:"keep"` // fits, does-not-fit, unknown
 	Basis    string        `json:"basis,omitempty" redact:"keep"`   // of the verdict: tried, predicted, none
@@ -192,6 +194,18 @@ type Key struct {
 	// ExposedTo are who else may read the file, and the clients that refuse it for
 	// that.
 	ExposedTo []string `json:"exposed_to,omitempty" redact:"drop"`
+}
+
+// A Running says what a process can have read of an identity's files.
+type Running struct {
+	PID     int       `json:"pid"`
+	Name    string    `json:"name" redact:"keep"`
+	Started time.Time `json:"started"`
+	// State is the worst of the files': deleted, later, elsewhere, touched, earlier; absent
+	// where it is not known. File is the one it is of.
+	State   string    `json:"state,omitempty" redact:"keep"`
+	File    string    `json:"file" redact:"File"`
+	Changed time.Time `json:"changed"`
 }
 
 // An Access says whether the account that is to use an identity could read it.

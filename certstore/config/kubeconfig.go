@@ -85,7 +85,7 @@ func Contexts(t *Text) ([]Context, error) {
 	c := &Config{}
 	k, err := c.kubeconfig(strings.TrimPrefix(string(t.Data), "\ufeff"))
 	if err == nil && k == nil {
-		err = errors.New("it is no kubeconfig")
+		err = errors.New("it is not a kubeconfig")
 	}
 	if err != nil {
 		return nil, err

@@ -91,8 +91,8 @@ func objections(groups ...[]uint8) []Objection {
 // question pointless comes first. The slice is the caller's.
 func Checks() []*Check {
 	return slices.Concat(
-		[]*Check{KeyMissing, KeyUnreadable, KeyLocked, KeyMismatched, KeyElsewhere, KeyAccount, KeyExposed, KeyCannotSign,
-			ContainerAltered},
+		[]*Check{KeyMissing, KeyUnreadable, KeyLocked, KeyMismatched, KeyElsewhere, KeyAccount, FileRunning, KeyExposed,
+			KeyCannotSign, ContainerAltered},
 		[]*Check{Expired, NotYetValid, ClockSkew, Revoked},
 		[]*Check{UsageExtended, UsageKey, UsageCA, UsageNetscape},
 		[]*Check{StrengthSignature, PathNotReached, PathRekeyed, PathRenamed, PathCrossSigned, ChainIncomplete, ChainTwins,

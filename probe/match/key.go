@@ -3,9 +3,11 @@ package match
 import (
 	"path/filepath"
 	"strings"
+	"time"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/account"
+	"mtlsprobe/certstore/process"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
 )
@@ -74,6 +76,14 @@ var (
 		Doc: "Whoever looks for the fault can often read everything, and the account that runs the client cannot: owner, " +
 			"mode, access control lists and every folder on the way count. Checked only with --as-user.",
 		Citation: "POSIX.1-2017, Section 4.5; acl(5)", judge: keyAccount,
+	}
+	FileRunning = &Check{
+		ID: "file.running", Title: "The running client may still use an earlier file",
+		Good: "The running client started after the file was written", Since: v2, LocalOnly: true,
+		Doc: "Most clients read certificate and key when they start. What was renewed since is not used before they are " +
+			"started again, or told to read their files again. Checked only with --pid; a client that reads its files " +
+			"again by itself cannot be told from others.",
+		Citation: "proc_pid_stat(5), proc_pid_fd(5)", judge: fileRunning,
 	}
 	KeyExposed = &Check{
 		ID: "key.exposed", Title: "Key can be read by others", Good: "Key is readable by its owner only", Since: v2,
@@ -147,6 +157,31 @@ func keyAccount(j *judgement) Finding {
 		return unknown(say.Text("it is not known whether ", who, " can read it: ", detail))
 	}
 	return Finding{Result: Pass, Detail: detail}
+}
+
+func fileRunning(j *judgement) Finding {
+	r := j.identity.Running
+	if r == nil {
+		return notApplicable
+	}
+	const layout = time.DateTime
+	who := say.Text("the process ", r.PID, " (", r.Name, "), which started at ", r.Started.Local().Format(layout))
+	changed := r.Changed.Local().Format(layout)
+	again := say.Text("restart the client, or have it read its files again")
+	switch {
+	case r.Err != nil:
+		return unknown(say.Text("what ", who, ", sees of ", say.File(r.File), " is not known: ", r.Err.Error()))
+	case r.State == process.Deleted:
+		return warn(say.Text(who, ", has an earlier ", say.File(r.File), " open, which was deleted"), again)
+	case r.State == process.Later:
+		return warn(say.Text(say.File(r.File), " was written at ", changed, ", after ", who), again)
+	case r.State == process.Elsewhere:
+		return unknown(say.Text(who, ", has another root: at the path of ", say.File(r.File),
+			" it sees another file, or none"))
+	case r.State == process.Touched:
+		return unknown(say.Text(say.File(r.File), " was replaced, or its permissions were changed, after ", who))
+	}
+	return Finding{Result: Pass, Detail: say.Text(say.File(r.File), " was written at ", changed, ", before ", who)}
 }
 
 func keyExposed(j *judgement) Finding {

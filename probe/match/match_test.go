@@ -18,6 +18,7 @@ import (
 	"mtlsprobe/certstore/account"
 	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/certstore/chain"
+	"mtlsprobe/certstore/process"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
 )
@@ -89,6 +90,13 @@ func loggedIn(user string, taken say.Answer) func(*Question, *certtest.PKI) {
 
 func contained(c certstore.Container) func(*certstore.Identity) {
 	return func(i *certstore.Identity) { i.Container = &c }
+}
+
+func running(state process.State, err error) func(*certstore.Identity) {
+	return func(i *certstore.Identity) {
+		i.Running = &certstore.Running{PID: 7, Name: "nginx", Started: certtest.Now, State: state, File: "client.pem",
+			Changed: certtest.Now, Err: err}
+	}
 }
 
 func access(result say.Answer) func(*certstore.Identity) {
@@ -259,6 +267,13 @@ func TestChecks(t *testing.T) {
 		{"key.locked", setup{key: certstore.Locked}, Fail, "why"},
 		{"key.mismatched", setup{}, Pass, ""},
 		{"key.mismatched", setup{key: certstore.Mismatched}, Fail, "why"},
+		{"file.running", setup{}, NotApplicable, ""},
+		{"file.running", setup{identity: running(process.Earlier, nil)}, Pass, ""},
+		{"file.running", setup{identity: running(process.Later, nil)}, Warn, "after the process 7 (nginx), which started at"},
+		{"file.running", setup{identity: running(process.Deleted, nil)}, Warn, "has an earlier \"client.pem\" open, which was deleted"},
+		{"file.running", setup{identity: running(process.Elsewhere, nil)}, Unknown, "has another root"},
+		{"file.running", setup{identity: running(process.Touched, nil)}, Unknown, "permissions were changed"},
+		{"file.running", setup{identity: running("", errors.New("permission denied"))}, Unknown, "permission denied"},
 		{"key.account", setup{}, NotApplicable, ""},
 		{"key.account", setup{identity: access(say.Yes)}, Pass, ""},
 		{"key.account", setup{identity: access(say.No)}, Fail, `the account "app" cannot read it: directory`},
