@@ -262,7 +262,9 @@ func TestNameConstraints(t *testing.T) {
 		intermediates.AddCert(p.Cert("CA"))
 		_, err := p.Cert("leaf").Verify(x509.VerifyOptions{Roots: roots, Intermediates: intermediates, CurrentTime: certtest.Now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
 		theirs, out := opensslVerify(t, p.Cert("leaf"), p.Certs("CA"), p.Certs("Root"))
-		if tt.want != (err == nil && theirs) {
+		// Go from 1.27 refuses a malformed name that no constraint is about, too
+		accepts := err == nil || strings.Contains(err.Error(), "cannot parse rfc822Name")
+		if tt.want != (accepts && theirs) {
 			t.Errorf("%s: crypto/x509: %v; openssl: %t %s; want %t", tt.name, err, theirs, lastLine(out), tt.want)
 		}
 	}

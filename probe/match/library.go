@@ -23,8 +23,8 @@ const (
 )
 
 // LibraryOf tells a server's TLS library by the order of what its request lists,
-// as observed with OpenSSL 3.0, GnuTLS 3.7, JDK 17, OTP 25, Go 1.19 and 1.26,
-// BoringSSL in Bun and workerd, and wolfSSL 5.5. It is a guess: the order can be
+// as observed with OpenSSL 3.0, GnuTLS 3.7, JDK 17, OTP 25, Go 1.19, 1.26
+// and 1.27, BoringSSL in Bun and workerd, and wolfSSL 5.5. It is a guess: the order can be
 // configured.
 func LibraryOf(r *wire.CertificateRequest) TLSLibrary {
 	// A short list was configured by somebody; of those that libraries send by
@@ -33,8 +33,12 @@ func LibraryOf(r *wire.CertificateRequest) TLSLibrary {
 	if r == nil || len(r.SignatureSchemes) < shortest {
 		return OtherLibrary
 	}
+	listed := r.SignatureSchemes
+	for len(listed) > 0 && isMLDSA(listed[0]) { // newer versions list these before what they listed
+		listed = listed[1:]
+	}
 	begins := func(schemes ...tls.SignatureScheme) bool {
-		return len(r.SignatureSchemes) >= len(schemes) && slices.Equal(r.SignatureSchemes[:len(schemes)], schemes)
+		return len(listed) >= len(schemes) && slices.Equal(listed[:len(schemes)], schemes)
 	}
 	p256, p384, p521 := tls.ECDSAWithP256AndSHA256, tls.ECDSAWithP384AndSHA384, tls.ECDSAWithP521AndSHA512
 	old := r.Version < tls.VersionTLS13
@@ -60,6 +64,11 @@ func LibraryOf(r *wire.CertificateRequest) TLSLibrary {
 		return Erlang
 	}
 	return OtherLibrary
+}
+
+func isMLDSA(id tls.SignatureScheme) bool {
+	s, known := wire.LookupScheme(id)
+	return known && s.Key.IsMLDSA()
 }
 
 func extensionsAre(r *wire.CertificateRequest, types ...uint16) bool {
