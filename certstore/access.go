@@ -67,10 +67,12 @@ func (h *Holding) Expose() {
 	}
 }
 
-// isFile tells files from variables, tokens and properties.
+// isFile tells files from variables, tokens, agents and properties.
 func isFile(path string) bool {
-	if strings.HasPrefix(path, "env:") || strings.HasPrefix(path, "pkcs11:") || strings.HasPrefix(path, "store:") {
-		return false
+	for _, scheme := range []string{"env:", "pkcs11:", "store:", "spiffe:"} {
+		if strings.HasPrefix(path, scheme) {
+			return false
+		}
 	}
 	_, err := os.Lstat(path)
 	return err == nil || os.IsPermission(err)

@@ -184,7 +184,8 @@ func (h *Holding) RequireIdentity() error {
 type Source struct {
 	// Path is a file or directory; a configuration of a client, or of a server, whose
 	// identities are read, or the CAs that it accepts; a "pkcs11:" URI (RFC 7512); "env:NAME", a variable that holds PEM;
-	// "credential:NAME", a systemd credential; "kubeconfig:CONTEXT", the user of a context; "sql:DIR", a database of NSS;
+	// "credential:NAME", a systemd credential; "kubeconfig:CONTEXT", the user of a context;
+	// "spiffe:ADDRESS", an agent of SPIFFE; "sql:DIR", a database of NSS;
 	// "store:NAME", a store of the operating system (Windows, macOS); or a
 	// Java system property such as "javax.net.ssl.keyStore=FILE"; or "-", standard input.
 	Path string

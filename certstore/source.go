@@ -54,6 +54,8 @@ func (r *reader) special(ctx context.Context, s *Source) (*file, error) {
 			}
 		}
 		return &file{path: s.Path, source: *s, data: []byte(strings.ReplaceAll(value, `\n`, "\n"))}, nil
+	case name == "spiffe":
+		return r.spiffe(ctx, s)
 	case name == "kubeconfig":
 		return r.kubeContext(ctx, s)
 	case name == "store":

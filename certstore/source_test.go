@@ -1,12 +1,18 @@
 package certstore
 
 import (
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // everything is all that a holding says, for looking for what must not be there.
@@ -176,6 +182,53 @@ func TestUnknownFormats(t *testing.T) {
 	} {
 		if err := unknownFormat(tt.data); !strings.HasPrefix(err.Error(), tt.want) {
 			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+// An agent's identities come with their keys and the CAs beside.
+func TestSPIFFE(t *testing.T) {
+	p := testPKI()
+	var svid, answer []byte
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(p.Key("client"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, value := range [][]byte{[]byte("spiffe://example.org/web"), join(p.Cert("client").Raw, p.Cert("Issuing").Raw),
+		pkcs8, p.Cert("Root").Raw} {
+		svid = protowire.AppendBytes(protowire.AppendTag(svid, protowire.Number(n+1), protowire.BytesType), value)
+	}
+	answer = protowire.AppendBytes(protowire.AppendTag(answer, 1, protowire.BytesType), svid)
+	server := &http.Server{Protocols: new(http.Protocols),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/grpc")
+			_, _ = w.Write(append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(answer))), answer...))
+		})}
+	server.Protocols.SetUnencryptedHTTP2(true)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = server.Serve(listener) }()
+	defer server.Close()
+	address := "tcp://" + listener.Addr().String()
+	for _, o := range []struct {
+		source string
+		env    string
+	}{{"spiffe:" + address, ""}, {"spiffe:", address}} {
+		h, err := Load(t.Context(), &Options{Getenv: func(string) string { return o.env }}, Source{Path: o.source})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(h.Identities) != 1 || summary(h.Identities[0]) != "SVID#spiffe://example.org/web: client [Issuing] usable" ||
+			len(h.Authorities) != 1 || h.Authorities[0].Origin != FromBundle {
+			t.Errorf("%s: %s %+v", o.source, everything(h), h.Authorities)
+		}
+	}
+	for source, want := range map[string]string{"spiffe:": "SPIFFE_ENDPOINT_SOCKET is not set",
+		"spiffe:/x": "is not an address of an agent"} {
+		if _, err := Load(t.Context(), nil, Source{Path: source}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", source, err)
 		}
 	}
 }

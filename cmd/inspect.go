@@ -26,7 +26,8 @@ func newInspect(s *Streams, run func(context.Context, *Streams, *inspectOptions)
 			"database of NSS (cert9.db); a configuration of a client or proxy, in any syntax, whose\n" +
 			"certificates are read; Kubernetes Secrets and kubeconfigs; an issuer's JSON, .env files,\n" +
 			".ovpn, .mobileconfig; - for standard input; pkcs11: URIs (RFC 7512); env:NAME, a variable that\n" +
-			"contains PEM; credential:NAME, a systemd credential; or javax.net.ssl.keyStore=FILE.",
+			"contains PEM; credential:NAME, a systemd credential; kubeconfig:CONTEXT; spiffe:unix:///SOCKET;\n" +
+			"or javax.net.ssl.keyStore=FILE.",
 		Example: "  mtlsprobe inspect client.p12 ~/.kube/config\n" +
 			"  mtlsprobe inspect 'pkcs11:token=mine?module-path=/usr/lib/softhsm/libsofthsm2.so' --pass env:PIN\n" +
 			"  mtlsprobe inspect --discover --as-user www-data",
