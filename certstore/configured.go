@@ -321,11 +321,24 @@ func (f *file) outside(path string) string {
 	if f.path == f.source.Path {
 		return "" // the configuration itself was given
 	}
-	folder := resolved(f.source.Path)
-	if relative, err := filepath.Rel(folder, resolved(path)); err == nil && filepath.IsLocal(relative) {
-		return ""
+	folder, real := resolved(f.source.Path), resolved(path)
+	for _, within := range []string{folder, certbotArchive(folder)} {
+		if relative, err := filepath.Rel(within, real); err == nil && filepath.IsLocal(relative) {
+			return ""
+		}
 	}
 	return "which is outside the folder that was given: give the configuration itself to use it"
+}
+
+// certbotArchive is the folder that the links in one of certbot's lead to (eff-certbot,
+// "Where are my certificates?": live/NAME has links to archive/NAME); the folder itself for
+// another.
+func certbotArchive(folder string) string {
+	live, name := filepath.Split(folder)
+	if live = filepath.Clean(live); filepath.Base(live) != "live" {
+		return folder
+	}
+	return filepath.Join(filepath.Dir(live), "archive", name)
 }
 
 // nameOf is a reference's name as it may be shown: a URL without user and password.

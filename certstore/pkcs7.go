@@ -1,6 +1,7 @@
 package certstore
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -16,6 +17,23 @@ import (
 func isPKCS7(data []byte) bool {
 	return len(data) > 24 && data[0] == 0x30 && indexOf(data[:24],
 		[]byte{0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7}) > 0
+}
+
+// signedProfile returns the property list that is the content of a SignedData, as Apple's
+// profiles are when they are signed; nil for another content.
+func signedProfile(data []byte) []byte {
+	der, _, err := pfx.DER(data)
+	s := cryptobyte.String(der)
+	var info, content, signed, encapsulated, explicit, text cryptobyte.String
+	if err != nil || !s.ReadASN1(&info, casn1.SEQUENCE) || !info.SkipASN1(casn1.OBJECT_IDENTIFIER) ||
+		!info.ReadASN1(&content, casn1.Tag(0).ContextSpecific().Constructed()) ||
+		!content.ReadASN1(&signed, casn1.SEQUENCE) || !signed.SkipASN1(casn1.INTEGER) || !signed.SkipASN1(casn1.SET) ||
+		!signed.ReadASN1(&encapsulated, casn1.SEQUENCE) || !encapsulated.SkipASN1(casn1.OBJECT_IDENTIFIER) ||
+		!encapsulated.ReadASN1(&explicit, casn1.Tag(0).ContextSpecific().Constructed()) ||
+		!explicit.ReadASN1(&text, casn1.OCTET_STRING) || !bytes.HasPrefix(text, []byte("<?xml")) {
+		return nil
+	}
+	return text
 }
 
 // pkcs7 reads the certificates of a SignedData (RFC 2315, Section 9; RFC 5652,

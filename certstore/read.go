@@ -121,8 +121,12 @@ func (r *reader) sift(f *file) {
 		return
 	}
 	isPEM := bytes.HasPrefix(bytes.TrimSpace(f.data), pemBegin)
-	if f.entry == nil && (f.is(Candidate) || f.is(NamedCAs)) && f.data[0] != 0x30 && !isPEM {
-		if c, ok := r.configuration(f, f.data); ok {
+	text := f.data
+	if isPKCS7(text) {
+		text = signedProfile(text)
+	}
+	if f.entry == nil && (f.is(Candidate) || f.is(NamedCAs)) && len(text) > 0 && text[0] != 0x30 && !isPEM {
+		if c, ok := r.configuration(f, text); ok {
 			f.config = c
 			r.forget(f)
 			return

@@ -90,6 +90,32 @@ func TestLinkedFolders(t *testing.T) {
 	}
 }
 
+// The links of certbot's folders are followed, to its archive alone.
+func TestCertbot(t *testing.T) {
+	p := testPKI()
+	dir := writeFiles(t, map[string][]byte{"archive/example.org/cert1.pem": p.CertPEM("client"),
+		"archive/example.org/fullchain1.pem": p.CertPEM("client", "Issuing"),
+		"archive/example.org/privkey1.pem":   p.KeyPEM("client"),
+		"archive/other/cert1.pem":            p.CertPEM("other"), "live/README": []byte("text")})
+	t.Chdir(dir)
+	if err := os.MkdirAll("live/example.org", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for link, to := range map[string]string{"cert.pem": "example.org/cert1.pem",
+		"fullchain.pem": "example.org/fullchain1.pem",
+		"privkey.pem":   "example.org/privkey1.pem", "other.pem": "other/cert1.pem"} {
+		if err := os.Symlink("../../archive/"+to, filepath.Join("live/example.org", link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h, err := Load(t.Context(), nil, Source{Path: "live/example.org"})
+	if err != nil || len(h.Identities) != 2 || summary(h.Identities[0]) != "cert.pem: client [] usable" ||
+		summary(h.Identities[1]) != "fullchain.pem: client [Issuing] usable" || len(h.Problems) != 1 ||
+		!strings.Contains(h.Problems[0].Error(), "other.pem") {
+		t.Errorf("%v %s", err, everything(h))
+	}
+}
+
 // However a file was given, it is one; what each way says of it counts.
 func TestGivenTwice(t *testing.T) {
 	p := testPKI()

@@ -124,6 +124,17 @@ func TestGuideSources(t *testing.T) {
 	}
 }
 
+// A profile that is signed, as those of mobile device management are, is read like others.
+func TestSignedProfile(t *testing.T) {
+	configuredFolder(t)
+	do(t, "openssl", "smime", "-sign", "-nodetach", "-outform", "DER", "-in", "corporate.mobileconfig", "-binary",
+		"-signer", "client.pem", "-out", "signed.mobileconfig")
+	r := runJSON(t, 0, "inspect", "signed.mobileconfig")
+	if len(r.Identities) != 1 || r.Identities[0].Key.State != "usable" || r.Identities[0].Subject != "CN=client,O=Example" {
+		t.Errorf("%+v", r.Identities)
+	}
+}
+
 // What is cut off or has an odd line is no reason to show a password, or to fail without
 // the file's name.
 func TestMalformedSources(t *testing.T) {

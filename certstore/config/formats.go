@@ -33,6 +33,14 @@ type format struct {
 	elsewhere bool
 	// sections says that an identity goes by the name of its section.
 	sections bool
+	// password says that a certificate may be FILE:PASSWORD, and next that "next" begins
+	// another request: curl's.
+	password, next bool
+	// shared says that passwords are for all that is there: one Secret of Kubernetes has that
+	// of another's key store. Blocks are named.
+	shared bool
+	// userOnly is a customary file in which the program ignores certificates, and why.
+	userOnly, ignores string
 	// quotes says that quotes, and comments behind a value, are part of it.
 	quotes bool
 	// inContainer says that paths may be those of a container: what is not there is not
@@ -85,7 +93,7 @@ func formats() []format {
 			files:     []string{"*.curlrc", "_curlrc", "curlrc"},
 			keys:      `^(cert|key)-type$`,
 			aliases:   map[string]role{"E": certificateRole},
-			fromStart: true, last: true,
+			fromStart: true, last: true, password: true, next: true,
 		},
 		{
 			name: "Java properties",
@@ -176,10 +184,13 @@ func formats() []format {
 			aliases: map[string]role{"extra-certs": authorityRole, "askpass": passwordFileRole},
 		},
 		{
-			name:  "libldap configuration",
-			files: []string{".ldaprc", "ldaprc", "ldap.conf"},
-			keys:  `^TLS_(CERT|KEY)$`,
-			last:  true,
+			name:     "libldap configuration",
+			files:    []string{".ldaprc", "ldaprc", "ldap.conf"},
+			keys:     `^TLS_(CERT|KEY)$`,
+			last:     true,
+			userOnly: "ldap.conf",
+			ignores: "libldap takes TLS_CERT and TLS_KEY from a user's file or the environment alone (~/.ldaprc, " +
+				"LDAPTLS_CERT), and not from this one (ldap.conf(5))",
 		},
 		{name: "Prometheus configuration", files: []string{"prometheus.yml", "prometheus.yaml"}},
 		{name: "Envoy configuration", files: []string{"envoy.yaml", "envoy.yml"}},
@@ -190,7 +201,7 @@ func formats() []format {
 		},
 		{name: "systemd unit", files: []string{"*.service", "*.socket"}},
 		{name: "environment file", files: []string{".env", "*.env"}, last: true},
-		{name: "Kubernetes objects", keys: `^apiVersion$`, inContainer: true},
+		{name: "Kubernetes objects", keys: `^apiVersion$`, inContainer: true, shared: true},
 		{name: "Apple configuration profile", files: []string{"*.mobileconfig"}, keys: `PayloadContent`},
 		{name: "EAP profile", files: []string{"*.eap-config"}, keys: `EAPIdentityProvider`},
 	}

@@ -208,3 +208,14 @@ func TestFormats(t *testing.T) {
 		})
 	}
 }
+
+// What a program ignores where it stands is said.
+func TestIgnored(t *testing.T) {
+	text := []byte("TLS_CERT /c/a.pem\nTLS_KEY /c/a.key\n")
+	for name, want := range map[string]int{"ldap.conf": 1, ".ldaprc": 0} {
+		c, ok := Parse(&Text{Name: "/etc/ldap/" + name, Data: text, Given: true, Look: there})
+		if !ok || len(c.Notes) != want {
+			t.Errorf("%s: %+v", name, c)
+		}
+	}
+}

@@ -27,7 +27,7 @@ func gather(t *Text, f *dialect, d *document, v *vocabulary) *Config {
 	block := 0
 	for i := range d.settings {
 		s := &d.settings[i]
-		if f.name == "curl configuration" { // "next" begins another request
+		if f.next {
 			if s.key() == "next" {
 				block = d.open(0, "")
 			}
@@ -38,7 +38,7 @@ func gather(t *Text, f *dialect, d *document, v *vocabulary) *Config {
 		}
 	}
 	for block, b := range d.blocks {
-		if b.name != "" && f.name == "Kubernetes objects" {
+		if b.name != "" && f.shared {
 			g.names[block] = b.name
 		}
 	}
@@ -54,6 +54,9 @@ func gather(t *Text, f *dialect, d *document, v *vocabulary) *Config {
 		for _, r := range one.references {
 			g.config.References = append(g.config.References, *r)
 		}
+	}
+	if len(g.config.References) > 0 && f.userOnly == filepath.Base(t.Name) {
+		g.config.Notes = append(g.config.Notes, f.ignores)
 	}
 	return g.config
 }
@@ -92,7 +95,7 @@ func (g *gatherer) setting(s *setting) {
 		in.notes = append(in.notes, fmt.Sprintf("%s is %s", s.shown(), clip(g.readings(s)[0])))
 		return
 	}
-	if s.dashed && g.format.name == "curl configuration" {
+	if s.dashed && g.format.password {
 		g.config.Problems = append(g.config.Problems,
 			fmt.Errorf("line %d: behind dashes curl reads a value after space, not after \"=\"", s.line))
 		return
@@ -236,7 +239,7 @@ func parts(value string) []string {
 
 // joinsPassword reports whether a value may be FILE:PASSWORD, as curl has it.
 func (g *gatherer) joinsPassword(s *setting, m meaning) bool {
-	return m.role == certificateRole && (g.format.name == "curl configuration" || s.statement == "curl") ||
+	return m.role == certificateRole && (g.format.password || s.statement == "curl") ||
 		s.key() == "E" && s.statement == "curl"
 }
 

@@ -182,13 +182,13 @@ func (g *gatherer) surround() {
 	for _, one := range g.groups {
 		for _, other := range g.groups {
 			if other == one || !g.d.within(one.block, other.block) && !g.d.within(other.block, one.block) &&
-				g.format.name != "Kubernetes objects" {
+				!g.format.shared {
 				continue
 			}
 			for _, r := range one.references {
 				if other.stem == one.stem || other.block == one.block && len(other.references) == 0 &&
 					(other.strong || one.stem == "") ||
-					g.format.name == "Kubernetes objects" {
+					g.format.shared {
 					r.Passwords = unique(slices.Concat(r.Passwords, other.passwords))
 					r.Passwords = r.Passwords[:min(len(r.Passwords), maxPasswords)]
 				}
