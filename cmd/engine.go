@@ -133,14 +133,26 @@ func unreached(r *report.Report) error {
 	return fmt.Errorf("%d of %d targets could not be asked: %s", len(failed), len(r.Reports), strings.Join(failed, ", "))
 }
 
-// orError has a program told of an error that came before there was a report.
+// orError has a program told of an error that came before there was a report. A plugin of
+// Nagios ends with its status.
 func (f *outputFlags) orError(s *Streams, err error) error {
+	err = f.orReport(s, err)
+	if f.format != "nagios" || errors.Is(err, context.Canceled) {
+		return err
+	}
+	if !f.written {
+		f.status = report.StatusUnknown
+	}
+	return &statusError{f.status, err}
+}
+
+func (f *outputFlags) orReport(s *Streams, err error) error {
 	var mistake *usageError
 	switch {
 	case err == nil, f.written, errors.Is(err, context.Canceled):
 		return err
-	case errors.As(err, &mistake) && (f.format != "junit" || f.file == ""): // an earlier file would still be green
-		return err
+	case errors.As(err, &mistake) && f.format != "nagios" && (f.format != "junit" || f.file == ""):
+		return err // for JUnit an earlier file would still be green
 	}
 	r := report.Empty(s.Now())
 	r.Error = err.Error()
@@ -150,7 +162,7 @@ func (f *outputFlags) orError(s *Streams, err error) error {
 // failed has a program told of a run that came to nothing, where one reads the report: a CI
 // system, or what reads JSON. It returns the error of the run.
 func (f *outputFlags) failed(s *Streams, r *report.Report, err error) error {
-	if !slices.Contains([]string{"junit", "json", "brief"}, f.format) || r == nil {
+	if !slices.Contains([]string{"junit", "json", "brief", "nagios"}, f.format) || r == nil {
 		return err
 	}
 	return errors.Join(err, f.write(s, r))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+
+	"mtlsprobe/report"
 )
 
 // Exit codes. See the README.
@@ -39,6 +41,20 @@ var errFailed = errors.New("the report is of a run that came to nothing")
 // errDiffers is the answer of compare that there are differences, which have been written.
 var errDiffers = errors.New("the reports differ")
 
+// A statusError is the end of a plugin of Nagios, which has its own exit codes.
+type statusError struct {
+	status report.Status
+	err    error // nil where there is none
+}
+
+func (e *statusError) Error() string {
+	if e.err == nil {
+		return e.status.String()
+	}
+	return e.err.Error()
+}
+func (e *statusError) Unwrap() error { return e.err }
+
 // A troubleError is why compare has no answer: its exit code is that of diff, where 1 tells of
 // differences.
 type troubleError struct{ err error }
@@ -47,6 +63,10 @@ func (e *troubleError) Error() string { return e.err.Error() }
 func (e *troubleError) Unwrap() error { return e.err }
 
 func exitCode(err error) int {
+	var plugin *statusError
+	if errors.As(err, &plugin) {
+		return int(plugin.status)
+	}
 	var u *usageError
 	var trouble *troubleError
 	switch {

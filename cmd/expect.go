@@ -13,6 +13,7 @@ import (
 // differences are those of the report from what is expected of it; none where nothing is.
 func (f *outputFlags) differences(ctx context.Context, s *Streams, r *report.Report) ([]report.Change, error) {
 	changes := report.Expiring(r, f.expiresWithin.Duration)
+	f.ending = len(changes)
 	if f.expect == "" {
 		return changes, nil
 	}

@@ -32,8 +32,10 @@ type outputFlags struct {
 	force               bool
 	require             []string // all, any, or an identity's label each; none: any
 	expect              string
-	expiresWithin       days   // what ends by then is told; zero: nothing
-	written             bool   // the report has been written
+	expiresWithin       days // what ends by then is told; zero: nothing
+	ending              int  // how many of the changes are such
+	written             bool // the report has been written
+	status              report.Status
 	client, server      string // the exit code answers for these programs; empty: for no one in particular
 }
 
@@ -138,8 +140,8 @@ const pipedWidth = 100
 func (f *outputFlags) forText(s *Streams) report.Format {
 	format := report.Format{Name: f.format, By: f.by(), Require: f.require, Width: cmp.Or(s.Width, pipedWidth),
 		ASCII:       s.Getenv("TERM") == "dumb" || !s.utf8(),
-		Differences: f.unnamed(),
-		Verbose:     f.verbose, Paths: f.paths, Clients: f.clients, Servers: f.servers, Timeline: f.timeline,
+		Differences: f.unnamed(), Ending: f.ending,
+		Verbose: f.verbose, Paths: f.paths, Clients: f.clients, Servers: f.servers, Timeline: f.timeline,
 		Transcript: f.transcript}
 	if columns, err := strconv.Atoi(s.Getenv("COLUMNS")); err == nil && columns >= 20 && s.Width == 0 {
 		format.Width = columns
@@ -154,7 +156,7 @@ func (f *outputFlags) write(s *Streams, r *report.Report) error {
 	if err != nil {
 		return err
 	}
-	f.written = true
+	f.written, f.status = true, r.Status(f.forText(s))
 	return f.to(s, func(w io.Writer) error { return report.Write(w, f.forText(s), r) })
 }
 

@@ -33,7 +33,11 @@ func newRender(s *Streams, run func(context.Context, *Streams, *renderOptions) e
 			if len(args) == 1 {
 				o.path = args[0]
 			}
-			return run(c.Context(), s, o)
+			err := run(c.Context(), s, o)
+			if o.output.format == "nagios" {
+				return o.output.orError(s, err)
+			}
+			return err
 		},
 	}
 	addFlags(c, flagGroup{reportGroup, o.output.registerViews}, flagGroup{reportGroup, o.output.registerTranscript},

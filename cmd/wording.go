@@ -23,8 +23,9 @@ import (
 // No password and no key ever comes here.
 
 func complain(w io.Writer, err error) {
+	var plugin *statusError
 	switch {
-	case err == nil, errors.Is(err, errNoneFits), errors.Is(err, errDiffers):
+	case err == nil, errors.Is(err, errNoneFits), errors.Is(err, errDiffers), errors.As(err, &plugin) && plugin.err == nil:
 		return
 	case errors.Is(err, context.Canceled):
 		tell(w, "error", "interrupted")

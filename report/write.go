@@ -30,6 +30,8 @@ type Format struct {
 	Require []string
 	// Differences are those from an expected result, for JUnit.
 	Differences []Change
+	// Ending is how many of them, the first ones, only say that a certificate is about to end.
+	Ending int
 	// ASCII keeps a table to characters that every terminal shows.
 	ASCII bool
 	// Verbose has everything told: every reason, the controls, and all that the server
@@ -50,7 +52,7 @@ type Format struct {
 
 // Formats returns the names of the formats.
 func Formats() []string {
-	return []string{"table", "json", "markdown", "html", "junit", "brief", "dot", "mermaid", "svg"}
+	return []string{"table", "json", "markdown", "html", "junit", "nagios", "brief", "dot", "mermaid", "svg"}
 }
 
 // EscapeJSON escapes in JSON text what a terminal might act upon and JSON allows
@@ -155,6 +157,8 @@ func Write(w io.Writer, f Format, r *Report) error {
 		return writeHTML(w, f, r)
 	case "junit":
 		return writeJUnit(w, f, r)
+	case "nagios":
+		return writeNagios(w, f, r)
 	case "brief":
 		return writeBrief(w, f, r)
 	case "dot":
