@@ -1,4 +1,4 @@
-.PHONY: build demo test race bench fuzz lint golden install conformance containers clients servers verifiers docs hostile dist installed
+.PHONY: build demo test race bench fuzz lint golden install conformance containers clients servers verifiers docs hostile dist installed windows
 
 build: ; CGO_ENABLED=$${CGO_ENABLED:-0} go build -trimpath -buildvcs=auto -o mtlsprobe ./cmd/mtlsprobe
 demo: build ; ./mtlsprobe demo
@@ -18,3 +18,4 @@ hostile: ; ./.ci/hostile
 docs: ; go run ./cmd/docs cmd/docs/out
 dist: ; ./.ci/dist
 installed: ; ./.ci/installed
+windows: ; ./.ci/windows

@@ -5,8 +5,8 @@
 // lie, without a prompt; on macOS the certificates are listed and the keys are not
 // used. Elsewhere there are no such stores.
 //
-// The two implementations are compiled for their systems by the tests, and have
-// not been run there: treat what they say with care.
+// That of Windows is run under Wine, with RSA keys in older providers; CNG's keys, and all
+// of macOS, are compiled only: treat what they say with care.
 package platform
 
 import (

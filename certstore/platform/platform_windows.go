@@ -33,6 +33,9 @@ func open(name string) ([]Identity, error) {
 	}
 	store, err := windows.CertOpenStore(windows.CERT_STORE_PROV_SYSTEM_W, 0, 0,
 		location|windows.CERT_STORE_READONLY_FLAG|windows.CERT_STORE_OPEN_EXISTING_FLAG, uintptr(unsafe.Pointer(my)))
+	if errors.Is(err, windows.ERROR_FILE_NOT_FOUND) { // nothing was ever put into it
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the store: %w", err)
 	}
@@ -62,7 +65,7 @@ func identity(context *windows.CertContext) Identity {
 	var handle windows.Handle
 	var spec uint32
 	var mustFree bool
-	const flags = windows.CRYPT_ACQUIRE_SILENT_FLAG | windows.CRYPT_ACQUIRE_ONLY_NCRYPT_KEY_FLAG
+	const flags = windows.CRYPT_ACQUIRE_SILENT_FLAG | windows.CRYPT_ACQUIRE_PREFER_NCRYPT_KEY_FLAG
 	if err := windows.CryptAcquireCertificatePrivateKey(context, flags, nil, &handle, &spec, &mustFree); err != nil {
 		const noKey = windows.Errno(0x8009200b) // CRYPT_E_NO_KEY_PROPERTY
 		i.HasKey = !errors.Is(err, noKey)
@@ -71,6 +74,9 @@ func identity(context *windows.CertContext) Identity {
 	}
 	// The handle lives as long as the program: the key signs until then.
 	i.HasKey, i.Signer = true, &key{handle: handle, public: cert.PublicKey}
+	if spec != windows.CERT_NCRYPT_KEY_SPEC {
+		i.Signer = &provider{handle: handle, spec: spec, public: cert.PublicKey}
+	}
 	return i
 }
 
@@ -122,12 +128,15 @@ func (k *key) Sign(_ io.Reader, digest []byte, options crypto.SignerOpts) ([]byt
 	return signature, nil
 }
 
+// maxSignature is more than an RSA key of 8,192 bits needs, in bytes.
+const maxSignature = 1024
+
 func (k *key) sign(padding unsafe.Pointer, digest []byte, flags uint32) ([]byte, error) {
 	if len(digest) == 0 {
 		return nil, errors.New("an empty digest")
 	}
 	sign := windows.NewLazySystemDLL("ncrypt.dll").NewProc("NCryptSignHash")
-	signature := make([]byte, 1024) // more than an RSA key of 8,192 bits needs
+	signature := make([]byte, maxSignature)
 	var n uint32
 	status, _, _ := sign.Call(uintptr(k.handle), uintptr(padding), uintptr(unsafe.Pointer(&digest[0])),
 		uintptr(len(digest)),
