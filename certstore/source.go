@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"mtlsprobe/certstore/config"
 	"mtlsprobe/certstore/token"
 )
 
@@ -43,17 +44,7 @@ func (r *reader) special(ctx context.Context, s *Source) (*file, error) {
 		s.Path = uri.String()
 		return &file{path: s.Path, source: *s, token: uri}, nil
 	case name == "env":
-		value := r.getenv(strings.TrimPrefix(s.Path, "env:"))
-		if value == "" {
-			return fail(NothingFound, errors.New("names a variable that is not set, or is empty"))
-		}
-		if !strings.Contains(value, "-----BEGIN ") {
-			if _, err := os.Stat(value); err == nil {
-				return fail(NothingFound, fmt.Errorf("names a variable that contains the path of a file: give that, %s",
-					quote(value)))
-			}
-		}
-		return &file{path: s.Path, source: *s, data: []byte(strings.ReplaceAll(value, `\n`, "\n"))}, nil
+		return r.variable(s)
 	case name == "spiffe":
 		return r.spiffe(ctx, s)
 	case name == "kubeconfig":
@@ -77,6 +68,27 @@ func (r *reader) special(ctx context.Context, s *Source) (*file, error) {
 		return f, nil
 	}
 	return nil, nil
+}
+
+// variable is what a variable of the environment contains: PEM, or the base64 of PEM, DER or a
+// key store, as secrets of CI systems are.
+func (r *reader) variable(s *Source) (*file, error) {
+	fail := func(err error) (*file, error) {
+		return nil, &SourceError{Source: s.Path, Kind: NothingFound, Err: err}
+	}
+	value := r.getenv(strings.TrimPrefix(s.Path, "env:"))
+	if value == "" {
+		return fail(errors.New("names a variable that is not set, or is empty"))
+	}
+	data := config.Embedded(value)
+	if data == nil {
+		data = []byte(value)
+		if _, err := os.Stat(value); err == nil {
+			return fail(fmt.Errorf("names a variable that contains the path of a file: give that, %s",
+				quote(value)))
+		}
+	}
+	return &file{path: s.Path, source: *s, data: data}, nil
 }
 
 func javaProperty() *regexp.Regexp { return regexp.MustCompile(`(?i)javax\.net\.ssl\.`) }

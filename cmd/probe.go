@@ -66,7 +66,8 @@ const targetText = "A TARGET is HOST or HOST:PORT, where the protocol is that of
 	"ldap://HOST or postgres://USER@HOST; without a port it is the scheme's, else 443; or kubeconfig:CONTEXT,\n" +
 	"the server of a context, with its CAs and, without --cert, its user (kubeconfig: for the current one)."
 
-func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
+// check takes the flags for what they are, or says what is wrong with them.
+func (o *probeOptions) check() error {
 	if o.hold.none() { // a context brings its own
 		o.hold.certs = slices.DeleteFunc(slices.Clone(o.targets), func(text string) bool { return !isContext(text) })
 	}
@@ -78,7 +79,16 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if o.repeat < 0 {
 		return usage(fmt.Errorf("--repeat %d is less than none", o.repeat))
 	}
-	if err := cmp.Or(o.output.check(), o.record.check(o.output.force)); err != nil {
+	for _, path := range []string{o.connect.cacert, o.connect.capath} { // CA certificates at hand are at hand
+		if path != "" {
+			o.hold.authorities = append(o.hold.authorities, path)
+		}
+	}
+	return cmp.Or(o.output.check(), o.record.check(o.output.force))
+}
+
+func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
+	if err := o.check(); err != nil {
 		return err
 	}
 	now, err := o.judge.time()
@@ -93,11 +103,6 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	targets, err := o.connect.parseAll(ctx, s, o.targets)
 	if err != nil {
 		return cmp.Or(context.Cause(ctx), err)
-	}
-	for _, path := range []string{o.connect.cacert, o.connect.capath} { // CA certificates at hand are at hand
-		if path != "" {
-			o.hold.authorities = append(o.hold.authorities, path)
-		}
 	}
 	holding, err := holdIdentities(ctx, s, &o.hold)
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// embedded returns the certificates, keys or key store that a value is: PEM, in which "\n"
+// Embedded returns the certificates, keys or key store that a value is: PEM, in which "\n"
 // may stand for the end of a line, or the base64 of PEM, DER, PKCS#12 or a Java key store.
 // Nil for all else.
-func embedded(value string) []byte {
+func Embedded(value string) []byte {
 	if strings.Contains(value, "-----BEGIN ") {
 		return pemLines(value)
 	}

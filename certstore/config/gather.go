@@ -153,7 +153,7 @@ func (g *gatherer) include(s *setting) bool {
 // values are what a setting names or contains; none for one that is not about
 // certificates.
 func (g *gatherer) values(s *setting, m meaning) []found {
-	if data := embedded(s.value); data != nil {
+	if data := Embedded(s.value); data != nil {
 		return []found{{at: s, data: data, chain: m.chain}}
 	}
 	one := *s

@@ -112,7 +112,7 @@ func inline(lines []string, n int) (name string, end int) {
 	for end := n + 1; end < len(lines) && end < n+maxQuotedLines; end++ {
 		if strings.TrimSpace(lines[end]) == "</"+name+">" {
 			text := strings.Join(lines[n+1:end], "\n")
-			if strings.Contains(text, "-----BEGIN ") || embedded(text) != nil {
+			if strings.Contains(text, "-----BEGIN ") || Embedded(text) != nil {
 				return name, end
 			}
 			break
