@@ -79,7 +79,8 @@ func (r *reader) references(ctx context.Context, f *file, depth int) (files []*f
 	for _, problem := range c.Problems {
 		note(problem)
 	}
-	if !f.source.Found && depth == 0 {
+	given := f.path == f.source.Path && !f.source.Found
+	if given && depth == 0 {
 		if len(c.Own) > 0 {
 			note(fmt.Errorf("left out is what the server itself presents: %s", settings(c.Own)))
 		}
@@ -89,7 +90,7 @@ func (r *reader) references(ctx context.Context, f *file, depth int) (files []*f
 		}
 	}
 	files = append(files, r.included(ctx, f, notes, depth)...)
-	if len(files) == 0 && len(notes.notes) == 0 && !f.source.Found {
+	if len(files) == 0 && len(notes.notes) == 0 && given {
 		what := "client certificate"
 		if !f.is(Candidate) {
 			what = "CA that a server accepts"
@@ -118,6 +119,7 @@ func settings(list []config.Named) string {
 
 // included returns what the files name that a configuration includes. Each is read once.
 func (r *reader) included(ctx context.Context, f, notes *file, depth int) (files []*file) {
+	outside := 0
 	for _, pattern := range f.config.Includes {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
@@ -129,7 +131,9 @@ func (r *reader) included(ctx context.Context, f, notes *file, depth int) (files
 			case r.includes[real], ctx.Err() != nil:
 				continue
 			case why != "":
-				notes.notes = append(notes.notes, fmt.Errorf("it includes %s, %s", quote(path), why))
+				if outside++; outside == 1 {
+					notes.notes = append(notes.notes, fmt.Errorf("it includes %s, %s", quote(path), why))
+				}
 				continue
 			case depth == maxIncludeDepth || len(r.includes) == maxIncluded:
 				notes.notes = append(notes.notes, fmt.Errorf("it includes more than %d files, or deeper than %d: %s was not read",

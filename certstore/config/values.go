@@ -99,7 +99,7 @@ func unquoted(value string) string {
 		}
 		return b.String()
 	}
-	for _, comment := range []string{" #", "\t#", " ;", "\t;", " //"} {
+	for _, comment := range []string{" #", "\t#", "# ", " ;", "\t;", " //"} {
 		value, _, _ = strings.Cut(value, comment)
 	}
 	return strings.TrimRight(value, " \t;,")

@@ -90,7 +90,8 @@ func (p *provider) newer() (handle windows.Handle, err error) {
 	}
 	err = windows.CryptAcquireContext(&handle, of, nil, windows.PROV_RSA_AES, windows.CRYPT_SILENT)
 	if err != nil {
-		return 0, fmt.Errorf("signing: the key's provider knows no SHA-2, and a newer one does not open its container: %w", err)
+		return 0, fmt.Errorf("signing: the key's provider knows no SHA-2, and a newer one does not open its container: %w",
+			err)
 	}
 	return handle, nil
 }
