@@ -56,7 +56,7 @@ var packages = map[string][]string{
 	"probe/diagnosis":           {"report/say", "probe", "probe/verifier", "probe/wire", "probe/protocol", "probe/reading", "probe/match", "probe/stack", "certstore", "certstore/chain"},
 	"report":                    {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/capture", "probe/stack", "probe/verifier", "probe/diagnosis", "certstore", "certstore/account", "certstore/chain"},
 	"report/metrics":            {"report", "report/say", "probe", "probe/match", "probe/reading", "probe/diagnosis", "certstore/chain"},
-	"cmd":                       {"report", "report/say", "report/metrics", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/verifier", "probe/diagnosis", "probe/probetest", "probe/recording", "probe/capture", "probe/relay", "probe/scan", "certstore", "certstore/account", "certstore/config", "certstore/certtest"},
+	"cmd":                       {"report", "report/say", "report/metrics", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/verifier", "probe/diagnosis", "probe/probetest", "probe/recording", "probe/capture", "probe/relay", "probe/scan", "certstore", "certstore/account", "certstore/config", "certstore/workload", "certstore/certtest"},
 	"cmd/docs":                  {"cmd"},
 	"cmd/mtlsprobe":             {"cmd"},
 }

@@ -11,6 +11,7 @@ import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/account"
 	"mtlsprobe/certstore/config"
+	"mtlsprobe/certstore/workload"
 
 	"github.com/spf13/pflag"
 )
@@ -48,6 +49,10 @@ func (f *holdFlags) discover(s *Streams) error {
 				f.found = append(f.found, certstore.Source{Path: key, Role: certstore.KeyFile, Found: true})
 			}
 		}
+	}
+	if address := getenv(workload.Variable); address != "" {
+		tell(s.Err, "looking", fmt.Sprintf("%s (SPIFFE Workload API)", address))
+		f.found = append(f.found, certstore.Source{Path: "spiffe:", Found: true})
 	}
 	if len(f.certs)+len(f.found) == 0 {
 		return errors.New("none of the places exists where clients on this host usually keep identities")

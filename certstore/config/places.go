@@ -135,6 +135,9 @@ func (l *placeList) userTools() {
 	// keytool, "Keystore Location"; smallstep.com, step, "path".
 	l.user("keytool", ".keystore")
 	l.user("step", ".step/certs")
+	// go-acme.github.io/lego, "--path"; ldap.conf(5).
+	l.user("lego", ".lego/certificates")
+	l.user("libldap", ".ldaprc", "ldaprc")
 }
 
 func (l *placeList) browsers() {
@@ -168,6 +171,25 @@ func (l *placeList) system() {
 	l.add("kubelet", "/var/lib/kubelet/pki")
 	l.add("k3s", "/etc/rancher/k3s/k3s.yaml")
 	l.add("k3s", "/var/lib/rancher/k3s/server/tls")
+	// Networks: wpa_supplicant(8), NetworkManager(8), openvpn@.service of the projects,
+	// swanctl.conf(5), stunnel(8); /etc/swanctl has its files in folders of its own.
+	l.add("wpa_supplicant", "/etc/wpa_supplicant/*.conf")
+	l.add("NetworkManager", "/etc/NetworkManager/system-connections/*.nmconnection")
+	l.add("openvpn", "/etc/openvpn/*.conf")
+	l.add("openvpn", "/etc/openvpn/client/*.conf")
+	l.add("strongSwan", "/etc/swanctl/swanctl.conf")
+	l.add("stunnel", "/etc/stunnel/*.conf")
+	// Servers that are clients of others: nginx(8), apache2(8), haproxy(1), mosquitto.conf(5),
+	// prometheus.io, "Configuration", redis.io, "TLS".
+	l.add("nginx", "/etc/nginx/nginx.conf")
+	l.add("apache", "/etc/apache2/apache2.conf")
+	l.add("apache", "/etc/httpd/conf/httpd.conf")
+	l.add("haproxy", "/etc/haproxy/haproxy.cfg")
+	l.add("mosquitto", "/etc/mosquitto/mosquitto.conf")
+	l.add("prometheus", "/etc/prometheus/prometheus.yml")
+	l.add("redis", "/etc/redis/redis.conf")
+	// eff-certbot.readthedocs.io, "Where are my certificates?".
+	l.add("certbot", "/etc/letsencrypt/live/*")
 	// Debian and Fedora keep keys of any service here; Red Hat's shared NSS database.
 	l.add("Debian's packages", "/etc/ssl/private")
 	l.add("Fedora's packages", "/etc/pki/tls/private")
