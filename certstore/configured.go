@@ -2,7 +2,6 @@ package certstore
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,11 +29,14 @@ func (r *reader) configuration(f *file, data []byte) (*config.Config, bool) {
 // look says what lies at a path that a configuration may name. What is outside a folder
 // that was given is not opened.
 func (f *file) look(path string) config.Contents {
+	if f.outside(path) != "" {
+		return config.Outside
+	}
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return config.Absent
-	case !info.Mode().IsRegular() || info.Size() > maxFileSize || f.outside(path) != "":
+	case !info.Mode().IsRegular() || info.Size() > maxFileSize:
 		return config.There
 	}
 	const head = 64 << 10 // comments may come first
@@ -108,7 +110,7 @@ func settings(list []config.Named) string {
 	const most = 4
 	var out []string
 	for _, n := range list[:min(len(list), most)] {
-		out = append(out, fmt.Sprintf("%s (line %d)", clip(n.Setting), n.Line))
+		out = append(out, fmt.Sprintf("%s (line %d)", config.Clip(n.Setting), n.Line))
 	}
 	text := strings.Join(slices.Compact(out), ", ")
 	if len(list) > most {
@@ -119,22 +121,32 @@ func settings(list []config.Named) string {
 
 // included returns what the files name that a configuration includes. Each is read once.
 func (r *reader) included(ctx context.Context, f, notes *file, depth int) (files []*file) {
-	outside := 0
 	for _, pattern := range f.config.Includes {
+		fixed := pattern
+		for strings.ContainsAny(fixed, `*?[`) {
+			fixed = filepath.Dir(fixed)
+		}
+		const most = 2 // of elements with patterns: more would go through the whole system
+		switch why := f.outside(fixed); {
+		case why != "":
+			notes.notes = append(notes.notes, fmt.Errorf("it includes %s, %s", quote(config.Clip(pattern)), why))
+			continue
+		case strings.Count(pattern, string(filepath.Separator))-strings.Count(fixed, string(filepath.Separator)) > most:
+			notes.notes = append(notes.notes, fmt.Errorf("it includes %s, a pattern of more than %d folders: give the files "+
+				"themselves", quote(config.Clip(pattern)), most))
+			continue
+		}
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			continue
 		}
 		for _, path := range paths {
 			real := resolved(path)
-			switch why := f.outside(path); {
-			case r.includes[real], ctx.Err() != nil:
+			switch {
+			case r.includes[real], f.outside(path) != "":
 				continue
-			case why != "":
-				if outside++; outside == 1 {
-					notes.notes = append(notes.notes, fmt.Errorf("it includes %s, %s", quote(path), why))
-				}
-				continue
+			case ctx.Err() != nil:
+				return files
 			case depth == maxIncludeDepth || len(r.includes) == maxIncluded:
 				notes.notes = append(notes.notes, fmt.Errorf("it includes more than %d files, or deeper than %d: %s was not read",
 					maxIncluded, maxIncludeDepth, quote(path)))
@@ -149,7 +161,7 @@ func (r *reader) included(ctx context.Context, f, notes *file, depth int) (files
 
 // include reads one file that a configuration includes.
 func (r *reader) include(ctx context.Context, f *file, path string, depth int) []*file {
-	if r.untrusted(path) != "" {
+	if f.unfollowed(path) != "" {
 		return nil
 	}
 	inner := &file{path: path, source: Source{Path: path, Role: f.source.Role, Found: true}, dir: f.dir}
@@ -245,21 +257,20 @@ func newIdentityKey(ref *config.Reference) identityKey {
 func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Reference, label string) (files []*file) {
 	of := &entry{configuration: f.path, elsewhere: ref.KeyElsewhere}
 	if ref.Setting != "" {
-		of.setting = fmt.Sprintf("%s, line %d", clip(ref.Setting), ref.Line)
+		of.setting = fmt.Sprintf("%s, line %d", config.Clip(ref.Setting), ref.Line)
 	}
 	held := func(data []byte) *file {
 		return &file{path: f.path, source: Source{Path: f.source.Path, Found: true}, label: label, entry: of, data: data,
 			passwords: ref.Passwords}
 	}
-	if data := slices.Concat(ref.CertificateData, []byte("\n"), ref.KeyData); len(data) > 1 {
-		if !bytes.Contains(ref.CertificateData, pemBegin) && len(ref.KeyData) > 0 { // DER cannot be joined
-			files = append(files, held(ref.KeyData))
-			data = ref.CertificateData
+	parts := [][]byte{ref.KeyData, ref.CertificateData}
+	if bytes.Contains(ref.CertificateData, pemBegin) && len(ref.KeyData) > 0 { // DER cannot be joined
+		parts = [][]byte{slices.Concat(ref.CertificateData, []byte("\n"), ref.KeyData)}
+	}
+	for _, data := range parts {
+		if len(data) > 0 {
+			files = append(files, held(data))
 		}
-		if len(ref.KeyData) == 0 {
-			data = ref.CertificateData
-		}
-		files = append(files, held(data))
 	}
 	for n, path := range []string{ref.Certificate, ref.Key} {
 		if path == "" || n > 0 && path == ref.Certificate {
@@ -278,7 +289,8 @@ func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Refe
 			files = append(files, named)
 		}
 	}
-	if ref.Authorities != "" || len(ref.AuthoritiesData) > 0 {
+	if key := ref.Authorities + string(ref.AuthoritiesData); key != "" && !r.beside[key] { // one file is often named again
+		r.beside[key] = true
 		files = append(files, r.named(ctx, f, notes, ref.Authorities, ref.AuthoritiesData, Beside)...)
 	}
 	return files
@@ -292,7 +304,7 @@ func (r *reader) named(ctx context.Context, f, notes *file, path string, data []
 			entry: &entry{configuration: f.path},
 			data:  data}}
 	}
-	if why := cmp.Or(r.untrusted(path), f.outside(path)); why != "" {
+	if why := f.unfollowed(path); why != "" {
 		if role != Beside {
 			notes.notes = append(notes.notes, fmt.Errorf("it names %s, %s", quote(masked(path)), why))
 		}
@@ -304,13 +316,16 @@ func (r *reader) named(ctx context.Context, f, notes *file, path string, data []
 		read: r.content(real, func() ([]byte, error) { return ReadFile(ctx, path) })}}
 }
 
-// untrusted says why what a configuration names is not followed; empty if it is. A
-// configuration that lies in a folder is somebody's, and not the user's own word:
-// a token's module would run within this program, a wrong PIN counts, and a pipe or
-// device may never end.
-func (r *reader) untrusted(path string) string {
+// unfollowed says why what a configuration names is not followed; empty if it is. A
+// configuration that lies in a folder is somebody's, and not the user's own word: a token's
+// module would run within this program, a wrong PIN counts, and a pipe or device may never
+// end.
+func (f *file) unfollowed(path string) string {
 	if token.IsURI(path) {
 		return "which is not followed from there: give the URI itself"
+	}
+	if why := f.outside(path); why != "" {
+		return why
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return "which is not a regular file"
@@ -325,13 +340,26 @@ func (f *file) outside(path string) string {
 	if f.path == f.source.Path {
 		return "" // the configuration itself was given
 	}
-	folder, real := resolved(f.source.Path), resolved(path)
-	for _, within := range []string{folder, certbotArchive(folder)} {
-		if relative, err := filepath.Rel(within, real); err == nil && filepath.IsLocal(relative) {
-			return ""
-		}
+	const why = "which is outside the folder that was given: give the configuration itself to use it"
+	given, err := filepath.Abs(f.source.Path)
+	if err != nil {
+		return why
 	}
-	return "which is outside the folder that was given: give the configuration itself to use it"
+	absolute, err := filepath.Abs(path)
+	if err != nil || !within(absolute, given) && !within(absolute, resolved(given)) { // nothing is looked at there
+		return why
+	}
+	folder, real := resolved(given), resolved(path)
+	if within(real, folder) || within(real, certbotArchive(folder)) {
+		return ""
+	}
+	return why
+}
+
+// within reports whether a path is in the folder, or the folder itself, by their names.
+func within(path, folder string) bool {
+	relative, err := filepath.Rel(folder, path)
+	return err == nil && filepath.IsLocal(relative)
 }
 
 // certbotArchive is the folder that the links in one of certbot's lead to (eff-certbot,
@@ -347,14 +375,5 @@ func certbotArchive(folder string) string {
 
 // nameOf is a reference's name as it may be shown: a URL without user and password.
 func nameOf(ref *config.Reference) string {
-	return clip(regexp.MustCompile(`//.*@`).ReplaceAllString(ref.Name, "//"))
-}
-
-// clip bounds a name that a configuration gives.
-func clip(name string) string {
-	const most = 60
-	if runes := []rune(name); len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return name
+	return config.Clip(regexp.MustCompile(`//.*@`).ReplaceAllString(ref.Name, "//"))
 }

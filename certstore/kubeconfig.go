@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"mtlsprobe/certstore/config"
@@ -15,47 +16,60 @@ import (
 // ~/.kube/config (kubernetes.io, "Organizing Cluster Access Using kubeconfig Files"). An
 // empty name stands for the current context. The error is a [*SourceError].
 func KubeContext(ctx context.Context, o *Options, name string) (path string, c *config.Context, err error) {
-	source := "kubeconfig:" + name
-	fail := func(kind ErrorKind, err error) error { return &SourceError{Source: source, Kind: kind, Err: err} }
-	paths := []string{filepath.Join(o.Home, ".kube", "config")}
-	if o.Getenv != nil && o.Getenv("KUBECONFIG") != "" {
-		paths = filepath.SplitList(o.Getenv("KUBECONFIG"))
+	fail := func(kind ErrorKind, err error) (string, *config.Context, error) {
+		return "", nil, &SourceError{Source: "kubeconfig:" + name, Kind: kind, Err: err}
 	}
-	var known []string
+	var paths []string
+	if o.Getenv != nil {
+		paths = slices.DeleteFunc(filepath.SplitList(o.Getenv("KUBECONFIG")), func(path string) bool { return path == "" })
+	}
+	switch {
+	case len(paths) > 0:
+	case o.Home == "":
+		return fail(NothingFound, errors.New("is looked for in KUBECONFIG and in the home folder, and neither is set"))
+	default:
+		paths = []string{filepath.Join(o.Home, ".kube", "config")}
+	}
+	var texts []*config.Text
 	for _, path := range paths {
-		if path == "" {
-			continue
-		}
 		data, err := ReadFile(ctx, path)
 		if errors.Is(err, os.ErrNotExist) && len(paths) > 1 { // as kubectl has it
 			continue
 		}
 		if err != nil {
-			return "", nil, fail(NotReadable, fmt.Errorf("cannot be read: %s: %w", quote(path), reason(err)))
+			return fail(NotReadable, fmt.Errorf("cannot be read: %s: %w", quote(path), reason(err)))
 		}
-		contexts, err := config.Contexts(&config.Text{Name: path, Dirs: []string{filepath.Dir(path)}, Data: data,
-			Home: o.Home,
+		texts = append(texts, &config.Text{Name: path, Dirs: []string{filepath.Dir(path)}, Data: data, Home: o.Home,
 			Look: (&file{path: path, source: Source{Path: path}}).look})
-		if err != nil {
-			return "", nil, fail(NotUnderstood, fmt.Errorf("is not understood: %s: %w", quote(path), err))
-		}
-		for n := range contexts {
-			if contexts[n].Name == name || name == "" && contexts[n].Current {
-				return path, &contexts[n], nil
-			}
-			known = append(known, contexts[n].Name)
-		}
 	}
-	if name == "" {
-		return "", nil, fail(NothingFound, fmt.Errorf("names the current context, and none of %s has one", paths))
+	contexts, err := config.Contexts(texts...)
+	if err != nil {
+		return fail(NotUnderstood, fmt.Errorf("is not understood: %w", err))
 	}
 	const most = 8
-	text := strings.Join(known[:min(len(known), most)], ", ")
-	if len(known) > most {
-		text += fmt.Sprintf(" and %d more", len(known)-most)
+	var known []string
+	for n := range contexts {
+		c := &contexts[n]
+		if c.Name != name && (name != "" || !c.Current) {
+			if len(known) < most {
+				known = append(known, config.Clip(c.Name))
+			}
+			continue
+		}
+		if c.Err != nil {
+			return fail(NotUnderstood, fmt.Errorf("cannot be used: %w", c.Err))
+		}
+		return paths[0], c, nil
 	}
-	return "", nil, fail(NothingFound, fmt.Errorf("names no context of %s; there are: %s", strings.Join(paths, ", "),
-		clip(text)))
+	files := strings.Join(paths, ", ")
+	if name == "" {
+		return fail(NothingFound, fmt.Errorf("stands for the current context, which %s does not have", files))
+	}
+	text := strings.Join(known, ", ")
+	if len(contexts) > len(known) {
+		text += fmt.Sprintf(" and %d more", len(contexts)-len(known))
+	}
+	return fail(NothingFound, fmt.Errorf("names no context of %s; there are: %s", files, text))
 }
 
 // kubeContext is what a source "kubeconfig:CONTEXT" stands for: that context's user alone.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
+
+	"mtlsprobe/certstore/config"
 )
 
 // name is what an identity that is alone in a file is called.
@@ -38,7 +40,7 @@ func (c *contents) labels(leaves []*x509.Certificate) []string {
 		if own == "" || having[own] > 1 {
 			own = strconv.Itoa(n + 1)
 		}
-		labels[n] = name + "#" + clip(own)
+		labels[n] = name + "#" + config.Clip(own)
 	}
 	return labels
 }

@@ -252,7 +252,7 @@ func (p *pairing) leaves(c *contents) []*x509.Certificate {
 	for _, cert := range c.certs {
 		if _, locked := c.lockedOf[string(cert.Raw)]; locked {
 			paired = append(paired, cert)
-		} else if p.key(c, cert) != nil && (c.file.named() || !isAuthority(cert)) {
+		} else if p.key(c, cert) != nil && (c.file.named() || c.file.entry != nil || !isAuthority(cert)) {
 			paired = append(paired, cert)
 		}
 		if !isAuthority(cert) {

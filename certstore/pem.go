@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"mtlsprobe/certstore/config"
 	"mtlsprobe/certstore/pbe"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -85,9 +86,9 @@ func damagedPEM(block []byte, number int) error {
 	body, _, ended := bytes.Cut(rest, slices.Concat([]byte("-----END "), label, []byte("-----")))
 	switch {
 	case !ended && bytes.Contains(rest, []byte("-----END ")):
-		return fmt.Errorf("a PEM block that begins as %q and ends as another", clip(string(label)))
+		return fmt.Errorf("a PEM block that begins as %q and ends as another", config.Clip(string(label)))
 	case !ended:
-		return fmt.Errorf("a PEM block without its end: a line %q is missing", "-----END "+clip(string(label))+"-----")
+		return fmt.Errorf("a PEM block without its end: a line %q is missing", "-----END "+config.Clip(string(label))+"-----")
 	case len(body) > 0 && body[len(body)-1] != '\n':
 		return errors.New("a PEM block whose END does not begin a line")
 	}

@@ -34,7 +34,8 @@ const (
 func readSources(ctx context.Context, o *Options, sources []Source) (files []*file, failures []*SourceError,
 	err error) {
 	r := reader{seen: make(map[string]*file), contents: make(map[string]func() ([]byte, error)),
-		folders: make(map[string]string), includes: make(map[string]bool), options: o}
+		folders: make(map[string]string), includes: make(map[string]bool), beside: make(map[string]bool),
+		options: o}
 	var found []*file
 	for _, s := range sources {
 		files, err := r.find(ctx, s)
@@ -60,6 +61,7 @@ type reader struct {
 	contents map[string]func() ([]byte, error) // each read once; guarded by mu
 	folders  map[string]string                 // what folders are without links
 	includes map[string]bool                   // what configurations include
+	beside   map[string]bool                   // CA certificates that they name, by path or content
 	mu       sync.Mutex
 	total    atomic.Int64 // bytes that are kept
 }

@@ -30,8 +30,11 @@ func (r *reader) spiffe(ctx context.Context, s *Source) (*file, error) {
 	c := &config.Config{Format: "SPIFFE Workload API"}
 	for _, svid := range svids {
 		chain, err := certificatesPEM(svid.Chain)
+		if err == nil && len(chain) == 0 {
+			err = errors.New("it has no certificate")
+		}
 		if err != nil {
-			return fail(NotUnderstood, fmt.Errorf("brings a damaged %s: %w", quote(svid.ID), err))
+			return fail(NotUnderstood, fmt.Errorf("brings a damaged %s: %w", quote(config.Clip(svid.ID)), err))
 		}
 		authorities, err := certificatesPEM(svid.Authorities)
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"mtlsprobe/certstore/account"
 	"mtlsprobe/probe"
@@ -106,9 +107,29 @@ func Main(ctx context.Context, args []string, s *Streams) int {
 	if errors.As(err, &mistake) && mistake.command == "" {
 		mistake.command = c.CommandPath()
 	}
+	var plugin *statusError
+	if err != nil && !errors.As(err, &plugin) && isPlugin(args) { // before the command itself began
+		fmt.Fprintf(s.Out, "MTLSPROBE UNKNOWN - %s\n", strings.Map(plain, strings.ReplaceAll(err.Error(), "|", "/")))
+		err = &statusError{report.StatusUnknown, err}
+	}
 	quiet, _ := root.PersistentFlags().GetBool("quiet") // it is registered
 	complain(&messages{Writer: s.Err, errorsOnly: quiet}, err)
 	return exitCode(err)
+}
+
+// isPlugin reports whether the arguments ask for a plugin of Nagios.
+func isPlugin(args []string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool {
+		return arg == "nagios" || arg == "-onagios" || arg == "-o=nagios" || arg == "--output=nagios"
+	})
+}
+
+// plain is a character as it may stand on a terminal's line.
+func plain(r rune) rune {
+	if unicode.IsGraphic(r) {
+		return r
+	}
+	return ' '
 }
 
 // secretsIn returns the user and password of every argument that is a URL, or a host

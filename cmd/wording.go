@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/account"
@@ -49,12 +48,7 @@ func tell(w io.Writer, kind, text string) {
 	if m, ok := w.(*messages); ok && m.errorsOnly && kind != "error" {
 		return
 	}
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsGraphic(r) {
-			return r
-		}
-		return ' '
-	}, text)
+	text = strings.Map(plain, text)
 	fmt.Fprintf(w, "mtlsprobe: %s: %s\n", kind, text)
 }
 

@@ -126,6 +126,7 @@ func (r *Report) daysLeft() string {
 				continue
 			}
 			seen[label] = true
+			label = cmp.Or(label, "certificate")
 			days := math.Trunc(i.NotAfter.Sub(part.JudgedAt).Hours() / 24)
 			out = append(out, fmt.Sprintf("'%s'=%.0f", label, days))
 		}

@@ -110,9 +110,10 @@ type Contents int
 
 // The contents of a path.
 const (
-	Absent Contents = iota // there is no such file
-	There                  // there is, and it is none of those below, or is not to be read
-	Store                  // it may hold a certificate or a key
+	Absent  Contents = iota // there is no such file
+	Outside                 // it is not to be looked at
+	There                   // there is one, and it is not of the kind below
+	Store                   // it may hold a certificate or a key
 )
 
 // A Text is a configuration to be read.
@@ -135,6 +136,7 @@ type Text struct {
 const (
 	maxReferences = 1000
 	maxProblems   = 100
+	maxIncludes   = 100
 	maxOption     = 4096 + 64 // bytes of a value: a path of Linux (PATH_MAX) with its name
 )
 
@@ -177,6 +179,7 @@ func (c *Config) finish(format string) *Config {
 	c.Problems = c.Problems[:min(len(c.Problems), maxProblems)]
 	slices.Sort(c.Includes)
 	c.Includes = slices.Compact(c.Includes)
+	c.Includes = c.Includes[:min(len(c.Includes), maxIncludes)]
 	return c
 }
 
@@ -184,9 +187,11 @@ func (c *Config) finish(format string) *Config {
 func (v *vocabulary) document(text string) *document {
 	trimmed := strings.TrimSpace(text)
 	switch {
-	case strings.HasPrefix(trimmed, "<?xml"), strings.HasPrefix(trimmed, "<!DOCTYPE"):
+	case strings.HasPrefix(trimmed, "<"):
 		root, err := readXML(text)
-		return v.readNodes([]*yaml.Node{root}, err)
+		if err == nil || strings.HasPrefix(trimmed, "<?xml") || strings.HasPrefix(trimmed, "<!DOCTYPE") {
+			return v.readNodes([]*yaml.Node{root}, err)
+		}
 	case isTree(text):
 		roots, err := readTrees(text)
 		if err == nil || len(roots) > 0 {
@@ -199,8 +204,8 @@ func (v *vocabulary) document(text string) *document {
 	return v.readStatements(text)
 }
 
-// clip bounds what a configuration says, where it is shown.
-func clip(text string) string {
+// Clip bounds what a configuration says, where it is shown.
+func Clip(text string) string {
 	const most = 60
 	if runes := []rune(text); len(runes) > most {
 		return string(runes[:most]) + "…"

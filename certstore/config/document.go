@@ -11,6 +11,9 @@ type document struct {
 	blocks   []block
 	problems []error // what could not be read; they contain no values
 	notes    []string
+	client   map[int]bool    // blocks that are a client's
+	contexts map[int]context // Envoy's, by the blocks that have one
+	sections map[string]int  // blocks of headings by their names
 }
 
 // A setting is one value under its keys.
@@ -51,16 +54,14 @@ type block struct {
 	parent int    // index; that of the first is itself
 }
 
-func newDocument() *document { return &document{blocks: []block{{}}} }
+func newDocument() *document { return &document{blocks: []block{{}}, sections: make(map[string]int)} }
 
 // section returns the block of a heading: one of the same name is the same.
 func (d *document) section(name string) int {
-	for i := range d.blocks {
-		if i > 0 && d.blocks[i].parent == 0 && d.blocks[i].name == name {
-			return i
-		}
+	if d.sections[name] == 0 {
+		d.sections[name] = d.open(0, name)
 	}
-	return d.open(0, name)
+	return d.sections[name]
 }
 
 // open begins a block and returns its index.
@@ -94,7 +95,7 @@ func (d *document) add(s setting) {
 	}
 }
 
-// lineAt counts lines from 1.
+// lines counts the lines of a text, from 1.
 type lines struct {
 	text string
 	at   int // how far it was counted

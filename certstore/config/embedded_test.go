@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -105,6 +106,14 @@ func TestCertManager(t *testing.T) {
 	}
 }
 
+func manyLines(n int, format string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
+}
+
 // Bombs of all syntaxes end early, and say so.
 func TestBombs(t *testing.T) {
 	deep := strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000)
@@ -115,21 +124,30 @@ func TestBombs(t *testing.T) {
 			"]\n")
 	}
 	for name, text := range map[string]string{
-		"JSON":     deep,
-		"YAML":     laughs.String(),
-		"XML":      "<?xml version=\"1.0\"?>\n<!DOCTYPE l [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]>\n<plist>&b;</plist>",
-		"deep XML": "<?xml version=\"1.0\"?>" + strings.Repeat("<a>", 100_000),
-		"braces":   strings.Repeat("a {\n", 200_000),
-		"settings": strings.Repeat("cert = /c/a.pem\n", 200_000),
-		"words":    "cert " + strings.Repeat("--key=/c/x ", 100_000),
-		"variable": strings.Repeat("A=$A$A$A$A\n", 1000) + "cert=$A/x.pem",
-		"sections": strings.Repeat("[a]\nx.cert = /c/a.pem\ny.password = a\n", 20_000),
-		"blocks":   strings.Repeat("a { \ncert /c/a.pem;\n}\nb {\nkey /c/a.key; }\n", 20_000),
-		"quotes":   strings.Repeat("a=\"-----BEGIN \n", 50_000),
-		"tags":     strings.Repeat("<a>\n", 50_000),
+		"JSON":      deep,
+		"YAML":      laughs.String(),
+		"XML":       "<?xml version=\"1.0\"?>\n<!DOCTYPE l [<!ENTITY a \"aaaa\"><!ENTITY b \"&a;&a;\">]>\n<plist>&b;</plist>",
+		"deep XML":  "<?xml version=\"1.0\"?>" + strings.Repeat("<a>", 100_000),
+		"braces":    strings.Repeat("a {\n", 200_000),
+		"settings":  strings.Repeat("cert = /c/a.pem\n", 200_000),
+		"words":     "cert " + strings.Repeat("--key=/c/x ", 100_000),
+		"variable":  strings.Repeat("A=$A$A$A$A\n", 1000) + "cert=$A/x.pem",
+		"sections":  strings.Repeat("[a]\nx.cert = /c/a.pem\ny.password = a\n", 20_000),
+		"blocks":    strings.Repeat("a { \ncert /c/a.pem;\n}\nb {\nkey /c/a.key; }\n", 20_000),
+		"-D":        "java " + strings.Repeat("-Dx.y=", 500_000),
+		"continued": "a=b\\\n" + strings.Repeat("x\\\n", 500_000),
+		"headings":  manyLines(100_000, "[a%d]\na=b\n"),
+		"keys":      manyLines(100_000, "a%d=b\n"),
+		"groups":    manyLines(30_000, "[a%d]\ncert=/c/a.pem\nkey=/c/a.key\n"),
+		"nested":    strings.Repeat("<a>\n", 500_000),
+		"expansion": "a=$b$b$b$b\nb=$c$c$c$c\nc=$d$d$d$d\nd=" + strings.Repeat("x", 1000) + "\n" + strings.Repeat("cert=$a$a$a\n", 10_000),
+		"items":     `{"cert": [` + strings.Repeat("1,", 1_000_000) + "1]}",
+		"elements":  "<a>" + strings.Repeat("<a b=\"c\"/>", 300_000) + "</a>",
+		"quotes":    strings.Repeat("a=\"-----BEGIN \n", 50_000),
+		"tags":      strings.Repeat("<a>\n", 50_000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, ok := Parse(&Text{Name: "x.env", Data: []byte(text), Given: true, Look: there})
+			c, ok := Parse(&Text{Name: "stunnel.conf", Data: []byte(text), Given: true, Look: there})
 			if ok && len(c.References) > maxReferences {
 				t.Errorf("%d references", len(c.References))
 			}

@@ -41,6 +41,13 @@ type format struct {
 	shared bool
 	// userOnly is a customary file in which the program ignores certificates, and why.
 	userOnly, ignores string
+	// engines says that a key may be ENGINE:ID, of OpenSSL, and loose that any setting may be
+	// called anything.
+	engines, loose bool
+	// options says that the keys may be those of a command.
+	options bool
+	// directives says that the keys stand without a sign before the value.
+	directives bool
 	// quotes says that quotes, and comments behind a value, are part of it.
 	quotes bool
 	// inContainer says that paths may be those of a container: what is not there is not
@@ -54,7 +61,7 @@ type format struct {
 // documentation of each program.
 func formats() []format {
 	return []format{
-		{name: "Java system properties", keys: `^javax\.net\.ssl\.keyStore$`, fromStart: true, last: true},
+		{name: "Java system properties", keys: `^javax\.net\.ssl\.keyStore$`, fromStart: true, last: true, options: true},
 		{
 			name:      "npm configuration",
 			files:     []string{".npmrc", "npmrc"},
@@ -80,7 +87,7 @@ func formats() []format {
 			name:     "PostgreSQL service file",
 			files:    []string{".pg_service.conf", "pg_service.conf"},
 			keys:     `^sslcert$|^sslkey$`,
-			sections: true, fromStart: true, elsewhere: true, last: true, quotes: true,
+			sections: true, fromStart: true, elsewhere: true, last: true, quotes: true, engines: true,
 		},
 		{
 			name:      "wget configuration",
@@ -103,15 +110,15 @@ func formats() []format {
 		},
 		{
 			name:     "nginx configuration",
-			files:    []string{"nginx.conf"},
+			files:    []string{"nginx.conf", "nginx/conf.d/*.conf"},
 			keys:     `^(proxy|grpc|uwsgi|mail)_ssl_certificate$|^ssl_client_certificate$|^ssl_certificate$`,
 			own:      ` ssl_(certificate|certificate_key|trusted_certificate|stapling_file|password_file)$`,
 			accepted: ` ssl_client_certificate$`,
-			last:     true,
+			last:     true, directives: true,
 		},
 		{
 			name:  "Apache configuration",
-			files: []string{"httpd.conf", "apache2.conf"},
+			files: []string{"httpd.conf", "apache2.conf", "apache2/*/*.conf"},
 			keys: `(?i)^SSL(Proxy(MachineCertificate|CACertificate)|` +
 				`CACertificate|Certificate|CertificateKey|CADNRequest)(File|Path)$`,
 			own:      `(?i) SSLCertificate(Key|Chain)?File$`,
@@ -119,7 +126,7 @@ func formats() []format {
 		},
 		{
 			name:     "HAProxy configuration",
-			files:    []string{"haproxy.cfg"},
+			files:    []string{"haproxy.cfg", "haproxy/*.cfg", "haproxy/conf.d/*.cfg"},
 			own:      `^bind (crt|crt-list|key)$`,
 			accepted: `^bind ca-file$|^bind ca-verify-file$`,
 		},
@@ -138,7 +145,7 @@ func formats() []format {
 		},
 		{
 			name:     "mosquitto configuration",
-			files:    []string{"mosquitto.conf"},
+			files:    []string{"mosquitto.conf", "mosquitto/conf.d/*.conf"},
 			keys:     `^bridge_(certfile|keyfile|cafile)$`,
 			own:      ` (certfile|keyfile)$`,
 			accepted: ` cafile$`,
@@ -157,7 +164,7 @@ func formats() []format {
 		},
 		{
 			name:     "stunnel configuration",
-			files:    []string{"stunnel.conf"},
+			files:    []string{"stunnel.conf", "stunnel/*.conf"},
 			client:   `^client=yes$`,
 			sections: true,
 		},
@@ -180,7 +187,7 @@ func formats() []format {
 		},
 		{
 			name:    "OpenVPN configuration",
-			files:   []string{"*.ovpn"},
+			files:   []string{"*.ovpn", "openvpn/*.conf", "openvpn/client/*.conf"},
 			aliases: map[string]role{"extra-certs": authorityRole, "askpass": passwordFileRole},
 		},
 		{
@@ -199,12 +206,20 @@ func formats() []format {
 			files:       []string{"compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"},
 			inContainer: true,
 		},
-		{name: "systemd unit", files: []string{"*.service", "*.socket"}},
-		{name: "environment file", files: []string{".env", "*.env"}, last: true},
+		{name: "systemd unit", files: []string{"*.service", "*.socket"}, loose: true},
+		{name: "environment file", files: []string{".env", "*.env"}, last: true, loose: true},
 		{name: "Kubernetes objects", keys: `^apiVersion$`, inContainer: true, shared: true},
 		{name: "Apple configuration profile", files: []string{"*.mobileconfig"}, keys: `PayloadContent`},
 		{name: "EAP profile", files: []string{"*.eap-config"}, keys: `EAPIdentityProvider`},
 	}
+}
+
+// goesBy reports whether a file's path ends as the pattern says, which may have folders.
+func goesBy(pattern, path string) bool {
+	elements := strings.Split(filepath.ToSlash(path), "/")
+	n := strings.Count(pattern, "/") + 1
+	ok, _ := filepath.Match(pattern, strings.Join(elements[max(0, len(elements)-n):], "/"))
+	return ok
 }
 
 // A dialect is a format made ready for matching. Patterns that are not there match nothing,
@@ -213,6 +228,7 @@ type dialect struct {
 	format
 	inBlocks, isOwn, isAccepted, isClient *regexp.Regexp
 	serverBlocks                          *regexp.Regexp
+	anywhere                              *regexp.Regexp // of any format, what is a server's own
 }
 
 func (f format) dialect() *dialect {
@@ -223,16 +239,17 @@ func (f format) dialect() *dialect {
 		return regexp.MustCompile(pattern)
 	}
 	return &dialect{f, compile(f.blocks), compile(f.own), compile(f.accepted), compile(f.client),
-		regexp.MustCompile(`^(mysqld.*|mariadbd?|server)$`)}
+		regexp.MustCompile(`^(mysqld.*|mariadbd?)$`),
+		regexp.MustCompile(`^bind (crt|key)$|(^| |\.)server\.ssl\.(key|certificate)|` +
+			`[ .](http\.ssl\.(key|certificate)|smtpd_tls_|TLSCertificate|rightcert)`)}
 }
 
 // dialectOf returns that of a document, by its file's name or by its keys; one without
 // a name if its format is not known.
 func dialectOf(name string, d *document) *dialect {
 	all := formats()
-	base := filepath.Base(name)
 	for _, f := range all {
-		if slices.ContainsFunc(f.files, func(pattern string) bool { ok, _ := filepath.Match(pattern, base); return ok }) {
+		if slices.ContainsFunc(f.files, func(pattern string) bool { return goesBy(pattern, name) }) {
 			return f.dialect()
 		}
 	}
@@ -242,7 +259,7 @@ func dialectOf(name string, d *document) *dialect {
 		}
 		keys, candidate := regexp.MustCompile(f.keys), f.dialect()
 		if slices.ContainsFunc(d.settings, func(s setting) bool {
-			return keys.MatchString(s.name()) &&
+			return (s.statement == "" || f.options) && (!f.directives || s.directive) && keys.MatchString(s.name()) &&
 				candidate.counts(d, &s)
 		}) {
 			return candidate
@@ -263,13 +280,49 @@ func matches(pattern *regexp.Regexp, text string) bool {
 // servers reports whether a setting names the server's own certificate or key, or the
 // CAs that it accepts.
 func (f *dialect) servers(d *document, s *setting) (own, accepted bool) {
-	name := s.statement + " " + s.name()
-	own = matches(f.isOwn, name)
-	if f.isClient != nil {
-		own = !slices.ContainsFunc(d.settings, func(other setting) bool {
-			return (other.block == s.block || other.block == 0) &&
-				f.isClient.MatchString(other.key()+"="+strings.TrimSpace(other.value))
-		})
+	names := []string{s.statement + " " + s.name()}
+	if section := d.blocks[s.block].name; section != "" {
+		names = append(names, " "+section+"."+s.name())
 	}
-	return own || matches(f.serverBlocks, d.blocks[s.block].name), matches(f.isAccepted, name)
+	for _, name := range names {
+		own = own || matches(f.isOwn, name) || f.anywhere.MatchString(name)
+		accepted = accepted || matches(f.isAccepted, name)
+	}
+	if f.isClient != nil {
+		own = !d.client[s.block] && !d.client[0]
+	}
+	for block := s.block; ; block = d.blocks[block].parent { // Envoy
+		switch d.contexts[block] {
+		case downstream:
+			return true, true
+		case upstream:
+			return own, accepted
+		}
+		if block == 0 {
+			return own || matches(f.serverBlocks, d.blocks[s.block].name), accepted
+		}
+	}
 }
+
+// note finds out of the settings which blocks are a client's, and Envoy's contexts.
+func (f *dialect) note(d *document) {
+	d.client, d.contexts = make(map[int]bool), make(map[int]context)
+	for _, s := range d.settings {
+		if matches(f.isClient, s.key()+"="+strings.TrimSpace(s.value)) {
+			d.client[s.block] = true
+		}
+		if s.key() == "@type" && strings.HasSuffix(s.value, ".DownstreamTlsContext") {
+			d.contexts[s.block] = downstream
+		} else if s.key() == "@type" && strings.HasSuffix(s.value, ".UpstreamTlsContext") {
+			d.contexts[s.block] = upstream
+		}
+	}
+}
+
+// A context is Envoy's: of what it is the server, or the client.
+type context int
+
+const (
+	upstream context = iota + 1
+	downstream
+)

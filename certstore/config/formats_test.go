@@ -148,6 +148,43 @@ func formatCases() []formatCase {
 		{file: "server.xml", text: "<?xml version=\"1.0\"?>\n<Server><Connector port=\"8443\"\n " +
 			"keystoreFile=\"/c/k.p12\" keystorePass=\"pw\" truststoreFile=\"/c/t.jks\"/></Server>\n",
 			want: "Server.Connector.keystoreFile:3 /c/k.p12 ca=/c/t.jks [pw]"},
+		{file: "nginx.conf", text: "stream {\n  server {\n    proxy_ssl_certificate /c/a.pem;\n    proxy_ssl_certificate_key /c/a.key;\n  }\n}\n",
+			want: "proxy_ssl_certificate:3 /c/a.pem /c/a.key"},
+		{file: "cassandra.yaml", text: "client_encryption_options:\n  keystore: /c/k.p12\n  keystore_password: pw\n",
+			want: "client_encryption_options.keystore:2 /c/k.p12 [pw]"},
+		{file: "x.yaml", text: "api:\n  tls:\n    cert_file: /c/a.pem\n    key_file: /c/a.key\n    key_password: pw\nsession:\n  redis: {keystore: /c/b.p12, keystore-password: other}\n",
+			want: "api.tls.cert_file:3 /c/a.pem /c/a.key [pw]\nsession.redis.keystore:7 /c/b.p12 [other]"},
+		{file: "tomcat.xml", text: "<Connector>\n<SSLHostConfig><Certificate certificateKeystoreFile=\"/c/k.p12\" certificateKeystorePassword=\"pw\"/></SSLHostConfig>\n</Connector>\n",
+			want: "SSLHostConfig.Certificate.certificateKeystoreFile:2 /c/k.p12 [pw]"},
+		{file: "config.toml", text: "[[runners]]\n  name = \"one\"\n  tls-cert-file = \"/c/a.pem\"\n  tls-key-file = \"/c/a.key\"\n[[runners]]\n  name = \"two\"\n  tls-cert-file = \"/c/b.pem\"\n  tls-key-file = \"/c/b.key\"\n",
+			want: "one tls-cert-file:3 /c/a.pem /c/a.key\ntwo tls-cert-file:7 /c/b.pem /c/b.key"},
+		{file: "full.ovpn", text: "client\n<ca>\n" + pemCert + "</ca>\n<cert>\n" + pemCert + "</cert>\n<key>\n" + pemKey + "</key>\n<tls-auth>\n#\n-----BEGIN OpenVPN Static key V1-----\n00\n-----END OpenVPN Static key V1-----\n</tls-auth>\n",
+			want: "cert:7 PEM PEM ca=PEM"},
+		{file: "listener.yaml", text: "filter_chains:\n- transport_socket:\n    typed_config:\n      \"@type\": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext\n      common_tls_context:\n        tls_certificates:\n        - certificate_chain: {filename: /c/s.pem}\n          private_key: {filename: /c/s.key}\n        validation_context: {trusted_ca: {filename: /c/ca.pem}}\n",
+			accepted: "validation_context.trusted_ca.filename:9",
+			own:      "tls_certificates.certificate_chain.filename:7 tls_certificates.private_key.filename:8"},
+		{file: "application.yml", text: "server:\n  ssl:\n    key-store: /c/s.p12\n    key-store-password: pw\n  port: 8443\nclient:\n  ssl:\n    key-store: /c/k.p12\n    key-store-password: pw\n",
+			want: "client.ssl.key-store:8 /c/k.p12 [pw]", own: "server.ssl.key-store:3"},
+		{file: "/etc/stunnel/tunnel.conf", text: "[down]\naccept = 443\ncert = /c/s.pem\n[up]\nclient = yes\ncert = /c/a.pem\n",
+			want: "up cert:6 /c/a.pem", own: "cert:3"},
+		{file: "x.env", text: "DATABASE_URL=postgresql://u:pw@h/db?sslmode=verify-full&sslcert=/c/a.pem&sslkey=/c/a.key\n",
+			want: "sslcert:1 /c/a.pem /c/a.key"},
+		{file: "backup.sh", text: "psql \"host=x sslcert=/c/a.pem sslkey=/c/a.key\" -c 'select 1'\n", want: "sslcert:1 /c/a.pem /c/a.key"},
+		{file: "postgresql.conf", text: "primary_conninfo = 'host=x sslcert=/c/a.pem sslkey=/c/a.key'\n", want: "sslcert:1 /c/a.pem /c/a.key"},
+		{file: "dovecot.conf", text: "ssl_client_cert = </c/a.pem\nssl_client_key = </c/a.key\n", want: "ssl_client_cert:1 /c/a.pem /c/a.key"},
+		{file: "hosts.toml", text: "[host.\"https://r\"]\n  client = [\"/c/a.pem\", \"/c/a.key\"]\n", want: "client:2 /c/a.pem\nclient:2 /c/a.key"},
+		{file: "web.service", text: "[Service]\nLoadCredential=tls.crt:/c/a.pem\nEnvironment=\"A=b\" \"CERT=/c/b.pem\" \"KEY=/c/b.key\"\n",
+			want: "LoadCredential:2 /c/a.pem\nCERT:3 /c/b.pem /c/b.key"},
+		{file: "main.tf", text: "provider \"x\" {\n  client_certificate = file(\"/c/a.pem\")\n  client_key = file(\"${path.module}/rel.key\")\n}\n",
+			want: "client_certificate:2 /c/a.pem /etc/x/rel.key"},
+		{file: "pipeline.conf", text: "output {\n  elasticsearch {\n    ssl_certificate => \"/c/a.pem\"\n    ssl_key => \"/c/a.key\"\n  }\n}\n",
+			want: "ssl_certificate:3 /c/a.pem /c/a.key"},
+		{file: "rsyslog.conf", text: "action(type=\"omfwd\" streamdriver.certfile=\"/c/a.pem\" streamdriver.keyfile=\"/c/a.key\")\n",
+			want: "streamdriver streamdriver.certfile:1 /c/a.pem /c/a.key"},
+		{file: "settings.xml", text: "<settings><server><keystore>/c/k.p12</keystore></server></settings>\n", want: "settings.server.keystore:1 /c/k.p12"},
+		{file: "haproxy.cfg", text: "backend b\n  server s 10.0.0.1:443 ssl crt /c/a.pem verify none # crt /c/b.pem\n", want: "crt:2 /c/a.pem"},
+		{file: "try.sh", text: "openssl s_client -connect a:443 -cert /c/a.crt -key /c/a.key\n", want: "cert:1 /c/a.crt /c/a.key"},
+		{file: "eap.conf", text: "tls {\n  certificate_file = /c/a.pem\n  private_key_file = ${certdir}/a.key\n}\n", want: "certificate_file:2 /c/a.pem"},
 		{file: "unknown.conf", text: "whatever = /c/a.pem\nhost = a\nlog = /etc/passwd\nkeymap = us\ncertainty = high\n",
 			want: "whatever:1 /c/a.pem"},
 	}
@@ -206,6 +243,32 @@ func TestFormats(t *testing.T) {
 				t.Errorf("%v", c.Problems)
 			}
 		})
+	}
+}
+
+// A value that is no path of a file may be a secret: none is told, nor what is before a colon.
+func TestNoSecrets(t *testing.T) {
+	text := "APP_KEY=base64:q7/Xk3SECRET=\nSTRIPE_KEY=sk_live/SECRET\nPRIVATE_KEY=abc/SECRET\nssl_key = p4ssSECRET:s3SECRET\nclient_key=/SECRET/x\n"
+	for _, name := range []string{".env", "x.conf", "a.service"} {
+		for _, given := range []bool{true, false} {
+			c, ok := Parse(&Text{Name: name, Dirs: []string{"/etc/x"}, Data: []byte(text), Given: given, Look: there})
+			if said := fmt.Sprintf("%+v", c); ok && strings.Contains(said, "SECRET") {
+				t.Errorf("%s, given %t: %s", name, given, said)
+			}
+		}
+	}
+}
+
+// Texts that are not configurations name nothing that is not there.
+func TestProse(t *testing.T) {
+	for name, text := range map[string]string{
+		"README.md":  "The key: see [servers](cmd/docs/key.md), or `--cert FILE --key=x`.\n\n- certificates in stores/tokens\n",
+		"formats.go": "package x\n\nvar keys = `^sslcert$|^sslkey$`\n\tkeys: []string{\"a/b\"},\n",
+		"app.log":    "2026-01-01 INFO key=/x/y loaded cert=/no/such/folder\n",
+	} {
+		if c, ok := Parse(&Text{Name: name, Dirs: []string{"/etc/x"}, Data: []byte(text), Given: true, Look: there}); ok {
+			t.Errorf("%s: %+v %v", name, c, c.References)
+		}
 	}
 }
 

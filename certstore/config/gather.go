@@ -11,19 +11,22 @@ import (
 // A gatherer turns the settings of a document into references.
 type gatherer struct {
 	*valueReader
-	format *dialect
-	d      *document
-	v      *vocabulary
-	groups []*group
-	index  map[string]*group
-	names  map[int]string // that blocks give themselves
-	config *Config
+	format         *dialect
+	d              *document
+	v              *vocabulary
+	groups         []*group
+	index          map[string]*group
+	names          map[int]string // that blocks give themselves
+	pathCharacters *regexp.Regexp // match what is a path and nothing else
+	config         *Config
 }
 
 // gather returns what the document names.
 func gather(t *Text, f *dialect, d *document, v *vocabulary) *Config {
 	g := &gatherer{valueReader: newValueReader(t, f, d), format: f, d: d, v: v, index: make(map[string]*group),
-		names: make(map[int]string), config: &Config{Problems: d.problems, Notes: d.notes}}
+		names: make(map[int]string), pathCharacters: regexp.MustCompile(`^(pkcs11:.*|[\w./\\~:@ \-]+)$`),
+		config: &Config{Problems: d.problems, Notes: d.notes}}
+	f.note(d)
 	block := 0
 	for i := range d.settings {
 		s := &d.settings[i]
@@ -34,7 +37,7 @@ func gather(t *Text, f *dialect, d *document, v *vocabulary) *Config {
 			s.block = block
 		}
 		if key := s.key(); key == "name" || key == "job_name" {
-			g.names[s.block] = s.value
+			g.names[s.block] = unquoted(s.value)
 		}
 	}
 	for block, b := range d.blocks {
@@ -90,10 +93,6 @@ func (g *gatherer) setting(s *setting) {
 	case passwordRole:
 		g.password(s, m)
 		return
-	case typeRole:
-		in := g.group(s.block, m.stem)
-		in.notes = append(in.notes, fmt.Sprintf("%s is %s", s.shown(), clip(g.readings(s)[0])))
-		return
 	}
 	if s.dashed && g.format.password {
 		g.config.Problems = append(g.config.Problems,
@@ -104,7 +103,7 @@ func (g *gatherer) setting(s *setting) {
 	for _, value := range g.values(s, m) {
 		named := Named{Setting: s.shown(), Line: s.line, Path: value.path, Data: value.data}
 		switch {
-		case accepted:
+		case accepted && (!own || m.role == authorityRole):
 			g.config.Accepted = append(g.config.Accepted, named)
 		case own && m.role != authorityRole:
 			g.config.Own = append(g.config.Own, named)
@@ -154,6 +153,9 @@ func (g *gatherer) include(s *setting) bool {
 // certificates.
 func (g *gatherer) values(s *setting, m meaning) []found {
 	if data := Embedded(s.value); data != nil {
+		if kind := kindOf(data); !kind.certificate && !kind.key { // a CRL, or a key of another kind
+			return nil
+		}
 		return []found{{at: s, data: data, chain: m.chain}}
 	}
 	one := *s
@@ -186,10 +188,17 @@ func (g *gatherer) values(s *setting, m meaning) []found {
 // value is the file that one value means, if it is about certificates.
 func (g *gatherer) value(s, one *setting, m meaning) (found, bool) {
 	plain := g.readings(one)[0]
-	if name, _, engine := strings.Cut(plain, ":"); engine && m.role == keyRole &&
-		regexp.MustCompile(`^[a-z]\w+$`).MatchString(name) && name != "pkcs11" && name != "file" && !isPath(plain) {
+	if name, _, engine := strings.Cut(plain, ":"); engine && m.role == keyRole && g.format.engines &&
+		len(name) > 1 && name != "pkcs11" && !isPath(plain) {
 		in := g.group(s.block, m.stem)
-		in.notes = append(in.notes, fmt.Sprintf("OpenSSL's engine %q keeps the key", name))
+		in.notes = append(in.notes, fmt.Sprintf("OpenSSL's engine %q keeps the key", Clip(name)))
+		return found{}, false
+	}
+	if unresolved(plain) {
+		if m.role == certificateRole || m.role == keyRole || m.role == storeRole {
+			in := g.group(s.block, m.stem)
+			in.notes = append(in.notes, Clip(s.shown())+" depends on a variable that is not known here")
+		}
 		return found{}, false
 	}
 	if plain == "NONE" && m.role == storeRole { // JSSE: a key store that is no file
@@ -205,32 +214,40 @@ func (g *gatherer) value(s, one *setting, m meaning) (found, bool) {
 		if there != Store || !g.t.Given || !isPath(plain) {
 			return found{}, false
 		}
-	case there == Absent && !g.plausible(plain):
+	case there <= Outside && !g.plausible(path, plain):
 		return found{}, false
 	}
 	relative := !filepath.IsAbs(strings.Replace(plain, "~", "/", 1)) && !strings.HasPrefix(plain, "pkcs11:")
 	return found{at: s, path: path, chain: m.chain, relative: relative}, true
 }
 
-// plausible reports whether a value may be the path of a file that is not there, and
-// not a number, a word such as "system", or a switch.
-func (g *gatherer) plausible(value string) bool {
+// plausible reports whether a value may be the path of a file that is not there, and not a
+// number, a word such as "system", a switch, or a secret: it will be shown.
+func (g *gatherer) plausible(path, value string) bool {
 	switch strings.ToLower(value) {
 	case "", "true", "false", "yes", "no", "on", "off", "none", "null", "system", "auto", "required", "optional":
 		return false
 	}
-	if g.format.inContainer {
+	switch {
+	case g.format.inContainer:
+		return false
+	case g.format.name != "" && !g.format.loose: // whose keys have one meaning
+		return !strings.ContainsAny(value, "=\"`") && strings.Trim(value, "0123456789") != ""
+	case !g.pathCharacters.MatchString(value):
 		return false
 	}
-	return isPath(value) || g.format.name != "" && !strings.ContainsAny(value, ":=") &&
-		strings.Trim(value, "0123456789") != ""
+	return hasEnding(value) || isPath(value) && g.look(filepath.Dir(path)) >= There
 }
 
-// parts splits a list of paths at commas.
+// parts splits a list of paths at commas; one of TOML is in brackets and quotes.
 func parts(value string) []string {
-	list := strings.Split(value, ",")
+	inner := strings.TrimSpace(value)
+	if strings.HasPrefix(inner, "[") && strings.HasSuffix(inner, "]") {
+		inner = inner[1 : len(inner)-1]
+	}
+	list := strings.Split(inner, ",")
 	for n := range list {
-		if list[n] = strings.TrimSpace(list[n]); !isPath(list[n]) {
+		if list[n] = unquoted(list[n]); !isPath(list[n]) {
 			return []string{value}
 		}
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -22,8 +23,9 @@ type kubeconfig struct {
 
 // A kubeEntry is one of the named lists' entries, and what lies below.
 type kubeEntry struct {
-	name string
-	body *yaml.Node
+	name   string
+	body   *yaml.Node
+	values *valueReader // of its file
 }
 
 // readKubeconfig returns nil for a text that is none.
@@ -78,37 +80,82 @@ type Context struct {
 	Unverified bool
 	// Identity is the user's; its authorities are the cluster's.
 	Identity Reference
+	// Err says what is wrong with its user or cluster; nil for most.
+	Err error
 }
 
-// Contexts returns those of a kubeconfig, in its order.
-func Contexts(t *Text) ([]Context, error) {
-	c := &Config{}
-	k, err := c.kubeconfig(strings.TrimPrefix(string(t.Data), "\ufeff"))
-	if err == nil && k == nil {
-		err = errors.New("it is not a kubeconfig")
-	}
-	if err != nil {
-		return nil, err
-	}
-	values := newValueReader(t, format{name: "kubeconfig"}.dialect(), newDocument())
-	users, clusters := c.userReferences(k), c.clusterReferences(k)
-	var list []Context
-	for _, entry := range k.contexts[:min(len(k.contexts), maxReferences)] {
-		context := Context{Name: entry.name, Current: entry.name == k.current, Identity: users[c.text(entry.body, "user")]}
-		name := c.text(entry.body, "cluster")
-		for _, cluster := range k.clusters {
-			if cluster.name == name {
-				context.Server, context.ServerName = c.text(cluster.body, "server"), c.text(cluster.body, "tls-server-name")
-				context.Proxy = c.text(cluster.body, "proxy-url")
-				context.Unverified = c.text(cluster.body, "insecure-skip-tls-verify") == "true"
-				break
+// Contexts returns those of kubeconfigs that are one: of each name the first counts, as for
+// kubectl (kubernetes.io, "Organizing Cluster Access Using kubeconfig Files"). A context whose
+// user or cluster is damaged has an Err.
+func Contexts(texts ...*Text) ([]Context, error) {
+	all := &kubeconfig{}
+	for _, t := range texts {
+		c := &Config{}
+		k, err := c.kubeconfig(strings.TrimPrefix(string(t.Data), "\ufeff"))
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", t.Name, err)
+		}
+		if k == nil {
+			continue // one that has nothing yet
+		}
+		values := newValueReader(t, format{name: "kubeconfig"}.dialect(), newDocument())
+		for _, list := range [][]kubeEntry{k.clusters, k.contexts, k.users} {
+			for n := range list {
+				list[n].values = values
 			}
 		}
-		context.Identity.Name = entry.name
-		c.locate(values, &context.Identity, clusters[name])
-		list = append(list, context)
+		all.current = cmp.Or(all.current, k.current)
+		all.clusters, all.contexts = append(all.clusters, k.clusters...), append(all.contexts, k.contexts...)
+		all.users = append(all.users, k.users...)
+	}
+	var list []Context
+	seen := make(map[string]bool)
+	for _, entry := range all.contexts[:min(len(all.contexts), maxReferences)] {
+		if !seen[entry.name] {
+			seen[entry.name] = true
+			list = append(list, all.context(entry))
+		}
 	}
 	return list, nil
+}
+
+// context is one with its cluster and user.
+func (k *kubeconfig) context(entry kubeEntry) Context {
+	c := &Config{} // for what is wrong with these alone
+	out := Context{Name: entry.name, Current: entry.name == k.current}
+	user, cluster := c.text(entry.body, "user"), c.text(entry.body, "cluster")
+	named := func(list []kubeEntry, name string) []kubeEntry {
+		if n := slices.IndexFunc(list, func(e kubeEntry) bool { return e.name == name }); n >= 0 {
+			return list[n : n+1]
+		}
+		return nil
+	}
+	one := &kubeconfig{users: named(k.users, user), clusters: named(k.clusters, cluster)}
+	out.Identity = c.userReferences(one)[user]
+	for _, found := range one.users {
+		c.locate(found.values, &out.Identity, Reference{})
+	}
+	var of Reference
+	for _, found := range one.clusters {
+		out.Server, out.ServerName = c.text(found.body, "server"), c.text(found.body, "tls-server-name")
+		out.Proxy = c.text(found.body, "proxy-url")
+		out.Unverified = c.text(found.body, "insecure-skip-tls-verify") == "true"
+		of = c.clusterReferences(one)[cluster]
+		if of.Authorities != "" {
+			of.Authorities, _ = found.values.file(&setting{value: of.Authorities, literal: true})
+		}
+	}
+	out.Identity.Name, out.Identity.Authorities, out.Identity.AuthoritiesData = entry.name, of.Authorities,
+		of.AuthoritiesData
+	switch {
+	case len(c.Problems) > 0:
+		out.Err = c.Problems[0]
+	case user != "" && one.users == nil:
+		out.Err = fmt.Errorf("the context %q names the user %q, which is not there", Clip(entry.name), Clip(user))
+	case one.clusters == nil:
+		out.Err = fmt.Errorf("the context %q names the cluster %q, which is not there", Clip(entry.name), Clip(cluster))
+	}
+	return out
 }
 
 // locate finds the files of a user at a cluster.
@@ -174,7 +221,7 @@ func (c *Config) entries(top *yaml.Node, list, body string) []kubeEntry {
 		if n.Kind == yaml.AliasNode {
 			n = n.Alias
 		}
-		entries = append(entries, kubeEntry{c.text(n, "name"), c.field(n, body)})
+		entries = append(entries, kubeEntry{name: c.text(n, "name"), body: c.field(n, body)})
 	}
 	return entries
 }

@@ -67,11 +67,11 @@ func (r *treeReader) secret(n *yaml.Node, block, depth int) {
 func (r *treeReader) certificate(n *yaml.Node, name string) {
 	text := func(n *yaml.Node, key string) string {
 		if value := child(n, key); value != nil && value.Kind == yaml.ScalarNode {
-			return clip(value.Value)
+			return Clip(value.Value)
 		}
 		return ""
 	}
-	note := fmt.Sprintf("line %d: the Certificate %q", n.Line, clip(name))
+	note := fmt.Sprintf("line %d: the Certificate %q", n.Line, Clip(name))
 	if spec := child(n, "spec"); spec != nil {
 		note += fmt.Sprintf(" is kept in the Secret %q", text(spec, "secretName"))
 	}

@@ -27,14 +27,8 @@ func (v *vocabulary) readStatements(text string) *document {
 		if comment(line) {
 			continue
 		}
-		for continued(line) && n+1 < len(lines) {
-			n++
-			next := strings.TrimLeft(lines[n], " \t\f")
-			line = strings.TrimSuffix(line, `\`)
-			if strings.HasPrefix(next, "-") && !strings.HasSuffix(line, " ") {
-				line += " "
-			}
-			line += strings.TrimRight(next, " \t\r")
+		if continued(line) {
+			line, n = joined(lines, n)
 		}
 		if quote := unclosed(line); quote != "" { // PEM in quotes, over several lines
 			for end := n + 1; end < len(lines) && end < n+maxQuotedLines; end++ {
@@ -58,6 +52,7 @@ type statementReader struct {
 	vocabulary *vocabulary
 	block      int
 	braced     bool
+	inner      bool // within a word of a command
 	assignment *regexp.Regexp
 }
 
@@ -88,6 +83,22 @@ func continued(line string) bool {
 	return (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
 }
 
+// joined is a line with those that continue it, and the last of these.
+func joined(lines []string, n int) (line string, last int) {
+	var b strings.Builder
+	for last = n; ; last++ {
+		part := strings.TrimSpace(lines[last])
+		if last > n && strings.HasPrefix(part, "-") && !strings.HasSuffix(b.String()[max(0, b.Len()-1):], " ") {
+			b.WriteByte(' ')
+		}
+		if !continued(part) || last+1 == len(lines) {
+			b.WriteString(part)
+			return b.String(), last
+		}
+		b.WriteString(strings.TrimSuffix(part, `\`))
+	}
+}
+
 // unclosed returns the quote that a value begins with, and that is not closed on the
 // line, where PEM follows; empty for none.
 func unclosed(line string) string {
@@ -110,13 +121,15 @@ func inline(lines []string, n int) (name string, end int) {
 	}
 	name = strings.Trim(line, "<>")
 	for end := n + 1; end < len(lines) && end < n+maxQuotedLines; end++ {
-		if strings.TrimSpace(lines[end]) == "</"+name+">" {
-			text := strings.Join(lines[n+1:end], "\n")
-			if strings.Contains(text, "-----BEGIN ") || Embedded(text) != nil {
-				return name, end
-			}
-			break
+		if !strings.HasPrefix(strings.TrimSpace(lines[end]), "<") {
+			continue
 		}
+		text := strings.Join(lines[n+1:end], "\n")
+		if strings.TrimSpace(lines[end]) == "</"+name+">" &&
+			(strings.Contains(text, "-----BEGIN ") || Embedded(text) != nil) {
+			return name, end
+		}
+		break
 	}
 	return "", n
 }
@@ -124,7 +137,11 @@ func inline(lines []string, n int) (name string, end int) {
 // line reads one logical line.
 func (r *statementReader) line(line string, number int) {
 	if name, rest, ok := heading(line); ok {
-		r.block = r.document.section(name)
+		if strings.HasPrefix(line, "[[") { // TOML: each is one more of a list
+			r.block = r.document.open(0, name)
+		} else {
+			r.block = r.document.section(name)
+		}
 		line = rest
 	}
 	if strings.HasPrefix(line, "</") {
@@ -188,7 +205,7 @@ func heading(line string) (name, rest string, ok bool) {
 // Windows have a word before it.
 func assignment() *regexp.Regexp {
 	return regexp.MustCompile(`(?s)^(?:(?:export|set|setenv|declare -x|readonly) +)?` +
-		`["']?([\w.@%/\-\[\]:]+?)["']?(?:[ \t]*=[ \t]*|[ \t]*:[ \t]+|[ \t]+:[ \t]+)(.*)$`)
+		`["']?([\w.@%/\-\[\]:]+?)["']?(?:[ \t]*=>?[ \t]*|[ \t]*:[ \t]+|[ \t]+:[ \t]+)(.*)$`)
 }
 
 // statement reads `key = value`, `key: value`, `key value`, `--key value`, and the
@@ -205,7 +222,11 @@ func (r *statementReader) statement(text string, number int) {
 	if m := r.assignment.FindStringSubmatch(text); m != nil && m[1] != "" {
 		at.keys, at.value = []string{strings.Trim(m[1], `"'`)}, m[2]
 		r.document.add(at)
-		if value := unquoted(m[2]); strings.ContainsAny(value, " =") { // Environment="A=b", ExecStart=/usr/bin/x --cert y
+		value := unquoted(m[2])
+		if strings.Contains(m[2], `" "`) || strings.Contains(m[2], `' '`) { // Environment="A=b" "C=d"
+			value = m[2]
+		}
+		if strings.ContainsAny(value, " =") { // ExecStart=/usr/bin/x --cert y
 			r.command(value, at)
 		}
 		return
@@ -220,7 +241,25 @@ func (r *statementReader) statement(text string, number int) {
 	}
 	at.keys, at.value, at.directive = []string{key}, strings.TrimSpace(rest), true
 	r.document.add(at)
-	r.command(text, at)
+	r.command(uncommented(text), at)
+}
+
+// uncommented is a text without the comment behind it.
+func uncommented(text string) string {
+	quote := byte(0)
+	for i := range len(text) {
+		switch c := text[i]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '#' && i > 0 && (text[i-1] == ' ' || text[i-1] == '\t'):
+			return text[:i]
+		}
+	}
+	return text
 }
 
 // command reads the options of a command or directive into a block of their own.
@@ -252,30 +291,52 @@ func (r *statementReader) command(text string, at setting) {
 // options reads `--key value`, `--key=value`, `-Dkey=value`, `-E value`, `KEY=value` and,
 // where the word means something here, `key value`.
 func (r *statementReader) options(list []string, at setting) {
-	for i, word := range list {
-		name := strings.TrimLeft(word, "-")
-		dashed := name != word
+	for i := 0; i < len(list); i++ {
+		name := strings.TrimLeft(list[i], "-")
+		dashed := name != list[i]
 		if dashed && strings.HasPrefix(name, "D") && strings.Contains(name, ".") {
 			name = name[1:]
 		}
 		option := at
+		option.literal = true
+		next := ""
+		if i+1 < len(list) && !strings.HasPrefix(list[i+1], "-") {
+			next = list[i+1]
+		}
 		switch key, value, assigned := strings.Cut(name, "="); {
 		case assigned && key != "" && !strings.ContainsAny(key, "/ "):
-			option.keys, option.value, option.literal, option.dashed = []string{key}, value, true, dashed
-		case dashed && len(word) > 2 && word[1] != '-' && word[1] == 'E': // curl's -Efile
-			option.keys, option.value, option.literal = []string{"E"}, name[1:], true
-		case i+1 < len(list) && (dashed || i > 0 && r.vocabulary.meaning([]string{name}).role != noRole) &&
-			!strings.HasPrefix(list[i+1], "--"):
-			option.keys, option.value, option.literal = []string{name}, list[i+1], true
+			option.keys, option.value, option.dashed = []string{key}, value, dashed
+			if strings.Count(value, ")") > strings.Count(value, "(") { // action(… key="value")
+				option.value = strings.TrimSuffix(value, ")")
+			}
+		case dashed && len(name) > 1 && name[0] == 'E' && !strings.HasPrefix(list[i], "--"): // curl's -Efile
+			option.keys, option.value = []string{"E"}, name[1:]
+		case next != "" && (dashed || i > 0 && r.vocabulary.meaning([]string{name}).role != noRole && !isPath(name)):
+			option.keys, option.value = []string{name}, next
+			i++
 		case dashed:
-			option.keys, option.value = []string{name}, "true"
+			option.keys, option.value, option.literal = []string{name}, "true", false
 		default:
+			r.within(list[i], at)
 			continue
 		}
 		r.document.add(option)
-		if strings.Contains(option.value, "-D") { // JAVA_OPTS="-D… -D…" within a command
-			r.options(words(option.value), at)
-		}
+		r.within(option.value, at)
+	}
+}
+
+// within reads the options in a word: JAVA_OPTS="-D… -D…", the connection string or URL of a
+// database. It goes no deeper.
+func (r *statementReader) within(word string, at setting) {
+	if r.inner || !strings.Contains(word, "=") {
+		return
+	}
+	r.inner = true
+	defer func() { r.inner = false }()
+	if _, query, isURL := strings.Cut(word, "?"); isURL && strings.Contains(word, "://") {
+		r.options(strings.Split(query, "&"), at)
+	} else if strings.Contains(word, " ") || strings.HasPrefix(word, "-D") {
+		r.options(words(word), at)
 	}
 }
 

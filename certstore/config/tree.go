@@ -16,6 +16,10 @@ import (
 // maxAliases bounds the aliases of a YAML document, which programs never write.
 const maxAliases = 100
 
+// errSize is the error of a text whose parts are more than a configuration has: each takes
+// memory.
+var errSize = fmt.Errorf("it has more than %d entries", maxSettings)
+
 var errAliases = fmt.Errorf("it has more than %d YAML aliases", maxAliases)
 
 // yamlError says where a YAML document is broken. The parser's own words may quote it,
@@ -41,6 +45,9 @@ func isTree(text string) bool {
 // readTrees parses YAML, or JSON, of one or more documents. It returns the error of the
 // first that is broken, with those before.
 func readTrees(text string) (roots []*yaml.Node, err error) {
+	if strings.Count(text, ",")+strings.Count(text, "\n") > maxSettings {
+		return nil, errSize
+	}
 	if trimmed := strings.TrimSpace(text); strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[") {
 		if root, err := readJSON(text); err == nil {
 			return []*yaml.Node{root}, nil
@@ -151,6 +158,10 @@ func (v *vocabulary) readNodes(roots []*yaml.Node, err error) *document {
 	return d
 }
 
+// maxKeys is how many of the keys that lead to a value are kept: those further out say nothing
+// of it.
+const maxKeys = 12
+
 // A treeReader turns nodes into settings.
 type treeReader struct {
 	statementReader
@@ -166,7 +177,8 @@ func (r *treeReader) read(n *yaml.Node, keys []string, block, depth int) {
 		r.read(n.Alias, keys, block, depth+1)
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
-			r.read(n.Content[i+1], append(keys[:len(keys):len(keys)], n.Content[i].Value), block, depth+1)
+			outer := keys[max(0, len(keys)-maxKeys+1):]
+			r.read(n.Content[i+1], append(outer[:len(outer):len(outer)], n.Content[i].Value), block, depth+1)
 		}
 	case yaml.SequenceNode:
 		if r.arguments(n, block) {

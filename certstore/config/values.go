@@ -14,6 +14,8 @@ type valueReader struct {
 	quotes    bool
 	roots     []string          // folders that relative paths count from
 	variables map[string]string // assignments of the same text
+	expanded  map[string]string // what variables come to
+	reference *regexp.Regexp    // to a variable
 	looks     int
 }
 
@@ -21,7 +23,8 @@ type valueReader struct {
 const maxLooks = 10_000
 
 func newValueReader(t *Text, f *dialect, d *document) *valueReader {
-	r := &valueReader{t: t, quotes: f.quotes, roots: slices.Clone(t.Dirs), variables: make(map[string]string)}
+	r := &valueReader{t: t, quotes: f.quotes, roots: slices.Clone(t.Dirs), variables: make(map[string]string),
+		expanded: make(map[string]string), reference: regexp.MustCompile(`\$\{[\w.]+\}|\$\w+`)}
 	if len(r.roots) == 0 {
 		r.roots = []string{""}
 	}
@@ -60,7 +63,10 @@ func (r *valueReader) readings(s *setting) []string {
 		}
 	}
 	for n, value := range list {
-		list[n] = r.expand(value, 0)
+		if name, ok := strings.CutPrefix(value, `file("`); ok { // Terraform
+			value = strings.TrimSuffix(name, `")`)
+		}
+		list[n] = r.expand(value)
 	}
 	return unique(list)
 }
@@ -135,22 +141,36 @@ func unescaped(value string) string {
 }
 
 // expand replaces $NAME and ${NAME} by what the text assigns to it, and the home folder.
-func (r *valueReader) expand(value string, depth int) string {
-	const most = 3
-	if depth > most || len(value) > maxOption || !strings.ContainsAny(value, "$%") {
+func (r *valueReader) expand(value string) string {
+	if len(value) > maxOption || !strings.ContainsAny(value, "$%") {
 		return value
 	}
 	value = strings.ReplaceAll(value, "%h/", r.t.Home+"/") // systemd.unit(5), "Specifiers"
-	return regexp.MustCompile(`\$\{\w+\}|\$\w+`).ReplaceAllStringFunc(value, func(reference string) string {
-		name := strings.Trim(reference, "${}")
-		if name == "HOME" && r.t.Home != "" {
-			return r.t.Home
+	room := maxOption
+	return r.reference.ReplaceAllStringFunc(value, func(reference string) string {
+		out := r.variable(strings.Trim(reference, "${}"), reference)
+		if room -= len(out); room < 0 {
+			return reference
 		}
-		if known, ok := r.variables[name]; ok && known != "" && known != value {
-			return r.expand(known, depth+1)
-		}
-		return reference
+		return out
 	})
+}
+
+// variable is what a variable comes to, or the reference to it where that is not known.
+func (r *valueReader) variable(name, reference string) string {
+	switch out, done := r.expanded[name]; {
+	case done:
+		return out
+	case name == "HOME" && r.t.Home != "":
+		return r.t.Home
+	case name == "path.module": // Terraform: the folder of the file
+		return "."
+	case r.variables[name] == "":
+		return reference
+	}
+	r.expanded[name] = reference // which it may refer to itself
+	r.expanded[name] = r.expand(r.variables[name])
+	return r.expanded[name]
 }
 
 // unresolved reports whether a value comes from elsewhere at run time.
@@ -165,19 +185,23 @@ func isPath(value string) bool {
 		strings.Contains(value, "://") && !strings.HasPrefix(value, "file://") {
 		return false
 	}
-	switch strings.ToLower(filepath.Ext(value)) {
-	case ".pem", ".crt", ".cer", ".der", ".key", ".p12", ".pfx", ".jks", ".keystore", ".cert", ".p8", ".pk8", ".ks":
-		return true
-	}
-	return strings.HasPrefix(value, "pkcs11:") || strings.ContainsAny(value, `/\`)
+	return hasEnding(value) || strings.HasPrefix(value, "pkcs11:") || strings.ContainsAny(value, `/\`)
+}
+
+// hasEnding reports whether a value ends as the names of certificates, keys and stores do.
+func hasEnding(value string) bool {
+	return slices.Contains([]string{".pem", ".crt", ".cer", ".der", ".key", ".p12", ".pfx", ".jks", ".keystore", ".cert",
+		".p8",
+		".pk8", ".ks"}, strings.ToLower(filepath.Ext(value)))
 }
 
 // file returns the path that a setting means and what is there: the first of its
 // readings, from the first of the folders, that is there, or else the first.
 func (r *valueReader) file(s *setting) (string, Contents) {
-	first := ""
+	first, known := "", Absent
 	for _, value := range r.readings(s) {
 		value = strings.TrimPrefix(strings.TrimPrefix(value, "file://"), "file:")
+		value = strings.TrimPrefix(value, "<") // Dovecot
 		if value == "" || len(value) > maxOption || strings.ContainsAny(value, "\n\x00") || unresolved(value) {
 			continue
 		}
@@ -185,15 +209,15 @@ func (r *valueReader) file(s *setting) (string, Contents) {
 			return value, Store
 		}
 		for _, path := range r.paths(value) {
-			if there := r.look(path); there != Absent {
+			switch there := r.look(path); {
+			case there == Store, there == There:
 				return path, there
-			}
-			if first == "" {
-				first = path
+			case first == "":
+				first, known = path, there
 			}
 		}
 	}
-	return first, Absent
+	return first, known
 }
 
 // paths are what a value may be the path of.
@@ -208,8 +232,11 @@ func (r *valueReader) paths(value string) []string {
 	for _, root := range r.roots {
 		list = append(list, filepath.Join(root, value))
 	}
-	if before, _, mapped := strings.Cut(value, ":"); mapped && len(before) > 1 { // Docker's HOST:CONTAINER
+	if before, after, mapped := strings.Cut(value, ":"); mapped && len(before) > 1 { // Docker's HOST:CONTAINER
 		list = append(list, filepath.Join(r.roots[0], before))
+		if filepath.IsAbs(after) { // systemd's NAME:PATH
+			list = append(list, after)
+		}
 	}
 	return list
 }

@@ -17,21 +17,22 @@ const (
 	authorityRole         // CA certificates
 	passwordRole          // what opens one of these
 	passwordFileRole      // a file with it
-	typeRole              // what a client takes one of these for
 )
 
 // A vocabulary is the words that keys are made of, in all the formats.
 type vocabulary struct {
 	roles     map[string]role
-	authority []string // words that make a certificate a CA's
-	neutral   []string // words that say in what form a thing is there
-	others    []string // words that make a key another's: a key of SSH, a hash of a certificate
-	base      []string // all of these, and more, of which words are made that are written together
+	authority []string            // words that make a certificate a CA's
+	neutral   []string            // words that say in what form a thing is there
+	others    []string            // words that make a key another's: a key of SSH, a hash of a certificate
+	known     map[string][]string // the words of keys
+	base      []string            // all of these, and more, of which words are made that are written together
 }
 
 func newVocabulary() *vocabulary {
 	v := &vocabulary{
 		roles:     make(map[string]role),
+		known:     make(map[string][]string),
 		authority: strings.Fields("ca cas root roots trust trusted authority authorities issuing anchors"),
 		neutral: strings.Fields("file files filename path location data value content inline string bytes " +
 			"base64 pem der bundle info dir full private text item"),
@@ -59,6 +60,15 @@ func newVocabulary() *vocabulary {
 // case and without numbers at the end; words that are written together are taken apart,
 // as "sslrootcert" into ssl, root, cert.
 func (v *vocabulary) words(key string) []string {
+	list, known := v.known[key]
+	if !known {
+		list = v.split(key)
+		v.known[key] = list
+	}
+	return list
+}
+
+func (v *vocabulary) split(key string) []string {
 	var list []string
 	runes := []rune(key)
 	begin := 0
@@ -132,45 +142,50 @@ type meaning struct {
 	strong bool
 }
 
-// meaning reads keys from their end: the last word that is not neutral decides, and an
-// earlier one may make it another's.
+// meaning reads keys from their end: the last word that is not neutral decides, and others of
+// its key may make it another's.
 func (v *vocabulary) meaning(keys []string) meaning {
-	var all, rest []string
+	var all, rest, own, before []string
+	last := -1
 	for _, key := range keys {
-		all = append(all, v.words(key)...)
-	}
-	has := func(list ...string) bool {
-		return slices.ContainsFunc(all, func(word string) bool { return slices.Contains(list, word) })
-	}
-	last := len(all) - 1
-	for last >= 0 && slices.Contains(v.neutral, all[last]) {
-		last--
+		for segment := range strings.SplitSeq(key, ".") {
+			words := v.words(segment)
+			end := slices.IndexFunc(words, func(word string) bool { return !slices.Contains(v.neutral, word) })
+			if end >= 0 {
+				before, own = own, words
+			}
+			for n, word := range words {
+				if !slices.Contains(v.neutral, word) {
+					last = len(all) + n
+				}
+			}
+			all = append(all, words...)
+		}
 	}
 	if last < 0 {
 		return meaning{}
 	}
+	has := func(words []string, list ...string) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(list, word) })
+	}
 	m := meaning{role: v.roles[all[last]], chain: all[last] == "chain"}
 	switch {
-	case (all[last] == "type" || all[last] == "format") && has("cert", "certificate", "key", "store") &&
-		!has(v.authority...):
-		m.role = typeRole
-	case m.role == noRole, has(v.others...):
+	case m.role == noRole, has(own, v.others...):
 		return meaning{}
 	case m.role == passwordRole:
-		m.strong = has("key", "cert", "certificate", "store", "ssl", "tls")
+		m.strong = has(all, "key", "cert", "certificate", "store", "ssl", "tls")
 		if last+1 < len(all) && slices.Contains([]string{"file", "filename", "path", "location"}, all[last+1]) {
 			m.role = passwordFileRole
 		}
 	case all[last] == "store" && (last == 0 || all[last-1] != "key" && all[last-1] != "trust"):
 		return meaning{}
-	case has(v.authority...) && m.role == keyRole:
+	case has(own, v.authority...) && m.role == keyRole:
 		return meaning{} // a CA's own
-	case has(v.authority...):
+	case has(own, v.authority...), has(before, v.authority...):
 		m.role = authorityRole
 	}
 	for _, word := range all {
-		if word != "type" && v.roles[word] == noRole && !slices.Contains(v.neutral, word) &&
-			!slices.Contains(v.authority, word) {
+		if v.roles[word] == noRole && !slices.Contains(v.neutral, word) && !slices.Contains(v.authority, word) {
 			rest = append(rest, word)
 		}
 	}

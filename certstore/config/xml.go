@@ -13,6 +13,9 @@ import (
 // readXML reads XML, and property lists (Apple's profiles are some), as nodes of YAML.
 // Entities are not expanded. The node has what stands before an error.
 func readXML(text string) (*yaml.Node, error) {
+	if strings.Count(text, "<") > maxSettings {
+		return &yaml.Node{}, errSize
+	}
 	r := &xmlReader{decoder: xml.NewDecoder(strings.NewReader(text)), count: &lines{text: text}}
 	root, err := r.element(xml.StartElement{}, 0)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -62,11 +62,12 @@ func (p *Process) Of(path string) (s State, changed time.Time, err error) {
 		return "", time.Time{}, err
 	}
 	written := info.ModTime()
-	if link := linked(path); link.After(written) {
+	if _, link := follow("", path); link.After(written) {
 		written = link
 	}
 	if p.root != "" {
-		inside, err := os.Stat(filepath.Join(p.root, path))
+		place, _ := follow(p.root, path)
+		inside, err := os.Stat(place)
 		switch {
 		case errors.Is(err, fs.ErrNotExist), err == nil && !os.SameFile(info, inside):
 			return Elsewhere, written, nil
@@ -93,35 +94,34 @@ func state(started, written, touched time.Time) State {
 	return Earlier
 }
 
-// linked is when the last of the symbolic links on the way to a file was made: certbot and
-// Kubernetes renew by changing one. Zero without links.
-func linked(path string) time.Time {
-	var last time.Time
+// follow goes along the symbolic links on the way to a file, below a root, and returns where
+// they end, and when the last of them was made: certbot and Kubernetes renew by changing one.
+// The time is zero without links.
+func follow(root, path string) (place string, last time.Time) {
 	const most = 40 // as the kernel's limit
-	rest, done := strings.Split(filepath.ToSlash(path), "/"), string(filepath.Separator)
+	top := string(filepath.Separator)
+	rest, done := strings.Split(filepath.ToSlash(path), "/"), top
 	for links := 0; len(rest) > 0 && links < most; {
 		next := filepath.Join(done, rest[0])
 		rest = rest[1:]
-		info, err := os.Lstat(next)
-		if err != nil {
-			return last
-		}
-		if info.Mode()&fs.ModeSymlink == 0 {
+		info, err := os.Lstat(filepath.Join(root, next))
+		if err != nil || info.Mode()&fs.ModeSymlink == 0 {
 			done = next
 			continue
 		}
-		target, err := os.Readlink(next)
+		target, err := os.Readlink(filepath.Join(root, next))
 		if err != nil {
-			return last
+			done = next
+			continue
 		}
 		links++
 		if info.ModTime().After(last) {
 			last = info.ModTime()
 		}
 		if filepath.IsAbs(target) {
-			done = string(filepath.Separator)
+			done = top
 		}
 		rest = append(strings.Split(filepath.ToSlash(target), "/"), rest...)
 	}
-	return last
+	return filepath.Join(root, done), last
 }

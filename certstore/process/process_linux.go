@@ -39,10 +39,13 @@ func Find(pid int) (*Process, error) {
 			p.deleted = append(p.deleted, path)
 		}
 	}
-	root := filepath.Join("/proc", strconv.Itoa(pid), "root")
-	theirs, err := os.Stat(root)
-	if own, ownErr := os.Stat("/"); err == nil && ownErr == nil && !os.SameFile(own, theirs) {
-		p.root = root
+	folder := filepath.Join("/proc", strconv.Itoa(pid))
+	theirs, err := os.Stat(filepath.Join(folder, "root"))
+	own, ownErr := os.Stat("/")
+	mounts, mountsErr := os.Readlink(filepath.Join(folder, "ns", "mnt"))
+	ownMounts, _ := os.Readlink("/proc/self/ns/mnt")
+	if err == nil && ownErr == nil && !os.SameFile(own, theirs) || mountsErr == nil && mounts != ownMounts {
+		p.root = filepath.Join(folder, "root")
 	}
 	return p, nil
 }

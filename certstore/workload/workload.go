@@ -95,7 +95,7 @@ func fetch(ctx context.Context, network, place string) ([]SVID, error) {
 		return nil, fmt.Errorf("what answers does not speak gRPC: %w", err)
 	}
 	defer response.Body.Close()
-	message, err := first(response)
+	message, err := firstMessage(response)
 	if err != nil {
 		return nil, err
 	}
@@ -105,8 +105,8 @@ func fetch(ctx context.Context, network, place string) ([]SVID, error) {
 // prefix is the length of what stands before a message of gRPC: compression, and length.
 const prefix = 5
 
-// first reads the first message of the answer.
-func first(response *http.Response) ([]byte, error) {
+// firstMessage reads the first message of the answer.
+func firstMessage(response *http.Response) ([]byte, error) {
 	if response.StatusCode != http.StatusOK || !strings.HasPrefix(response.Header.Get("Content-Type"),
 		"application/grpc") {
 		return nil, fmt.Errorf("what answers does not speak gRPC: HTTP status %d", response.StatusCode)
@@ -146,7 +146,8 @@ func refusal(response *http.Response, err error) error {
 		text = decoded
 	}
 	const most = 200
-	return fmt.Errorf("the agent refuses by gRPC status %s: %q", status, text[:min(len(text), most)])
+	return fmt.Errorf("the agent refuses by gRPC status %s: %q", status,
+		strings.ToValidUTF8(text[:min(len(text), most)], ""))
 }
 
 // decode reads an X509SVIDResponse (SPIFFE Workload API, Section 5.2.1).
@@ -159,8 +160,7 @@ func decode(message []byte) ([]SVID, error) {
 		if len(list) == maxSVIDs {
 			return fmt.Errorf("the agent's answer has more than %d identities", maxSVIDs)
 		}
-		var s SVID
-		list = append(list, s)
+		list = append(list, SVID{})
 		return fields(value, func(number protowire.Number, value []byte) error {
 			s := &list[len(list)-1]
 			switch number {
