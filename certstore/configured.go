@@ -36,6 +36,8 @@ func (f *file) look(path string) config.Contents {
 	switch {
 	case err != nil:
 		return config.Absent
+	case info.IsDir():
+		return config.Folder
 	case !info.Mode().IsRegular() || info.Size() > maxFileSize:
 		return config.There
 	}
@@ -278,9 +280,9 @@ func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Refe
 		}
 		for _, named := range r.named(ctx, f, notes, path, nil, Candidate) {
 			named.entry, named.passwords = of, ref.Passwords
-			if n == 0 {
+			if n == 0 || ref.Certificate == "" && len(ref.CertificateData) == 0 {
 				named.label = label
-			} else if ref.Certificate != "" || len(ref.CertificateData) > 0 {
+			} else {
 				of.key = path
 			}
 			if earlier := r.seen[named.real]; earlier != nil && !earlier.named() {

@@ -112,7 +112,8 @@ type Contents int
 const (
 	Absent  Contents = iota // there is no such file
 	Outside                 // it is not to be looked at
-	There                   // there is one, and it is not of the kind below
+	Folder                  // it is a folder
+	There                   // there is a file, and it is not of the kind below
 	Store                   // it may hold a certificate or a key
 )
 

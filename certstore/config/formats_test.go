@@ -24,6 +24,8 @@ func there(path string) Contents {
 	case strings.HasPrefix(path, "/c/"), path == "/etc/x/rel.pem", path == "/etc/x/rel.key",
 		path == "/etc/x/x509/moon.pem", path == "/etc/x/private/moon.key", path == "/home/u/me.pem":
 		return Store
+	case path == "/etc/x":
+		return Folder
 	case path == "/etc/passwd":
 		return There
 	}

@@ -208,7 +208,7 @@ func (g *gatherer) value(s, one *setting, m meaning) (found, bool) {
 	}
 	path, there := g.file(one)
 	switch {
-	case path == "":
+	case path == "", there == Folder:
 		return found{}, false
 	case m.role == noRole:
 		if there != Store || !g.t.Given || !isPath(plain) {
@@ -236,7 +236,7 @@ func (g *gatherer) plausible(path, value string) bool {
 	case !g.pathCharacters.MatchString(value):
 		return false
 	}
-	return hasEnding(value) || isPath(value) && g.look(filepath.Dir(path)) >= There
+	return hasEnding(value) || isPath(value) && g.look(filepath.Dir(path)) >= Folder
 }
 
 // parts splits a list of paths at commas; one of TOML is in brackets and quotes.

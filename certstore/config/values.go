@@ -51,6 +51,9 @@ func (r *valueReader) readings(s *setting) []string {
 	case s.literal:
 	case r.quotes:
 		list = append(list, unescaped(raw))
+		if strings.Contains(raw, `\\`) { // as paths of Windows are written
+			slices.Reverse(list)
+		}
 	default:
 		plain := strings.TrimRight(raw, ";,")
 		list = []string{unquoted(raw)}
@@ -210,7 +213,7 @@ func (r *valueReader) file(s *setting) (string, Contents) {
 		}
 		for _, path := range r.paths(value) {
 			switch there := r.look(path); {
-			case there == Store, there == There:
+			case there >= Folder:
 				return path, there
 			case first == "":
 				first, known = path, there
