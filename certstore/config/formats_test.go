@@ -251,9 +251,14 @@ func TestFormats(t *testing.T) {
 // A value that is no path of a file may be a secret: none is told, nor what is before a colon.
 func TestNoSecrets(t *testing.T) {
 	text := "APP_KEY=base64:q7/Xk3SECRET=\nSTRIPE_KEY=sk_live/SECRET\nPRIVATE_KEY=abc/SECRET\nssl_key = p4ssSECRET:s3SECRET\nclient_key=/SECRET/x\n"
-	for _, name := range []string{".env", "x.conf", "a.service"} {
+	yaml := "remote_write:\n- sigv4: {secret_key: abc/SECRET, access_key: SECRET/x}\n  pagerduty: {service_key: SECRET/x}\n"
+	for _, name := range []string{".env", "x.conf", "a.service", "prometheus.yml"} {
 		for _, given := range []bool{true, false} {
-			c, ok := Parse(&Text{Name: name, Dirs: []string{"/etc/x"}, Data: []byte(text), Given: given, Look: there})
+			data := text
+			if name == "prometheus.yml" {
+				data = yaml
+			}
+			c, ok := Parse(&Text{Name: name, Dirs: []string{"/etc/x"}, Data: []byte(data), Given: given, Look: there})
 			if said := fmt.Sprintf("%+v", c); ok && strings.Contains(said, "SECRET") {
 				t.Errorf("%s, given %t: %s", name, given, said)
 			}

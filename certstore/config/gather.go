@@ -89,8 +89,7 @@ func (g *gatherer) setting(s *setting) {
 	if alias, ok := g.format.aliases[s.key()]; ok {
 		m = meaning{role: alias}
 	}
-	switch m.role {
-	case passwordRole:
+	if m.role == passwordRole {
 		g.password(s, m)
 		return
 	}
@@ -214,7 +213,7 @@ func (g *gatherer) value(s, one *setting, m meaning) (found, bool) {
 		if there != Store || !g.t.Given || !isPath(plain) {
 			return found{}, false
 		}
-	case there <= Outside && !g.plausible(path, plain):
+	case there <= Outside && !g.plausible(path, plain, m):
 		return found{}, false
 	}
 	relative := !filepath.IsAbs(strings.Replace(plain, "~", "/", 1)) && !strings.HasPrefix(plain, "pkcs11:")
@@ -223,7 +222,7 @@ func (g *gatherer) value(s, one *setting, m meaning) (found, bool) {
 
 // plausible reports whether a value may be the path of a file that is not there, and not a
 // number, a word such as "system", a switch, or a secret: it will be shown.
-func (g *gatherer) plausible(path, value string) bool {
+func (g *gatherer) plausible(path, value string, m meaning) bool {
 	switch strings.ToLower(value) {
 	case "", "true", "false", "yes", "no", "on", "off", "none", "null", "system", "auto", "required", "optional":
 		return false
@@ -231,6 +230,8 @@ func (g *gatherer) plausible(path, value string) bool {
 	switch {
 	case g.format.inContainer:
 		return false
+	case m.role == keyRole && !m.tls:
+		return hasEnding(value)
 	case g.format.name != "" && !g.format.loose: // whose keys have one meaning
 		return !strings.ContainsAny(value, "=\"`") && strings.Trim(value, "0123456789") != ""
 	case !g.pathCharacters.MatchString(value):

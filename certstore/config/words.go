@@ -138,6 +138,9 @@ type meaning struct {
 	stem string
 	// chain says that it is certificates that belong to another.
 	chain bool
+	// tls says that all the words of its key are of this vocabulary: another's key, such as
+	// APP_KEY, may be a secret itself.
+	tls bool
 	// strong says of a password that it is a key's, or a store's, by its name.
 	strong bool
 }
@@ -169,8 +172,9 @@ func (v *vocabulary) meaning(keys []string) meaning {
 		return slices.ContainsFunc(words, func(word string) bool { return slices.Contains(list, word) })
 	}
 	m := meaning{role: v.roles[all[last]], chain: all[last] == "chain"}
+	m.tls = !slices.ContainsFunc(own, func(word string) bool { return !slices.Contains(v.base, word) })
 	switch {
-	case m.role == noRole, has(own, v.others...):
+	case m.role == noRole, has(own, v.others...), m.role == keyRole && has(own, "secret"):
 		return meaning{}
 	case m.role == passwordRole:
 		m.strong = has(all, "key", "cert", "certificate", "store", "ssl", "tls")
