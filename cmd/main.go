@@ -108,7 +108,8 @@ func Main(ctx context.Context, args []string, s *Streams) int {
 		mistake.command = c.CommandPath()
 	}
 	var plugin *statusError
-	if err != nil && !errors.As(err, &plugin) && exitCode(err) != exitInterrupt && isPlugin(args) { // before the command itself began
+	// before the command itself began
+	if err != nil && !errors.As(err, &plugin) && exitCode(err) != exitInterrupt && isPlugin(args) {
 		fmt.Fprintf(s.Out, "MTLSPROBE UNKNOWN - %s\n", strings.Map(plain, strings.ReplaceAll(err.Error(), "|", "/")))
 		err = &statusError{report.StatusUnknown, err}
 	}
