@@ -209,7 +209,7 @@ func (r *reader) candidates(ctx context.Context, f, notes *file) (files []*file)
 		}
 	}
 	for _, ref := range distinct {
-		if ref.Note != "" && ref.Note != "the current context" {
+		if ref.Note != "" {
 			notes.notes = append(notes.notes, fmt.Errorf("%s: %s", f.config.Format,
 				strings.TrimPrefix(nameOf(ref)+": "+ref.Note, ": ")))
 		}
@@ -302,9 +302,8 @@ func (r *reader) reference(ctx context.Context, f, notes *file, ref *config.Refe
 // a note, for what is not followed.
 func (r *reader) named(ctx context.Context, f, notes *file, path string, data []byte, role Role) []*file {
 	if len(data) > 0 {
-		return []*file{{path: f.path, source: Source{Path: f.source.Path, Role: role, Found: true},
-			entry: &entry{configuration: f.path},
-			data:  data}}
+		return []*file{{path: f.path, source: Source{Path: f.source.Path, Role: role, Found: true}, data: data,
+			entry: &entry{configuration: f.path}}}
 	}
 	if why := f.unfollowed(path); why != "" {
 		if role != Beside {
@@ -313,9 +312,9 @@ func (r *reader) named(ctx context.Context, f, notes *file, path string, data []
 		return nil
 	}
 	real := resolved(path)
-	return []*file{{path: path, source: Source{Path: path, Role: role, Found: true}, entry: &entry{configuration: f.path},
-		real: real,
-		read: r.content(real, func() ([]byte, error) { return ReadFile(ctx, path) })}}
+	return []*file{{path: path, source: Source{Path: path, Role: role, Found: true}, real: real,
+		entry: &entry{configuration: f.path},
+		read:  r.content(real, func() ([]byte, error) { return ReadFile(ctx, path) })}}
 }
 
 // unfollowed says why what a configuration names is not followed; empty if it is. A

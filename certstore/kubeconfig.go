@@ -15,9 +15,9 @@ import (
 // KubeContext finds a context where kubectl does: in the files of KUBECONFIG, or else in
 // ~/.kube/config (kubernetes.io, "Organizing Cluster Access Using kubeconfig Files"). An
 // empty name stands for the current context. The error is a [*SourceError].
-func KubeContext(ctx context.Context, o *Options, name string) (path string, c *config.Context, err error) {
-	fail := func(kind ErrorKind, err error) (string, *config.Context, error) {
-		return "", nil, &SourceError{Source: "kubeconfig:" + name, Kind: kind, Err: err}
+func KubeContext(ctx context.Context, o *Options, name string) (*config.Context, error) {
+	fail := func(kind ErrorKind, err error) (*config.Context, error) {
+		return nil, &SourceError{Source: "kubeconfig:" + name, Kind: kind, Err: err}
 	}
 	var paths []string
 	if o.Getenv != nil {
@@ -59,7 +59,7 @@ func KubeContext(ctx context.Context, o *Options, name string) (path string, c *
 		if c.Err != nil {
 			return fail(NotUnderstood, fmt.Errorf("cannot be used: %w", c.Err))
 		}
-		return paths[0], c, nil
+		return c, nil
 	}
 	files := strings.Join(paths, ", ")
 	if name == "" {
@@ -74,11 +74,11 @@ func KubeContext(ctx context.Context, o *Options, name string) (path string, c *
 
 // kubeContext is what a source "kubeconfig:CONTEXT" stands for: that context's user alone.
 func (r *reader) kubeContext(ctx context.Context, s *Source) (*file, error) {
-	path, context, err := KubeContext(ctx, r.options, strings.TrimPrefix(s.Path, "kubeconfig:"))
+	context, err := KubeContext(ctx, r.options, strings.TrimPrefix(s.Path, "kubeconfig:"))
 	if err != nil {
 		return nil, err
 	}
-	s.Path = path
-	return &file{path: path, source: *s, config: &config.Config{Format: "kubeconfig",
+	s.Path = context.File
+	return &file{path: s.Path, source: *s, config: &config.Config{Format: "kubeconfig",
 		References: []config.Reference{context.Identity}}}, nil
 }

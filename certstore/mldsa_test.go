@@ -27,7 +27,8 @@ func pkcs8Form(t *testing.T, seedForm []byte, content func(*cryptobyte.Builder))
 	s := cryptobyte.String(seedForm)
 	var info, algorithm cryptobyte.String
 	var version int64
-	if !s.ReadASN1(&info, asn1.SEQUENCE) || !info.ReadASN1Integer(&version) || !info.ReadASN1Element(&algorithm, asn1.SEQUENCE) {
+	if !s.ReadASN1(&info, asn1.SEQUENCE) || !info.ReadASN1Integer(&version) ||
+		!info.ReadASN1Element(&algorithm, asn1.SEQUENCE) {
 		t.Fatal("not PKCS#8")
 	}
 	var b cryptobyte.Builder

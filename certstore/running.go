@@ -1,6 +1,7 @@
 package certstore
 
 import (
+	"slices"
 	"time"
 
 	"mtlsprobe/certstore/process"
@@ -45,7 +46,7 @@ func (h *Holding) Running(pid int) error {
 func (i *Identity) files() []string {
 	var list []string
 	for _, path := range []string{i.Source, i.NamedBy, i.Key.Source} {
-		if path != "" && isFile(path) && (len(list) == 0 || path != list[0]) {
+		if path != "" && isFile(path) && !slices.Contains(list, path) {
 			list = append(list, path)
 		}
 	}

@@ -43,9 +43,11 @@ func TestCIFiles(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(body), &job); err != nil || !found {
 		t.Fatalf("%v", err)
 	}
-	const want = "probe --servername x y --cert certs/ --pass env:MTLSPROBE_PASSWORD --require all --expires-within 30d " +
+	const want = "probe --servername x y --cert certs/ --pass env:MTLSPROBE_PASSWORD --require all --expires-within " +
+		"30d " +
 		"-o junit --output-file FILE --force -- a.example b.example:8443 "
-	for name, script := range map[string]string{"action": steps[2].Run, "template": strings.Join(job["client certificates"].Script, "\n")} {
+	for name, script := range map[string]string{"action": steps[2].Run,
+		"template": strings.Join(job["client certificates"].Script, "\n")} {
 		dir := t.TempDir()
 		place := filepath.Join(dir, ".github", "action")
 		if err := os.MkdirAll(place, 0o700); err != nil {

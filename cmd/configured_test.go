@@ -60,7 +60,8 @@ func configuredFolder(t *testing.T) []string {
 	}
 	locked := pem.EncodeToMemory(block)
 	cert, key, ca := p.CertPEM("client", "Issuing"), p.KeyPEM("client"), p.CertPEM("Root")
-	for name, data := range map[string][]byte{"client.crt": cert, "client.key": key, "client.pem": slices.Concat(cert, key),
+	for name, data := range map[string][]byte{"client.crt": cert, "client.key": key,
+		"client.pem": slices.Concat(cert, key),
 		"client.p12": store, "ca.pem": ca, "locked.key": locked} {
 		writeFile(t, name, data)
 	}
@@ -73,7 +74,8 @@ func configuredFolder(t *testing.T) []string {
 	}
 	b64 := base64.StdEncoding.EncodeToString
 	fill := strings.NewReplacer(
-		"BASE64-CLIENT-CERTIFICATE", b64(cert), "BASE64-CLIENT-KEY", b64(key), "BASE64-CA", b64(ca), "BASE64-DER-CA", b64(p.Cert("Root").Raw),
+		"BASE64-CLIENT-CERTIFICATE", b64(cert), "BASE64-CLIENT-KEY", b64(key), "BASE64-CA", b64(ca), "BASE64-DER-CA",
+		b64(p.Cert("Root").Raw),
 		"BASE64-P12-WITHOUT-PASSWORD", b64(open), "BASE64-P12", b64(store),
 		"JSON-CLIENT-CERTIFICATE", quoted(cert), "JSON-CLIENT-KEY", quoted(key), "JSON-CA", quoted(ca),
 		"CLIENT-CERTIFICATE", strings.TrimSpace(string(cert)), "CLIENT-KEY", strings.TrimSpace(string(key)))
@@ -130,7 +132,8 @@ func TestSignedProfile(t *testing.T) {
 	do(t, "openssl", "smime", "-sign", "-nodetach", "-outform", "DER", "-in", "corporate.mobileconfig", "-binary",
 		"-signer", "client.pem", "-out", "signed.mobileconfig")
 	r := runJSON(t, 0, "inspect", "signed.mobileconfig")
-	if len(r.Identities) != 1 || r.Identities[0].Key.State != "usable" || r.Identities[0].Subject != "CN=client,O=Example" {
+	if len(r.Identities) != 1 || r.Identities[0].Key.State != "usable" ||
+		r.Identities[0].Subject != "CN=client,O=Example" {
 		t.Errorf("%+v", r.Identities)
 	}
 }
@@ -153,7 +156,8 @@ func TestMalformedSources(t *testing.T) {
 			}
 			writeFile(t, file, []byte(text))
 			code, stdout, stderr := run(t, "inspect", file)
-			if strings.Contains(stdout+stderr, planted) || code != 0 && !strings.Contains(stderr, name) && !strings.Contains(stderr, "client.") {
+			if strings.Contains(stdout+stderr, planted) || code != 0 && !strings.Contains(stderr, name) &&
+				!strings.Contains(stderr, "client.") {
 				t.Errorf("%s: exit code %d\n%s%s", file, code, stdout, stderr)
 			}
 		}
@@ -163,7 +167,8 @@ func TestMalformedSources(t *testing.T) {
 // The CAs that a server accepts can stand for its list.
 func TestNamedCAsOfConfiguration(t *testing.T) {
 	configuredFolder(t)
-	for _, name := range []string{"nginx.conf", "site.conf", "haproxy.cfg", "mosquitto.conf", "redis.conf", "rabbitmq.conf"} {
+	for _, name := range []string{"nginx.conf", "site.conf", "haproxy.cfg", "mosquitto.conf", "redis.conf",
+		"rabbitmq.conf"} {
 		r := runJSON(t, 0, "check", "--cert", "client.pem", "--named-ca", name)
 		if len(r.Identities) != 1 || r.Identities[0].Verdict != "fits" {
 			t.Errorf("%s: %+v", name, r.Identities)

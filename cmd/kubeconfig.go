@@ -19,16 +19,16 @@ func isContext(text string) bool { return strings.HasPrefix(text, "kubeconfig:")
 // the context says.
 func (f *connectFlags) contextDestination(ctx context.Context, s *Streams, text string, common *probe.Options) (
 	t probe.Target, o *probe.Options, err error) {
-	path, c, err := certstore.KubeContext(ctx, &certstore.Options{Getenv: s.Getenv, Home: s.Getenv("HOME")},
+	c, err := certstore.KubeContext(ctx, &certstore.Options{Getenv: s.Getenv, Home: s.Getenv("HOME")},
 		strings.TrimPrefix(text, "kubeconfig:"))
 	if err != nil {
 		return t, nil, err
 	}
 	if c.Server == "" {
-		return t, nil, fmt.Errorf("%q: the context %q names no server", path, c.Name)
+		return t, nil, fmt.Errorf("%q: the context %q names no server", c.File, c.Name)
 	}
 	if t, o, err = f.destination(s, c.Server, common); err != nil {
-		return t, nil, fmt.Errorf("%q: the context %q: %w", path, c.Name, err)
+		return t, nil, fmt.Errorf("%q: the context %q: %w", c.File, c.Name, err)
 	}
 	t.ServerName = cmp.Or(t.ServerName, c.ServerName)
 	if c.Proxy != "" && f.way.proxy == "" {

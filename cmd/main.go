@@ -120,9 +120,13 @@ func Main(ctx context.Context, args []string, s *Streams) int {
 
 // isPlugin reports whether the arguments ask for a plugin of Nagios.
 func isPlugin(args []string) bool {
-	return slices.ContainsFunc(args, func(arg string) bool {
-		return arg == "nagios" || arg == "-onagios" || arg == "-o=nagios" || arg == "--output=nagios"
-	})
+	for n, arg := range args {
+		flag := n > 0 && (args[n-1] == "-o" || args[n-1] == "--output")
+		if flag && arg == "nagios" || arg == "-onagios" || arg == "-o=nagios" || arg == "--output=nagios" {
+			return true
+		}
+	}
+	return false
 }
 
 // plain is a character as it may stand on a terminal's line.

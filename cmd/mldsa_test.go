@@ -29,8 +29,10 @@ func issueMLDSA(t *testing.T, parameters mldsa.Parameters, name string, parent *
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour), KeyUsage: x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth,
+			x509.ExtKeyUsageServerAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	if parent == nil {
 		template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
 		template.ExtKeyUsage, parent, issuer = nil, template, key
@@ -74,15 +76,20 @@ func TestMLDSAProbe(t *testing.T) {
 			defer s.Close()
 			r := runJSON(t, 0, "probe", s.Address, "--cacert", "root.pem", "--cert", "client.pem")
 			i := r.Identities[0]
-			if i.Verdict != "fits" || i.Trial == nil || i.Trial.Outcome != "accepted" || i.Key.Algorithm != name || r.Server.Verified != "yes" {
+			if i.Verdict != "fits" || i.Trial == nil || i.Trial.Outcome != "accepted" || i.Key.Algorithm != name ||
+				r.Server.Verified != "yes" {
 				t.Errorf("%+v %+v", i, r.Server)
 			}
 			for _, p := range i.Predictions {
-				if p.Sends == "yes" || p.Sends == "no" && !strings.Contains(p.Reason.String(), "OpenSSL from 3.5 and Go from 1.27") {
+				if p.Sends == "yes" || p.Sends == "no" &&
+					!strings.Contains(p.Reason.String(), "OpenSSL from 3.5 and Go from 1.27") {
 					t.Errorf("%s: %s, %s", p.Stack, p.Sends, p.Reason)
 				}
 			}
-			if !slices.ContainsFunc(i.Findings, func(f report.Finding) bool { return f.Check == "request.signature-scheme" && f.Result == "pass" }) {
+			if !slices.ContainsFunc(i.Findings, func(f report.Finding) bool {
+				return f.Check == "request.signature-scheme" &&
+					f.Result == "pass"
+			}) {
 				t.Errorf("%+v", i.Findings)
 			}
 		})

@@ -37,14 +37,11 @@ func (r *Report) Status(f Format) Status {
 	}
 	worst := StatusOK
 	for _, part := range r.Each() {
-		worst = max(worst, part.status(f))
-	}
-	if worst == StatusUnknown { // which is no worse than what is known to be wrong
-		for _, part := range r.Each() {
-			if part.status(f) == StatusCritical {
-				return StatusCritical
-			}
+		one := part.status(f)
+		if one == StatusCritical { // what is known to be wrong is worse than what is not known
+			return one
 		}
+		worst = max(worst, one)
 	}
 	if worst == StatusOK && f.Ending > 0 {
 		return StatusWarning

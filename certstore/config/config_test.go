@@ -98,8 +98,7 @@ users:
   user: {auth-provider: {name: oidc}}
 `, want: []Reference{
 			{Name: "dev, dev-2", Certificate: "/etc/x/pki/a.crt", Key: "/k/a.key", Authorities: "/etc/x/ca.crt"},
-			{Name: "prod", CertificateData: []byte("cert"), KeyData: []byte("key"), AuthoritiesData: []byte("ca"),
-				Note: "the current context"},
+			{Name: "prod", CertificateData: []byte("cert"), KeyData: []byte("key"), AuthoritiesData: []byte("ca")},
 			{Name: "carol", Note: "a token authenticates it, not a certificate"},
 			{Name: "dave", Note: `exec plugin "aws-iam-authenticator" brings the certificate at run time: it is named, not run`},
 			{Name: "eve", Note: `the auth provider "oidc" authenticates it`},

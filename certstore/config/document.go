@@ -11,9 +11,7 @@ type document struct {
 	blocks   []block
 	problems []error // what could not be read; they contain no values
 	notes    []string
-	client   map[int]bool    // blocks that are a client's
-	contexts map[int]context // Envoy's, by the blocks that have one
-	sections map[string]int  // blocks of headings by their names
+	sections map[string]int // blocks of headings by their names
 }
 
 // A setting is one value under its keys.

@@ -49,6 +49,9 @@ func pemLines(value string) []byte {
 	return []byte(strings.Join(lines, "\n"))
 }
 
+// pfx is the version of PKCS#12 (RFC 7292, Section 4); those of private keys are below it.
+const pfx = 3
+
 // isStore tells a certificate, a private key (RFC 5958, RFC 5915, RFC 8017), PKCS#12 (RFC
 // 7292) and Java's key stores from other bytes.
 func isStore(data []byte) bool {
@@ -67,7 +70,6 @@ func isStore(data []byte) bool {
 	if !input.ReadASN1(&body, asn1.SEQUENCE) || !input.Empty() {
 		return false
 	}
-	const pfx = 3
 	if body.PeekASN1Tag(asn1.SEQUENCE) { // EncryptedPrivateKeyInfo
 		return body.SkipASN1(asn1.SEQUENCE) && body.ReadASN1(&content, asn1.OCTET_STRING) && body.Empty()
 	}
@@ -90,7 +92,7 @@ func kindOf(data []byte) dataKind {
 	var body cryptobyte.String
 	var version int64
 	if input.ReadASN1(&body, asn1.SEQUENCE) && (body.PeekASN1Tag(asn1.SEQUENCE) || body.ReadASN1Integer(&version) &&
-		version < 3) {
+		version < pfx) {
 		return dataKind{key: true}
 	}
 	return dataKind{true, true}

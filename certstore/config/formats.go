@@ -277,9 +277,34 @@ func matches(pattern *regexp.Regexp, text string) bool {
 	return pattern != nil && pattern.MatchString(text)
 }
 
+// A side is what a block's certificates are for, as far as the block says so.
+type side int
+
+const (
+	noSide     side = iota
+	clientSide      // to present them to a server
+	serverSide      // to present them to clients
+)
+
+// sides finds the blocks that say so: a section of stunnel, a context of Envoy.
+func (f *dialect) sides(d *document) map[int]side {
+	sides := make(map[int]side)
+	for _, s := range d.settings {
+		context := s.key() == "@type"
+		switch {
+		case context && strings.HasSuffix(s.value, ".DownstreamTlsContext"):
+			sides[s.block] = serverSide
+		case context && strings.HasSuffix(s.value, ".UpstreamTlsContext"),
+			matches(f.isClient, s.key()+"="+strings.TrimSpace(s.value)):
+			sides[s.block] = clientSide
+		}
+	}
+	return sides
+}
+
 // servers reports whether a setting names the server's own certificate or key, or the
 // CAs that it accepts.
-func (f *dialect) servers(d *document, s *setting) (own, accepted bool) {
+func (f *dialect) servers(d *document, sides map[int]side, s *setting) (own, accepted bool) {
 	names := []string{s.statement + " " + s.name()}
 	if section := d.blocks[s.block].name; section != "" {
 		names = append(names, " "+section+"."+s.name())
@@ -288,41 +313,15 @@ func (f *dialect) servers(d *document, s *setting) (own, accepted bool) {
 		own = own || matches(f.isOwn, name) || f.anywhere.MatchString(name)
 		accepted = accepted || matches(f.isAccepted, name)
 	}
-	if f.isClient != nil {
-		own = !d.client[s.block] && !d.client[0]
-	}
-	for block := s.block; ; block = d.blocks[block].parent { // Envoy
-		switch d.contexts[block] {
-		case downstream:
+	own = own || f.serverBlocks.MatchString(d.blocks[s.block].name)
+	for block := s.block; ; block = d.blocks[block].parent {
+		switch {
+		case sides[block] == serverSide:
 			return true, true
-		case upstream:
+		case sides[block] == clientSide:
 			return own, accepted
-		}
-		if block == 0 {
-			return own || matches(f.serverBlocks, d.blocks[s.block].name), accepted
-		}
-	}
-}
-
-// note finds out of the settings which blocks are a client's, and Envoy's contexts.
-func (f *dialect) note(d *document) {
-	d.client, d.contexts = make(map[int]bool), make(map[int]context)
-	for _, s := range d.settings {
-		if matches(f.isClient, s.key()+"="+strings.TrimSpace(s.value)) {
-			d.client[s.block] = true
-		}
-		if s.key() == "@type" && strings.HasSuffix(s.value, ".DownstreamTlsContext") {
-			d.contexts[s.block] = downstream
-		} else if s.key() == "@type" && strings.HasSuffix(s.value, ".UpstreamTlsContext") {
-			d.contexts[s.block] = upstream
+		case block == 0:
+			return own || f.isClient != nil, accepted
 		}
 	}
 }
-
-// A context is Envoy's: of what it is the server, or the client.
-type context int
-
-const (
-	upstream context = iota + 1
-	downstream
-)

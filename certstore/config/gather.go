@@ -17,7 +17,8 @@ type gatherer struct {
 	groups         []*group
 	index          map[string]*group
 	names          map[int]string // that blocks give themselves
-	pathCharacters *regexp.Regexp // match what is a path and nothing else
+	sides          map[int]side
+	pathCharacters *regexp.Regexp // matches what is a path and nothing else
 	config         *Config
 }
 
@@ -26,7 +27,7 @@ func gather(t *Text, f *dialect, d *document, v *vocabulary) *Config {
 	g := &gatherer{valueReader: newValueReader(t, f, d), format: f, d: d, v: v, index: make(map[string]*group),
 		names: make(map[int]string), pathCharacters: regexp.MustCompile(`^(pkcs11:.*|[\w./\\~:@ \-]+)$`),
 		config: &Config{Problems: d.problems, Notes: d.notes}}
-	f.note(d)
+	g.sides = f.sides(d)
 	block := 0
 	for i := range d.settings {
 		s := &d.settings[i]
@@ -98,7 +99,7 @@ func (g *gatherer) setting(s *setting) {
 			fmt.Errorf("line %d: behind dashes curl reads a value after space, not after \"=\"", s.line))
 		return
 	}
-	own, accepted := g.format.servers(g.d, s)
+	own, accepted := g.format.servers(g.d, g.sides, s)
 	for _, value := range g.values(s, m) {
 		named := Named{Setting: s.shown(), Line: s.line, Path: value.path, Data: value.data}
 		switch {

@@ -130,8 +130,7 @@ func lastOf(list []found) []found {
 // reference begins one that a setting names.
 func (g *gatherer) reference(one *group, by found) *Reference {
 	r := &Reference{Name: g.name(by.at), Setting: by.at.shown(), Line: by.at.line, Passwords: one.passwords,
-		KeyElsewhere: g.format.elsewhere || g.format.name == "" || g.format.loose ||
-			len(by.data) > 0}
+		KeyElsewhere: g.format.elsewhere || g.format.name == "" || g.format.loose || len(by.data) > 0}
 	for _, note := range one.notes {
 		r.addNote("%s", note)
 	}

@@ -71,13 +71,15 @@ func (c *Config) kubeconfig(text string) (*kubeconfig, error) {
 // A Context is one of a kubeconfig: a cluster, and the identity that it is used with.
 type Context struct {
 	Name string
-	// Current says that kubectl takes it unless told otherwise.
+	// Current says that kubectl takes it where no other is named.
 	Current bool
 	// Server is a URL. ServerName is the name to verify it by, where that is not the URL's,
 	// and Proxy the URL of a proxy; both are empty for most.
 	Server, ServerName, Proxy string
 	// Unverified says that kubectl does not verify the server.
 	Unverified bool
+	// File is the name of the text that has the user, or else the context.
+	File string
 	// Identity is the user's; its authorities are the cluster's.
 	Identity Reference
 	// Err says what is wrong with its user or cluster; nil for most.
@@ -122,7 +124,7 @@ func Contexts(texts ...*Text) ([]Context, error) {
 // context is one with its cluster and user.
 func (k *kubeconfig) context(entry kubeEntry) Context {
 	c := &Config{} // for what is wrong with these alone
-	out := Context{Name: entry.name, Current: entry.name == k.current}
+	out := Context{Name: entry.name, Current: entry.name == k.current, File: entry.values.t.Name}
 	user, cluster := c.text(entry.body, "user"), c.text(entry.body, "cluster")
 	named := func(list []kubeEntry, name string) []kubeEntry {
 		if n := slices.IndexFunc(list, func(e kubeEntry) bool { return e.name == name }); n >= 0 {
@@ -133,6 +135,7 @@ func (k *kubeconfig) context(entry kubeEntry) Context {
 	one := &kubeconfig{users: named(k.users, user), clusters: named(k.clusters, cluster)}
 	out.Identity = c.userReferences(one)[user]
 	for _, found := range one.users {
+		out.File = found.values.t.Name
 		c.locate(found.values, &out.Identity, Reference{})
 	}
 	var of Reference
@@ -243,7 +246,6 @@ func (c *Config) addUsers(values *valueReader, k *kubeconfig) {
 	users, clusters := c.userReferences(k), c.clusterReferences(k)
 	var order []kubePair
 	contexts := make(map[kubePair][]string)
-	current := make(map[kubePair]bool)
 	used := make(map[string]bool)
 	for _, context := range k.contexts {
 		p := kubePair{c.text(context.body, "user"), c.text(context.body, "cluster")}
@@ -254,7 +256,6 @@ func (c *Config) addUsers(values *valueReader, k *kubeconfig) {
 			order = append(order, p)
 		}
 		contexts[p] = append(contexts[p], context.name)
-		current[p] = current[p] || context.name == k.current
 		used[p.user] = true
 	}
 	for _, user := range k.users {
@@ -273,9 +274,6 @@ func (c *Config) addUsers(values *valueReader, k *kubeconfig) {
 		r.Name = p.user
 		if names := contexts[p]; names != nil {
 			r.Name = few(names)
-		}
-		if current[p] {
-			r.addNote("the current context")
 		}
 		c.locate(values, &r, clusters[p.cluster])
 		c.References = append(c.References, r)

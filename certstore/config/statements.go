@@ -277,10 +277,8 @@ func (r *statementReader) command(text string, at setting) {
 	at.block = r.document.open(at.block, "")
 	before := len(r.document.settings)
 	if own {
-		list = slices.DeleteFunc(list, func(word string) bool {
-			return !strings.HasPrefix(word, "-") ||
-				!strings.Contains(word, "=")
-		})
+		option := func(word string) bool { return strings.HasPrefix(word, "-") && strings.Contains(word, "=") }
+		list = slices.DeleteFunc(list, func(word string) bool { return !option(word) })
 	}
 	r.options(list, at)
 	if len(r.document.settings) == before { // nothing in it

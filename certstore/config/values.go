@@ -148,7 +148,9 @@ func (r *valueReader) expand(value string) string {
 	if len(value) > maxOption || !strings.ContainsAny(value, "$%") {
 		return value
 	}
-	value = strings.ReplaceAll(value, "%h/", r.t.Home+"/") // systemd.unit(5), "Specifiers"
+	if r.t.Home != "" {
+		value = strings.ReplaceAll(value, "%h/", r.t.Home+"/") // systemd.unit(5), "Specifiers"
+	}
 	room := maxOption
 	return r.reference.ReplaceAllStringFunc(value, func(reference string) string {
 		out := r.variable(strings.Trim(reference, "${}"), reference)
@@ -193,9 +195,8 @@ func isPath(value string) bool {
 
 // hasEnding reports whether a value ends as the names of certificates, keys and stores do.
 func hasEnding(value string) bool {
-	return slices.Contains([]string{".pem", ".crt", ".cer", ".der", ".key", ".p12", ".pfx", ".jks", ".keystore", ".cert",
-		".p8",
-		".pk8", ".ks"}, strings.ToLower(filepath.Ext(value)))
+	endings := strings.Fields(".pem .crt .cer .der .key .p12 .pfx .jks .keystore .cert .p8 .pk8 .ks")
+	return slices.Contains(endings, strings.ToLower(filepath.Ext(value)))
 }
 
 // file returns the path that a setting means and what is there: the first of its

@@ -99,10 +99,10 @@ func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
 	return nil
 }
 
-// postQuantum is what becomes of a key of ML-DSA: none of the versions that were observed
-// reads one.
+// postQuantum is what becomes of a key of ML-DSA. That newer versions read one is from the
+// release notes of OpenSSL 3.5 and Go 1.27; Go's was run.
 func postQuantum(profile *Profile) *Prediction {
-	if profile.Load.MayMLDSA {
+	if !profile.Load.NoMLDSA {
 		return &Prediction{Sends: say.Unknown, Action: NotKnown, Fault: true,
 			Reason: say.Text("whether this client reads keys of ML-DSA is not known")}
 	}

@@ -141,9 +141,9 @@ type LoadRules struct {
 	JavaStores bool
 	// NoLegacy says that a PKCS #12 file with RC2, RC4 or DES is not opened.
 	NoLegacy bool
-	// MayMLDSA says that it is not known whether keys of ML-DSA are read; they are not by
-	// others.
-	MayMLDSA bool
+	// NoMLDSA says that the program was seen not to read keys of ML-DSA; of others it is not
+	// known.
+	NoMLDSA bool
 	// Leading12 and Leading13 say what comes of a PEM file that does not begin with
 	// the certificate of its key; nothing for clients that take no PEM file.
 	Leading12, Leading13 Failure

@@ -4,7 +4,7 @@ import "mtlsprobe/certstore"
 
 // weakDebian is what OpenSSL at security level 2, as Debian sets it, refuses to
 // load: SSL_CTX_use_certificate answers "ee key too small" and "ca md too weak".
-var weakDebian = LoadRules{MinRSA: 2048, Weak: true, Leading12: fails, Leading13: fails}
+var weakDebian = LoadRules{MinRSA: 2048, Weak: true, NoMLDSA: true, Leading12: fails, Leading13: fails}
 
 // openSSL is the selection of OpenSSL without a callback: what most programs on
 // top of it do (ssl/statem/statem_clnt.c, ssl/t1_lib.c).
@@ -28,11 +28,12 @@ func Profiles() []*Profile {
 	nginx := openSSL("nginx", "nginx proxy", "1.22", "nginx src/event/ngx_event_openssl.c: SSL_MODE_NO_AUTO_CHAIN")
 	nginx.Chain = AsStored
 	node := openSSL("node", "Node.js", "20", "Node.js src/crypto/crypto_context.cc")
-	node.Load = LoadRules{MinRSA: 1024, Weak: true, Leading12: fails, Leading13: fails}
+	node.Load = LoadRules{MinRSA: 1024, Weak: true, NoMLDSA: true, Leading12: fails, Leading13: fails}
 	mysql := openSSL("mysql", "MySQL client", "8", "MySQL vio/viosslfactories.c: vio_set_cert_stuff loads the leaf only")
 	mysql.Confidence, mysql.Chain = Source, LeafAlone
 	rdkafka := openSSL("librdkafka", "librdkafka before 2.7", "1.0 to 2.6", "librdkafka src/rdkafka_ssl.c: ssl.certificate.location by SSL_CTX_use_certificate_file; issue 4894")
 	rdkafka.Confidence, rdkafka.Chain, rdkafka.Load.PEMOnly = Source, LeafAlone, true
+	mysql.Load.NoMLDSA, rdkafka.Load.NoMLDSA = false, false // whatever OpenSSL they are built with
 	strict := openSSL("openssl-strict", "OpenSSL strict", "3.0", "OpenSSL ssl/t1_lib.c: tls1_check_chain with SSL_CERT_FLAG_TLS_STRICT")
 	strict.Names, strict.Schemes.Types, strict.Schemes.ChainToo = FoldedStoredTo12, true, true
 	browsers := Gate{Expired: true, NotYetValid: true, ExtKeyUsage: true, KeyUsage: true}
@@ -63,22 +64,22 @@ func Profiles() []*Profile {
 		rdkafka,
 		{
 			ID: "go", Takes: certstore.PEM, ClearKey: true, Reader: certstore.GoReader, Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate",
-			Names: RawStored, Several: FirstFit, MaxRequest: 65536, Load: LoadRules{Leading12: fails, Leading13: fails},
+			Names: RawStored, Several: FirstFit, MaxRequest: 65536, Load: LoadRules{NoMLDSA: true, Leading12: fails, Leading13: fails},
 			Schemes: SchemeRules{Types: true, NoSHA1: true, None12: declines, None13: declines},
 		},
 		{
 			ID: "client-go", Takes: certstore.PEM, ClearKey: true, Reader: certstore.GoReader, Name: "kubectl (client-go)", Versions: "0.34", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate",
-			Several: LastLoaded, MaxRequest: 65536, Load: LoadRules{PEMOnly: true, Leading12: Failure{Alerts, 80}, Leading13: fails},
+			Several: LastLoaded, MaxRequest: 65536, Load: LoadRules{NoMLDSA: true, PEMOnly: true, Leading12: Failure{Alerts, 80}, Leading13: fails},
 			Schemes: SchemeRules{NoSHA1: true, None12: sends40, None13: sends40},
 		},
 		{
 			ID: "gnutls", Takes: certstore.PEM, Reader: certstore.GnuTLSReader, Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
-			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Load: LoadRules{Leading12: declines, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails13: true}, Chain: Sorted,
+			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Leading12: declines, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails13: true}, Chain: Sorted,
 			Schemes: SchemeRules{Types: true, TypedEd25519: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
 			ID: "gnutls-forced", Takes: certstore.PEM, Reader: certstore.GnuTLSReader, Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
-			Several: LastLoaded, MaxRequest: 131072, Load: LoadRules{Leading12: fails, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails: true}, Chain: Sorted,
+			Several: LastLoaded, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Leading12: fails, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails: true}, Chain: Sorted,
 			Schemes: SchemeRules{PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
@@ -90,20 +91,20 @@ func Profiles() []*Profile {
 			Gate: Gate{ExtKeyUsage: true, KeyUsage: true}, Chain: BuiltNewest, Schemes: nss, Several: FirstFit, MaxRequest: 131072,
 		},
 		{
-			ID: "firefox", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Load: LoadRules{MayMLDSA: true}, Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
+			ID: "firefox", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
 			Names: RawAll, Gate: Gate{Expired: true, NotYetValid: true, PathDates: true, ExtKeyUsage: true, KeyUsage: true},
 			Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072,
 		},
 		{
-			ID: "chromium-linux", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Load: LoadRules{MayMLDSA: true}, Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
+			ID: "chromium-linux", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
 			Names: RawBuilt, Empty: EmptyMeansLeaf, Gate: browsers, Chain: WalkedToName, Schemes: chromiumLinux, MaxRequest: 102400,
 		},
 		{
-			ID: "chromium-windows", Takes: certstore.PKCS12, Load: LoadRules{MayMLDSA: true}, Name: "Chromium on Windows", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_win.cc",
+			ID: "chromium-windows", Takes: certstore.PKCS12, Name: "Chromium on Windows", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_win.cc",
 			Names: EngineBest, Gate: browsers, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400,
 		},
 		{
-			ID: "chromium-macos", Takes: certstore.PKCS12Legacy, Load: LoadRules{MayMLDSA: true}, Name: "Chromium on macOS", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_mac.cc",
+			ID: "chromium-macos", Takes: certstore.PKCS12Legacy, Name: "Chromium on macOS", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_mac.cc",
 			Names: EngineBest, Gate: Gate{Expired: true, ExtKeyUsage: true, KeyUsage: true}, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400,
 		},
 		{
@@ -127,12 +128,12 @@ func Profiles() []*Profile {
 			Schemes: SchemeRules{None12: declines, None13: declines},
 		},
 		{
-			ID: "schannel", Takes: certstore.PKCS12, Load: LoadRules{MayMLDSA: true}, Name: "Windows Schannel", Versions: "default credentials", Confidence: Documented, Citation: "Microsoft, TLS/SSL (Schannel SSP) overview; KB 2464556",
+			ID: "schannel", Takes: certstore.PKCS12, Name: "Windows Schannel", Versions: "default credentials", Confidence: Documented, Citation: "Microsoft, TLS/SSL (Schannel SSP) overview; KB 2464556",
 			Names: EngineBest, Gate: Gate{ExtKeyUsage: true}, Chain: Engine,
 			Schemes: SchemeRules{None12: Failure{Action: NotKnown}, None13: Failure{Action: NotKnown}},
 		},
 		{
-			ID: "apple-keychain", Takes: certstore.PKCS12Legacy, Load: LoadRules{MayMLDSA: true}, Name: "Apple keychain", Versions: "kSecMatchIssuers", Confidence: Source, Citation: "Apple Security OSX/libsecurity_keychain/lib/SecItem.cpp",
+			ID: "apple-keychain", Takes: certstore.PKCS12Legacy, Name: "Apple keychain", Versions: "kSecMatchIssuers", Confidence: Source, Citation: "Apple Security OSX/libsecurity_keychain/lib/SecItem.cpp",
 			Names: FoldedAll, Chain: Engine,
 			Schemes: SchemeRules{None12: declines, None13: declines},
 		},
@@ -143,7 +144,7 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "boringssl", Takes: certstore.PEM, Name: "BoringSSL", Versions: "2026, as in gRPC and Envoy", Confidence: Run, Citation: "BoringSSL ssl/ssl_credential.cc, ssl/handshake_client.cc",
-			Several: LastLoaded, MaxRequest: 102400, Schemes: boringSSL(), Load: LoadRules{MayMLDSA: true, Leading12: unseen, Leading13: unseen},
+			Several: LastLoaded, MaxRequest: 102400, Schemes: boringSSL(), Load: LoadRules{Leading12: unseen, Leading13: unseen},
 		},
 		{
 			ID: "mbedtls", Takes: certstore.PEM, Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h",
