@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"fmt"
@@ -30,7 +29,9 @@ func (f *connectFlags) contextDestination(ctx context.Context, s *Streams, text 
 	if t, o, err = f.destination(s, c.Server, common); err != nil {
 		return t, nil, fmt.Errorf("%q: the context %q: %w", c.File, c.Name, err)
 	}
-	t.ServerName = cmp.Or(t.ServerName, c.ServerName)
+	if c.ServerName != "" && len(f.serverNames) == 0 {
+		t.ServerName = c.ServerName
+	}
 	if c.Proxy != "" && f.way.proxy == "" {
 		warn(s.Err, fmt.Sprintf("kubectl goes through a proxy for the context %q: give it as --proxy", c.Name))
 	}
