@@ -82,7 +82,8 @@ func (o *traceOptions) register(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.keys, "server-key", nil,
 		"the server's RSA private key: a `FILE` in PEM or DER; decrypts connections up to TLS 1.2 that exchange keys by RSA "+
 			"(repeatable)")
-	flags.IntSliceVar(&o.streams, "stream", nil, "only the connections with these `NUMBERS`, separated by commas")
+	flags.IntSliceVar(&o.streams, "stream", nil,
+		"only the connections with these `NUMBERS`, separated by commas (Wireshark's tcp.stream plus 1)")
 	flags.StringVar(&o.host, "host", "", "only connections of this `ADDRESS`")
 	flags.Uint16Var(&o.port, "port", 0, "only connections of this `PORT`")
 	flags.StringVar(&o.sni, "sni", "", "only connections to this server `NAME`")

@@ -49,6 +49,9 @@ func rows(t *wire.Transcript) []TranscriptRow {
 			m = explainRequest(t.Version, &demands[0])
 			demands = demands[1:]
 		}
+		if e.Lost && e.ContentType != wire.ApplicationData {
+			m = meaning{text: lostMeaning(e), citation: m.citation}
+		}
 		row.Meaning, row.Names, row.Text, row.Citation = m.text, m.names, m.quote, m.citation
 		out = append(out, row)
 	}
@@ -59,10 +62,24 @@ func rows(t *wire.Transcript) []TranscriptRow {
 	return out
 }
 
+// lostMeaning is what can be said of an entry that is not known whole.
+func lostMeaning(e *wire.Entry) say.Phrase {
+	if e.ContentType == wire.Missing {
+		return say.Text("these bytes from the ", e.From, " were not recorded; what they said is unknown")
+	}
+	return say.Text("part of it was not recorded, and so it cannot be read")
+}
+
 func newRow(e *wire.Entry) TranscriptRow {
 	row := TranscriptRow{Direction: e.From.String(), Record: e.ContentType.String(), Protected: e.Protected,
 		Bytes: e.Length, Detail: fmt.Sprintf("%d bytes", e.Length)}
+	if e.Lost {
+		row.Detail += ", not all of them recorded"
+	}
 	switch {
+	case e.ContentType == wire.Missing:
+		row.Detail = fmt.Sprintf("%d bytes", e.Length)
+	case e.Lost && e.Opaque:
 	case e.Opaque:
 		row.Detail += ", not decrypted"
 	case e.Injected:
@@ -136,7 +153,7 @@ func (row *TranscriptRow) Kind() string {
 // Protection says in words whether it came under encryption.
 func (row *TranscriptRow) Protection() string {
 	switch {
-	case row.Record == faultRecord:
+	case row.Record == faultRecord, row.Record == wire.Missing.String():
 		return ""
 	case row.Protected:
 		return "protected"

@@ -37,7 +37,8 @@ func Read(ctx context.Context, r io.Reader, keys *wire.KeyLog, done func(*Connec
 	streams := &factory{keys: keys, done: done}
 	assembler := reassembly.NewAssembler(reassembly.NewStreamPool(streams))
 	assembler.MaxBufferedPagesPerConnection, assembler.MaxBufferedPagesTotal = pagesPerFlow, pagesInAll
-	a := &assembly{assembler: assembler, fragments: ip4defrag.NewIPv4Defragmenter(), summary: &Summary{}}
+	a := &assembly{assembler: assembler, ends: &streams.ends, fragments: ip4defrag.NewIPv4Defragmenter(),
+		summary: &Summary{}}
 	for {
 		if a.summary.Packets%1024 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -60,6 +61,7 @@ func Read(ctx context.Context, r io.Reader, keys *wire.KeyLog, done func(*Connec
 // An assembly puts packets together to streams.
 type assembly struct {
 	assembler *reassembly.Assembler
+	ends      *ends
 	fragments *ip4defrag.IPv4Defragmenter
 	of6       fragments
 	summary   *Summary
@@ -143,5 +145,11 @@ func decoder(link layers.LinkType) gopacket.Decoder {
 }
 
 func (a *assembly) segment(network gopacket.NetworkLayer, tcp *layers.TCP, f frame) {
-	a.assembler.AssembleWithContext(network.NetworkFlow(), tcp, &moment{gopacket.CaptureInfo{Timestamp: f.at}})
+	flow := network.NetworkFlow()
+	m := &moment{info: gopacket.CaptureInfo{Timestamp: f.at}, from: address(flow.Src(), uint16(tcp.SrcPort)),
+		to: address(flow.Dst(), uint16(tcp.DstPort))}
+	if m.use = a.ends.of(m.from, m.to, tcp); m.use.over {
+		return
+	}
+	a.assembler.AssembleWithContext(m.use.flow(m.from), tcp, m)
 }

@@ -58,6 +58,16 @@ func (f *Flows) Feed(from wire.Peer, data []byte) (swapped bool) {
 	return swapped
 }
 
+// Skip says that the next n bytes of a peer are missing.
+func (f *Flows) Skip(from wire.Peer, n int) {
+	switch {
+	case f.streams != nil:
+		f.streams.Skip(from, n)
+	case !f.foreign:
+		delete(f.early, from)
+	}
+}
+
 // begins finds where TLS begins in what a peer sent, and whose hello that is; zero where it is
 // none. It is -1 where TLS does not begin.
 func begins(data []byte) (at int, hello wire.Peer) {

@@ -48,30 +48,35 @@ type stream struct {
 	connection Connection
 	flows      *Flows
 	done       func(*Connection)
+	over       func()
 	swapped    bool // the first packet came from the server
 }
 
 // A factory makes streams.
 type factory struct {
 	count int
+	ends  ends
 	keys  *wire.KeyLog
 	done  func(*Connection)
 }
 
-// A moment is the time of a packet.
-type moment struct{ info gopacket.CaptureInfo }
+// A moment is when a packet was seen, and whose it is.
+type moment struct {
+	info     gopacket.CaptureInfo
+	from, to netip.AddrPort
+	use      *use
+}
 
 func (m *moment) GetCaptureInfo() gopacket.CaptureInfo { return m.info }
 
 // New begins a connection with its first packet.
-func (f *factory) New(network, _ gopacket.Flow, tcp *layers.TCP,
-	ac reassembly.AssemblerContext) reassembly.Stream {
+func (f *factory) New(_, _ gopacket.Flow, tcp *layers.TCP, ac reassembly.AssemblerContext) reassembly.Stream {
 	f.count++
-	s := &stream{flows: NewFlows(f.keys), done: f.done}
+	m := ac.(*moment)
+	s := &stream{flows: NewFlows(f.keys), done: f.done, over: func() { f.ends.end(m.use) }}
 	c := &s.connection
-	c.Number, c.Started, c.Close, c.Middle = f.count, ac.GetCaptureInfo().Timestamp, NotClosed, !tcp.SYN
-	c.Client = address(network.Src(), uint16(tcp.SrcPort))
-	c.Server = address(network.Dst(), uint16(tcp.DstPort))
+	c.Number, c.Started, c.Close, c.Middle = f.count, m.info.Timestamp, NotClosed, !tcp.SYN
+	c.Client, c.Server = m.from, m.to
 	// Without its beginning the lower port is the server's; a SYN with ACK is its answer.
 	if tcp.SYN && tcp.ACK || !tcp.SYN && tcp.SrcPort < tcp.DstPort {
 		s.swap()
@@ -120,6 +125,7 @@ func (s *stream) ReassembledSG(sg reassembly.ScatterGather, _ reassembly.Assembl
 	length, _ := sg.Lengths()
 	if skip > 0 {
 		s.connection.Lost += skip
+		s.flows.Skip(s.from(dir), skip)
 	}
 	if length == 0 {
 		return
@@ -131,6 +137,7 @@ func (s *stream) ReassembledSG(sg reassembly.ScatterGather, _ reassembly.Assembl
 
 // ReassemblyComplete hands a connection on.
 func (s *stream) ReassemblyComplete(reassembly.AssemblerContext) bool {
+	s.over()
 	if s.connection.Transcript = s.flows.Transcript(); s.connection.Transcript != nil {
 		s.done(&s.connection)
 	}

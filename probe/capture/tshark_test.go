@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -22,11 +23,14 @@ import (
 // pcaps are captures of other projects.
 const pcaps = "../../../shared/data/pcaps"
 
-// shown are the names, certificates and alerts of a capture, sorted.
-type shown struct{ Names, Certificates, Alerts []string }
+// shown are the names, certificates, alerts and TCP connections with TLS of a capture, sorted.
+type shown struct {
+	Names, Certificates, Alerts, Streams []string
+	TCP                                  int // connections in all
+}
 
 func (s *shown) sort() {
-	for _, list := range [][]string{s.Names, s.Certificates, s.Alerts} {
+	for _, list := range [][]string{s.Names, s.Certificates, s.Alerts, s.Streams} {
 		slices.Sort(list)
 	}
 }
@@ -55,12 +59,16 @@ func TestAgainstTshark(t *testing.T) {
 				{"names", theirs.Names, ours.Names},
 				{"certificates", theirs.Certificates, ours.Certificates},
 				{"alerts", theirs.Alerts, ours.Alerts},
+				{"connections with TLS", theirs.Streams, ours.Streams},
 			} {
 				if kind.theirs == nil && kind.ours != nil { // it loses messages after PostgreSQL's preamble
 					t.Logf("tshark sees no %s, and there are %d", kind.name, len(kind.ours))
 				} else if diff := cmp.Diff(kind.theirs, kind.ours); diff != "" {
 					t.Errorf("%s of tshark and of this program differ:\n%s", kind.name, diff)
 				}
+			}
+			if theirs.TCP != ours.TCP {
+				t.Errorf("tshark counts %d connections, this program %d", theirs.TCP, ours.TCP)
 			}
 			if len(ours.Certificates)+len(ours.Names)+len(ours.Alerts) > 0 {
 				compared++
@@ -81,7 +89,8 @@ func found(t *testing.T, path string) shown {
 	}
 	defer f.Close()
 	var s shown
-	_, err = Read(t.Context(), f, &wire.KeyLog{}, func(c *Connection) {
+	summary, err := Read(t.Context(), f, &wire.KeyLog{}, func(c *Connection) {
+		s.Streams = append(s.Streams, strconv.Itoa(c.Number-1))
 		for _, seen := range c.Transcript.Requests() {
 			if seen.Request == nil {
 				continue
@@ -109,6 +118,7 @@ func found(t *testing.T, path string) shown {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.TCP = summary.TCP
 	s.sort()
 	return s
 }
@@ -131,8 +141,30 @@ func dissect(t *testing.T, tshark, path string) shown {
 	}
 	var s shown
 	s.walk(t, packets)
+	s.streams(t, tshark, path)
 	s.sort()
 	return s
+}
+
+// streams finds tshark's numbers of the connections: in all, and with TLS.
+func (s *shown) streams(t *testing.T, tshark, path string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), tshark, "-r", path, "-Y", "tcp", "-T", "fields", "-e", "tcp.stream",
+		"-e", "tls").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]bool) // whether it has TLS
+	for line := range strings.Lines(string(out)) {
+		number, layer, _ := strings.Cut(strings.TrimRight(line, "\n"), "\t")
+		all[number] = all[number] || layer != ""
+	}
+	s.TCP = len(all)
+	for number, encrypted := range all {
+		if encrypted {
+			s.Streams = append(s.Streams, number)
+		}
+	}
 }
 
 // walk collects values; each is a list that begins with the bytes, or a list of such.

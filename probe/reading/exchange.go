@@ -95,7 +95,8 @@ func (x *Exchange) gather(tr *wire.Transcript) {
 		case x.Hello == nil && message(e, wire.Client, wire.ClientHello):
 			x.Hello, _ = wire.ParseClientHello(e.Body) // nil if it cannot be read
 		case x.Request == nil && e.ContentType == wire.AlertRecord && !e.Opaque && e.From == wire.Server &&
-			e.Alert.Description == wire.AlertCertificateRequired: // only who asked says so
+			e.Alert.Description == wire.AlertCertificateRequired, // only who asked says so
+			x.Request == nil && message(e, wire.Client, wire.Certificate): // and only who was asked sends one
 			x.Request = &wire.RequestSeen{When: wire.InHandshake}
 		}
 	}
@@ -126,7 +127,9 @@ func (x *Exchange) answer(tr *wire.Transcript, end Ending) {
 			continue
 		}
 		list, err := wire.ParseCertificate(tr.Version, e.Body)
-		if unknown := len(e.Body) == 0; unknown && x.missed() { // a typed list has no bodies
+		const noCertificate = 4  // bytes at most of a message without one
+		unknown := e.Length == 0 // a typed list has no bodies
+		if unknown && x.missed() || e.Lost && e.Length <= noCertificate {
 			x.Sent = SentEmpty
 			continue
 		}
@@ -146,7 +149,8 @@ func (x *Exchange) answer(tr *wire.Transcript, end Ending) {
 			x.Likely, x.Why = newSealed(tr).answer()
 		}
 	case x.Request == nil && !tr.Sent(wire.Client, wire.ClientHello), x.Request == nil && cutShort(tr, end),
-		x.Request == nil && end.Unread, x.Request != nil && (end.Lost || end.Unread || end.By == 0 && !answersRequest(tr)):
+		x.Request == nil && (end.Unread || lostBefore(tr, wire.ServerHelloDone)),
+		x.Request != nil && (end.Lost || end.Unread || end.By == 0 && !answersRequest(tr)):
 		x.Sent = Hidden
 	case x.Request != nil:
 		x.Sent = SentNothing
@@ -167,6 +171,20 @@ func cutShort(tr *wire.Transcript, end Ending) bool {
 	}
 	refused := slices.ContainsFunc(tr.Alerts(), func(a wire.AlertSeen) bool { return a.Refuses(tr.Version) })
 	return end.By == 0 && !refused && !tr.Sent(wire.Server, last) && !changesCipher(tr, wire.Server)
+}
+
+// lostBefore reports whether something is missing of what the server sent before a message.
+func lostBefore(tr *wire.Transcript, last wire.HandshakeType) bool {
+	for n := range tr.Entries {
+		e := &tr.Entries[n]
+		if e.From == wire.Server && e.Lost && (e.Opaque || e.Handshake == wire.CertRequest) {
+			return true
+		}
+		if message(e, wire.Server, last) || e.From == wire.Server && e.ContentType == wire.ChangeCipherSpec {
+			return false
+		}
+	}
+	return false
 }
 
 // answersRequest reports whether the client sent anything after the server's request.
@@ -195,6 +213,8 @@ func (x *Exchange) alerts(tr *wire.Transcript) {
 			a.When = ""
 		}
 		switch {
+		case e.Lost:
+			continue
 		case e.ContentType == wire.AlertRecord && !e.Opaque:
 			a.Alert = e.Alert
 			if x.Refusal == nil && e.From == wire.Server && e.Alert.Refuses(tr.Version) {

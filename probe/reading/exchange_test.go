@@ -10,7 +10,7 @@ import (
 
 // entries makes a transcript of messages in a short notation: who, and the number of a handshake
 // message, "ccs", "data", "text" for data that can be read, "get", "200" and "400" for HTTP, "alert2:40", "alert" for one that cannot be read, or "sealed:61" for a record of
-// TLS 1.3; "11e" is an empty Certificate.
+// TLS 1.3; "11e" is an empty Certificate, "13-lost" a message that was not recorded whole, and "lost" a gap.
 func entries(version uint16, words string) *wire.Transcript {
 	tr := &wire.Transcript{Version: version, CipherSuite: 0x1301}
 	for word := range strings.FieldsSeq(words) {
@@ -18,7 +18,8 @@ func entries(version uint16, words string) *wire.Transcript {
 		if word[0] == 'S' {
 			e.From = wire.Server
 		}
-		rest := word[1:]
+		rest, damaged := strings.CutSuffix(word[1:], "-lost")
+		e.Lost = damaged || rest == "lost"
 		number := func(s string) (n int) {
 			for _, digit := range s {
 				n = n*10 + int(digit-'0')
@@ -39,6 +40,10 @@ func entries(version uint16, words string) *wire.Transcript {
 			e.Body = []byte("HTTP/1.1 400 Bad Request\r\n\r\nNo required SSL certificate was sent")
 		case rest == "200":
 			e.ContentType, e.Body = wire.ApplicationData, []byte("HTTP/1.1 200 OK\r\n\r\n")
+		case rest == "lost":
+			e.ContentType, e.Opaque, e.Length = wire.Missing, true, 1000
+		case damaged:
+			e.ContentType, e.Handshake, e.Length = wire.HandshakeRecord, wire.HandshakeType(number(rest)), 900 //nolint:gosec // small
 		case rest == "alert":
 			e.ContentType, e.Opaque = wire.AlertRecord, true
 		case rest == "sealedalert":
@@ -139,6 +144,18 @@ func TestExplain(t *testing.T) {
 			[]string{"answer to the request is not in the record"}},
 		{"part of it is lost", 0x303, "C1 S2 S11 S13 S14 C16 Cccs", Ending{Lost: true}, Hidden, "", false,
 			[]string{"answer to the request is not in the record"}},
+		{"the server's certificate is lost", 0x303, "C1 S2 S11-lost S13 S14 C11e C16 Cccs Salert2:40",
+			Ending{By: wire.Server, Lost: true}, SentEmpty, "", true, []string{"empty Certificate message"}},
+		{"the client's certificate is lost", 0x303, "C1 S2 S11 S13 S14 C11-lost C16 C15 Cccs Sccs Cdata Sdata",
+			Ending{Lost: true}, SentCertificate, "", false, []string{"it had no objection in TLS"}},
+		{"the request is lost, and the answer is there", 0x303, "C1 S2 S11 Slost C11 C16 C15 Cccs Sccs Cdata Sdata",
+			Ending{Lost: true}, SentCertificate, "", false, []string{"it had no objection in TLS"}},
+		{"the request may be lost", 0x303, "C1 S2 Slost C16 Cccs Sccs Cdata Sdata", Ending{Lost: true}, Hidden, "", false,
+			[]string{"Part of what the server said before the client's answer is not in the record"}},
+		{"something is lost after the handshake", 0x303, "C1 S2 S11 S14 C16 Cccs Sccs Cdata Slost", Ending{Lost: true},
+			NotAsked, "", false, nil},
+		{"an alert is lost", 0x303, "C1 S2 S11 S13 S14 C11e C16 Cccs Slost", Ending{By: wire.Server, Lost: true}, SentEmpty,
+			"", true, []string{"empty Certificate message"}},
 		{"the record begins later", 0, "Cdata Sdata", client, Hidden, "", false,
 			[]string{"begins after the connection did"}},
 		{"refused before it asked", 0, "C1 Salert2:70", server, NotAsked, "", true, []string{"alert 70 protocol_version"}},

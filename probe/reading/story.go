@@ -79,6 +79,9 @@ func (s *story) hidden() []say.Phrase {
 		return []say.Phrase{say.Text("What there is of the connection ends before the server had said all that comes " +
 			"before " +
 			"the client's answer, so whether it asked is not in it.")}
+	case s.tr.Version < tls.VersionTLS13 && s.Request == nil && lostBefore(s.tr, wire.ServerHelloDone):
+		return []say.Phrase{say.Text("Part of what the server said before the client's answer is not in the record, so " +
+			"whether it asked is not known.")}
 	case s.tr.Version < tls.VersionTLS13 && s.Request == nil:
 		return []say.Phrase{say.Text("The record begins after the connection did, so what was asked and answered is not " +
 			"in it.")}

@@ -67,7 +67,8 @@ func newDialogue(n int, c *Connection) *dialogue {
 		client = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 1}), uint16(firstDynamic+n%dynamic))
 		server = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 2}), 443)
 	}
-	return &dialogue{connection: c, client: side{address: client}, server: side{address: server}}
+	begin := uint32(n) << 16 // by which readers tell apart connections that share a port
+	return &dialogue{connection: c, client: side{client, begin}, server: side{server, begin}}
 }
 
 // plainAddress is the address as it stands in a packet: no IPv4 in IPv6, no zone.

@@ -10,6 +10,7 @@ import (
 // Bounds of what a transcript keeps.
 const (
 	recordHeader  = 5
+	messageHeader = 4
 	maxRecordBody = 1<<14 + 2048 // RFC 5246, Section 6.2.3
 	maxShown      = 4096         // bytes of application data or non-TLS kept per entry
 	maxEntries    = 4096         // a flood of tiny records ends the transcript
@@ -98,7 +99,11 @@ type half struct {
 	from      Peer
 	pending   []byte // bytes that are no whole record yet
 	consumed  int    // bytes of the stream before pending
+	missing   []span // of pending: what is not known
+	astray    bool   // where the next record begins is not known
 	handshake []byte // bytes that are no whole handshake message yet
+	gaps      []span // of handshake: what is not known
+	unsure    bool   // where the next message begins is not known
 	encrypted bool
 	keys      *Protection
 	secret    []byte // TLS 1.3: the application traffic secret in use
@@ -124,6 +129,9 @@ func (c *connection) records(h *half) {
 		return
 	}
 	for !h.broken && len(h.pending) >= recordHeader {
+		if h.astray && !h.find() {
+			return
+		}
 		header := h.pending[:recordHeader]
 		length := int(header[3])<<8 | int(header[4])
 		contentType := ContentType(header[0])
@@ -142,7 +150,13 @@ func (c *connection) records(h *half) {
 		if len(h.pending) < recordHeader+length {
 			return
 		}
-		c.record(h, contentType, header, h.pending[recordHeader:recordHeader+length])
+		lost, behind := within(h.missing, recordHeader+length)
+		h.missing = behind
+		if payload := h.pending[recordHeader : recordHeader+length]; len(lost) > 0 {
+			c.damaged(h, contentType, payload, moved(lost, -recordHeader))
+		} else {
+			c.record(h, contentType, header, payload)
+		}
 		if h.beyond {
 			return
 		}
@@ -185,11 +199,15 @@ func (c *connection) foreign(h *half) {
 }
 
 func (c *connection) add(e Entry) {
-	if n := len(c.transcript.Entries); c.joins && n > 0 && e.ContentType == ApplicationData {
+	if n := len(c.transcript.Entries); c.joins && n > 0 && (e.ContentType == ApplicationData || e.ContentType == Missing) {
 		last := &c.transcript.Entries[n-1]
+		if e.ContentType == Missing && last.From == e.From && last.ContentType == ApplicationData {
+			last.Lost = true
+			return
+		}
 		if last.From == e.From && last.ContentType == ApplicationData && last.Opaque == e.Opaque &&
 			(!e.Opaque || c.transcript.Version < tls.VersionTLS13) {
-			last.Length += e.Length
+			last.Length, last.Lost = last.Length+e.Length, last.Lost || e.Lost
 			last.Body = append(last.Body, e.Body[:min(len(e.Body), maxShown-min(len(last.Body), maxShown))]...)
 			return
 		}
@@ -243,6 +261,11 @@ func (c *connection) content(h *half, contentType ContentType, protected bool, c
 	e := Entry{From: h.from, ContentType: contentType, Protected: protected, Length: len(content)}
 	switch contentType {
 	case HandshakeRecord:
+		if h.unsure && !resumes(content) {
+			e.Opaque, e.Lost = true, true
+			break
+		}
+		h.unsure = false
 		h.handshake = append(h.handshake, content...)
 		c.messages(h, protected)
 		return
@@ -279,26 +302,41 @@ func (c *connection) changeCipherSpec(h *half) {
 
 // messages takes every whole handshake message from the half's handshake bytes.
 func (c *connection) messages(h *half, protected bool) {
-	for len(h.handshake) >= 4 && !h.broken {
-		length := int(h.handshake[1])<<16 | int(h.handshake[2])<<8 | int(h.handshake[3])
-		if len(h.handshake) < 4+length {
+	for len(h.handshake) >= messageHeader && !h.broken {
+		if lost, _ := within(h.gaps, messageHeader); len(lost) > 0 {
+			c.loseMessage(h)
+			return
+		}
+		kind, length := messageHead(h.handshake)
+		whole := messageHeader + length
+		if len(h.handshake) < whole {
 			return
 		}
 		if len(c.transcript.Entries) >= maxEntries {
 			c.bound(h)
 			return
 		}
-		e := Entry{
-			From: h.from, ContentType: HandshakeRecord, Protected: protected, Length: length,
-			Handshake: HandshakeType(h.handshake[0]),
-			Body:      append([]byte(nil), h.handshake[4:4+length]...),
+		e := Entry{From: h.from, ContentType: HandshakeRecord, Protected: protected, Length: length, Handshake: kind}
+		var lost []span
+		if lost, h.gaps = within(h.gaps, whole); len(lost) > 0 {
+			e.Lost = true
+		} else {
+			e.Body = append([]byte(nil), h.handshake[messageHeader:whole]...)
 		}
-		h.handshake = h.handshake[4+length:]
+		h.handshake = h.handshake[whole:]
 		c.add(e)
+		if e.Lost {
+			continue
+		}
 		if err := c.follow(h, &e); err != nil {
 			c.transcript.Faults = append(c.transcript.Faults, Fault{From: h.from, Offset: h.consumed, Err: err})
 		}
 	}
+}
+
+// messageHead is what the header of a handshake message says.
+func messageHead(b []byte) (kind HandshakeType, length int) {
+	return HandshakeType(b[0]), int(b[1])<<16 | int(b[2])<<8 | int(b[3])
 }
 
 // follow keeps track of what the message means for the records after it.
@@ -362,13 +400,15 @@ func (c *connection) finish(h *half) {
 	if h.broken {
 		return
 	}
-	if len(h.handshake) >= 4 {
-		length := int(h.handshake[1])<<16 | int(h.handshake[2])<<8 | int(h.handshake[3])
-		c.fault(h, fmt.Errorf("%v message claims %d bytes, %d came", HandshakeType(h.handshake[0]), length,
-			len(h.handshake)-4))
+	if len(h.gaps) > 0 {
+		c.loseMessage(h)
+	}
+	if len(h.handshake) >= messageHeader {
+		kind, length := messageHead(h.handshake)
+		c.fault(h, fmt.Errorf("%v message claims %d bytes, %d came", kind, length, len(h.handshake)-messageHeader))
 		return
 	}
-	if len(h.pending) == 0 {
+	if len(h.pending) == 0 || h.astray || len(h.missing) > 0 {
 		return
 	}
 	if len(h.pending) < recordHeader && (h.pending[0] < 20 || h.pending[0] > 23) {

@@ -58,12 +58,24 @@ func (t HandshakeType) String() string {
 	return fmt.Sprintf("handshake type %d", uint8(t))
 }
 
+// known reports whether it is one of those that this package tells apart.
+func (t HandshakeType) known() bool {
+	switch t {
+	case HelloRequest, ClientHello, ServerHello, NewSessionTicket, EncryptedExtensions, Certificate, ServerKeyExchange,
+		CertRequest, ServerHelloDone, CertificateVerify, ClientKeyExchange, Finished, CertificateStatus, KeyUpdate:
+		return true
+	}
+	return false
+}
+
 // A ContentType is the first byte of a record. See RFC 8446, Section 5.1.
 type ContentType uint8
 
-// The record content types. NotTLS marks bytes that are no TLS record at all.
+// The record content types. NotTLS marks bytes that are no TLS record at all, and Missing a gap
+// in what was recorded.
 const (
 	NotTLS           ContentType = 0
+	Missing          ContentType = 1
 	ChangeCipherSpec ContentType = 20
 	AlertRecord      ContentType = 21
 	HandshakeRecord  ContentType = 22
@@ -74,6 +86,8 @@ func (t ContentType) String() string {
 	switch t {
 	case NotTLS:
 		return "not TLS"
+	case Missing:
+		return "missing"
 	case ChangeCipherSpec:
 		return "change_cipher_spec"
 	case AlertRecord:

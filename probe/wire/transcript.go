@@ -26,7 +26,7 @@ type Transcript struct {
 }
 
 // An Entry is one handshake message, alert, change_cipher_spec, run of
-// application data, or run of bytes that is no TLS.
+// application data, run of bytes that is no TLS, or gap in what was recorded.
 type Entry struct {
 	From        Peer
 	ContentType ContentType
@@ -35,10 +35,12 @@ type Entry struct {
 	// Section 5): a third party can have sent it, so it proves nothing.
 	Injected  bool
 	Opaque    bool          // it could not be decrypted: type and body are unknown
+	Lost      bool          // it is not known whole: see [Streams.Skip]
 	Handshake HandshakeType // for HandshakeRecord that is not Opaque
 	Alert     Alert         // for AlertRecord that is not Opaque
 	// Body is the handshake message without its header, the application data,
-	// or the bytes that are no TLS, cut at 4,096 bytes. Nil when Opaque.
+	// or the bytes that are no TLS, cut at 4,096 bytes. Nil when Opaque or
+	// Lost.
 	Body []byte
 	// Length is the size of Body before it was cut, or of the opaque record.
 	Length int
