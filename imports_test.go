@@ -27,7 +27,8 @@ import (
 var packages = map[string][]string{
 	"report/say":                {}, // a leaf: whoever has something to tell imports it
 	"probe/wire":                {"report/say"},
-	"probe/protocol":            {},
+	"probe/carrier":             {},
+	"probe/protocol":            {"probe/carrier"},
 	"probe/probetest":           {},
 	"probe/reading":             {"report/say", "probe/wire", "probe/protocol"},
 	"probe/tlspeer":             {"probe/wire"},
@@ -35,7 +36,7 @@ var packages = map[string][]string{
 	"probe/capture":             {"probe/wire"},
 	"probe/scan":                {},
 	"probe/relay":               {"probe/wire", "probe/capture", "probe/recording"},
-	"probe":                     {"report/say", "probe/wire", "probe/protocol", "probe/reading", "probe/tlspeer", "probe/recording"},
+	"probe":                     {"report/say", "probe/wire", "probe/protocol", "probe/carrier", "probe/reading", "probe/tlspeer", "probe/recording"},
 	"certstore/pbe":             {},
 	"certstore/pfx":             {"certstore/pbe"},
 	"certstore/nss":             {"certstore/pbe"},
@@ -56,7 +57,7 @@ var packages = map[string][]string{
 	"probe/diagnosis":           {"report/say", "probe", "probe/verifier", "probe/wire", "probe/protocol", "probe/reading", "probe/match", "probe/stack", "certstore", "certstore/chain"},
 	"report":                    {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/capture", "probe/stack", "probe/verifier", "probe/diagnosis", "certstore", "certstore/account", "certstore/chain"},
 	"report/metrics":            {"report", "report/say", "probe", "probe/match", "probe/reading", "probe/diagnosis", "certstore/chain"},
-	"cmd":                       {"report", "report/say", "report/metrics", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/verifier", "probe/diagnosis", "probe/probetest", "probe/recording", "probe/capture", "probe/relay", "probe/scan", "certstore", "certstore/account", "certstore/config", "certstore/workload", "certstore/certtest"},
+	"cmd":                       {"report", "report/say", "report/metrics", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/stack", "probe/verifier", "probe/diagnosis", "probe/probetest", "probe/recording", "probe/capture", "probe/relay", "probe/scan", "probe/carrier", "certstore", "certstore/account", "certstore/config", "certstore/workload", "certstore/certtest"},
 	"cmd/docs":                  {"cmd"},
 	"cmd/mtlsprobe":             {"cmd"},
 }

@@ -30,6 +30,7 @@ type connectFlags struct {
 	timeout        time.Duration
 	maxTime        time.Duration
 	way            wayFlags
+	carrier        carrierFlags
 }
 
 func (f *connectFlags) register(flags *pflag.FlagSet) {
@@ -43,6 +44,7 @@ func (f *connectFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.path, "path", "",
 		"HTTP `PATH` to request after the handshake (default: that of the target, or /)")
 	f.way.register(flags)
+	f.carrier.register(flags)
 	flags.StringSliceVar(&f.alpn, "alpn", nil, "offer these application `PROTOCOLS`, with commas between")
 	flags.StringVar(&f.tlsMin, "tls-min", "", "lowest `VERSION`: 1.0, 1.1, 1.2 or 1.3")
 	flags.StringVar(&f.tlsMax, "tls-max", "", "highest `VERSION`: 1.0, 1.1, 1.2 or 1.3")
@@ -78,6 +80,9 @@ func (f *connectFlags) destination(s *Streams, target string, common *probe.Opti
 	}
 	o := *common
 	t.User = login(s, t)
+	if err := f.carrier.apply(t, &o); err != nil {
+		return t, nil, err
+	}
 	return t, &o, f.way.apply(s, t, &o)
 }
 
@@ -142,6 +147,10 @@ func (f *connectFlags) options(ctx context.Context, s *Streams) (*probe.Options,
 	}
 	if o.MaxVersion != 0 && o.MinVersion > o.MaxVersion {
 		return nil, usage(errors.New("--tls-min is above --tls-max"))
+	}
+	var err error
+	if o.Carrier, err = f.carrier.options(ctx, s); err != nil {
+		return nil, err
 	}
 	var sources []certstore.Source
 	for _, path := range []string{f.cacert, f.capath} {

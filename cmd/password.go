@@ -48,7 +48,7 @@ func passwords(ctx context.Context, s *Streams, forms []string) (*givenPasswords
 				source, rest = form[:i], form[i+1:]
 			}
 		}
-		word, err := password(ctx, s, rest)
+		word, err := password(ctx, s, passFlag, rest)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -73,44 +73,51 @@ func passwordForm(s string) int {
 	return -1
 }
 
+// passFlag is the flag whose passwords may be for one source each.
+const passFlag = "--pass"
+
 // password resolves one of OpenSSL's forms: env:VAR, file:PATH, fd:N, stdin and
 // pass:WORD. Of files and streams the first line counts.
-func password(ctx context.Context, s *Streams, form string) (string, error) {
+func password(ctx context.Context, s *Streams, flag, form string) (string, error) {
 	kind, value, _ := strings.Cut(form, ":")
 	switch kind {
 	case "env":
 		if word, set := s.LookupEnv(value); set {
 			if word == "" {
-				warn(s.Err, fmt.Sprintf("--pass env:%s: the variable is empty, which stands for an empty password", value))
+				warn(s.Err, fmt.Sprintf("%s env:%s: the variable is empty, which stands for an empty password", flag, value))
 			}
 			return word, nil
 		}
-		return "", fmt.Errorf("--pass env:%s: the variable is not set", value)
+		return "", fmt.Errorf("%s env:%s: the variable is not set", flag, value)
 	case "file":
-		return passwordFile(ctx, value)
+		return passwordFile(ctx, flag, value)
 	case "fd":
 		n, err := strconv.ParseUint(value, 10, 16)
 		if err != nil {
-			return "", fmt.Errorf("--pass fd:N needs a number")
+			return "", fmt.Errorf("%s fd:N needs a number", flag)
 		}
-		return nextLine(ctx, s.lines(fmt.Sprint(n), os.NewFile(uintptr(n), "fd")))
+		return nextLine(ctx, flag, s.lines(fmt.Sprint(n), os.NewFile(uintptr(n), "fd")))
 	case "stdin":
 		if s.ReadPassword != nil { // a terminal, which would show what is typed
 			return s.ReadPassword(ctx, "Password: ")
 		}
-		return nextLine(ctx, s.lines("stdin", s.In))
+		return nextLine(ctx, flag, s.lines("stdin", s.In))
 	case "pass":
-		warn(s.Err, "a password on the command line is visible to other users of this host: prefer --pass env:VAR or "+
-			"--pass file:PATH")
+		warn(s.Err, fmt.Sprintf("a password on the command line is visible to other users of this host: prefer %s "+
+			"env:VAR or %s file:PATH", flag, flag))
 		return value, nil
 	}
-	return "", errors.New("--pass accepts env:VAR, file:PATH, fd:N, stdin or pass:WORD, or SOURCE= and one of these")
+	forms := "env:VAR, file:PATH, fd:N, stdin or pass:WORD"
+	if flag == passFlag {
+		forms += ", or SOURCE= and one of these"
+	}
+	return "", fmt.Errorf("%s accepts %s", flag, forms)
 }
 
-func passwordFile(ctx context.Context, path string) (string, error) {
+func passwordFile(ctx context.Context, flag, path string) (string, error) {
 	data, err := certstore.ReadFile(ctx, path)
 	if err != nil {
-		return "", fmt.Errorf("--pass file: %w", err)
+		return "", fmt.Errorf("%s file: %w", flag, err)
 	}
 	line, _, _ := strings.Cut(string(data), "\n")
 	return strings.TrimRight(line, "\r"), nil
@@ -118,7 +125,7 @@ func passwordFile(ctx context.Context, path string) (string, error) {
 
 // nextLine reads a line of a stream, which several passwords may share. The read
 // is left behind when the context ends.
-func nextLine(ctx context.Context, r *bufio.Reader) (string, error) {
+func nextLine(ctx context.Context, flag string, r *bufio.Reader) (string, error) {
 	type result struct {
 		line string
 		err  error
@@ -131,7 +138,7 @@ func nextLine(ctx context.Context, r *bufio.Reader) (string, error) {
 	select {
 	case got := <-done:
 		if got.err != nil && !errors.Is(got.err, io.EOF) {
-			return "", fmt.Errorf("--pass: reading the password: %w", got.err)
+			return "", fmt.Errorf("%s: reading it: %w", flag, got.err)
 		}
 		return strings.TrimRight(got.line, "\r\n"), nil
 	case <-ctx.Done():

@@ -14,6 +14,7 @@ import (
 	"mtlsprobe/certstore/account"
 	"mtlsprobe/probe"
 	"mtlsprobe/probe/capture"
+	"mtlsprobe/probe/carrier"
 	"mtlsprobe/probe/wire"
 )
 
@@ -97,6 +98,13 @@ func connectHints(e *probe.ConnectError) []string {
 		return []string{"the server may speak another protocol, or TLS from the first byte: give another --starttls " +
 			"NAME, or " +
 			"a URL such as https://HOST:PORT or imaps://HOST"}
+	case probe.NoCarrier:
+		var silent *carrier.SilentError
+		if !errors.As(e, &silent) {
+			return nil
+		}
+		return []string{"try with the client that the network has (eapol_test), from this host and with this secret; the " +
+			"server's log says which requests it drops, and why"}
 	case probe.Hangup, probe.Alerted:
 		switch {
 		case e.Kind == probe.Alerted && e.Alert == wire.AlertProtocolVersion:

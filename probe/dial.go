@@ -17,8 +17,15 @@ import (
 // dial opens the connection on which TLS or its preamble begins: by the
 // options' Dial, and through a proxy if there is one.
 func dial(ctx context.Context, t Target, o *Options) (net.Conn, error) {
-	if o.Proxy == nil {
+	network := t.protocol().Network
+	switch {
+	case o.Proxy == nil && network == "":
 		return o.Dial(ctx, "tcp", t.Address())
+	case o.Proxy == nil:
+		return o.Dial(ctx, network, t.Address())
+	case network != "":
+		return nil, &proxyError{fmt.Errorf("%s goes over UDP, which this program does not send through a proxy",
+			t.protocol().Name)}
 	}
 	switch o.Proxy.Scheme {
 	case "http", "https":

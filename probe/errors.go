@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"mtlsprobe/probe/carrier"
 	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
 )
@@ -39,6 +40,7 @@ const (
 	Alerted     ConnectKind = "the server refused the handshake"
 	Malformed   ConnectKind = "the handshake could not be completed"
 	NoStartTLS  ConnectKind = "the server could not be brought to start TLS"
+	NoCarrier   ConnectKind = "the server could not be asked to begin TLS"
 	ByProxy     ConnectKind = "the proxy made no connection"
 )
 
@@ -61,12 +63,15 @@ func dialError(t Target, err error) error {
 	switch {
 	case errors.As(err, &proxy):
 		kind, detail = ByProxy, proxy.Error()
-	case errors.As(err, &before):
-		kind, detail = NoStartTLS, before.Error()
-	case errors.As(err, &dns):
-		kind, detail = UnknownHost, dns.Err
 	case errors.Is(err, syscall.ECONNREFUSED):
 		kind = Refused
+	case errors.As(err, &before):
+		kind, detail = NoStartTLS, before.Error()
+		if t.protocol().Carry != nil {
+			kind = NoCarrier
+		}
+	case errors.As(err, &dns):
+		kind, detail = UnknownHost, dns.Err
 	case isTimeout(err):
 		kind = NoConnect
 	default:
@@ -82,7 +87,10 @@ func dialError(t Target, err error) error {
 type preambleError struct{ err error }
 
 func (e *preambleError) Error() string {
+	var silent *carrier.SilentError
 	switch {
+	case errors.As(e.err, &silent):
+		return silent.Error()
 	case isTimeout(e.err):
 		return "no answer within the time limit"
 	case errors.Is(e.err, io.EOF):

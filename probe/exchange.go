@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"mtlsprobe/probe/carrier"
 	"mtlsprobe/probe/protocol"
 	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/tlspeer"
@@ -34,6 +35,7 @@ type exchange struct {
 	target   Target
 	protocol *protocol.Protocol
 	options  *Options
+	carrier  carrier.Carrier // nil where TLS goes over the connection itself
 	tap      *tap
 	keyLog   bytes.Buffer
 	begun    time.Time // the handshake
@@ -82,6 +84,7 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 func (x *exchange) conclude(err error) {
 	x.seen.Transcript = wire.Decode(x.tap.snapshot(), x.keyLog.Bytes())
 	x.seen.End, x.seen.Err = endOf(err)
+	x.carried()
 	if sent := x.seen.Transcript.ClientCertificate(); sent != say.Unknown {
 		x.seen.Presented = x.seen.Presents && sent == say.Yes
 	}
@@ -122,7 +125,7 @@ func (x *exchange) handshake(ctx context.Context, cert *tls.Certificate) (io.Rea
 		return client, client.ConnectionState(), err
 	}
 	client := tlspeer.Client(x.tap, &tlspeer.Config{
-		ServerName: x.target.ServerName, ALPN: x.offered(), Certificate: cert, KeyLog: &x.keyLog,
+		ServerName: x.sni(), ALPN: x.offered(), Certificate: cert, KeyLog: &x.keyLog,
 		VerifyPeer: func(certs []*x509.Certificate) error { return x.verifyPeer(certs, cert != nil) },
 		Presented:  func() { x.seen.Presented = true },
 	})
@@ -136,11 +139,15 @@ func (x *exchange) connect(ctx, limited context.Context) (net.Conn, error) {
 	begin := time.Now()
 	conn, err := dial(limited, x.target, x.options)
 	if err == nil {
+		if x.protocol.Carry != nil {
+			x.carrier = x.protocol.Carry(conn, &x.options.Carrier)
+			conn = x.carrier
+		}
 		x.tap = newTap(conn)
 		x.times.Connect = x.tap.opened.Sub(begin)
-		if x.injected, err = preamble(limited, x.tap, x.target); err == nil {
+		if x.injected, err = x.preamble(limited); err == nil {
 			x.tap.begin()
-			if x.target.StartTLS {
+			if x.target.StartTLS || x.carrier != nil {
 				x.times.Preamble = time.Since(x.tap.opened)
 			}
 			return conn, nil
@@ -156,14 +163,20 @@ func (x *exchange) connect(ctx, limited context.Context) (net.Conn, error) {
 // preamble asks for TLS where the target wants that, and returns what came in
 // clear after the go-ahead: a server that means it says nothing there, for the
 // client speaks first.
-func preamble(ctx context.Context, conn net.Conn, t Target) (injected []byte, err error) {
-	p := t.protocol()
-	if !t.StartTLS || p.StartTLS == nil {
+func (x *exchange) preamble(ctx context.Context) (injected []byte, err error) {
+	carried := x.carrier != nil
+	if !carried && (!x.target.StartTLS || x.protocol.StartTLS == nil) {
 		return nil, nil
 	}
-	defer bound(ctx, conn)()
-	c := protocol.NewConversation(conn)
-	if err := p.StartTLS(c, t.question()); err != nil {
+	defer bound(ctx, x.tap)()
+	if carried {
+		if err := x.carrier.Start(); err != nil {
+			return nil, &preambleError{err}
+		}
+		return nil, nil
+	}
+	c := protocol.NewConversation(x.tap)
+	if err := x.protocol.StartTLS(c, x.target.question()); err != nil {
 		return nil, &preambleError{err}
 	}
 	return bytes.Clone(c.Rest()), nil
@@ -178,7 +191,7 @@ func (x *exchange) config(cert *tls.Certificate) *tls.Config {
 		curves = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
 	}
 	return &tls.Config{
-		ServerName: x.target.ServerName, NextProtos: x.offered(), CurvePreferences: curves,
+		ServerName: x.sni(), NextProtos: x.offered(), CurvePreferences: curves,
 		MinVersion: x.options.MinVersion, MaxVersion: x.options.MaxVersion, CipherSuites: x.suites(cert != nil),
 		// Some servers ask only when they know the path (up to TLS 1.2).
 		Renegotiation:      tls.RenegotiateOnceAsClient,
@@ -220,10 +233,18 @@ func (x *exchange) offered() []string {
 	return x.protocol.ALPN
 }
 
+// sni is the name in the ClientHello; clients send none where TLS is carried by something else.
+func (x *exchange) sni() string {
+	if x.protocol.Carry != nil {
+		return ""
+	}
+	return x.target.ServerName
+}
+
 // verifyPeer records the result of verifying the server, and ends the handshake
 // when a certificate would be presented to a server that is not verified.
 func (x *exchange) verifyPeer(certs []*x509.Certificate, presents bool) error {
-	x.seen.Verification = x.options.verify(x.target.ServerName, certs)
+	x.seen.Verification = x.options.verify(x.target.ServerName, x.protocol.Nameless, certs)
 	x.seen.Verification.Peer = certs
 	if presents && x.seen.Verification.Result == say.No && !x.options.Insecure {
 		x.seen.Withheld = reading.Unverified
@@ -242,7 +263,11 @@ func (noResumption) Put(string, *tls.ClientSessionState)        {}
 // drain reads what the server still says after a failed handshake: its alert,
 // or the rest of a list of CA names that was too long for crypto/tls.
 func (x *exchange) drain(conn net.Conn) {
-	_ = conn.SetReadDeadline(time.Now().Add(drainTime))
+	wait := drainTime
+	if x.carrier != nil { // whose last word comes after TLS's
+		wait = silentTime
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(wait))
 	buffer := make([]byte, 16<<10)
 	for total := 0; total < maxTap; {
 		n, err := x.tap.Read(buffer)
@@ -294,7 +319,11 @@ func (x *exchange) converse(ctx context.Context, s io.ReadWriter, state tls.Conn
 		}{in, s})
 		x.seen.Application = asks.Ask(c, x.target.question())
 	} else if !refused {
-		in.over(silentTime)
+		wait := silentTime
+		if x.carrier != nil {
+			wait = x.options.Timeout
+		}
+		in.over(wait)
 	}
 	if x.seen.Application != nil && !x.seen.Application.Complete {
 		in.over(drainTime) // a response delimited by the end of the connection
@@ -309,6 +338,17 @@ func (x *exchange) converse(ctx context.Context, s io.ReadWriter, state tls.Conn
 		return nil
 	}
 	return in.err
+}
+
+// carried takes what the protocol that carried TLS said at last. An alert before it says more.
+func (x *exchange) carried() {
+	if x.carrier == nil || x.carrier.Outcome() == nil || x.seen.Transcript.Refusal(wire.Server) != nil {
+		return
+	}
+	if o := x.carrier.Outcome(); x.seen.Established || !o.Accepted {
+		x.seen.Application = x.protocol.Carried(o)
+		x.seen.Application.At = time.Now()
+	}
 }
 
 // await waits until the server says something or the quiet time is over, and

@@ -70,7 +70,7 @@ func flown(tr *wire.Transcript, begun time.Time, why say.Phrase) *Observation {
 // ServerHelloDone, an alert or the end.
 func readServerFlight(ctx context.Context, t Target, version uint16, o *Options) (*wire.Transcript, error) {
 	x := &exchange{target: t, protocol: t.protocol(), options: o}
-	hello, err := wire.HelloOnly(version, t.ServerName, x.offered(), tlspeer.Random(32))
+	hello, err := wire.HelloOnly(version, x.sni(), x.offered(), tlspeer.Random(32))
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +85,7 @@ func readServerFlight(ctx context.Context, t Target, version uint16, o *Options)
 // end.
 func readProtectedFlight(ctx context.Context, t Target, o *Options) (*wire.Transcript, error) {
 	x := &exchange{target: t, protocol: t.protocol(), options: o}
-	share, hello, err := tlspeer.NewShare(t.ServerName, x.offered())
+	share, hello, err := tlspeer.NewShare(x.sni(), x.offered())
 	if err != nil {
 		return nil, err
 	}

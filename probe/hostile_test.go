@@ -159,7 +159,7 @@ func TestHostileInjectedAlert(t *testing.T) {
 func TestHostileEmptyName(t *testing.T) {
 	p := testPKI(time.Now())
 	o := &Options{Roots: rootsOf(p.Cert("Root"))}
-	if v := o.verify("", []*x509.Certificate{p.Cert("server")}); v.Result != say.No || v.Err == nil {
+	if v := o.verify("", false, []*x509.Certificate{p.Cert("server")}); v.Result != say.No || v.Err == nil {
 		t.Errorf("%+v", v)
 	}
 	probetest.Row{Attacker: "an empty name", Tries: "to switch the verification of the name off", Said: "not verified"}.Log(t)
@@ -176,7 +176,7 @@ func TestHostileKey(t *testing.T) {
 	modulus := new(big.Int).Lsh(big.NewInt(1), 500_000)
 	huge := &x509.Certificate{RawIssuer: p.Cert("Root").RawSubject, PublicKeyAlgorithm: x509.RSA, PublicKey: &rsa.PublicKey{N: modulus, E: 3}, DNSNames: []string{"localhost"}}
 	for name, peer := range map[string][]*x509.Certificate{"the server's own": {huge}, "an intermediate's": {p.Cert("server"), huge}} {
-		v := (&Options{Roots: rootsOf(p.Cert("Root"))}).verify("localhost", peer)
+		v := (&Options{Roots: rootsOf(p.Cert("Root"))}).verify("localhost", false, peer)
 		if v.Result == say.Yes || v.Err == nil || !strings.Contains(v.Err.Error(), "bits") {
 			t.Errorf("%s: %+v", name, v)
 		}

@@ -23,6 +23,7 @@ import (
 	"net/url"
 	"time"
 
+	"mtlsprobe/probe/carrier"
 	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/recording"
 	"mtlsprobe/probe/wire"
@@ -58,6 +59,8 @@ type Options struct {
 	// Classical offers no post-quantum key exchange, which costs as much as the rest of the
 	// handshake's cryptography together.
 	Classical bool
+	// Carrier says how to speak what carries TLS to servers that do not take it from a TCP stream.
+	Carrier carrier.Options
 	// staticRSA offers RSA key exchange, too: the server has nothing else.
 	staticRSA bool
 }
@@ -83,12 +86,16 @@ func (o *Options) withDefaults() *Options {
 }
 
 // verify does what curl does: the chain to the roots, and the name, which is never
-// left out. With Insecure and no roots of its own verification is skipped.
-func (o *Options) verify(name string, certs []*x509.Certificate) reading.Verification {
+// left out, unless the protocol's servers have none: then only given roots make up for it. With
+// Insecure and no roots of its own verification is skipped.
+func (o *Options) verify(name string, nameless bool, certs []*x509.Certificate) reading.Verification {
 	if o.Insecure && o.Roots == nil || len(certs) == 0 {
 		return reading.Verification{}
 	}
-	if name == "" { // crypto/x509 would skip the name
+	switch {
+	case name == "" && nameless && o.Roots == nil:
+		return reading.Verification{Result: say.No, Err: errAnyName}
+	case name == "" && !nameless: // crypto/x509 would skip the name
 		return reading.Verification{Result: say.No, Err: errNoName}
 	}
 	for _, c := range certs {
@@ -110,6 +117,10 @@ func (o *Options) verify(name string, certs []*x509.Certificate) reading.Verific
 
 // maxHandshake is the longest handshake message that crypto/tls takes, in bytes.
 const maxHandshake = 65536
+
+// errAnyName: everybody can get a certificate from one of the system's roots.
+var errAnyName = errors.New("servers of this kind do not prove their host's name: give --cacert with the network's " +
+	"own CA, or --servername")
 
 var errNoName = errors.New("there is no server name to verify")
 

@@ -107,10 +107,10 @@ func (t *tap) recording(keyLog []byte) *recording.Connection {
 	}
 }
 
-// addrPort is invalid for what is no address of TCP.
+// addrPort is invalid for what is no address of IP.
 func addrPort(a net.Addr) netip.AddrPort {
-	if tcp, ok := a.(*net.TCPAddr); ok {
-		return tcp.AddrPort()
+	if ip, ok := a.(interface{ AddrPort() netip.AddrPort }); ok { // TCP and UDP
+		return ip.AddrPort()
 	}
 	return netip.AddrPort{}
 }

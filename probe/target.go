@@ -18,7 +18,8 @@ type Target struct {
 	Host string // name or address, without brackets
 	Port string
 	// ServerName goes into SNI and the server's certificate is verified for it.
-	// Equal to Host unless changed.
+	// Equal to Host unless changed; empty where servers' certificates do not have the host's
+	// name, and then it is not verified.
 	ServerName string
 	// Path is what is asked for in HTTP; it starts with "/".
 	Path string
@@ -67,7 +68,7 @@ func (e *UnknownScheme) Error() string {
 // the protocol that of a well-known port, or HTTP.
 func ParseTarget(s string) (Target, error) {
 	t := Target{Path: "/", Protocol: "http", Guessed: true}
-	hostPort, port := s, "443"
+	hostPort, port, nameless := s, "443", false
 	if scheme, rest, found := strings.Cut(s, ":/"); found && !strings.HasPrefix(rest, "/") &&
 		!strings.ContainsAny(scheme, ".:[") {
 		return Target{}, fmt.Errorf("target %q: after the scheme belong two slashes, as in %s://", shown(s), scheme)
@@ -93,13 +94,15 @@ func ParseTarget(s string) (Target, error) {
 		if u.RequestURI() != "" {
 			t.Path = u.RequestURI()
 		}
-		hostPort = u.Host
+		hostPort, nameless = u.Host, p.Nameless
 	}
 	var err error
 	if t.Host, t.Port, err = splitHostPort(hostPort, port); err != nil {
 		return Target{}, fmt.Errorf("target %q: %w", shown(s), err)
 	}
-	t.ServerName = t.Host
+	if !nameless {
+		t.ServerName = t.Host
+	}
 	if p, scheme := protocol.ByPort(t.Port); t.Guessed && p != nil {
 		t.Protocol, t.StartTLS = p.Name, scheme.StartTLS
 	}

@@ -144,7 +144,7 @@ func (s *Scanner) Failed(target string, line int, err error) *Scanned {
 		out.Error.Kind = map[probe.ConnectKind]string{probe.UnknownHost: "unknown-host", probe.Refused: "refused",
 			probe.Unreachable: "unreachable", probe.NoConnect: "no-connect", probe.Silent: "silent",
 			probe.NotTLS: "not-tls", probe.Hangup: "hangup", probe.Alerted: "alert", probe.Malformed: "malformed",
-			probe.NoStartTLS: "starttls", probe.ByProxy: "proxy"}[connect.Kind]
+			probe.NoStartTLS: "starttls", probe.NoCarrier: "carrier", probe.ByProxy: "proxy"}[connect.Kind]
 	case errors.Is(err, context.DeadlineExceeded):
 		out.Error.Kind = "silent"
 	}

@@ -10,10 +10,13 @@ package protocol
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
+
+	"mtlsprobe/probe/carrier"
 )
 
 // A Protocol is one application protocol.
@@ -24,6 +27,14 @@ type Protocol struct {
 	Greets bool
 	// ALPN is what a client of this protocol has to offer; nil for none.
 	ALPN []string
+	// Network is "udp", or empty for "tcp".
+	Network string
+	// Carry brings TLS to the server over a connection, in place of StartTLS; nil where TLS goes
+	// over the connection itself.
+	Carry func(net.Conn, *carrier.Options) carrier.Carrier
+	// Nameless says that servers' certificates do not have the host's name: clients verify them
+	// by the CA alone, or by a name that they are told.
+	Nameless bool
 	// StartTLS asks for TLS on a plain connection and returns when the server has
 	// given the go-ahead; nil where TLS always starts at once. An error is a
 	// [*Refusal], or the connection's.
@@ -89,6 +100,8 @@ type Answer struct {
 	// was asked for, or about the certificate: if the same is welcome with another
 	// certificate, it was this one.
 	UserOrCertificate bool
+	// Carrier says that it is the protocol's that carries TLS, and so ends the handshake, too.
+	Carrier bool
 	// Before is the step that was not taken, and at which the server may still look at
 	// the certificate, such as "login"; empty where the answer is the last word.
 	Before string
@@ -130,7 +143,8 @@ var all = sync.OnceValue(func() []*Protocol {
 	return []*Protocol{
 		httpProtocol(), http2Protocol(), smtpProtocol(), lmtpProtocol(), imapProtocol(), pop3Protocol(), ftpProtocol(),
 		ldapProtocol(), postgresProtocol(), mysqlProtocol(), xmppProtocol(), nntpProtocol(), sieveProtocol(), ircProtocol(),
-		redisProtocol(), mqttProtocol(), amqpProtocol(), mongoProtocol(), kafkaProtocol(), syslogProtocol(), plainProtocol(),
+		redisProtocol(), mqttProtocol(), amqpProtocol(), mongoProtocol(), kafkaProtocol(), syslogProtocol(),
+		radiusProtocol(), plainProtocol(),
 	}
 })
 

@@ -84,6 +84,7 @@ func rules() []rule {
 		{"ended before the request", endedBeforeRequest},
 		{"could not present", couldNotPresent},
 		{"refused by alert", refusedByAlert},
+		{"refused by carrier", refusedByCarrier},
 		{"plaintext", spokeInClear},
 		{"stopped by this program", stopped},
 		{"no handshake", noHandshake},
@@ -134,6 +135,13 @@ func couldNotPresent(c *Connection) (verdict, bool) {
 func refusedByAlert(c *Connection) (verdict, bool) {
 	alert := c.refusal()
 	return verdict{outcome: RefusedByTLS, alert: alert}, alert != nil
+}
+
+// refusedByCarrier: what carries TLS ended with it, and says so in place of an alert.
+func refusedByCarrier(c *Connection) (verdict, bool) {
+	a := c.Application
+	return verdict{outcome: RefusedByTLS}, a != nil && a.Carrier &&
+		(a.Verdict == protocol.AccessRefused || a.Verdict == protocol.CertificateRefused)
 }
 
 // spokeInClear: a program behind the TLS of the server has spoken past it, as vsftpd

@@ -1,0 +1,64 @@
+package cmd
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"mtlsprobe/probe"
+	"mtlsprobe/probe/carrier"
+
+	"github.com/spf13/pflag"
+)
+
+// carrierFlags say how to speak what carries TLS to servers that do not take it from TCP.
+type carrierFlags struct {
+	secret, identity, eap string
+	attributes            []string
+}
+
+func (f *carrierFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.secret, "radius-secret", "",
+		"the secret shared with a RADIUS server: `FROM` is env:VAR, file:PATH, fd:N or stdin")
+	flags.StringVar(&f.identity, "identity", "",
+		"the user's `NAME` in EAP, outside TLS, by which a RADIUS server finds the realm (default anonymous)")
+	flags.StringVar(&f.eap, "eap", "tls",
+		"EAP `METHOD`: tls, or ttls or peap, of which only the outer handshake is made")
+	flags.StringArrayVar(&f.attributes, "radius-attribute", nil,
+		"add an attribute to RADIUS requests: `NAME=VALUE`, as in Called-Station-Id=00-11-22-33-44-55:office (repeatable)")
+}
+
+// options reads the secrets.
+func (f *carrierFlags) options(ctx context.Context, s *Streams) (o carrier.Options, err error) {
+	var ok bool
+	if o.EAP.Method, ok = carrier.ParseMethod(f.eap); !ok && f.eap != "" {
+		return o, invalid("--eap", f.eap, []string{"tls", "ttls", "peap"})
+	}
+	for _, text := range f.attributes {
+		a, err := carrier.ParseAttribute(text)
+		if err != nil {
+			return o, usage(fmt.Errorf("--radius-attribute %q: %w", text, err))
+		}
+		o.EAP.Attributes = append(o.EAP.Attributes, a)
+	}
+	o.EAP.Identity = f.identity
+	if f.secret != "" {
+		secret, err := password(ctx, s, "--radius-secret", f.secret)
+		if err != nil {
+			return o, usage(err)
+		}
+		o.EAP.Secret = []byte(secret)
+	}
+	return o, nil
+}
+
+// apply fills in what the target says, and tells what is missing.
+func (f *carrierFlags) apply(t probe.Target, o *probe.Options) error {
+	o.Carrier.EAP.Identity = cmp.Or(f.identity, t.User)
+	if t.Protocol == "radius" && len(o.Carrier.EAP.Secret) == 0 {
+		return usage(errors.New("a RADIUS server is asked with the secret that it shares with this host: " +
+			"give --radius-secret env:VAR or file:PATH"))
+	}
+	return nil
+}
