@@ -38,6 +38,8 @@ func (r *running) expand(s string) string {
 			switch {
 			case strings.HasPrefix(name, "port"):
 				r.values[name] = debian.FreePort(r.T)
+			case name == "udp":
+				r.values[name] = debian.FreeUDPPort(r.T)
 			case name == "user":
 				r.values[name] = strconv.Itoa(os.Getuid())
 				if u, err := user.Current(); err == nil {

@@ -17,7 +17,7 @@ import (
 
 // A setup is one server with one configuration. In its texts, $pki is the folder
 // with the PKI, $dir the server's own, $bin the program's, and $user who runs the
-// tests; $port, $port2 and so on are its ports, $backend is the port of an HTTP
+// tests; $port, $port2 and so on are its ports, $udp is one of UDP, $backend is the port of an HTTP
 // server without TLS, and $silent of one that says nothing.
 type setup struct {
 	name         string
@@ -125,7 +125,8 @@ func TestServers(t *testing.T) {
 	results := &results{rows: make(map[string][]string)}
 	t.Run("all", func(t *testing.T) {
 		for _, s := range slices.Concat(webServers(), lighttpdServers(), proxyServers(), mailServers(), databaseServers(),
-			messageServers(), programServers()) {
+			messageServers(), programServers(),
+			carrierServers()) {
 			t.Run(s.name, func(t *testing.T) {
 				t.Parallel()
 				r := &running{T: t, setup: &s, values: map[string]string{"pki": pki}}

@@ -100,11 +100,11 @@ func ParseTarget(s string) (Target, error) {
 	if t.Host, t.Port, err = splitHostPort(hostPort, port); err != nil {
 		return Target{}, fmt.Errorf("target %q: %w", shown(s), err)
 	}
+	if p, scheme := protocol.ByPort(t.Port); t.Guessed && p != nil {
+		t.Protocol, t.StartTLS, nameless = p.Name, scheme.StartTLS, p.Nameless
+	}
 	if !nameless {
 		t.ServerName = t.Host
-	}
-	if p, scheme := protocol.ByPort(t.Port); t.Guessed && p != nil {
-		t.Protocol, t.StartTLS = p.Name, scheme.StartTLS
 	}
 	return t, nil
 }

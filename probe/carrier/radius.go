@@ -107,10 +107,28 @@ func encodeRequest(code radiusCode, id byte, secret []byte, attributes []Attribu
 // errForged is of an answer that was not made with the secret, or not to the request.
 var errForged = errors.New("the answer's authenticator does not match")
 
+// decodePacket reads a packet without padding, and where its Message-Authenticator lies; zero
+// without one.
+func decodePacket(data []byte) (p *radiusPacket, signed int, err error) {
+	p = &radiusPacket{code: radiusCode(data[0])}
+	for rest := data[radiusHeader:]; len(rest) > 0; {
+		if len(rest) < 2 || rest[1] < 2 || int(rest[1]) > len(rest) {
+			return nil, 0, fmt.Errorf("%w: a malformed attribute", errBroken)
+		}
+		a := Attribute{rest[0], rest[2:rest[1]]}
+		if a.Type == messageAuthenticator && len(a.Value) == authenticator {
+			signed = len(data) - len(rest) + 2
+		}
+		p.attributes, rest = append(p.attributes, a), rest[rest[1]:]
+	}
+	return p, signed, nil
+}
+
 // decodeAnswer reads the answer to a request, and checks that it comes from who knows the secret:
 // by the Response Authenticator, and by the Message-Authenticator, without which the first can be
-// forged. See RFC 2865, Section 3, RFC 3579, Section 3.2, and CVE-2024-3596.
-func decodeAnswer(data, request, secret []byte) (*radiusPacket, error) {
+// forged where the packets are not protected otherwise; it is then demanded. See RFC 2865, Section
+// 3, RFC 3579, Section 3.2, and CVE-2024-3596.
+func decodeAnswer(data, request, secret []byte, protected bool) (*radiusPacket, error) {
 	if len(data) < radiusHeader || len(data) > maxRADIUS {
 		return nil, fmt.Errorf("%w: a packet of %d bytes", errBroken, len(data))
 	}
@@ -119,34 +137,25 @@ func decodeAnswer(data, request, secret []byte) (*radiusPacket, error) {
 		return nil, fmt.Errorf("%w: a packet of %d bytes claims %d", errBroken, len(data), length)
 	}
 	data = bytes.Clone(data[:length]) // what follows is padding
-	if data[1] != request[1] {
-		return nil, errForged
-	}
-	p := &radiusPacket{code: radiusCode(data[0])}
-	signed := 0
-	for rest := data[radiusHeader:]; len(rest) > 0; {
-		if len(rest) < 2 || rest[1] < 2 || int(rest[1]) > len(rest) {
-			return nil, fmt.Errorf("%w: a malformed attribute", errBroken)
-		}
-		a := Attribute{rest[0], rest[2:rest[1]]}
-		if a.Type == messageAuthenticator && len(a.Value) == authenticator {
-			signed = length - len(rest) + 2
-		}
-		p.attributes, rest = append(p.attributes, a), rest[rest[1]:]
+	p, signed, err := decodePacket(data)
+	if err != nil {
+		return nil, err
 	}
 	given := [authenticator]byte(data[4:radiusHeader])
-	asked := request[4:radiusHeader]
-	copy(data[4:], asked)
+	copy(data[4:], request[4:radiusHeader])
 	sum := md5.Sum(append(bytes.Clone(data), secret...)) //nolint:gosec // as above
-	if signed == 0 || !hmac.Equal(sum[:], given[:]) {
-		return nil, errForged
+	if data[1] != request[1] || !hmac.Equal(sum[:], given[:]) || signed == 0 && !protected {
+		return p, errForged
+	}
+	if signed == 0 {
+		return p, nil
 	}
 	mac := hmac.New(md5.New, secret)
 	mac.Write(data[:signed])
 	mac.Write(make([]byte, authenticator))
 	mac.Write(data[signed+authenticator:])
 	if !hmac.Equal(mac.Sum(nil), data[signed:signed+authenticator]) {
-		return nil, errForged
+		return p, errForged
 	}
 	return p, nil
 }
@@ -194,7 +203,7 @@ func (r *radiusClient) exchange(code radiusCode, attributes []Attribute) (*radiu
 			if err != nil {
 				return nil, err
 			}
-			answer, err := decodeAnswer(buffer[:n], request, r.secret)
+			answer, err := decodeAnswer(buffer[:n], request, r.secret, false)
 			if err == nil {
 				return answer, nil
 			}
@@ -221,4 +230,23 @@ func localAddress(conn net.Conn) []Attribute {
 		return []Attribute{{nasIPv6Address, addr.AsSlice()}}
 	}
 	return nil
+}
+
+// StatusServer asks a RADIUS server whether it is there (RFC 5997).
+func StatusServer(secret []byte) []byte {
+	request, err := encodeRequest(statusServer, 0, secret, nil)
+	if err != nil { // it has no attributes that could be too long
+		panic(err)
+	}
+	return request
+}
+
+// ParseStatus reads what a server answers to StatusServer over TLS, and returns the name of its
+// message; ours says that it was made with the secret.
+func ParseStatus(answer, request, secret []byte) (said string, ours bool, err error) {
+	p, err := decodeAnswer(answer, request, secret, true)
+	if err != nil && !errors.Is(err, errForged) {
+		return "", false, err
+	}
+	return p.code.String(), err == nil, nil
 }

@@ -11,7 +11,9 @@ import (
 
 // httpProtocol is HTTP/1.1: a GET of the path that asks the server to close.
 func httpProtocol() *Protocol {
-	return &Protocol{Name: "http", Schemes: []Scheme{{Name: "https", Port: "443"}}, Ask: askHTTP}
+	return &Protocol{Name: "http", Schemes: []Scheme{{Name: "https", Port: "443"}, {Name: "docker", Port: "2376"},
+		{Name: "ipps", Port: "631"}, {Name: "kubernetes", Port: "6443"},
+		{Name: "vault", Port: "8200"}}, Ask: askHTTP}
 }
 
 func askHTTP(c *Conversation, q *Question) *Answer {

@@ -143,8 +143,9 @@ var all = sync.OnceValue(func() []*Protocol {
 	return []*Protocol{
 		httpProtocol(), http2Protocol(), smtpProtocol(), lmtpProtocol(), imapProtocol(), pop3Protocol(), ftpProtocol(),
 		ldapProtocol(), postgresProtocol(), mysqlProtocol(), xmppProtocol(), nntpProtocol(), sieveProtocol(), ircProtocol(),
-		redisProtocol(), mqttProtocol(), amqpProtocol(), mongoProtocol(), kafkaProtocol(), syslogProtocol(),
-		radiusProtocol(), plainProtocol(),
+		redisProtocol(), mqttProtocol(), amqpProtocol(), mongoProtocol(), kafkaProtocol(), natsProtocol(),
+		memcachedProtocol(), cassandraProtocol(), sipProtocol(), dnsProtocol(), radiusProtocol(), radsecProtocol(),
+		syslogProtocol(), zooKeeperProtocol(), plainProtocol(),
 	}
 })
 
@@ -190,6 +191,11 @@ func ByPort(port string) (*Protocol, Scheme) {
 func syslogProtocol() *Protocol {
 	return &Protocol{Name: "syslog", Schemes: []Scheme{{Name: "syslog-tls", Port: "6514"},
 		{Name: "syslog", Port: "6514"}}}
+}
+
+// zooKeeperProtocol is ZooKeeper's, in which a session is the first thing that can be asked for.
+func zooKeeperProtocol() *Protocol {
+	return &Protocol{Name: "zookeeper", Schemes: []Scheme{{Name: "zookeeper", Port: "2281"}}}
 }
 
 // plainProtocol asks nothing: what the server does by itself must do.

@@ -2,6 +2,7 @@ package debian
 
 import (
 	"bytes"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -22,13 +23,24 @@ var handedOut sync.Map
 // side by side have not taken theirs yet.
 func FreePort(t testing.TB) string {
 	t.Helper()
+	return free(t, func(address string) (io.Closer, error) { return net.Listen("tcp", address) })
+}
+
+// FreeUDPPort is FreePort for a server of UDP.
+func FreeUDPPort(t testing.TB) string {
+	t.Helper()
+	return free(t, func(address string) (io.Closer, error) { return net.ListenPacket("udp", address) })
+}
+
+func free(t testing.TB, listen func(string) (io.Closer, error)) string {
+	t.Helper()
 	const first, beyond, tries = 16384, 32768, 100 // below Linux's ip_local_port_range
 	for range tries {
 		port := strconv.Itoa(first + rand.IntN(beyond-first))
 		if _, taken := handedOut.LoadOrStore(port, true); taken {
 			continue
 		}
-		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+		if l, err := listen("127.0.0.1:" + port); err == nil {
 			l.Close()
 			return port
 		}

@@ -1,0 +1,160 @@
+//go:build slow && linux
+
+package cmd
+
+// carrierServers ask for certificates in what carries TLS for them, and those that came with them.
+// hostapd's server listens on every address, and so it is not run here.
+func carrierServers() []setup {
+	const (
+		secret   = "a secret of this test"
+		rejected = "refused: Access-Reject" // FreeRADIUS sends no alert with it
+		radius   = `prefix = /usr
+name = radiusd
+logdir = "$dir"
+raddbdir = "$dir"
+run_dir = "$dir"
+libdir = /usr/lib/freeradius
+pidfile = "$dir/pid"
+max_requests = 16384
+security {
+  max_attributes = 200
+  reject_delay = 0
+  status_server = yes
+}
+proxy_requests = no
+thread pool {
+  start_servers = 2
+  max_servers = 8
+}
+`
+		eap = `modules {
+  eap {
+    default_eap_type = tls
+    timer_expire = 60
+    max_sessions = 4096
+    tls-config common {
+      private_key_file = $pki/server.key
+      certificate_file = $pki/server.pem
+      ca_file = $pki/ca.pem
+      cipher_list = "DEFAULT"
+      tls_min_version = "1.2"
+      tls_max_version = "1.3"
+      fragment_size = 1024
+      ecdh_curve = "prime256v1"
+    }
+    tls {
+      tls = common
+    }
+  }
+}
+client local {
+  ipaddr = 127.0.0.1
+  secret = "` + secret + `"
+}
+server default {
+  listen {
+    type = auth
+    ipaddr = 127.0.0.1
+    port = $udp
+  }
+  authorize {
+    eap {
+      ok = return
+    }
+  }
+  authenticate {
+    eap
+  }
+}
+`
+		radsec = `modules {
+  always reject {
+    rcode = reject
+  }
+}
+clients radsec {
+  client local {
+    ipaddr = 127.0.0.1
+    proto = tls
+    secret = radsec
+    limit {
+      max_connections = 0
+    }
+  }
+}
+server default {
+  listen {
+    type = auth
+    proto = tcp
+    ipaddr = 127.0.0.1
+    port = $port
+    virtual_server = default
+    clients = radsec
+    limit {
+      max_connections = 0
+    }
+    tls {
+      private_key_file = $pki/server.key
+      certificate_file = $pki/server.pem
+      ca_file = $pki/ca.pem
+      cipher_list = "DEFAULT"
+      tls_min_version = "1.2"
+      tls_max_version = "1.3"
+      require_client_cert = yes
+      ecdh_curve = "prime256v1"
+    }
+  }
+  authorize {
+    reject
+  }
+}
+`
+		proxy = `ListenTLS 127.0.0.1:$port
+tls default {
+  CACertificateFile $pki/ca.pem
+  CertificateFile $pki/server.pem
+  CertificateKeyFile $pki/server.key
+}
+client local {
+  host 127.0.0.1
+  type tls
+  tls default
+  certificateNameCheck off
+}
+server nowhere {
+  host 127.0.0.1
+  port $silent
+  type tcp
+  secret unused
+}
+realm * {
+  server nowhere
+}
+`
+		nats = "listen: \"127.0.0.1:$port\"\ntls {\n cert_file: \"$pki/server.pem\"\n key_file: \"$pki/server.key\"\n" +
+			" ca_file: \"$pki/ca.pem\"\n"
+	)
+	eapTLS := target{"radius://127.0.0.1:$udp", []string{"--radius-secret", "pass:" + secret},
+		byOne(rejected, rejected), byOne(rejected, rejected)}
+	return []setup{
+		{name: "FreeRADIUS EAP-TLS", program: "freeradius", pkg: "freeradius", version: []string{"-v"},
+			files: map[string]string{"radiusd.conf": radius + eap}, args: []string{"-d", "$dir", "-f", "-l", "$dir/log"},
+			ready: []string{"grep", "-q", "Ready to process requests", "$dir/log"}, targets: []target{eapTLS}},
+		{name: "FreeRADIUS RadSec", program: "freeradius", pkg: "freeradius", version: []string{"-v"},
+			// It closes the connection where it wants to send an alert.
+			files: map[string]string{"radiusd.conf": radius + radsec}, args: []string{"-d", "$dir", "-f", "-l", "$dir/log"},
+			ready:   []string{"grep", "-q", "Ready to process requests", "$dir/log"},
+			targets: []target{{"radsec://127.0.0.1:$port", nil, byOne("closed", "closed"), byOne("closed", "closed")}}},
+		{name: "radsecproxy", program: "radsecproxy", pkg: "radsecproxy", version: []string{"-v"},
+			files: map[string]string{"radsecproxy.conf": proxy}, args: []string{"-f", "-c", "$dir/radsecproxy.conf"},
+			targets: []target{required("radsec://127.0.0.1:$port")}},
+		{name: "NATS, verify", program: "nats-server", pkg: "nats-server", version: []string{"-v"},
+			files: map[string]string{"nats.conf": nats + " verify: true\n}\n"}, args: []string{"-c", "$dir/nats.conf"},
+			targets: []target{{"nats://127.0.0.1:$port", nil, byOne(badCertificate, badCertificate), byOne(badCertificate, badCertificate)}}},
+		{name: "NATS, verify_and_map", program: "nats-server", pkg: "nats-server", version: []string{"-v"},
+			files: map[string]string{"nats.conf": nats + " verify_and_map: true\n}\n" +
+				"authorization { users = [ {user: \"CN=good,O=Example\"} ] }\n"},
+			args:    []string{"-c", "$dir/nats.conf"},
+			targets: []target{{"nats://127.0.0.1:$port", nil, byOne(badCertificate, badCertificate), byOne(badCertificate, badCertificate)}}},
+	}
+}
