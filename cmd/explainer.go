@@ -11,6 +11,7 @@ import (
 	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report"
+	"mtlsprobe/report/say"
 )
 
 // An explainer explains connections that others make, and holds the client's files against what
@@ -55,7 +56,14 @@ type traced struct {
 
 // shown is what a connection shows.
 func shown(c *capture.Connection) *reading.Exchange {
-	return reading.Explain(c.Transcript, reading.Ending{By: c.Closer, Reset: c.Close == capture.RST, Lost: c.Lost > 0})
+	end := reading.Ending{By: c.Closer, Reset: c.Close == capture.RST, Lost: c.Lost+c.Gaps > 0}
+	switch c.Close {
+	case capture.EAPSuccess:
+		end.Admitted = say.Yes
+	case capture.EAPFailure:
+		end.Admitted = say.No
+	}
+	return reading.Explain(c.Transcript, end)
 }
 
 // captured explains a connection of which it is known what it shows.

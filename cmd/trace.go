@@ -259,9 +259,9 @@ func (o *traceOptions) shortcomings(summary *capture.Summary) (problems []string
 		problems = append(problems, fmt.Sprintf("%d of %d packets are not complete in the capture: record again with "+
 			"tcpdump -s 0", summary.Short, summary.Packets))
 	}
-	if summary.TCP == 0 {
-		problems = append(problems, fmt.Sprintf("none of %d packets belongs to a TCP connection (%d could not be decoded)",
-			summary.Packets, summary.Unread))
+	if summary.TCP+summary.EAP == 0 {
+		problems = append(problems, fmt.Sprintf("none of %d packets belongs to a TCP connection or to EAP (%d could not "+
+			"be decoded)", summary.Packets, summary.Unread))
 	}
 	return problems
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"slices"
@@ -17,10 +18,14 @@ import (
 
 // A Connection is one that somebody else made: of a capture, or of a list of messages.
 type Connection struct {
-	Number            int               `json:"number"` // among the TCP connections of the capture, from 1
-	Client            string            `json:"client,omitempty" redact:"Host"`
-	Server            string            `json:"server,omitempty" redact:"Host"`
-	ServerName        string            `json:"server_name,omitempty" redact:"Host"`
+	Number     int    `json:"number"` // in the capture, from 1
+	Client     string `json:"client,omitempty" redact:"Host"`
+	Server     string `json:"server,omitempty" redact:"Host"`
+	ServerName string `json:"server_name,omitempty" redact:"Host"`
+	// Carrier is what carries TLS in place of TCP, such as "EAP-TLS over RADIUS"; Identity is the
+	// user's name in its clear part.
+	Carrier           string            `json:"carrier,omitempty" redact:"keep"`
+	Identity          string            `json:"identity,omitempty" redact:"Account"`
 	Version           string            `json:"version,omitempty" redact:"keep"`
 	Started           *time.Time        `json:"started,omitempty"`
 	Request           ConnectionRequest `json:"request"`
@@ -29,9 +34,11 @@ type Connection struct {
 	Ended             string            `json:"ended" redact:"keep"`
 	Failed            bool              `json:"failed"`
 	// Lost counts bytes that the capture does not have.
-	Lost       int             `json:"lost,omitempty"`
-	Reading    []say.Phrase    `json:"reading"`
-	Transcript []TranscriptRow `json:"transcript,omitempty"`
+	Lost int `json:"lost,omitempty"`
+	// MissingPackets counts packets of EAP that the capture does not have, at least.
+	MissingPackets int             `json:"missing_packets,omitempty"`
+	Reading        []say.Phrase    `json:"reading"`
+	Transcript     []TranscriptRow `json:"transcript,omitempty"`
 }
 
 // A ConnectionRequest is what the server asked for.
@@ -71,6 +78,13 @@ func NewConnection(c *capture.Connection, x *reading.Exchange, transcript bool) 
 	out.Number, out.Client, out.Server, out.Started, out.Lost = c.Number, c.Client.String(), c.Server.String(), &started,
 		c.Lost
 	out.Ended = ending(c.Close, c.Closer)
+	if c.Carrier != "" {
+		out.Carrier = strings.Replace(string(c.Carrier), "EAP", cmp.Or(c.Method, "EAP"), 1)
+		out.Identity, out.MissingPackets = c.Identity, c.Gaps
+	}
+	if c.ClientName != "" {
+		out.Client, out.Server = c.ClientName, c.ServerName
+	}
 	return out
 }
 

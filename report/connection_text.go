@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"mtlsprobe/report/say"
@@ -56,6 +57,9 @@ func (t *text) connection(c *Connection) {
 	t.entry("Ended", c.ending())
 	for n, phrase := range c.Reading {
 		t.entry(map[bool]string{true: "Reading"}[n == 0], phrase.String())
+	}
+	if c.MissingPackets > 0 {
+		t.entry("Caution", "at least "+count(c.MissingPackets, "packet")+" of it not recorded")
 	}
 	if c.Lost > 0 {
 		t.entry("Caution", fmt.Sprintf("%d bytes of it were not recorded", c.Lost))
@@ -149,6 +153,12 @@ func (c *Connection) title() string {
 	}
 	if c.ServerName != "" {
 		parts = append(parts, "("+c.ServerName+")")
+	}
+	if c.Carrier != "" {
+		parts = append(parts, c.Carrier)
+	}
+	if c.Identity != "" {
+		parts = append(parts, strconv.Quote(c.Identity))
 	}
 	if c.Version != "" {
 		parts = append(parts, c.Version)

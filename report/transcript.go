@@ -64,7 +64,10 @@ func rows(t *wire.Transcript) []TranscriptRow {
 
 // lostMeaning is what can be said of an entry that is not known whole.
 func lostMeaning(e *wire.Entry) say.Phrase {
-	if e.ContentType == wire.Missing {
+	switch {
+	case e.ContentType == wire.Missing && e.Length == 0:
+		return say.Text("something from the ", e.From, " was not recorded; what it said is unknown")
+	case e.ContentType == wire.Missing:
 		return say.Text("these bytes from the ", e.From, " were not recorded; what they said is unknown")
 	}
 	return say.Text("part of it was not recorded, and so it cannot be read")

@@ -19,6 +19,7 @@ import (
 type Summary struct {
 	Packets int // in all
 	TCP     int // connections
+	EAP     int // conversations
 	Short   int // packets of which the capture has only the beginning
 	Unread  int // packets that could not be decoded
 	// Problem says why the file was not read to its end; nil if it was.
@@ -38,7 +39,8 @@ func Read(ctx context.Context, r io.Reader, keys *wire.KeyLog, done func(*Connec
 	assembler := reassembly.NewAssembler(reassembly.NewStreamPool(streams))
 	assembler.MaxBufferedPagesPerConnection, assembler.MaxBufferedPagesTotal = pagesPerFlow, pagesInAll
 	a := &assembly{assembler: assembler, ends: &streams.ends, fragments: ip4defrag.NewIPv4Defragmenter(),
-		summary: &Summary{}}
+		summary: &Summary{}, talks: talks{streams: streams, open: make(map[string]*eapTalk),
+			requests: make(map[string]string)}}
 	for {
 		if a.summary.Packets%1024 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -54,7 +56,10 @@ func Read(ctx context.Context, r io.Reader, keys *wire.KeyLog, done func(*Connec
 		a.packet(f)
 	}
 	assembler.FlushAll()
-	a.summary.TCP = streams.count
+	a.summary.TCP, a.summary.EAP = streams.count-a.talks.begun, a.talks.begun
+	for key, talk := range a.talks.open {
+		a.talks.end(key, talk)
+	}
 	return a.summary, nil
 }
 
@@ -64,6 +69,7 @@ type assembly struct {
 	ends      *ends
 	fragments *ip4defrag.IPv4Defragmenter
 	of6       fragments
+	talks     talks
 	summary   *Summary
 	flushed   time.Time
 }
@@ -82,11 +88,40 @@ func (a *assembly) packet(f frame) {
 		a.summary.Short++
 	}
 	packet := gopacket.NewPacket(f.data, decoder(f.link), gopacket.DecodeOptions{NoCopy: true, Lazy: true})
+	found := a.layers(packet, f)
+	if !found && packet.ErrorLayer() != nil {
+		a.summary.Unread++
+	}
+	if f.at.Sub(a.flushed) > every {
+		a.flushed = f.at
+		a.assembler.FlushWithOptions(reassembly.FlushOptions{T: f.at.Add(-missing), TC: f.at.Add(-idle)})
+		a.talks.flush(f.at.Add(-idle))
+	}
+}
+
+// layers looks for what may carry TLS, and reports whether it found it.
+func (a *assembly) layers(packet gopacket.Packet, f frame) (found bool) {
 	var network gopacket.NetworkLayer
 	var ip6 *layers.IPv6
-	found := false
+	var ethernet *layers.Ethernet
+	var wireless *layers.Dot11
 	for _, layer := range packet.Layers() {
 		switch l := layer.(type) {
+		case *layers.Ethernet:
+			ethernet = l
+		case *layers.Dot11:
+			wireless = l
+		case *layers.EAPOL:
+			switch {
+			case l.Type != layers.EAPOLTypeEAP:
+			case ethernet != nil:
+				a.talks.lan(station(ethernet.SrcMAC), station(ethernet.DstMAC), l.Payload, f.at)
+			case wireless != nil:
+				a.talks.lan(station(wireless.Address2), station(wireless.Address1), l.Payload, f.at)
+			default: // cooked by Linux: the addresses are not all there
+				a.talks.lan("", "", l.Payload, f.at)
+			}
+			return true
 		case *layers.IPv4:
 			network = l
 			if l.Flags&layers.IPv4MoreFragments == 0 && l.FragOffset == 0 {
@@ -94,42 +129,47 @@ func (a *assembly) packet(f frame) {
 			}
 			whole, err := a.fragments.DefragIPv4WithTimestamp(l, f.at)
 			if err != nil || whole == nil {
-				return
+				return true
 			}
-			inner := gopacket.NewPacket(whole.Payload, whole.NextLayerType(), gopacket.DecodeOptions{NoCopy: true})
-			if tcp, ok := inner.Layer(layers.LayerTypeTCP).(*layers.TCP); ok {
-				a.segment(whole, tcp, f)
-			}
-			return
+			return a.transport(whole, gopacket.NewPacket(whole.Payload, whole.NextLayerType(),
+				gopacket.DecodeOptions{NoCopy: true}), f)
 		case *layers.IPv6:
 			network, ip6 = l, l
 		case *layers.IPv6Fragment:
 			if ip6 == nil {
-				return
+				return true
 			}
 			payload, next, whole := a.of6.add(ip6, l, f.at)
-			if !whole || next != layers.IPProtocolTCP {
-				return
+			if !whole {
+				return true
 			}
-			inner := gopacket.NewPacket(payload, layers.LayerTypeTCP, gopacket.DecodeOptions{NoCopy: true})
-			if tcp, ok := inner.Layer(layers.LayerTypeTCP).(*layers.TCP); ok {
-				a.segment(ip6, tcp, f)
-			}
-			return
+			return a.transport(ip6, gopacket.NewPacket(payload, next.LayerType(), gopacket.DecodeOptions{NoCopy: true}), f)
 		case *layers.TCP:
 			if network != nil {
 				found = true
 				a.segment(network, l, f)
 			}
+		case *layers.UDP:
+			found = network != nil && a.datagram(network, l, f) || found
 		}
 	}
-	if !found && packet.ErrorLayer() != nil {
-		a.summary.Unread++
+	return found
+}
+
+// transport takes in what was put together of fragments.
+func (a *assembly) transport(network gopacket.NetworkLayer, packet gopacket.Packet, f frame) bool {
+	if tcp, ok := packet.Layer(layers.LayerTypeTCP).(*layers.TCP); ok {
+		a.segment(network, tcp, f)
+	} else if udp, ok := packet.Layer(layers.LayerTypeUDP).(*layers.UDP); ok {
+		a.datagram(network, udp, f)
 	}
-	if f.at.Sub(a.flushed) > every {
-		a.flushed = f.at
-		a.assembler.FlushWithOptions(reassembly.FlushOptions{T: f.at.Add(-missing), TC: f.at.Add(-idle)})
-	}
+	return true
+}
+
+func (a *assembly) datagram(network gopacket.NetworkLayer, udp *layers.UDP, f frame) bool {
+	flow := network.NetworkFlow()
+	return a.talks.radius(address(flow.Src(), uint16(udp.SrcPort)), address(flow.Dst(), uint16(udp.DstPort)),
+		udp.Payload, f.at)
 }
 
 // decoder is that of a link; two types of raw IP are not in the library's table.

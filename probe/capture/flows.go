@@ -31,6 +31,9 @@ func (f *Flows) Transcript() *wire.Transcript {
 	return f.streams.Transcript()
 }
 
+// Begun reports whether TLS has begun.
+func (f *Flows) Begun() bool { return f.streams != nil }
+
 // Feed reads what one peer said next. Where TLS begins with a hello of the other peer, it is
 // taken for that one's, and Feed reports that the peers were confused.
 func (f *Flows) Feed(from wire.Peer, data []byte) (swapped bool) {
@@ -58,7 +61,7 @@ func (f *Flows) Feed(from wire.Peer, data []byte) (swapped bool) {
 	return swapped
 }
 
-// Skip says that the next n bytes of a peer are missing.
+// Skip says that the next n bytes of a peer are missing, or, where n is 0, some bytes.
 func (f *Flows) Skip(from wire.Peer, n int) {
 	switch {
 	case f.streams != nil:

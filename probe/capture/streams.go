@@ -11,11 +11,14 @@ import (
 	"mtlsprobe/probe/wire"
 )
 
-// A Connection is one TCP connection that carries TLS.
+// A Connection is one TCP connection that carries TLS, or a conversation of something else that
+// does.
 type Connection struct {
-	// Number counts the capture's TCP connections from 1, in the order of their first packets.
+	// Number counts the capture's connections and conversations from 1, in the order of their
+	// first packets.
 	Number         int
 	Client, Server netip.AddrPort
+	Carried
 	Started, Ended time.Time // of the first and the last packet
 	Transcript     *wire.Transcript
 	// Lost counts bytes that the capture does not have.
@@ -27,10 +30,20 @@ type Connection struct {
 	Closer wire.Peer
 }
 
-// A Close is how a TCP connection ended.
+// Carried is what is known of a conversation that is no TCP connection; zero for one.
+type Carried struct {
+	Carrier Carrier
+	// ClientName and ServerName stand for addresses, where those are not of IP.
+	ClientName, ServerName string
+	Method                 string // of EAP, such as "EAP-TLS"
+	Identity               string // the user's name in clear
+	Gaps                   int    // packets that the capture does not have, or more
+}
+
+// A Close is how a connection ended.
 type Close string
 
-// The ends of TCP connections.
+// The ends of connections.
 const (
 	NotClosed Close = "the capture ends before the connection does"
 	FIN       Close = "FIN"

@@ -30,6 +30,9 @@ type Ending struct {
 	// Unread says that part of a list of messages could not be understood: what does not stand
 	// there may have been sent.
 	Unread bool
+	// Admitted says whether what carries TLS let the client in at last; Unknown where it did not
+	// come to that, and for TCP.
+	Admitted say.Answer
 }
 
 // An AlertShown is an alert as somebody sees it who holds no secrets.
@@ -235,6 +238,9 @@ func (x *Exchange) alerts(tr *wire.Transcript) {
 
 // failed reports whether the connection came to nothing.
 func (x *Exchange) failed(tr *wire.Transcript, end Ending) bool {
+	if end.Admitted != say.Unknown {
+		return end.Admitted == say.No
+	}
 	for _, a := range x.Alerts {
 		if a.Protected == say.No && a.Alert.Refuses(tr.Version) {
 			return true

@@ -26,7 +26,8 @@ func notes() []func(*story) []say.Phrase {
 		(*story).hidden,
 		(*story).foreignAlert, (*story).refusal,
 		(*story).protectedRefusal, (*story).oldVersion,
-		(*story).resumed, (*story).late, (*story).retried, (*story).ended,
+		(*story).resumed, (*story).late, (*story).retried, (*story).admitted,
+		(*story).ended,
 	}
 }
 
@@ -361,7 +362,7 @@ func (s *story) retried() []say.Phrase {
 
 // ended says who ended a connection that came to nothing without a word.
 func (s *story) ended() []say.Phrase {
-	if !s.Failed || len(s.Alerts) > 0 {
+	if !s.Failed || len(s.Alerts) > 0 || s.end.Admitted != say.Unknown {
 		return nil
 	}
 	if s.end.By == 0 {
@@ -372,4 +373,16 @@ func (s *story) ended() []say.Phrase {
 		how = "reset"
 	}
 	return []say.Phrase{say.Text("The ", s.end.By, " ", how, " the connection without an alert.")}
+}
+
+// admitted is the last word of what carries TLS.
+func (s *story) admitted() []say.Phrase {
+	switch {
+	case s.end.Admitted == say.Yes:
+		return []say.Phrase{say.Text("The server let the client in.")}
+	case s.end.Admitted == say.No && s.Refusal == nil:
+		return []say.Phrase{say.Text("The server did not let the client in, and sent no alert that could be read: EAP " +
+			"servers often send none. Their log says why.")}
+	}
+	return nil
 }

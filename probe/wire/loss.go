@@ -29,15 +29,15 @@ func moved(spans []span, by int) (out []span) {
 	return out
 }
 
-// Skip says that the next n bytes that a peer sent are not known. A record of which the header is
-// known is still a record, of which the rest is missing; where more is missing, reading goes on at
-// the next record that can be found.
+// Skip says that the next n bytes that a peer sent are not known, or, where n is 0, some bytes. A
+// record of which the header is known is still a record, of which the rest is missing; where more
+// is missing, reading goes on at the next record that can be found.
 func (d *Streams) Skip(from Peer, n int) {
 	h := d.c.half(from)
-	if h == nil || h.broken || h.beyond || n <= 0 {
+	if h == nil || h.broken || h.beyond {
 		return
 	}
-	if have := len(h.pending); !h.astray && have >= recordHeader {
+	if have := len(h.pending); !h.astray && have >= recordHeader && n > 0 {
 		if rest := recordHeader + int(h.pending[3])<<8 + int(h.pending[4]) - have; n <= rest {
 			h.missing = append(h.missing, span{have, have + n})
 			d.Feed(Flow{From: from, Data: make([]byte, n)})

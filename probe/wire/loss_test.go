@@ -44,7 +44,9 @@ func TestSkip(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := NewStreams(nil)
 			s.Feed(Flow{Server, stream[:tt.begin]})
-			s.Skip(Server, tt.end-tt.begin)
+			if tt.end > tt.begin {
+				s.Skip(Server, tt.end-tt.begin)
+			}
 			for _, b := range stream[tt.end:] { // byte by byte
 				s.Feed(Flow{Server, []byte{b}})
 			}
