@@ -3,9 +3,12 @@ package cmd
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"path/filepath"
 
+	"mtlsprobe/certstore"
 	"mtlsprobe/probe"
 	"mtlsprobe/probe/carrier"
 
@@ -16,6 +19,8 @@ import (
 type carrierFlags struct {
 	secret, identity, eap string
 	attributes            []string
+	vpnConfig             string
+	vpnLogin              bool
 }
 
 func (f *carrierFlags) register(flags *pflag.FlagSet) {
@@ -27,6 +32,12 @@ func (f *carrierFlags) register(flags *pflag.FlagSet) {
 		"EAP `METHOD`: tls, or ttls or peap, of which only the outer handshake is made")
 	flags.StringArrayVar(&f.attributes, "radius-attribute", nil,
 		"add an attribute to RADIUS requests: `NAME=VALUE`, as in Called-Station-Id=00-11-22-33-44-55:office (repeatable)")
+	flags.StringVar(&f.vpnConfig, "openvpn-config", "",
+		"a client's configuration, `FILE`, of which the tls-auth, tls-crypt or tls-crypt-v2 key is taken for an OpenVPN "+
+			"server")
+	flags.BoolVar(&f.vpnLogin, "openvpn-login", false,
+		"log in at an OpenVPN server, which shows in TLS 1.3, too, what it thinks of a certificate; it may end the tunnel of a "+
+			"client with the same one")
 }
 
 // options reads the secrets.
@@ -50,12 +61,35 @@ func (f *carrierFlags) options(ctx context.Context, s *Streams) (o carrier.Optio
 		}
 		o.EAP.Secret = []byte(secret)
 	}
+	if f.vpnConfig == "" {
+		return o, nil
+	}
+	data, err := certstore.ReadFile(ctx, f.vpnConfig)
+	if err != nil {
+		return o, fmt.Errorf("--openvpn-config: %w", err)
+	}
+	config, err := carrier.ParseVPNConfig(data, func(path string) ([]byte, error) {
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(filepath.Dir(f.vpnConfig), path)
+		}
+		return certstore.ReadFile(ctx, path)
+	})
+	if err != nil {
+		return o, fmt.Errorf("--openvpn-config %q: %w", f.vpnConfig, err)
+	}
+	o.OpenVPN.Key = config.Key
 	return o, nil
 }
 
 // apply fills in what the target says, and tells what is missing.
-func (f *carrierFlags) apply(t probe.Target, o *probe.Options) error {
+func (f *carrierFlags) apply(t *probe.Target, o *probe.Options) error {
 	o.Carrier.EAP.Identity = cmp.Or(f.identity, t.User)
+	if t.Protocol == "openvpn" || t.Protocol == "openvpn-tcp" {
+		t.Login = f.vpnLogin
+		if !t.Login && o.MaxVersion == 0 && o.MinVersion < tls.VersionTLS13 {
+			o.MaxVersion = tls.VersionTLS12 // in which the end of the handshake tells
+		}
+	}
 	if t.Protocol == "radius" && len(o.Carrier.EAP.Secret) == 0 {
 		return usage(errors.New("a RADIUS server is asked with the secret that it shares with this host: " +
 			"give --radius-secret env:VAR or file:PATH"))

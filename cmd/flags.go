@@ -80,7 +80,7 @@ func (f *connectFlags) destination(s *Streams, target string, common *probe.Opti
 	}
 	o := *common
 	t.User = login(s, t)
-	if err := f.carrier.apply(t, &o); err != nil {
+	if err := f.carrier.apply(&t, &o); err != nil {
 		return t, nil, err
 	}
 	return t, &o, f.way.apply(s, t, &o)

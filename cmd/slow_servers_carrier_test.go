@@ -2,6 +2,8 @@
 
 package cmd
 
+import "strings"
+
 // carrierServers ask for certificates in what carries TLS for them, and those that came with them.
 // hostapd's server listens on every address, and so it is not run here.
 func carrierServers() []setup {
@@ -131,12 +133,39 @@ realm * {
   server nowhere
 }
 `
+		openVPN = `dev tun
+local 127.0.0.1
+topology subnet
+server 10.97.THIRD.0 255.255.255.0
+ifconfig-noexec
+ca $pki/ca.pem
+cert $pki/server.pem
+key $pki/server.key
+dh none
+verb 3
+`
 		nats = "listen: \"127.0.0.1:$port\"\ntls {\n cert_file: \"$pki/server.pem\"\n key_file: \"$pki/server.key\"\n" +
 			" ca_file: \"$pki/ca.pem\"\n"
 	)
 	eapTLS := target{"radius://127.0.0.1:$udp", []string{"--radius-secret", "pass:" + secret},
 		byOne(rejected, rejected), byOne(rejected, rejected)}
+	drops := "refused: drops the session"
+	key := "-----BEGIN OpenVPN Static key V1-----\n" + strings.Repeat("00112233445566778899aabbccddeeff\n", 16) +
+		"-----END OpenVPN Static key V1-----\n"
 	return []setup{
+		{name: "OpenVPN UDP, tls-crypt, with login", program: "openvpn", pkg: "openvpn", root: true,
+			version: []string{"--version"},
+			files: map[string]string{"server.conf": strings.Replace(openVPN, "THIRD", "1", 1) +
+				"proto udp\nport $udp\ntls-crypt $dir/key\nkeepalive 10 60\n", "key": key, "client.ovpn": "tls-crypt key\n"},
+			args:  []string{"--config", "$dir/server.conf", "--log", "$dir/log"},
+			ready: []string{"grep", "-q", "Initialization Sequence Completed", "$dir/log"},
+			targets: []target{{"openvpn://127.0.0.1:$udp", []string{"--openvpn-config", "$dir/client.ovpn", "--openvpn-login"},
+				byOne(drops, drops), byOne(drops, drops)}}},
+		{name: "OpenVPN TCP", program: "openvpn", pkg: "openvpn", root: true, version: []string{"--version"},
+			files:   map[string]string{"server.conf": strings.Replace(openVPN, "THIRD", "2", 1) + "proto tcp-server\nport $port\n"},
+			args:    []string{"--config", "$dir/server.conf", "--log", "$dir/log"},
+			ready:   []string{"grep", "-q", "Initialization Sequence Completed", "$dir/log"},
+			targets: []target{{"openvpn-tcp://127.0.0.1:$port", nil, byOne("closed", "closed"), expect{}}}},
 		{name: "FreeRADIUS EAP-TLS", program: "freeradius", pkg: "freeradius", version: []string{"-v"},
 			files: map[string]string{"radiusd.conf": radius + eap}, args: []string{"-d", "$dir", "-f", "-l", "$dir/log"},
 			ready: []string{"grep", "-q", "Ready to process requests", "$dir/log"}, targets: []target{eapTLS}},

@@ -149,7 +149,7 @@ func (r *running) compare(results *results, name, version string, t *target, wan
 		return
 	}
 	args := []string{"probe", r.expand(t.url), "-k", "--tls-min", version, "--tls-max", version}
-	args = append(args, t.args...)
+	args = append(args, r.expandAll(t.args)...)
 	for _, c := range cases {
 		if label := c[1]; strings.Contains(label, ".") {
 			args = append(args, "--cert", filepath.Join(r.values["pki"], label))

@@ -121,7 +121,13 @@ func (x *exchange) record() {
 func (x *exchange) handshake(ctx context.Context, cert *tls.Certificate) (io.ReadWriter, tls.ConnectionState, error) {
 	if !x.options.PostHandshake {
 		client := tls.Client(x.tap, x.config(cert))
-		err := client.HandshakeContext(ctx)
+		err := error(nil)
+		if x.carrier == nil {
+			err = client.HandshakeContext(ctx)
+		} else { // which is not to be closed under way: it may have something to say
+			defer bound(ctx, x.tap)()
+			err = client.Handshake()
+		}
 		return client, client.ConnectionState(), err
 	}
 	client := tlspeer.Client(x.tap, &tlspeer.Config{
@@ -318,12 +324,9 @@ func (x *exchange) converse(ctx context.Context, s io.ReadWriter, state tls.Conn
 			io.Writer
 		}{in, s})
 		x.seen.Application = asks.Ask(c, x.target.question())
-	} else if !refused {
-		wait := silentTime
-		if x.carrier != nil {
-			wait = x.options.Timeout
-		}
-		in.over(wait)
+	}
+	if !refused && x.seen.Application == nil {
+		x.listen(in, state.Version)
 	}
 	if x.seen.Application != nil && !x.seen.Application.Complete {
 		in.over(drainTime) // a response delimited by the end of the connection
@@ -348,6 +351,20 @@ func (x *exchange) carried() {
 	if o := x.carrier.Outcome(); x.seen.Established || !o.Accepted {
 		x.seen.Application = x.protocol.Carried(o)
 		x.seen.Application.At = time.Now()
+	}
+}
+
+// listen waits for what a server says that was not asked anything, or did not answer.
+func (x *exchange) listen(in *reader, version uint16) {
+	switch {
+	case x.protocol.Verifies && version < tls.VersionTLS13 && !x.target.Login:
+		if !in.over(0) {
+			x.seen.Application = x.protocol.Established()
+		}
+	case x.carrier != nil: // it has the last word
+		in.over(x.options.Timeout)
+	case x.protocol.Ask == nil:
+		in.over(silentTime)
 	}
 }
 

@@ -29,6 +29,9 @@ type Target struct {
 	StartTLS bool
 	// User is what databases are told; empty for one that nobody has.
 	User string
+	// Login goes on to a login where that is a step of its own, and has effects: at OpenVPN the
+	// server may end the tunnel of another client with the same certificate.
+	Login bool
 	// Guessed says that nobody named the protocol: the port or custom chose it.
 	Guessed bool
 }
@@ -44,7 +47,7 @@ func (t Target) protocol() *protocol.Protocol {
 }
 
 func (t Target) question() *protocol.Question {
-	q := &protocol.Question{Host: t.ServerName, Name: t.ServerName, Path: t.Path, User: t.User, Plain: t.StartTLS}
+	q := &protocol.Question{Host: t.ServerName, Name: t.ServerName, Path: t.Path, User: t.User, Login: t.Login, Plain: t.StartTLS}
 	if t.Port != "443" {
 		q.Host = net.JoinHostPort(t.ServerName, t.Port)
 	}

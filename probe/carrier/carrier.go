@@ -28,7 +28,8 @@ type Carrier interface {
 
 // Options says how to speak what carries TLS. The zero Options are usable where no secret is needed.
 type Options struct {
-	EAP EAPOptions
+	EAP     EAPOptions
+	OpenVPN OpenVPNOptions
 }
 
 // An Outcome is the end of a carrier's protocol.

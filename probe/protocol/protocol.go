@@ -32,6 +32,9 @@ type Protocol struct {
 	// Carry brings TLS to the server over a connection, in place of StartTLS; nil where TLS goes
 	// over the connection itself.
 	Carry func(net.Conn, *carrier.Options) carrier.Carrier
+	// Verifies says that the server checks the certificate in the handshake, and has nothing to
+	// say after it: up to TLS 1.2 its end is the answer.
+	Verifies bool
 	// Nameless says that servers' certificates do not have the host's name: clients verify them
 	// by the CA alone, or by a name that they are told.
 	Nameless bool
@@ -55,7 +58,9 @@ type Question struct {
 	Host string // for HTTP's Host and its like
 	Name string // the server's name without a port
 	Path string // HTTP's; starts with "/"
-	User string // that databases are told; empty: "mtlsprobe", whom hardly any knows
+	// Login goes on to a login where that is a step of its own, and has effects.
+	Login bool
+	User  string // that databases are told; empty: "mtlsprobe", whom hardly any knows
 	// Plain says that TLS began after a preamble: servers then do not greet again.
 	Plain bool
 }
@@ -145,6 +150,7 @@ var all = sync.OnceValue(func() []*Protocol {
 		ldapProtocol(), postgresProtocol(), mysqlProtocol(), xmppProtocol(), nntpProtocol(), sieveProtocol(), ircProtocol(),
 		redisProtocol(), mqttProtocol(), amqpProtocol(), mongoProtocol(), kafkaProtocol(), natsProtocol(),
 		memcachedProtocol(), cassandraProtocol(), sipProtocol(), dnsProtocol(), radiusProtocol(), radsecProtocol(),
+		openVPNProtocol(), openVPNStreamProtocol(),
 		syslogProtocol(), zooKeeperProtocol(), plainProtocol(),
 	}
 })

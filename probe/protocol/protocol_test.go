@@ -20,7 +20,7 @@ func (s *script) Write(b []byte) (int, error) { return s.heard.Write(b) }
 func say(text string) *script { return &script{Reader: strings.NewReader(text)} }
 
 func question(plain bool) *Question {
-	return &Question{Host: "example.com:1", Name: "example.com", Path: "/x", Plain: plain}
+	return &Question{Host: "example.com:1", Name: "example.com", Path: "/x", Plain: plain, Login: true}
 }
 
 func TestAsk(t *testing.T) {
@@ -138,6 +138,8 @@ func TestAsk(t *testing.T) {
 		{"another query's", "dot", false, "\x00\x0c\x00\x02\x81\x80\x00\x00\x00\x00\x00\x00\x00\x00", Undecided, 0, ""},
 		{"another secret", "radsec", false, "\x02\x00\x00\x14" + strings.Repeat("x", 16), Welcome, 0, "a shared secret of its own"},
 		{"no RADIUS", "radsec", false, "HTTP/1.1 400 Bad Request\r\n", Undecided, 0, "HTTP"},
+		{"set up", "openvpn", false, "\x00\x00\x00\x00\x02PUSH_REPLY,ifconfig\x00", Welcome, 0, "PUSH_REPLY"},
+		{"not let in", "openvpn-tcp", false, "\x00\x00\x00\x00\x02AUTH_FAILED,CRV\x00", AccessRefused, 0, "AUTH_FAILED,CRV"},
 		{"200", "https", false, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Welcome, 200, "OK"},
 		{"needs a certificate", "https", false, "HTTP/1.1 400 Bad Request\r\n\r\nNo required SSL certificate was sent", CertificateRefused, 400, "No required"},
 	}
