@@ -36,8 +36,8 @@ func (f *carrierFlags) register(flags *pflag.FlagSet) {
 		"a client's configuration, `FILE`, of which the tls-auth, tls-crypt or tls-crypt-v2 key is taken for an OpenVPN "+
 			"server")
 	flags.BoolVar(&f.vpnLogin, "openvpn-login", false,
-		"log in at an OpenVPN server, which shows in TLS 1.3, too, what it thinks of a certificate; it may end the tunnel of a "+
-			"client with the same one")
+		"log in at an OpenVPN server, which shows in TLS 1.3, too, what it thinks of a certificate; it may end the "+
+			"tunnel of a client with the same one")
 }
 
 // options reads the secrets.

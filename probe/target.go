@@ -47,7 +47,8 @@ func (t Target) protocol() *protocol.Protocol {
 }
 
 func (t Target) question() *protocol.Question {
-	q := &protocol.Question{Host: t.ServerName, Name: t.ServerName, Path: t.Path, User: t.User, Login: t.Login, Plain: t.StartTLS}
+	q := &protocol.Question{Host: t.ServerName, Name: t.ServerName, Path: t.Path, User: t.User, Login: t.Login,
+		Plain: t.StartTLS}
 	if t.Port != "443" {
 		q.Host = net.JoinHostPort(t.ServerName, t.Port)
 	}

@@ -33,14 +33,17 @@ const (
 )
 
 const (
-	sessionID    = 8
-	packetHead   = 1 + sessionID // opcode and key, session
-	maxPayload   = 1100          // bytes of TLS in a packet, for any MTU
-	window       = 4             // packets that wait for their acknowledgement
-	maxAhead     = 64            // packets that are kept for those before them
-	maxAcks      = 8             // acknowledgements in a packet
-	maxOpenVPN   = 1 << 16       // bytes of a packet
-	maxAnswerVPN = 1 << 20       // bytes of TLS that a server may send
+	sessionID  = 8
+	packetHead = 1 + sessionID // opcode and key, session
+	maxPayload = 1100          // bytes of TLS in a packet, for any MTU
+	window     = 4             // packets that wait for their acknowledgement
+	maxAhead   = 64            // packets that are kept for those before them
+	// mostVPNPackets is how often a packet is sent: as often as OpenVPN does within the minute that
+	// it takes for a handshake (hand-window), and twice where single packets come back.
+	mostVPNPackets = 8
+	maxAcks        = 8       // acknowledgements in a packet
+	maxOpenVPN     = 1 << 16 // bytes of a packet
+	maxAnswerVPN   = 1 << 20 // bytes of TLS that a server may send
 )
 
 // An OpenVPN is the client's end of an OpenVPN control channel, in which TLS is spoken.
@@ -50,6 +53,7 @@ type OpenVPN struct {
 	first         opcode
 	tail          []byte // of the first packet
 	wait          time.Duration
+	ready         bool   // there is a session
 	local, remote []byte // sessions; remote is nil before the server has answered
 	nextID        uint32 // of this end's next packet
 	expected      uint32 // the server's next packet
@@ -58,7 +62,7 @@ type OpenVPN struct {
 	acks          []uint32     // to be sent
 	in, out       []byte
 	came          int
-	heard         bool // since the last packets were queued
+	heard         int // packets of the server
 	outcome       *Outcome
 }
 
@@ -70,6 +74,8 @@ type vpnPacket struct {
 	again   time.Time // when it is sent next; zero: now
 	wait    time.Duration
 	times   int
+	heard   int // packets of the server, when it was sent last
+	alone   int // how often it was sent since one came
 }
 
 var _ Carrier = (*OpenVPN)(nil)
@@ -96,13 +102,11 @@ func NewOpenVPN(conn net.Conn, stream bool, o *OpenVPNOptions) *OpenVPN {
 func (v *OpenVPN) Start() error {
 	v.queue(v.first, nil)
 	for v.remote == nil || len(v.sent) > 0 {
-		if v.outcome != nil {
-			return v.silent()
-		}
 		if err := v.turn(); err != nil {
 			return err
 		}
 	}
+	v.ready = true
 	return nil
 }
 
@@ -141,7 +145,6 @@ func (v *OpenVPN) Read(b []byte) (int, error) {
 func (v *OpenVPN) queue(op opcode, payload []byte) {
 	v.sent = append(v.sent, &vpnPacket{opcode: op, id: v.nextID, payload: bytes.Clone(payload), wait: v.wait})
 	v.nextID++
-	v.heard = false
 }
 
 // turn sends what is due, and takes one packet in, or the time that the next one is due.
@@ -163,13 +166,13 @@ func (v *OpenVPN) turn() error {
 	return v.take(buffer[:n])
 }
 
-// dropped reports whether the server hears no more of the session: of several packets that were sent
-// again and again none was acknowledged, and nothing else came. Servers acknowledge what they could
-// read, and drop a session of which TLS has failed.
+// dropped reports whether the server hears no more of the session: packets that were sent again and
+// again are not acknowledged, and nothing else comes. Servers acknowledge what they could read, and
+// drop a session of which TLS has failed.
 func (v *OpenVPN) dropped() bool {
-	const enough = 4
-	return v.remote != nil && !v.heard && len(v.sent) > 0 && !slices.ContainsFunc(v.sent[:min(len(v.sent), window)],
-		func(p *vpnPacket) bool { return p.times < enough })
+	const enough = 3
+	return v.ready && len(v.sent) > 0 && !slices.ContainsFunc(v.sent[:min(len(v.sent), window)],
+		func(p *vpnPacket) bool { return p.times <= enough || p.alone < enough || p.heard != v.heard })
 }
 
 func (v *OpenVPN) silent() error {
@@ -196,13 +199,17 @@ func (v *OpenVPN) sendDue() (next time.Time, err error) {
 			case v.dropped():
 				v.outcome = &Outcome{Said: "drops the session without a word"}
 				return now, nil
-			case p.times == mostPackets:
+			case p.times == mostVPNPackets:
 				return now, v.silent()
 			}
 			if err := v.send(p.opcode, &p.id, p.payload); err != nil {
 				return now, err
 			}
+			if p.heard != v.heard {
+				p.heard, p.alone = v.heard, 0
+			}
 			p.times++
+			p.alone++
 			p.again, p.wait = now.Add(p.wait), min(2*p.wait, longestWait)
 			if v.dropped() {
 				p.again = now.Add(2 * v.wait) // for what is on its way
@@ -261,7 +268,7 @@ func (v *OpenVPN) take(packet []byte) error {
 	if len(rest) == 0 || len(rest) < 1+int(rest[0])*idSize {
 		return nil
 	}
-	v.heard = true
+	v.heard++
 	acks := rest[1 : 1+int(rest[0])*idSize]
 	if rest = rest[1+len(acks):]; len(acks) > 0 {
 		if len(rest) < sessionID || !bytes.Equal(rest[:sessionID], v.local) {

@@ -62,23 +62,18 @@ const (
 func ParseStaticKey(data []byte, p Protection, direction, digest string) (*StaticKey, error) {
 	k := &StaticKey{protection: p, send: 1}
 	var err error
-	switch {
-	case p == TLSCryptV2:
-		if k.material, err = decodeBlock(data, "OpenVPN tls-crypt-v2 client key", base64.StdEncoding.DecodeString); err == nil &&
-			len(k.material) < keyBytes {
-			err = errors.New("the key is too short")
-		}
-		if err == nil {
-			k.material, k.wrapped = k.material[:keyBytes], k.material[keyBytes:]
-		}
-	default:
-		if k.material, err = decodeBlock(data, "OpenVPN Static key V1", hex.DecodeString); err == nil &&
-			len(k.material) != keyBytes {
-			err = fmt.Errorf("the key has %d bytes, and should have %d", len(k.material), keyBytes)
-		}
+	if p == TLSCryptV2 {
+		k.material, err = decodeBlock(data, "OpenVPN tls-crypt-v2 client key", base64.StdEncoding.DecodeString)
+	} else {
+		k.material, err = decodeBlock(data, "OpenVPN Static key V1", hex.DecodeString)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case len(k.material) < keyBytes || p != TLSCryptV2 && len(k.material) > keyBytes:
+		return nil, fmt.Errorf("the key has %d bytes, and should have %d", len(k.material), keyBytes)
+	case p == TLSCryptV2:
+		k.material, k.wrapped = k.material[:keyBytes], k.material[keyBytes:]
 	}
 	if p != TLSAuth {
 		return k, nil

@@ -18,7 +18,8 @@ func openVPNProtocol() *Protocol { return openVPN("openvpn", "udp") }
 func openVPNStreamProtocol() *Protocol { return openVPN("openvpn-tcp", "") }
 
 func openVPN(name, network string) *Protocol {
-	return &Protocol{Name: name, Schemes: []Scheme{{Name: name, Port: "1194"}}, Network: network, Nameless: true, Verifies: true,
+	return &Protocol{Name: name, Schemes: []Scheme{{Name: name, Port: "1194"}}, Network: network, Nameless: true,
+		Verifies: true,
 		Carry: func(conn net.Conn, o *carrier.Options) carrier.Carrier {
 			return carrier.NewOpenVPN(conn, network == "", &o.OpenVPN)
 		},
