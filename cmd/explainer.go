@@ -56,9 +56,10 @@ type traced struct {
 
 // shown is what a connection shows.
 func shown(c *capture.Connection) *reading.Exchange {
-	end := reading.Ending{By: c.Closer, Reset: c.Close == capture.RST, Lost: c.Lost+c.Gaps > 0}
+	end := reading.Ending{By: c.Closer, Reset: c.Close == capture.RST, Lost: c.Lost+c.Gaps > 0,
+		Silent: c.Close == capture.Unanswered}
 	switch c.Close {
-	case capture.EAPSuccess:
+	case capture.EAPSuccess, capture.TunnelUp:
 		end.Admitted = say.Yes
 	case capture.EAPFailure:
 		end.Admitted = say.No

@@ -259,9 +259,12 @@ func (o *traceOptions) shortcomings(summary *capture.Summary) (problems []string
 		problems = append(problems, fmt.Sprintf("%d of %d packets are not complete in the capture: record again with "+
 			"tcpdump -s 0", summary.Short, summary.Packets))
 	}
-	if summary.TCP+summary.EAP == 0 {
-		problems = append(problems, fmt.Sprintf("none of %d packets belongs to a TCP connection or to EAP (%d could not "+
-			"be decoded)", summary.Packets, summary.Unread))
+	if summary.Sealed > 0 {
+		problems = append(problems, fmt.Sprintf("%d packets begin a session of OpenVPN whose packets are encrypted by "+
+			"tls-crypt: they cannot be read", summary.Sealed))
+	} else if summary.TCP+summary.Carried == 0 {
+		problems = append(problems, fmt.Sprintf("none of %d packets belongs to TCP, EAP or OpenVPN (%d could not be decoded)",
+			summary.Packets, summary.Unread))
 	}
 	return problems
 }

@@ -108,7 +108,7 @@ const notTold = "not told"
 
 // ending is how TCP ended.
 func ending(how capture.Close, by wire.Peer) string {
-	if by == 0 {
+	if by == 0 || how == capture.Unanswered {
 		return string(how)
 	}
 	return string(how) + " by the " + by.String()

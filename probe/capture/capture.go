@@ -19,7 +19,8 @@ import (
 type Summary struct {
 	Packets int // in all
 	TCP     int // connections
-	EAP     int // conversations
+	Carried int // conversations of EAP and OpenVPN
+	Sealed  int // sessions of OpenVPN that cannot be read, for their packets are encrypted by tls-crypt
 	Short   int // packets of which the capture has only the beginning
 	Unread  int // packets that could not be decoded
 	// Problem says why the file was not read to its end; nil if it was.
@@ -40,7 +41,7 @@ func Read(ctx context.Context, r io.Reader, keys *wire.KeyLog, done func(*Connec
 	assembler.MaxBufferedPagesPerConnection, assembler.MaxBufferedPagesTotal = pagesPerFlow, pagesInAll
 	a := &assembly{assembler: assembler, ends: &streams.ends, fragments: ip4defrag.NewIPv4Defragmenter(),
 		summary: &Summary{}, talks: talks{streams: streams, open: make(map[string]*eapTalk),
-			requests: make(map[string]string)}}
+			requests: make(map[string]string)}, vpn: vpnTalks{streams: streams}}
 	for {
 		if a.summary.Packets%1024 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -56,9 +57,13 @@ func Read(ctx context.Context, r io.Reader, keys *wire.KeyLog, done func(*Connec
 		a.packet(f)
 	}
 	assembler.FlushAll()
-	a.summary.TCP, a.summary.EAP = streams.count-a.talks.begun, a.talks.begun
+	a.summary.Carried, a.summary.Sealed = a.talks.begun+a.vpn.begun, a.vpn.sealed
+	a.summary.TCP = streams.count - a.summary.Carried
 	for key, talk := range a.talks.open {
 		a.talks.end(key, talk)
+	}
+	for ends, talk := range a.vpn.open {
+		a.vpn.end(ends, talk)
 	}
 	return a.summary, nil
 }
@@ -70,6 +75,7 @@ type assembly struct {
 	fragments *ip4defrag.IPv4Defragmenter
 	of6       fragments
 	talks     talks
+	vpn       vpnTalks
 	summary   *Summary
 	flushed   time.Time
 }
@@ -96,6 +102,7 @@ func (a *assembly) packet(f frame) {
 		a.flushed = f.at
 		a.assembler.FlushWithOptions(reassembly.FlushOptions{T: f.at.Add(-missing), TC: f.at.Add(-idle)})
 		a.talks.flush(f.at.Add(-idle))
+		a.vpn.flush(f.at.Add(-idle))
 	}
 }
 
@@ -168,8 +175,8 @@ func (a *assembly) transport(network gopacket.NetworkLayer, packet gopacket.Pack
 
 func (a *assembly) datagram(network gopacket.NetworkLayer, udp *layers.UDP, f frame) bool {
 	flow := network.NetworkFlow()
-	return a.talks.radius(address(flow.Src(), uint16(udp.SrcPort)), address(flow.Dst(), uint16(udp.DstPort)),
-		udp.Payload, f.at)
+	from, to := address(flow.Src(), uint16(udp.SrcPort)), address(flow.Dst(), uint16(udp.DstPort))
+	return a.talks.radius(from, to, udp.Payload, f.at) || a.vpn.packet(from, to, udp.Payload, f.at)
 }
 
 // decoder is that of a link; two types of raw IP are not in the library's table.

@@ -317,7 +317,7 @@ func FuzzRead(f *testing.F) {
 	tap := wireTap{t: t}
 	tap.conversation(handshake())
 	f.Add(tap.file())
-	for _, name := range []string{"eap-radius.pcap", "eap-lan.pcap"} {
+	for _, name := range []string{"eap-radius.pcap", "eap-lan.pcap", "openvpn.pcap"} {
 		f.Add((&wireTap{t: t, packets: packetsOf(f, name)}).file())
 	}
 	f.Add([]byte{0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255,

@@ -52,7 +52,7 @@ type eapSeen struct {
 func eapConversations(t *testing.T, packets [][]byte) []eapSeen {
 	t.Helper()
 	all, summary := read(t, (&wireTap{t: t, packets: packets}).file())
-	if summary.EAP < len(all) || summary.TCP != 0 { // not all carry TLS
+	if summary.Carried < len(all) || summary.TCP != 0 { // not all carry TLS
 		t.Errorf("%+v, and %d connections", summary, len(all))
 	}
 	slices.SortFunc(all, func(a, b *Connection) int { return cmp.Compare(a.Number, b.Number) })

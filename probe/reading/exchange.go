@@ -26,7 +26,10 @@ const (
 type Ending struct {
 	By    wire.Peer // zero: nobody, the record of the connection ends before it does
 	Reset bool
-	Lost  bool // part of what was sent is missing
+	// Silent says that the peer did not end it, but answers no more: its protocol knows no other
+	// end.
+	Silent bool
+	Lost   bool // part of what was sent is missing
 	// Unread says that part of a list of messages could not be understood: what does not stand
 	// there may have been sent.
 	Unread bool

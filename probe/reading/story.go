@@ -368,6 +368,10 @@ func (s *story) ended() []say.Phrase {
 	if s.end.By == 0 {
 		return nil
 	}
+	if s.end.Silent {
+		return []say.Phrase{say.Text("The ", s.end.By, " answers no more. OpenVPN drops a session without a word where TLS " +
+			"fails; its log says why.")}
+	}
 	how := "closed"
 	if s.end.Reset {
 		how = "reset"

@@ -1,0 +1,64 @@
+package capture
+
+import (
+	"cmp"
+	"slices"
+	"testing"
+
+	"mtlsprobe/probe/wire"
+)
+
+func vpnEnds(t *testing.T, packets [][]byte) (ends []Close, summary *Summary) {
+	t.Helper()
+	all, summary := read(t, (&wireTap{t: t, packets: packets}).file())
+	slices.SortFunc(all, func(a, b *Connection) int { return cmp.Compare(a.Number, b.Number) })
+	for _, c := range all {
+		if c.Carrier != OpenVPN || c.Server.Port() != 11940 || !c.Transcript.Sent(wire.Server, wire.ServerHello) ||
+			c.Transcript.Version == 0x303 && (len(c.Transcript.Requests()) != 1 || !c.Transcript.Sent(wire.Client, wire.Certificate)) ||
+			len(c.Transcript.Faults) > 0 {
+			t.Errorf("%+v, %+v", c, c.Transcript.Entries)
+		}
+		ends = append(ends, c.Close)
+	}
+	return ends, summary
+}
+
+// OpenVPN's control channel is read behind tls-auth, whatever the network does to its packets.
+func TestOpenVPN(t *testing.T) {
+	want := []Close{NotClosed, TunnelUp, Unanswered, Unanswered}
+	for name, change := range map[string]func([][]byte) [][]byte{
+		"as it is": func(p [][]byte) [][]byte { return p },
+		"each flight out of order": func(p [][]byte) [][]byte {
+			for n := 2; n+1 < len(p); n++ {
+				if slices.Equal(p[n][26:38], p[n+1][26:38]) { // from the same end to the same
+					p[n], p[n+1] = p[n+1], p[n]
+					n++
+				}
+			}
+			return p
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ends, summary := vpnEnds(t, change(packetsOf(t, "openvpn.pcap")))
+			if !slices.Equal(ends, want) || summary.Carried != 4 || summary.TCP != 0 || summary.Sealed != 0 {
+				t.Errorf("%q, %+v", ends, summary)
+			}
+		})
+	}
+	packets := packetsOf(t, "openvpn-tls-crypt.pcap")
+	if all, summary := read(t, (&wireTap{t: t, packets: packets}).file()); len(all) != 0 || summary.Sealed != 1 {
+		t.Errorf("%d conversations, %+v", len(all), summary)
+	}
+}
+
+// What is missing costs what was in it: the session is read on.
+func TestOpenVPNLoss(t *testing.T) {
+	packets := packetsOf(t, "openvpn.pcap")
+	whole, _ := read(t, (&wireTap{t: t, packets: packets}).file())
+	for n := range packets {
+		all, _ := read(t, (&wireTap{t: t, packets: slices.Delete(slices.Clone(packets), n, n+1)}).file())
+		if len(all) < len(whole)-1 {
+			t.Errorf("without packet %d there are %d sessions", n+1, len(all))
+		}
+	}
+}
