@@ -70,8 +70,17 @@ func checkConsole(t *testing.T, page string) (commands int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	captures := map[string][]byte{"eap-lan.pcap": nil, "openvpn.pcap": nil}
+	for name := range captures {
+		if captures[name], err = os.ReadFile(filepath.Join("../probe/capture/testdata", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	pki := demoPKI("readme", time.Now())
 	t.Chdir(t.TempDir())
+	for name, data := range captures {
+		writeFile(t, name, data)
+	}
 	if _, err := writeDemo(".", pki); err != nil {
 		t.Fatal(err)
 	}

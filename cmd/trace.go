@@ -46,6 +46,7 @@ func newTrace(s *Streams, run func(context.Context, *Streams, *traceOptions) err
 		Short: "Explain a capture of TLS connections, or a list of messages",
 		Long: "Read a pcap or pcapng file, or standard input (-), and report for each TLS connection whether the server\n" +
 			"asked for a client certificate, what the client answered, how it ended, and what that means.\n" +
+			"TLS in EAP (Wi-Fi, wired networks, RADIUS) and in OpenVPN is read, too.\n" +
 			"Connections that did not ask and did not fail are counted; -v shows them. With --cert the client's files\n" +
 			"are judged against what the server asked for, as of the time of the capture.\n\n" +
 			"Where nothing can be copied, type the messages, one or more a line, in any spelling:\n\n" +
