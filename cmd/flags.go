@@ -20,7 +20,7 @@ import (
 // connectFlags say how to connect.
 type connectFlags struct {
 	cacert, capath string
-	path           string
+	path, host     string
 	serverNames    []string
 	allAddresses   bool
 	insecure       bool
@@ -43,6 +43,8 @@ func (f *connectFlags) register(flags *pflag.FlagSet) {
 			"several")
 	flags.StringVar(&f.path, "path", "",
 		"HTTP `PATH` to request after the handshake (default: that of the target, or /)")
+	flags.StringVar(&f.host, "host-header", "",
+		"`NAME` in HTTP's Host, where it is not the one that is sent as SNI")
 	f.way.register(flags)
 	f.carrier.register(flags)
 	flags.StringSliceVar(&f.alpn, "alpn", nil, "offer these application `PROTOCOLS`, with commas between")
@@ -117,6 +119,10 @@ func (f *connectFlags) target(s string) (t probe.Target, err error) {
 		}
 		t.Path = f.path
 	}
+	if strings.ContainsFunc(f.host, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return t, usage(fmt.Errorf("--host-header %q has spaces", f.host))
+	}
+	t.HostHeader = f.host
 	return t, nil
 }
 

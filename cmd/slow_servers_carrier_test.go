@@ -177,6 +177,12 @@ verb 3
 		{name: "radsecproxy", program: "radsecproxy", pkg: "radsecproxy", version: []string{"-v"},
 			files: map[string]string{"radsecproxy.conf": proxy}, args: []string{"-f", "-c", "$dir/radsecproxy.conf"},
 			targets: []target{required("radsec://127.0.0.1:$port")}},
+		{name: "Squid", program: "squid", pkg: "squid-openssl", version: []string{"-v"}, user: "proxy",
+			copies: []string{"server.pem", "server.key", "ca.pem"},
+			files: map[string]string{"squid.conf": "https_port 127.0.0.1:$port tls-cert=$dir/server.pem tls-key=$dir/server.key " +
+				"tls-clientca=$dir/ca.pem\nhttp_access allow all\ncache deny all\naccess_log none\ncache_log $dir/cache.log\n" +
+				"pid_filename none\ncoredump_dir $dir\npinger_enable off\n"},
+			args: []string{"-N", "-f", "$dir/squid.conf"}, targets: []target{required("http-proxy://127.0.0.1:$port")}},
 		{name: "NATS, verify", program: "nats-server", pkg: "nats-server", version: []string{"-v"},
 			files: map[string]string{"nats.conf": nats + " verify: true\n}\n"}, args: []string{"-c", "$dir/nats.conf"},
 			targets: []target{{"nats://127.0.0.1:$port", nil, byOne(badCertificate, badCertificate), byOne(badCertificate, badCertificate)}}},

@@ -21,6 +21,8 @@ type Target struct {
 	// Equal to Host unless changed; empty where servers' certificates do not have the host's
 	// name, and then it is not verified.
 	ServerName string
+	// HostHeader is the name in HTTP's Host where it is not ServerName; empty where it is.
+	HostHeader string
 	// Path is what is asked for in HTTP; it starts with "/".
 	Path string
 	// Protocol is the name of one in probe/protocol; empty means "http".
@@ -49,7 +51,10 @@ func (t Target) protocol() *protocol.Protocol {
 func (t Target) question() *protocol.Question {
 	q := &protocol.Question{Host: t.ServerName, Name: t.ServerName, Path: t.Path, User: t.User, Login: t.Login,
 		Plain: t.StartTLS}
-	if t.Port != "443" {
+	switch {
+	case t.HostHeader != "":
+		q.Host = t.HostHeader
+	case t.Port != "443":
 		q.Host = net.JoinHostPort(t.ServerName, t.Port)
 	}
 	return q

@@ -3,6 +3,7 @@ package protocol
 import (
 	"bufio"
 	"bytes"
+	"net/http"
 	"net/textproto"
 	"strconv"
 	"strings"
@@ -16,9 +17,29 @@ func httpProtocol() *Protocol {
 		{Name: "vault", Port: "8200"}}, Ask: askHTTP}
 }
 
+// proxyProtocol is an HTTP proxy that is spoken to over TLS: a TRACE in absolute form that it is not
+// to pass on, and so answers itself (RFC 9110, Sections 7.6.2 and 9.3.8).
+func proxyProtocol() *Protocol {
+	return &Protocol{Name: "http-proxy", Schemes: []Scheme{{Name: "http-proxy", Port: "3129"}},
+		Ask: func(c *Conversation, _ *Question) *Answer {
+			c.send("TRACE http://mtlsprobe.invalid/ HTTP/1.1\r\nHost: mtlsprobe.invalid\r\nMax-Forwards: 0\r\n" +
+				"User-Agent: mtlsprobe\r\nConnection: close\r\n\r\n")
+			a := readHTTP(c)
+			if a != nil && a.Status == http.StatusProxyAuthRequired {
+				a.Verdict, a.Before = Welcome, login
+			}
+			return a
+		}}
+}
+
 func askHTTP(c *Conversation, q *Question) *Answer {
 	c.send("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: mtlsprobe\r\nAccept: */*\r\nConnection: close\r\n\r\n", q.Path,
 		q.Host)
+	return readHTTP(c)
+}
+
+// readHTTP reads a response, as far as it tells something; nil where there is none.
+func readHTTP(c *Conversation) *Answer {
 	var data []byte
 	for len(data) < MaxAnswer {
 		if _, err := c.r.Peek(1); err != nil {

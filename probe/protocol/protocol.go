@@ -146,12 +146,11 @@ func All() []*Protocol { return all() }
 // all makes them once, when the first is needed.
 var all = sync.OnceValue(func() []*Protocol {
 	return []*Protocol{
-		httpProtocol(), http2Protocol(), smtpProtocol(), lmtpProtocol(), imapProtocol(), pop3Protocol(), ftpProtocol(),
-		ldapProtocol(), postgresProtocol(), mysqlProtocol(), xmppProtocol(), nntpProtocol(), sieveProtocol(), ircProtocol(),
-		redisProtocol(), mqttProtocol(), amqpProtocol(), mongoProtocol(), kafkaProtocol(), natsProtocol(),
+		httpProtocol(), http2Protocol(), proxyProtocol(), smtpProtocol(), lmtpProtocol(), imapProtocol(), pop3Protocol(),
+		ftpProtocol(), ldapProtocol(), postgresProtocol(), mysqlProtocol(), xmppProtocol(), nntpProtocol(), sieveProtocol(),
+		ircProtocol(), redisProtocol(), mqttProtocol(), amqpProtocol(), mongoProtocol(), kafkaProtocol(), natsProtocol(),
 		memcachedProtocol(), cassandraProtocol(), sipProtocol(), dnsProtocol(), radiusProtocol(), radsecProtocol(),
-		openVPNProtocol(), openVPNStreamProtocol(),
-		syslogProtocol(), zooKeeperProtocol(), plainProtocol(),
+		openVPNProtocol(), openVPNStreamProtocol(), syslogProtocol(), zooKeeperProtocol(), plainProtocol(),
 	}
 })
 

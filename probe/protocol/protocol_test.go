@@ -140,6 +140,9 @@ func TestAsk(t *testing.T) {
 		{"no RADIUS", "radsec", false, "HTTP/1.1 400 Bad Request\r\n", Undecided, 0, "HTTP"},
 		{"set up", "openvpn", false, "\x00\x00\x00\x00\x02PUSH_REPLY,ifconfig\x00", Welcome, 0, "PUSH_REPLY"},
 		{"not let in", "openvpn-tcp", false, "\x00\x00\x00\x00\x02AUTH_FAILED,CRV\x00", AccessRefused, 0, "AUTH_FAILED,CRV"},
+		{"traced", "http-proxy", false, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Welcome, 200, "OK"},
+		{"a login first", "http-proxy", false, "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Welcome, 407, "Proxy"},
+		{"denied", "http-proxy", false, "HTTP/1.1 403 Forbidden\r\n\r\n", AccessRefused, 403, "Forbidden"},
 		{"200", "https", false, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", Welcome, 200, "OK"},
 		{"needs a certificate", "https", false, "HTTP/1.1 400 Bad Request\r\n\r\nNo required SSL certificate was sent", CertificateRefused, 400, "No required"},
 	}

@@ -369,7 +369,7 @@ func (s *story) ended() []say.Phrase {
 		return nil
 	}
 	if s.end.Silent {
-		return []say.Phrase{say.Text("The ", s.end.By, " answers no more. OpenVPN drops a session without a word where TLS " +
+		return []say.Phrase{say.Text("The ", s.end.By, " answers no more. OpenVPN drops a session without a word where TLS "+
 			"fails; its log says why.")}
 	}
 	how := "closed"
