@@ -21,6 +21,7 @@ import (
 type connectFlags struct {
 	cacert, capath string
 	path, host     string
+	fields         []string
 	serverNames    []string
 	allAddresses   bool
 	insecure       bool
@@ -45,6 +46,9 @@ func (f *connectFlags) register(flags *pflag.FlagSet) {
 		"HTTP `PATH` to request after the handshake (default: that of the target, or /)")
 	flags.StringVar(&f.host, "host-header", "",
 		"`NAME` in HTTP's Host, where it is not the one that is sent as SNI")
+	flags.StringArrayVar(&f.fields, "header", nil,
+		"`NAME` of an HTTP field by which a proxy passes the certificate on, to look for in what the application answers; "+
+			"the usual ones are known (repeatable)")
 	f.way.register(flags)
 	f.carrier.register(flags)
 	flags.StringSliceVar(&f.alpn, "alpn", nil, "offer these application `PROTOCOLS`, with commas between")
@@ -122,7 +126,7 @@ func (f *connectFlags) target(s string) (t probe.Target, err error) {
 	if strings.ContainsFunc(f.host, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return t, usage(fmt.Errorf("--host-header %q has spaces", f.host))
 	}
-	t.HostHeader = f.host
+	t.HostHeader, t.Fields = f.host, f.fields
 	return t, nil
 }
 

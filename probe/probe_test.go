@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -37,10 +38,13 @@ func TestParseTarget(t *testing.T) {
 		{"https://[::1]:8443/", Target{Host: "::1", Port: "8443", ServerName: "::1", Path: "/", Protocol: "http"}},
 		{"ds:636", Target{Host: "ds", Port: "636", ServerName: "ds", Path: "/", Protocol: "ldap", Guessed: true}},
 		{"mail:25", Target{Host: "mail", Port: "25", ServerName: "mail", Path: "/", Protocol: "smtp", StartTLS: true, Guessed: true}},
+		{"radius://alice@aaa", Target{Host: "aaa", Port: "1812", Path: "/", Protocol: "radius", User: "alice"}},
+		{"openvpn-tcp://[fd00::1]:443", Target{Host: "fd00::1", Port: "443", Path: "/", Protocol: "openvpn-tcp"}},
+		{"aaa:1812", Target{Host: "aaa", Port: "1812", Path: "/", Protocol: "radius", Guessed: true}},
 		{"web:8443/secure", Target{Host: "web", Port: "8443", ServerName: "web", Path: "/secure", Protocol: "http"}},
 	}
 	for _, tt := range tests {
-		if got, err := ParseTarget(tt.in); err != nil || got != tt.want {
+		if got, err := ParseTarget(tt.in); err != nil || !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("ParseTarget(%q) = %+v, %v, want %+v", tt.in, got, err, tt.want)
 		}
 	}

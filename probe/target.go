@@ -23,6 +23,8 @@ type Target struct {
 	ServerName string
 	// HostHeader is the name in HTTP's Host where it is not ServerName; empty where it is.
 	HostHeader string
+	// Fields are more names of HTTP's fields by which a proxy may pass the certificate on.
+	Fields []string
 	// Path is what is asked for in HTTP; it starts with "/".
 	Path string
 	// Protocol is the name of one in probe/protocol; empty means "http".
@@ -50,7 +52,7 @@ func (t Target) protocol() *protocol.Protocol {
 
 func (t Target) question() *protocol.Question {
 	q := &protocol.Question{Host: t.ServerName, Name: t.ServerName, Path: t.Path, User: t.User, Login: t.Login,
-		Plain: t.StartTLS}
+		Plain: t.StartTLS, Fields: t.Fields}
 	switch {
 	case t.HostHeader != "":
 		q.Host = t.HostHeader

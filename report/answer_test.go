@@ -248,3 +248,20 @@ func TestGoldenBriefOfSeveral(t *testing.T) {
 	}
 	t.Run("brief-40x8x6", func(t *testing.T) { golden(t, b.String()) })
 }
+
+// Fields by which a proxy passes a certificate on are named where an answer showed them.
+func TestPassedOn(t *testing.T) {
+	for _, tt := range []struct {
+		trial *Trial
+		want  string
+	}{
+		{nil, ""},
+		{&Trial{Application: &Application{Protocol: "http", Status: 200}}, ""},
+		{&Trial{Application: &Application{Protocol: "http", Status: 200, PassedOn: []string{"Client-Cert", "X-A"}}},
+			"by a proxy, in Client-Cert, X-A, as the application's answer shows"},
+	} {
+		if got := passedOnLine(&Identity{Trial: tt.trial}); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}

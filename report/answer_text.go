@@ -122,6 +122,7 @@ func (t *text) one(r *Report, i *Identity, by By) {
 	t.entry("Certificate", certificateLine(i, r.JudgedAt))
 	t.entry("Reaches", reachLine(r, i))
 	t.entry("Server", serverLine(r))
+	t.entry("Passed on", passedOnLine(i))
 	t.entry("Clients", clientsLine(i.Predictions))
 	if at := slices.IndexFunc(i.Predictions, func(p Prediction) bool { return p.Stack == by.Client }); at >= 0 {
 		p := &i.Predictions[at]
@@ -322,4 +323,13 @@ func (t *text) server(r *Report) {
 	for _, f := range found {
 		t.finding(&f)
 	}
+}
+
+// passedOnLine says how a proxy passed the certificate on to the application; empty where that does
+// not show.
+func passedOnLine(i *Identity) string {
+	if i.Trial == nil || i.Trial.Application == nil || len(i.Trial.Application.PassedOn) == 0 {
+		return ""
+	}
+	return "by a proxy, in " + strings.Join(i.Trial.Application.PassedOn, ", ") + ", as the application's answer shows"
 }

@@ -370,7 +370,7 @@ func newTrial(t *reading.Trial) *Trial {
 		out.Alert = &Alert{Number: a.Description, Name: a.Name(), From: a.From.String(), When: when}
 	}
 	if a := t.Application; a != nil {
-		out.Application = &Application{Protocol: a.Protocol, Status: a.Status, Detail: a.Detail}
+		out.Application = &Application{Protocol: a.Protocol, Status: a.Status, Detail: a.Detail, PassedOn: a.PassedOn}
 	}
 	return out
 }

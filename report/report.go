@@ -279,6 +279,8 @@ type Application struct {
 	Protocol string `json:"protocol,omitempty" redact:"keep"`
 	Status   int    `json:"status,omitempty"`
 	Detail   string `json:"detail,omitempty" redact:"drop"`
+	// PassedOn are HTTP fields by which a proxy passed the certificate on, as the answer shows.
+	PassedOn []string `json:"passed_on,omitempty" redact:"keep"`
 }
 
 // A Control is a trial that shows what an acceptance is worth.

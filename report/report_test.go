@@ -35,7 +35,7 @@ func sample(namedCAs int) *Report {
 		Controls: []Control{{Kind: "none", Trial: Trial{Outcome: "refused",
 			Alert: &Alert{116, "certificate_required", "server", "after-handshake"}}},
 			{Kind: "self-signed", Trial: Trial{Outcome: "refused-by-application",
-				Application: &Application{"http", 400, "The SSL certificate error"}}}},
+				Application: &Application{Protocol: "http", Status: 400, Detail: "The SSL certificate error"}}}},
 	}
 	finding := Finding{Check: "validity.expired", Title: "Expired", Result: "fail",
 		Detail: say.Text("expired 2026-06-01T00:00:00Z, 14 days ago"), Remedy: say.Text("have the certificate renewed, " +
@@ -43,7 +43,7 @@ func sample(namedCAs int) *Report {
 	r.Identities = []Identity{
 		{Label: "good.p12", Source: "good.p12", Subject: "CN=good", NotAfter: &when,
 			Key: Key{Algorithm: "ECDSA P-256", State: "usable"}, Verdict: Fits,
-			Trial: &Trial{Outcome: "accepted", Application: &Application{"http", 200, "OK"}}},
+			Trial: &Trial{Outcome: "accepted", Application: &Application{Protocol: "http", Status: 200, Detail: "OK"}}},
 		{Label: "a-very-long-file-name-without-any-space-in-it-2026.pem", Source: "x", Subject: "CN=日本語の証明書",
 			NotAfter: &when, Key: Key{Algorithm: "RSA 2048", State: "mismatched"}, Verdict: DoesNotFit,
 			Findings: []Finding{finding}, Trial: &Trial{Outcome: "not-tried", Detail: say.Text("its key is mismatched")}},

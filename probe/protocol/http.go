@@ -35,11 +35,12 @@ func proxyProtocol() *Protocol {
 func askHTTP(c *Conversation, q *Question) *Answer {
 	c.send("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: mtlsprobe\r\nAccept: */*\r\nConnection: close\r\n\r\n", q.Path,
 		q.Host)
-	return readHTTP(c)
+	return readHTTP(c, q.Fields...)
 }
 
-// readHTTP reads a response, as far as it tells something; nil where there is none.
-func readHTTP(c *Conversation) *Answer {
+// readHTTP reads a response, as far as it tells something; nil where there is none. The fields are
+// those of [Question].
+func readHTTP(c *Conversation, fields ...string) *Answer {
 	var data []byte
 	for len(data) < MaxAnswer {
 		if _, err := c.r.Peek(1); err != nil {
@@ -52,10 +53,13 @@ func readHTTP(c *Conversation) *Answer {
 			break
 		}
 	}
-	if a, ok := ParseHTTP(data); ok {
-		return &a
+	a, ok := ParseHTTP(data)
+	if !ok {
+		return nil
 	}
-	return nil
+	_, body, _ := bytes.Cut(data, []byte("\r\n\r\n"))
+	a.PassedOn = passedOn(string(body), fields)
+	return &a
 }
 
 // ParseHTTP reads an answer as far as it has come. It reports false while not

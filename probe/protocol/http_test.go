@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +35,7 @@ func TestParseHTTP(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got, ok := ParseHTTP([]byte(tt.data))
-			if got != tt.want || ok != tt.ok || (got.Verdict == CertificateRefused) != tt.refused {
+			if !reflect.DeepEqual(got, tt.want) || ok != tt.ok || (got.Verdict == CertificateRefused) != tt.refused {
 				t.Errorf("got  %+v, %t, refused %t\nwant %+v, %t, refused %t", got, ok, got.Verdict == CertificateRefused, tt.want, tt.ok, tt.refused)
 			}
 		})
@@ -46,7 +47,7 @@ func FuzzParseHTTP(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, ok := ParseHTTP(data)
-		if !ok && a != (Answer{}) {
+		if !ok && !reflect.DeepEqual(a, Answer{}) {
 			t.Errorf("an answer that is none: %+v", a)
 		}
 		if strings.ContainsFunc(a.Detail, unicode.IsControl) || len(a.Detail) > 140 {

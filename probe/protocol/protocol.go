@@ -58,6 +58,8 @@ type Question struct {
 	Host string // for HTTP's Host and its like
 	Name string // the server's name without a port
 	Path string // HTTP's; starts with "/"
+	// Fields are more names of fields by which a proxy may pass the certificate on.
+	Fields []string
 	// Login goes on to a login where that is a step of its own, and has effects.
 	Login bool
 	User  string // that databases are told; empty: "mtlsprobe", whom hardly any knows
@@ -107,6 +109,9 @@ type Answer struct {
 	UserOrCertificate bool
 	// Carrier says that it is the protocol's that carries TLS, and so ends the handshake, too.
 	Carrier bool
+	// PassedOn are the fields in which the application got the client's certificate from a proxy,
+	// where its answer shows them.
+	PassedOn []string
 	// Before is the step that was not taken, and at which the server may still look at
 	// the certificate, such as "login"; empty where the answer is the last word.
 	Before string
