@@ -38,6 +38,8 @@ type Outcome struct {
 	// Said is the peer's message in its own words, such as "Access-Reject"; Text is for people
 	// and may be empty.
 	Said, Text string
+	// User is the name that the client gave outside TLS; empty where there is none.
+	User string
 	// Unrelated says that it is not about the client's certificate.
 	Unrelated bool
 }

@@ -181,7 +181,7 @@ func (e *EAP) respond(typeData []byte) (kind byte, data []byte, err error) {
 	switch answer.code {
 	case accessAccept, accessReject:
 		e.outcome = &Outcome{Accepted: answer.code == accessAccept, Said: answer.code.String(),
-			Text: string(answer.all(replyMessage)), Unrelated: e.method != EAPTLS}
+			Text: string(answer.all(replyMessage)), User: e.identity, Unrelated: e.method != EAPTLS}
 		return 0, nil, nil
 	case accessChallenge:
 	default:

@@ -84,6 +84,11 @@ func (d *Diagnosis) refusal(i *Identity) *Refusal {
 	if a := t.Alert; a != nil && a.From == wire.Server {
 		r.Alert, r.Alerted = a.Description, true
 	}
+	if a := t.Application; a != nil && a.Carrier {
+		r.User = a.User
+		r.Carrier = map[string]match.Carrier{"radius": match.EAP, "openvpn": match.OpenVPN,
+			"openvpn-tcp": match.OpenVPN}[a.Protocol]
+	}
 	return &Refusal{Uninformative: r.Uninformative(), Causes: match.Causes(r, i.Judgement)}
 }
 

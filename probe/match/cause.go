@@ -16,6 +16,10 @@ type Refusal struct {
 	Library TLSLibrary
 	// ByApplication says that the program behind TLS refused, in its own words.
 	ByApplication bool
+	// Carrier is what carries TLS to the server; empty for TCP. A refusal without an alert is its.
+	Carrier Carrier
+	// User is the name that was given outside TLS; empty where there is none.
+	User string
 	// Others says that the same server refused the self-signed control otherwise or
 	// accepted another identity, so that this refusal is about this identity.
 	Others bool

@@ -23,6 +23,7 @@ type Check struct {
 	// Directives are the settings of server programs that decide it, for checks that
 	// only the server can make.
 	Directives []Directive
+	Carried    map[Carrier][]Directive // likewise of servers that take TLS from a carrier
 	// ChainOnly says that a certificate added to the bundle, or another bundle, can
 	// fix it: names and paths, not the certificate itself.
 	ChainOnly bool
@@ -57,6 +58,15 @@ type Directive struct {
 	Library TLSLibrary
 	Setting string
 }
+
+// A Carrier is what carries TLS to a server in place of a TCP stream.
+type Carrier string
+
+// The carriers.
+const (
+	EAP     Carrier = "EAP"
+	OpenVPN Carrier = "OpenVPN"
+)
 
 // visible reports whether a server can object to what the check finds.
 func (c *Check) visible() bool { return c.Objections != nil }
@@ -103,7 +113,7 @@ func Checks() []*Check {
 		[]*Check{ServerInjection, ServerSSL3, ServerVersion, ServerLate, ServerFront, ServerVersionsDiffer, ServerVariants,
 			ServerCAList, ServerPublicCAs,
 			ServerListSize, ServerAnyPasses, ServerAnswersDiffer, ServerCertificatesDiffer, ServerRateLimit},
-		[]*Check{HiddenTrust, HiddenRoot, HiddenDepth, HiddenRevocation, HiddenRules},
+		[]*Check{HiddenTrust, HiddenRoot, HiddenDepth, HiddenRevocation, HiddenIdentity, HiddenRules},
 	)
 }
 

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"crypto/x509"
 	"slices"
 
 	"mtlsprobe/probe/wire"
@@ -23,6 +24,8 @@ var (
 			{"GnuTLS", GnuTLS, "the trust file of the server program"}, {"Envoy", BoringSSL, "validation_context.trusted_ca"},
 			{"Erlang", Erlang, "cacertfile"},
 		},
+		Carried: map[Carrier][]Directive{OpenVPN: {{"OpenVPN", OpenSSL, "ca, capath"}},
+			EAP: {{"FreeRADIUS", OpenSSL, "ca_file, ca_path of tls-config"}, {"hostapd", OpenSSL, "ca_cert"}}},
 	}
 	// HiddenRoot is a trust file that holds an intermediate and lacks its root.
 	HiddenRoot = &Check{
@@ -57,6 +60,17 @@ var (
 		Directives: []Directive{{"nginx", OpenSSL, "ssl_crl"},
 			{"Apache", OpenSSL, "SSLCARevocationFile, SSLCARevocationCheck"}, {"HAProxy", OpenSSL, "crl-file"},
 			{"mosquitto", OpenSSL, "crlfile"}},
+		Carried: map[Carrier][]Directive{OpenVPN: {{"OpenVPN", OpenSSL, "crl-verify"}},
+			EAP: {{"FreeRADIUS", OpenSSL, "check_crl, ocsp"}, {"hostapd", OpenSSL, "check_crl"}}},
+	}
+	// HiddenIdentity is a comparison of the certificate's name with the user's outside TLS.
+	HiddenIdentity = &Check{
+		ID: "server.identity", Title: "The certificate's name is not the user's outside TLS", Since: v3,
+		Doc: "Servers of Wi-Fi and wired networks may compare the name in the certificate with the identity that the " +
+			"device gives outside TLS, and let nobody in where they differ.",
+		Citation:   "RFC 5216, Section 5.2; FreeRADIUS, mods-available/eap, check_cert_cn",
+		Objections: []Objection{},
+		Carried:    map[Carrier][]Directive{EAP: {{"FreeRADIUS", OpenSSL, "check_cert_cn"}}},
 	}
 	// HiddenRules are rules on names or accounts after the certificate was verified.
 	HiddenRules = &Check{
@@ -72,13 +86,18 @@ var (
 func hiddenCauses(r *Refusal, v *Verdict) []Cause {
 	var causes []Cause
 	offer := func(c *Check, why say.Phrase) {
-		if c.saidAs(r) && r.Alerted {
-			causes = append(causes, Cause{Check: c, Status: Unknown, Detail: say.Text(why, c.settings(r.Library))})
+		if c.saidAs(r) && (r.Alerted || r.Carrier != "") {
+			causes = append(causes, Cause{Check: c, Status: Unknown, Detail: say.Text(why, c.settings(r))})
 		}
 	}
 	const unseen = "not visible from here"
 	if v.Identity.Leaf == nil {
 		return nil
+	}
+	if r.User != "" && !r.Alerted && !named(v.Identity.Leaf, r.User) {
+		causes = append(causes, Cause{Check: HiddenIdentity, Status: Unknown, Detail: say.Text("the identity was ",
+			say.Quote(r.User), ", and the certificate is of ", Name(v.Identity.Leaf.RawSubject),
+			HiddenIdentity.settings(r))})
 	}
 	if r.ByApplication && !r.Alerted {
 		causes = append(causes, Cause{Check: HiddenRules, Status: Unknown, Detail: say.Text(unseen)})
@@ -110,12 +129,21 @@ func hiddenCauses(r *Refusal, v *Verdict) []Cause {
 	return causes
 }
 
-// settings names the directives of the servers that use the library; all where it
-// is not known.
-func (c *Check) settings(library TLSLibrary) say.Phrase {
+// named reports whether a certificate has the name, as a common name or as an address of mail.
+func named(leaf *x509.Certificate, name string) bool {
+	return leaf.Subject.CommonName == name || slices.Contains(leaf.EmailAddresses, name)
+}
+
+// settings names the directives of the servers that use the library and take TLS from the carrier; of
+// all libraries where it is not known.
+func (c *Check) settings(r *Refusal) say.Phrase {
+	directives := c.Directives
+	if r.Carrier != "" {
+		directives = c.Carried[r.Carrier]
+	}
 	var said []say.Phrase
-	for _, d := range c.Directives {
-		if library == OtherLibrary || d.Library == library {
+	for _, d := range directives {
+		if r.Library == OtherLibrary || d.Library == r.Library {
 			said = append(said, say.Text(d.Server, ": ", d.Setting))
 		}
 	}

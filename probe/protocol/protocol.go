@@ -109,6 +109,8 @@ type Answer struct {
 	UserOrCertificate bool
 	// Carrier says that it is the protocol's that carries TLS, and so ends the handshake, too.
 	Carrier bool
+	// User is the name that was given outside TLS, to the protocol that carries it; empty without.
+	User string
 	// PassedOn are the fields in which the application got the client's certificate from a proxy,
 	// where its answer shows them.
 	PassedOn []string

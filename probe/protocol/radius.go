@@ -15,7 +15,7 @@ func radiusProtocol() *Protocol {
 
 // Carried is what the protocol that carried TLS said of the client at last.
 func (p *Protocol) Carried(o *carrier.Outcome) *Answer {
-	a := &Answer{Protocol: p.Name, Detail: shorten(o.String()), Complete: true, Carrier: true}
+	a := &Answer{Protocol: p.Name, Detail: shorten(o.String()), Complete: true, Carrier: true, User: o.User}
 	switch {
 	case o.Unrelated:
 	case o.Accepted:
