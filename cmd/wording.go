@@ -103,7 +103,7 @@ func connectHints(e *probe.ConnectError) []string {
 		if !errors.As(e, &silent) {
 			return nil
 		}
-		return []string{"try with the client that the network has (eapol_test), from this host and with this secret; the " +
+		return []string{"try with " + silent.Program + ", from this host and with this secret; the " +
 			"server's log says which requests it drops, and why"}
 	case probe.Hangup, probe.Alerted:
 		switch {

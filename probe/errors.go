@@ -133,6 +133,8 @@ func handshakeError(t Target, tr *wire.Transcript, err error, end reading.End) e
 	case tr.Cut:
 		e.Detail = "stopped by this program: " + tr.Faults[len(tr.Faults)-1].Err.Error()
 		return e
+	case end == reading.TimedOut && len(tr.Faults) > 0 && tr.Faults[0].Incomplete:
+		e.Kind = Silent
 	case len(tr.Faults) > 0 && tr.Faults[0].From == wire.Server && end != reading.ByServer:
 		e.Detail = tr.Faults[0].Err.Error()
 	case end == reading.TimedOut:

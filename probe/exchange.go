@@ -71,7 +71,11 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 		err = x.converse(limited, s, state, quiet)
 		x.times.Answer = time.Since(x.begun) - x.times.Handshake
 	} else {
-		x.drain(conn)
+		left := max(time.Until(x.begun.Add(x.options.Timeout)), 0)
+		if x.carrier == nil { // which sends nothing to read on
+			left = drainTime
+		}
+		x.drain(conn, left)
 	}
 	if ctx.Err() != nil { // what this end cut off is not the server's doing
 		return nil, ctx.Err()
@@ -99,8 +103,8 @@ func endOf(err error) (reading.End, error) {
 		return reading.Open, nil
 	// crypto/tls has no type for alerts over TCP (go #35234)
 	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error",
-		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err,
-			syscall.EPIPE):
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
+		errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNREFUSED): // of UDP: it has gone
 		return reading.ByServer, nil
 	case isTimeout(err):
 		return reading.TimedOut, nil
@@ -268,12 +272,12 @@ func (noResumption) Put(string, *tls.ClientSessionState)        {}
 
 // drain reads what the server still says after a failed handshake: its alert,
 // or the rest of a list of CA names that was too long for crypto/tls.
-func (x *exchange) drain(conn net.Conn) {
+func (x *exchange) drain(conn net.Conn, left time.Duration) {
 	wait := drainTime
 	if x.carrier != nil { // whose last word comes after TLS's
 		wait = silentTime
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(wait))
+	_ = conn.SetReadDeadline(time.Now().Add(min(wait, left)))
 	buffer := make([]byte, 16<<10)
 	for total := 0; total < maxTap; {
 		n, err := x.tap.Read(buffer)

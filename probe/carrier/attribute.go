@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -36,7 +37,11 @@ func ParseAttribute(text string) (Attribute, error) {
 		number = 87
 	default:
 		var err error
-		if number, err = strconv.ParseUint(name, 10, 8); err != nil || number == 0 {
+		number, err = strconv.ParseUint(name, 10, 8)
+		if slices.Contains([]uint64{4, 5, 6, 26, 61, 95}, number) { // which are no texts
+			return Attribute{}, fmt.Errorf("attribute %d is not a text: give it by its name", number)
+		}
+		if err != nil || number == 0 {
 			return Attribute{}, fmt.Errorf("%q is not the number of an attribute, nor one of NAS-IP-Address, NAS-Port, "+
 				"Service-Type, Called-Station-Id, Calling-Station-Id, NAS-Identifier, NAS-Port-Type and NAS-Port-Id", name)
 		}

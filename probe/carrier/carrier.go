@@ -56,12 +56,19 @@ type SilentError struct {
 	Packets int // that were sent for nothing
 	// Dropped are answers whose sender does not know the secret.
 	Dropped int
-	Why     string // for people; may be empty
+	// Unsigned are answers without a Message-Authenticator.
+	Unsigned int
+	Why      string // for people; may be empty
+	Program  string // that speaks the same, to try with
 }
 
 func (e *SilentError) Error() string {
-	if e.Dropped > 0 {
+	switch {
+	case e.Dropped > 0:
 		return "its answers were made with another shared secret than the one given"
+	case e.Unsigned > 0:
+		return "its answers have no Message-Authenticator, so anybody can have made them (CVE-2024-3596): the server is " +
+			"old, or the answers are forged"
 	}
 	if e.Why != "" {
 		return "no answer: " + e.Why

@@ -67,6 +67,7 @@ func (m Method) String() string {
 const (
 	eapRequest      = 1
 	eapResponse     = 2
+	eapSuccess      = 3
 	eapIdentity     = 1
 	eapNotification = 2
 	eapNak          = 3
@@ -120,14 +121,14 @@ func NewEAP(conn net.Conn, o *EAPOptions) *EAP {
 	if e.method == 0 {
 		e.method = EAPTLS
 	}
-	own := append(localAddress(conn), Attribute{nasIdentifier, []byte("mtlsprobe")},
+	own := append(localAddress(conn), Attribute{userName, []byte(e.identity)}, Attribute{nasIdentifier, []byte("mtlsprobe")},
 		Attribute{nasPortType, number(wireless)}, Attribute{serviceType, number(framed)},
 		Attribute{framedMTU, number(1400)}, Attribute{callingStation, []byte("02-00-00-00-00-01")})
 	own = slices.DeleteFunc(own, func(a Attribute) bool {
 		return slices.ContainsFunc(o.Attributes, func(b Attribute) bool { return a.Type == b.Type })
 	})
 	e.radius = &radiusClient{conn: e.datagrams, secret: o.Secret, first: firstWait,
-		attributes: slices.Concat([]Attribute{{userName, []byte(e.identity)}}, own, o.Attributes)}
+		attributes: append(own, o.Attributes...)}
 	return e
 }
 
@@ -178,8 +179,12 @@ func (e *EAP) respond(typeData []byte) (kind byte, data []byte, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
+	request := answer.all(eapMessage)
 	switch answer.code {
 	case accessAccept, accessReject:
+		if answer.code == accessAccept && (len(request) == 0 || request[0] != eapSuccess) {
+			return 0, nil, fmt.Errorf("%w: %v without EAP-Success", errBroken, answer.code)
+		}
 		e.outcome = &Outcome{Accepted: answer.code == accessAccept, Said: answer.code.String(),
 			Text: string(answer.all(replyMessage)), User: e.identity, Unrelated: e.method != EAPTLS}
 		return 0, nil, nil
@@ -188,7 +193,6 @@ func (e *EAP) respond(typeData []byte) (kind byte, data []byte, err error) {
 		return 0, nil, fmt.Errorf("%w: %v in answer to %v", errBroken, answer.code, accessRequest)
 	}
 	e.state = answer.all(state)
-	request := answer.all(eapMessage)
 	if len(request) < eapHeader || request[0] != eapRequest || int(binary.BigEndian.Uint16(request[2:])) != len(request) {
 		return 0, nil, fmt.Errorf("%w: %v without an EAP request", errBroken, answer.code)
 	}
@@ -260,7 +264,12 @@ func (e *EAP) send() (data []byte, err error) {
 			}
 		}
 		data, err = e.exchange(append(head, part...))
-		if flight = flight[len(part):]; len(flight) == 0 || err != nil || e.outcome != nil {
+		flight = flight[len(part):]
+		switch {
+		case err == nil && e.outcome != nil && e.outcome.Accepted && len(flight) > 0:
+			e.outcome = nil
+			return nil, fmt.Errorf("%w: it accepts before it has heard all", errBroken)
+		case len(flight) == 0 || err != nil || e.outcome != nil:
 			return data, err
 		}
 		if rest, err := withoutLength(data); err != nil || len(rest) > 0 {

@@ -131,6 +131,21 @@ func TestEAP(t *testing.T) {
 	}
 }
 
+// Who accepts before all was said, or without saying so in EAP, has not accepted.
+func TestEAPAcceptedTooEarly(t *testing.T) {
+	good := certificate(t, "good", 3500)
+	for name, server := range map[string]*eapServer{"before it has heard all": {early: true}, "without EAP-Success": {bare: true}} {
+		t.Run(name, func(t *testing.T) {
+			server.config = serverConfig(t, tls.VersionTLS13, good)
+			e := dialEAP(t, serveEAP(t, server), &EAPOptions{Secret: secret}, 5*time.Second)
+			_, err := converse(e, &good)
+			if o := e.Outcome(); o != nil || !errors.Is(err, errBroken) || !strings.Contains(err.Error(), name) {
+				t.Errorf("outcome %v, error %v", o, err)
+			}
+		})
+	}
+}
+
 // A request is sent again as often as RFC 5080 has it, and no more.
 func TestSilence(t *testing.T) {
 	server := eapServer{config: &tls.Config{}, lose: func() bool { return true }}
@@ -160,8 +175,9 @@ func TestStart(t *testing.T) {
 		{"another secret of the client", "the shared secret may be wrong", EAPOptions{Secret: []byte("wrong")}, eapServer{}},
 		{"another secret of the server", "another shared secret than the one given", EAPOptions{Secret: secret},
 			eapServer{meddle: tamper(func(b []byte) []byte { b[4]++; return b })}},
-		{"without a Message-Authenticator", "another shared secret than the one given", EAPOptions{Secret: secret},
+		{"a changed attribute", "another shared secret than the one given", EAPOptions{Secret: secret},
 			eapServer{meddle: tamper(func(b []byte) []byte { b[radiusHeader] = 250; return b })}},
+		{"without a Message-Authenticator", "have no Message-Authenticator", EAPOptions{Secret: secret}, eapServer{unsigned: true}},
 		{"cut short", "no answer", EAPOptions{Secret: secret},
 			eapServer{meddle: tamper(func(b []byte) []byte { return b[:19] })}},
 		{"EAP-TTLS", "the server offers EAP-TLS, and refuses EAP-TTLS", EAPOptions{Secret: secret, Method: EAPTTLS}, eapServer{}},
@@ -260,13 +276,17 @@ func TestParseAttribute(t *testing.T) {
 func TestStatusServer(t *testing.T) {
 	request := StatusServer(secret)
 	answer := new(eapServer).encode(accessAccept, request, nil)
-	if said, ours, err := ParseStatus(answer, request, secret); said != "Access-Accept" || !ours || err != nil {
-		t.Errorf("%q, %t, %v", said, ours, err)
+	if s, err := ParseStatus(answer, request, secret); err != nil || *s != (Status{"Access-Accept", true, true}) {
+		t.Errorf("%+v, %v", s, err)
 	}
-	if said, ours, err := ParseStatus(answer, request, []byte("other")); said != "Access-Accept" || ours || err != nil {
-		t.Errorf("%q, %t, %v", said, ours, err)
+	if s, err := ParseStatus(answer, request, []byte("other")); err != nil || *s != (Status{"Access-Accept", true, false}) {
+		t.Errorf("%+v, %v", s, err)
 	}
-	if _, _, err := ParseStatus(answer[:30], request, secret); err == nil {
+	reject := new(eapServer).encode(accessReject, request, nil)
+	if s, err := ParseStatus(reject, request, secret); err != nil || *s != (Status{"Access-Reject", false, true}) {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if _, err := ParseStatus(answer[:30], request, secret); err == nil {
 		t.Error("a packet that is cut short is read")
 	}
 }

@@ -62,7 +62,8 @@ type OpenVPN struct {
 	acks          []uint32     // to be sent
 	in, out       []byte
 	came          int
-	heard         int // packets of the server
+	heard         int    // packets of the server
+	acked         uint32 // the highest packet that was acknowledged
 	outcome       *Outcome
 }
 
@@ -158,7 +159,7 @@ func (v *OpenVPN) turn() error {
 	switch {
 	case late:
 		return nil
-	case errors.Is(err, os.ErrDeadlineExceeded) && v.remote == nil:
+	case errors.Is(err, os.ErrDeadlineExceeded) && (v.remote == nil || len(v.sent) > 0 && v.sent[0].id < v.acked):
 		return v.silent()
 	case err != nil:
 		return err
@@ -172,7 +173,9 @@ func (v *OpenVPN) turn() error {
 func (v *OpenVPN) dropped() bool {
 	const enough = 3
 	return v.ready && len(v.sent) > 0 && !slices.ContainsFunc(v.sent[:min(len(v.sent), window)],
-		func(p *vpnPacket) bool { return p.times <= enough || p.alone < enough || p.heard != v.heard })
+		func(p *vpnPacket) bool {
+			return p.times <= enough || p.alone < enough || p.heard != v.heard || p.id < v.acked // it holds the session
+		})
 }
 
 func (v *OpenVPN) silent() error {
@@ -180,8 +183,12 @@ func (v *OpenVPN) silent() error {
 	if len(v.sent) > 0 {
 		packets = v.sent[0].times
 	}
-	e := &SilentError{Packets: packets}
-	if v.remote == nil {
+	e := &SilentError{Packets: packets, Program: "openvpn"}
+	switch {
+	case len(v.sent) > 0 && v.sent[0].id < v.acked:
+		e.Why = fmt.Sprintf("the server acknowledges packets, and not those with %d bytes of TLS: the way to it may drop them",
+			len(v.sent[0].payload))
+	case v.remote == nil:
 		e.Why = "the server may listen elsewhere, or take only packets that are made with its tls-auth or tls-crypt key: " +
 			"give its client's configuration"
 	}
@@ -278,6 +285,9 @@ func (v *OpenVPN) take(packet []byte) error {
 	}
 	for ack := range slices.Chunk(acks, idSize) {
 		id := binary.BigEndian.Uint32(ack)
+		if id < v.nextID {
+			v.acked = max(v.acked, id)
+		}
 		v.sent = slices.DeleteFunc(v.sent, func(p *vpnPacket) bool { return p.id == id && p.times > 0 })
 	}
 	if v.remote == nil {

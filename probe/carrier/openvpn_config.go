@@ -3,6 +3,7 @@ package carrier
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -32,9 +33,12 @@ func ParseVPNConfig(data []byte, read func(path string) ([]byte, error)) (*VPNCo
 		}
 	}
 	for _, p := range []Protection{TLSCryptV2, TLSCrypt, TLSAuth} {
-		value := values[string(p)]
-		if len(value) == 0 {
+		value, there := values[string(p)]
+		switch {
+		case !there:
 			continue
+		case len(value) == 0:
+			return nil, fmt.Errorf("%s names no file", p)
 		}
 		direction := strings.Join(values["key-direction"], "")
 		key := []byte(values["<"+string(p)+">"].join())
@@ -51,7 +55,12 @@ func ParseVPNConfig(data []byte, read func(path string) ([]byte, error)) (*VPNCo
 		}
 		return c, nil
 	}
-	return c, nil
+	for _, name := range []string{"client", "tls-client", "remote", "dev", "proto", "ca", "cert", "pkcs12"} {
+		if values[name] != nil {
+			return c, nil
+		}
+	}
+	return nil, errors.New("it is no client's configuration: none of its lines is client, remote, dev or tls-crypt")
 }
 
 // words are the arguments of an option, or the lines of a block.
@@ -67,26 +76,59 @@ func vpnOptions(data []byte) (map[string]words, error) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, longest)
 	for lines.Scan() {
-		fields := strings.Fields(lines.Text())
-		if len(fields) == 0 || strings.ContainsAny(fields[0][:1], "#;") {
-			continue
-		}
-		name := strings.ToLower(fields[0])
-		if tag, found := strings.CutPrefix(name, "<"); found && strings.HasSuffix(tag, ">") {
-			tag = strings.TrimSuffix(tag, ">")
+		line := strings.TrimSpace(lines.Text())
+		if tag, found := strings.CutPrefix(line, "<"); found && strings.HasSuffix(tag, ">") {
+			tag = strings.ToLower(strings.TrimSuffix(tag, ">"))
 			var block words
-			for lines.Scan() && strings.TrimSpace(lines.Text()) != "</"+tag+">" {
-				block = append(block, lines.Text())
+			closed := false
+			for !closed && lines.Scan() {
+				if closed = strings.EqualFold(strings.TrimSpace(lines.Text()), "</"+tag+">"); !closed {
+					block = append(block, lines.Text())
+				}
 			}
-			values[tag], values[name] = words{"[inline]"}, block
+			if !closed {
+				return nil, fmt.Errorf("the block <%s> does not end", tag)
+			}
+			values[tag], values["<"+tag+">"] = words{"[inline]"}, block
 			continue
 		}
-		if values[name] == nil {
-			for n, f := range fields[1:] {
-				fields[n+1] = strings.Trim(f, `"'`)
-			}
-			values[name] = fields[1:]
+		fields := arguments(line)
+		if len(fields) > 0 && values[strings.ToLower(fields[0])] == nil {
+			values[strings.ToLower(fields[0])] = fields[1:]
 		}
 	}
 	return values, lines.Err()
+}
+
+// arguments splits a line at its spaces, but for those in quotes, up to a comment. See openvpn(8),
+// "Using configuration files".
+func arguments(line string) (fields []string) {
+	var field strings.Builder
+	quote, begun := rune(0), false
+	end := func() {
+		if begun {
+			fields = append(fields, field.String())
+		}
+		field.Reset()
+		begun = false
+	}
+	for _, r := range line {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			field.WriteRune(r)
+		case r == '"' || r == '\'':
+			quote, begun = r, true
+		case r == ' ' || r == '\t':
+			end()
+		case (r == '#' || r == ';') && !begun:
+			return fields
+		default:
+			field.WriteRune(r)
+			begun = true
+		}
+	}
+	end()
+	return fields
 }

@@ -281,6 +281,8 @@ func TestParseVPNConfig(t *testing.T) {
 		{"none", "client\nremote vpn.example.com 443 tcp\n", "", 0, 0, true, "vpn.example.com", "443"},
 		{"a file and its direction", "proto udp\ntls-auth ta.key 1\n", TLSAuth, 1, 0, false, "", ""},
 		{"a file, and the direction elsewhere", "key-direction 0\ntls-auth \"ta.key\"\n", TLSAuth, 0, 1, false, "", ""},
+		{"quotes and comments", "tls-auth \"ta.key\" 1 # a comment\nauth SHA256 ; another\nremote h 1194 # tcp\n", TLSAuth, 1, 0,
+			false, "h", "1194"},
 		{"a block", "# a comment\n<tls-crypt>\n" + key + "</tls-crypt>\nproto tcp-client\n", TLSCrypt, 1, 0, true, "", ""},
 		{"a block and its direction", "<tls-auth>\n" + key + "</tls-auth>\nkey-direction 1\nauth SHA256\n", TLSAuth, 1, 0, false,
 			"", ""},
@@ -304,7 +306,8 @@ func TestParseVPNConfig(t *testing.T) {
 		})
 	}
 	for name, config := range map[string]string{
-		"no such file": "tls-crypt missing.key\n", "a block that is no key": "<tls-auth>\nsecretword\n</tls-auth>\n",
+		"no such file": "tls-crypt missing.key\n", "a key alone": key, "a certificate": "-----BEGIN CERTIFICATE-----\nMIIB\n",
+		"no file": "client\ntls-crypt\n", "a block without end": "<tls-crypt>\n" + key, "a block that is no key": "<tls-auth>\nsecretword\n</tls-auth>\n",
 		"a direction": "tls-auth ta.key 2\n", "a digest": "auth ROT13\ntls-auth ta.key\n",
 		"a short key":         "<tls-crypt>\n-----BEGIN OpenVPN Static key V1-----\nabcd\n-----END OpenVPN Static key V1-----\n</tls-crypt>\n",
 		"v2, and a key of v1": "tls-crypt-v2 ta.key\n",

@@ -8,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	mathrand "math/rand/v2"
 	"net"
 	"os"
@@ -107,6 +106,9 @@ func encodeRequest(code radiusCode, id byte, secret []byte, attributes []Attribu
 // errForged is of an answer that was not made with the secret, or not to the request.
 var errForged = errors.New("the answer's authenticator does not match")
 
+// errUnsigned is of an answer that was made with the secret, and which could be forged.
+var errUnsigned = errors.New("the answer has no Message-Authenticator")
+
 // decodePacket reads a packet without padding, and where its Message-Authenticator lies; zero
 // without one.
 func decodePacket(data []byte) (p *radiusPacket, signed int, err error) {
@@ -144,8 +146,11 @@ func decodeAnswer(data, request, secret []byte, protected bool) (*radiusPacket, 
 	given := [authenticator]byte(data[4:radiusHeader])
 	copy(data[4:], request[4:radiusHeader])
 	sum := md5.Sum(append(bytes.Clone(data), secret...)) //nolint:gosec // as above
-	if data[1] != request[1] || !hmac.Equal(sum[:], given[:]) || signed == 0 && !protected {
+	switch {
+	case data[1] != request[1] || !hmac.Equal(sum[:], given[:]):
 		return p, errForged
+	case signed == 0 && !protected:
+		return p, errUnsigned
 	}
 	if signed == 0 {
 		return p, nil
@@ -183,7 +188,7 @@ func (r *radiusClient) exchange(code radiusCode, attributes []Attribute) (*radiu
 	if err != nil {
 		return nil, err
 	}
-	silent := &SilentError{Why: "the shared secret may be wrong, or this host not be one of the server's clients: " +
+	silent := &SilentError{Program: "eapol_test", Why: "the shared secret may be wrong, or this host not be one of the server's clients: " +
 		"servers drop such requests without a word"}
 	buffer := make([]byte, maxRADIUS+1)
 	for wait := r.first; silent.Packets < mostPackets; wait = min(2*wait, longestWait) {
@@ -207,7 +212,11 @@ func (r *radiusClient) exchange(code radiusCode, attributes []Attribute) (*radiu
 			if err == nil {
 				return answer, nil
 			}
-			if errors.Is(err, errForged) && silent.Dropped < math.MaxInt32 && n >= 2 && buffer[1] == request[1] {
+			switch {
+			case n < 2 || buffer[1] != request[1]: // of another request
+			case errors.Is(err, errUnsigned):
+				silent.Unsigned++
+			case errors.Is(err, errForged):
 				silent.Dropped++
 			}
 		}
@@ -241,12 +250,20 @@ func StatusServer(secret []byte) []byte {
 	return request
 }
 
-// ParseStatus reads what a server answers to StatusServer over TLS, and returns the name of its
-// message; ours says that it was made with the secret.
-func ParseStatus(answer, request, secret []byte) (said string, ours bool, err error) {
+// A Status is what a server answers to [StatusServer].
+type Status struct {
+	Said string // the name of the message
+	// Alive says that the server takes requests of this client (RFC 5997, Section 3); Ours, that
+	// the answer was made with the secret.
+	Alive, Ours bool
+}
+
+// ParseStatus reads an answer over TLS.
+func ParseStatus(answer, request, secret []byte) (*Status, error) {
+	const accountingResponse radiusCode = 5
 	p, err := decodeAnswer(answer, request, secret, true)
 	if err != nil && !errors.Is(err, errForged) {
-		return "", false, err
+		return nil, err
 	}
-	return p.code.String(), err == nil, nil
+	return &Status{p.code.String(), p.code == accessAccept || p.code == accountingResponse, err == nil}, nil
 }

@@ -38,8 +38,12 @@ func askDNS(c *Conversation, _ *Question) *Answer {
 	}
 	a := &Answer{Protocol: "dns", Status: int(header.RCode), Complete: true, Verdict: Welcome,
 		Detail: fmt.Sprintf("the query is answered, with %v", header.RCode)}
-	if header.RCode == dnsmessage.RCodeRefused {
+	switch header.RCode {
+	case dnsmessage.RCodeSuccess, dnsmessage.RCodeNameError:
+	case dnsmessage.RCodeRefused:
 		a.Verdict = AccessRefused
+	default:
+		a.Verdict = Undecided
 	}
 	return a
 }

@@ -17,6 +17,8 @@ func memcachedProtocol() *Protocol {
 			case strings.HasPrefix(line, "VERSION "):
 			case strings.HasPrefix(line, "CLIENT_ERROR"), line == "ERROR": // a login first, or the binary protocol
 				a.Before = login
+			case strings.HasPrefix(line, "SERVER_ERROR"):
+				a.Verdict = refused(line)
 			default:
 				return unknown(line)
 			}

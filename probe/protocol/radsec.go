@@ -29,13 +29,16 @@ func askRadSec(c *Conversation, _ *Question) *Answer {
 	if err != nil {
 		return unknown(string(head))
 	}
-	said, ours, err := carrier.ParseStatus(append(head, rest...), request, secret)
+	status, err := carrier.ParseStatus(append(head, rest...), request, secret)
 	if err != nil {
 		return unknown(string(head))
 	}
-	a := &Answer{Protocol: "radsec", Complete: true, Verdict: Welcome, Detail: said + " in answer to Status-Server"}
-	if !ours {
-		a.Detail += ", with a shared secret of its own"
+	a := &Answer{Protocol: "radsec", Complete: true, Detail: status.Said + " in answer to Status-Server"}
+	if status.Alive {
+		a.Verdict = Welcome
+	}
+	if !status.Ours {
+		a.Detail += ", with an authenticator that does not match"
 	}
 	return a
 }

@@ -26,14 +26,14 @@ func askSIP(c *Conversation, q *Question) *Answer {
 	if version != "SIP/2.0" || err != nil {
 		return unknown(line)
 	}
-	a := &Answer{Protocol: "sip", Status: code, Detail: shorten(text), Verdict: Welcome, Complete: true}
-	switch code {
-	case 401, 407: // RFC 3261, Sections 21.4.2 and 21.4.8
-		a.Before = login
-	case 403, 603:
+	a := &Answer{Protocol: "sip", Status: code, Detail: shorten(text), Complete: true}
+	switch { // RFC 3261, Section 21
+	case code == 401, code == 407:
+		a.Verdict, a.Before = Welcome, login
+	case code == 403, code == 603, code >= 300 && certificateWord(text):
 		a.Verdict = refused(text)
-	case 503:
-		a.Verdict = Undecided
+	case code/100 == 2, code/100 == 3, code == 404, code == 405, code == 480, code == 483: // it looked for whom was asked
+		a.Verdict = Welcome
 	}
 	return a
 }

@@ -405,7 +405,7 @@ func (c *connection) finish(h *half) {
 	}
 	if len(h.handshake) >= messageHeader {
 		kind, length := messageHead(h.handshake)
-		c.fault(h, fmt.Errorf("%v message claims %d bytes, %d came", kind, length, len(h.handshake)-messageHeader))
+		c.incomplete(h, fmt.Errorf("%v message claims %d bytes, %d came", kind, length, len(h.handshake)-messageHeader))
 		return
 	}
 	if len(h.pending) == 0 || h.astray || len(h.missing) > 0 {
@@ -416,7 +416,12 @@ func (c *connection) finish(h *half) {
 		c.foreign(h)
 		return
 	}
-	c.fault(h, fmt.Errorf("record is incomplete: %d bytes came", len(h.pending)))
+	c.incomplete(h, fmt.Errorf("record is incomplete: %d bytes came", len(h.pending)))
+}
+
+func (c *connection) incomplete(h *half, err error) {
+	c.fault(h, err)
+	c.transcript.Faults[len(c.transcript.Faults)-1].Incomplete = true
 }
 
 // CutRecord cuts the first record off a stream; record is nil while it is not whole. Bytes that

@@ -51,6 +51,8 @@ type Fault struct {
 	From   Peer
 	Offset int // bytes of that peer's stream before the record concerned
 	Err    error
+	// Incomplete says that it is no more than the end of what was said.
+	Incomplete bool
 }
 
 // A Stage says when in a connection something happened.
