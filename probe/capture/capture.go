@@ -41,7 +41,7 @@ func Read(ctx context.Context, r io.Reader, keys *wire.KeyLog, done func(*Connec
 	assembler.MaxBufferedPagesPerConnection, assembler.MaxBufferedPagesTotal = pagesPerFlow, pagesInAll
 	a := &assembly{assembler: assembler, ends: &streams.ends, fragments: ip4defrag.NewIPv4Defragmenter(),
 		summary: &Summary{}, talks: talks{streams: streams, open: make(map[string]*eapTalk),
-			requests: make(map[string]string)}, vpn: vpnTalks{streams: streams}}
+			requests: make(map[string]radiusRequest), latest: make(map[string]string)}, vpn: vpnTalks{streams: streams}}
 	for {
 		if a.summary.Packets%1024 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()

@@ -214,6 +214,16 @@ func TestStreams(t *testing.T) {
 			false, false},
 		{"lost after the hellos", wireTap{}, handshake(),
 			func(w *wireTap) { w.packets = append(w.packets[:6], w.packets[7:]...) }, 5, NotClosed, true, false},
+		{"lost at the end of a direction", wireTap{}, handshake(), func(w *wireTap) {
+			w.packets = append(w.packets[:6], w.packets[8:]...) // the client's answer
+			w.packets = append(w.packets, w.packet(wire.Client, w.seq[wire.Client], nil, func(t *layers.TCP) { t.FIN = true }),
+				w.packet(wire.Server, w.seq[wire.Server], nil, func(t *layers.TCP) { t.RST = true }))
+		}, 5, FIN, true, false},
+		{"acknowledged, and not recorded", wireTap{}, handshake(), func(w *wireTap) {
+			w.packets = append(w.packets[:6], w.packets[8:]...)
+			w.packets = append(w.packets, w.packet(wire.Server, w.seq[wire.Server], nil,
+				func(t *layers.TCP) { t.Ack = w.seq[wire.Client] }))
+		}, 5, NotClosed, true, false},
 		{"without its beginning", wireTap{}, handshake(), func(w *wireTap) { w.packets = w.packets[2:] }, 5, NotClosed,
 			false,
 			true},
@@ -245,7 +255,7 @@ func TestStreams(t *testing.T) {
 				c.Client.Port() != 50000 || c.Server.Port() != 8443 {
 				t.Errorf("%+v\n%+v", c, c.Transcript.Entries)
 			}
-			if tt.close != NotClosed && c.Closer != wire.Server {
+			if tt.close == RST && c.Closer != wire.Server {
 				t.Errorf("closed by %v", c.Closer)
 			}
 		})

@@ -78,9 +78,18 @@ const (
 type talks struct {
 	streams  *factory
 	open     map[string]*eapTalk
-	requests map[string]string // the key of a conversation by a RADIUS request that waits for its answer
+	requests map[string]radiusRequest // by their ends and their identifier
+	order    []string                 // of requests, the oldest first
+	latest   map[string]string        // the key of the last conversation between two ends
+	station  string                   // the station that spoke last in a LAN
 	unnamed  int
 	begun    int // conversations in all
+}
+
+// A radiusRequest is one that may have an answer.
+type radiusRequest struct {
+	key           string // of its conversation
+	authenticator [16]byte
 }
 
 // radius takes a packet of RADIUS in, and reports whether it was one that carries EAP. Packets
@@ -112,39 +121,90 @@ func (t *talks) radius(from, to netip.AddrPort, payload []byte, at time.Time) bo
 		return false
 	}
 	if code == request {
-		waits := from.String() + to.String() + string(id)
-		key, known := t.requests[waits]
-		if again := known && t.open[key] != nil && string(t.open[key].last[0]) == string(eap); !again {
-			if key = to.String() + string(state); len(state) == 0 || t.open[key] == nil {
-				t.unnamed++
-				key = from.String() + to.String() + string(binary.BigEndian.AppendUint64(nil, uint64(t.unnamed)))
-			}
-			t.waiting(waits, key)
-		}
-		t.packet(key, Connection{Carried: Carried{Carrier: EAPOverRADIUS}, Client: from, Server: to}, wire.Client, eap, at)
-		return true
-	}
-	waits := to.String() + from.String() + string(id)
-	key, known := t.requests[waits]
-	if !known {
-		return true // nobody knows whose answer it is
-	}
-	t.packet(key, Connection{Carried: Carried{Carrier: EAPOverRADIUS}, Client: to, Server: from}, wire.Server, eap, at)
-	if talk := t.open[key]; talk != nil && len(state) > 0 { // by which it goes on
-		delete(t.open, key)
-		key = from.String() + string(state)
-		t.open[key] = talk
-		t.waiting(waits, key)
+		t.asked(from, to, string(id), [16]byte(payload[4:header]), string(state), eap, at)
+	} else {
+		t.answered(from, to, string(id), string(state), eap, at)
 	}
 	return true
 }
 
-func (t *talks) waiting(request, key string) {
-	if len(t.requests) >= maxRequests {
-		clear(t.requests)
+// asked takes a request in. The same one is sent again with the same authenticator; another one goes
+// on with the server's State. Where the packet that brought the State is missing, a conversation of
+// the same ends is gone on with, if the EAP identifier says so.
+func (t *talks) asked(from, to netip.AddrPort, id string, authenticator [16]byte, state string, eap []byte,
+	at time.Time) {
+	ends := from.String() + to.String()
+	r, known := t.requests[ends+id]
+	if !known || r.authenticator != authenticator {
+		r = radiusRequest{to.String() + state, authenticator}
+		if (state == "" || t.open[r.key] == nil) && !t.follows(t.latest[ends], eap, state != "") {
+			t.unnamed++
+			r.key = ends + string(binary.BigEndian.AppendUint64(nil, uint64(t.unnamed)))
+		} else if state == "" || t.open[r.key] == nil {
+			r.key = t.latest[ends]
+		}
+		t.waiting(ends+id, r)
 	}
-	t.requests[request] = key
+	t.packet(r.key, Connection{Carried: Carried{Carrier: EAPOverRADIUS}, Client: from, Server: to}, wire.Client, eap, at)
+	t.latest[ends] = r.key
 }
+
+// answered takes an answer in; where the request is missing, it is that of the last conversation of
+// the same ends, if the EAP identifier says so.
+func (t *talks) answered(from, to netip.AddrPort, id, state string, eap []byte, at time.Time) {
+	ends := to.String() + from.String()
+	r, known := t.requests[ends+id]
+	if !known || t.open[r.key] == nil {
+		if !t.follows(t.latest[ends], eap, true) {
+			return // nobody knows whose answer it is
+		}
+		r.key = t.latest[ends]
+	}
+	t.packet(r.key, Connection{Carried: Carried{Carrier: EAPOverRADIUS}, Client: to, Server: from}, wire.Server, eap, at)
+	talk := t.open[r.key]
+	if talk == nil || state == "" {
+		return
+	}
+	next := from.String() + state // by which it goes on
+	if next == r.key {
+		return
+	}
+	delete(t.open, r.key)
+	t.open[next] = talk
+	if t.latest[ends] == r.key {
+		t.latest[ends] = next
+	}
+	r.key = next
+	t.waiting(ends+id, r)
+}
+
+// follows reports whether a packet can be one of the next of an open conversation.
+func (t *talks) follows(key string, eap []byte, wanted bool) bool {
+	const most = 4
+	talk := t.open[key]
+	if talk == nil || !wanted || len(eap) < 4 || beginsEAP(eap) {
+		return false
+	}
+	before := talk.last[1]
+	if before == nil {
+		before = talk.last[0]
+	}
+	return eap[1]-before[1] <= most
+}
+
+func (t *talks) waiting(id string, r radiusRequest) {
+	if _, there := t.requests[id]; !there {
+		if len(t.order) >= maxRequests {
+			delete(t.requests, t.order[0])
+			t.order = t.order[1:]
+		}
+		t.order = append(t.order, id)
+	}
+	t.requests[id] = r
+}
+
+// groupAddress is where stations of IEEE 802.1X may send to: the PAE group address.
+const groupAddress = "01:80:c2:00:00:03"
 
 // lan takes a packet of EAP over LAN in, between two stations.
 func (t *talks) lan(from, to string, eap []byte, at time.Time) {
@@ -154,6 +214,17 @@ func (t *talks) lan(from, to string, eap []byte, at time.Time) {
 	peer, authenticator, who := from, to, wire.Client
 	if eap[0] != eapResponse {
 		peer, authenticator, who = to, from, wire.Server
+	}
+	switch {
+	case who == wire.Client:
+		if group := t.open[groupAddress]; group != nil && t.open[peer] == nil { // who it is shows only now
+			group.connection.ClientName = peer
+			t.open[peer] = group
+			delete(t.open, groupAddress)
+		}
+		t.station = peer
+	case peer == groupAddress && t.open[t.station] != nil && (!beginsEAP(eap) || !t.open[t.station].flows.Begun()):
+		peer = t.station
 	}
 	t.packet(peer, Connection{Carried: Carried{Carrier: EAPOverLAN, ClientName: peer,
 		ServerName: authenticator}}, who, eap, at)
@@ -193,7 +264,7 @@ func (t *talks) packet(key string, begun Connection, who wire.Peer, eap []byte, 
 	if string(talk.last[side]) == string(eap) { // sent again
 		return
 	}
-	talk.turn(who, eap[1])
+	talk.turn(who, eap[0], eap[1])
 	talk.last[side] = append([]byte(nil), eap...)
 	switch code := eap[0]; {
 	case code == eapSuccess || code == eapFailure:
@@ -219,18 +290,32 @@ func beginsEAP(eap []byte) bool {
 
 // turn notices packets that are missing: each request has a response with its identifier, and comes
 // after the response to the one before (RFC 3748, Section 4.1).
-func (t *eapTalk) turn(who wire.Peer, id byte) {
+func (t *eapTalk) turn(who wire.Peer, code, id byte) {
 	missing := wire.Peer(0)
 	switch last := t.last; {
+	case last[1] != nil && (code == eapSuccess || code == eapFailure): // success and failure have the identifier of the response before them
+		if last[1][1] != id {
+			t.lose(wire.Server)
+		}
+		if last[1][1] != id || last[0] == nil || last[0][1] != id {
+			missing = wire.Client
+		}
 	case who == wire.Client && last[1] != nil && last[1][1] != id:
 		missing = wire.Server
 	case who == wire.Server && last[1] != nil && last[1][1] != id && (last[0] == nil || last[0][1] != last[1][1]):
 		missing = wire.Client
 	}
-	if missing != 0 && t.flows.Begun() {
+	if missing != 0 {
+		t.lose(missing)
+	}
+}
+
+// lose notes that a packet is missing.
+func (t *eapTalk) lose(who wire.Peer) {
+	if t.flows.Begun() {
 		t.connection.Gaps++
-		t.flows.Skip(missing, 0)
-		t.came[missing], t.left[missing] = 0, 0
+		t.flows.Skip(who, 0)
+		t.came[who], t.left[who] = 0, 0
 	}
 }
 
@@ -267,6 +352,9 @@ func (t *eapTalk) fragment(who wire.Peer, flags byte, data []byte) {
 // end hands a conversation on that carried TLS.
 func (t *talks) end(key string, talk *eapTalk) {
 	delete(t.open, key)
+	if ends := talk.connection.Client.String() + talk.connection.Server.String(); t.latest[ends] == key {
+		delete(t.latest, ends)
+	}
 	if talk.connection.Transcript = talk.flows.Transcript(); talk.connection.Transcript != nil {
 		t.streams.done(&talk.connection)
 	}

@@ -74,7 +74,7 @@ func eapConversations(t *testing.T, packets [][]byte) []eapSeen {
 				s.leaf = leaf.Subject.CommonName
 			}
 		}
-		if len(c.Transcript.Requests()) != 1 {
+		if len(c.Transcript.Requests()) != 1 && c.Gaps == 0 {
 			t.Errorf("%d requests", len(c.Transcript.Requests()))
 		}
 		seen = append(seen, s)
@@ -111,6 +111,17 @@ func TestEAP(t *testing.T) {
 			[]eapSeen{{lan, "alice@lab.test", "alice", NotClosed, false}, overLAN[1]}},
 		{"LAN, without half of a Certificate", "eap-lan.pcap", without(8, 9),
 			[]eapSeen{{lan, "alice@lab.test", "", EAPSuccess, true}, overLAN[1]}},
+		{"LAN, without the request and the certificate", "eap-lan.pcap", without(21, 23),
+			[]eapSeen{overLAN[0], {lan, "bob@lab.test", "", EAPFailure, true}}},
+		{"LAN, without the certificate", "eap-lan.pcap", without(22, 23),
+			[]eapSeen{overLAN[0], {lan, "bob@lab.test", "", EAPFailure, true}}},
+		{"LAN, to the group address both ways", "eap-lan.pcap", func(packets [][]byte) [][]byte {
+			for _, p := range packets {
+				copy(p, []byte{0x01, 0x80, 0xc2, 0, 0, 3})
+			}
+			return packets
+		}, overLAN},
+		{"RADIUS, without the answer that invites to TLS", "eap-radius.pcap", without(1, 2), overRADIUS},
 		{"LAN, the first one alone", "eap-lan.pcap", without(14, 24), overLAN[:1]},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -46,7 +46,8 @@ type vpnTalk struct {
 	digest     int // bytes; -1 for no tls-auth
 	next       map[wire.Peer]uint32
 	ahead      map[wire.Peer]map[uint32][]byte
-	repeated   int // packets that the client sent again since the server said anything
+	sessions   [2][]byte // the client's and the server's; nil before they are known
+	repeated   int       // packets that the client sent again since the server said anything
 }
 
 // vpnTalks are sessions by their ends.
@@ -76,6 +77,9 @@ func (t *vpnTalks) packet(from, to netip.AddrPort, data []byte, at time.Time) bo
 	who := wire.Client
 	if from == talk.connection.Server {
 		who = wire.Server
+	}
+	if op != vpnData1 && op != vpnData2 && !talk.belongs(who, data) {
+		return true
 	}
 	talk.connection.Ended = at
 	if who == wire.Server {
@@ -109,13 +113,13 @@ func (t *vpnTalks) reset(p pair, talk *vpnTalk, from, to netip.AddrPort, data []
 		return false
 	}
 	if talk != nil {
-		if !talk.flows.Begun() {
+		if talk.belongs(wire.Client, data) {
 			return true
 		}
 		t.end(p, talk)
 	}
 	if len(t.open) >= maxVPNTalks {
-		t.flush(at)
+		t.oldest()
 	}
 	t.streams.count++
 	t.begun++
@@ -123,11 +127,24 @@ func (t *vpnTalks) reset(p pair, talk *vpnTalk, from, to netip.AddrPort, data []
 		ahead: map[wire.Peer]map[uint32][]byte{wire.Client: {}, wire.Server: {}},
 		connection: Connection{Number: t.streams.count, Client: from, Server: to, Carried: Carried{Carrier: OpenVPN},
 			Started: at, Ended: at, Close: NotClosed}}
+	talk.belongs(wire.Client, data)
 	if t.open == nil {
 		t.open = make(map[pair]*vpnTalk)
 	}
 	t.open[p] = talk
 	return true
+}
+
+// belongs reports whether a packet is of the session, which the first one of each end names.
+func (t *vpnTalk) belongs(who wire.Peer, data []byte) bool {
+	if len(data) < vpnHead {
+		return false
+	}
+	session := &t.sessions[who-wire.Client]
+	if *session == nil {
+		*session = bytes.Clone(data[1:vpnHead])
+	}
+	return bytes.Equal(*session, data[1:vpnHead])
 }
 
 // control takes a packet in that carries TLS, in its place.
@@ -192,6 +209,18 @@ func (t *vpnTalks) end(p pair, talk *vpnTalk) {
 	if talk.connection.Transcript = talk.flows.Transcript(); talk.connection.Transcript != nil {
 		t.streams.done(&talk.connection)
 	}
+}
+
+// oldest ends the one that has been silent for longest.
+func (t *vpnTalks) oldest() {
+	var oldest pair
+	var found *vpnTalk
+	for p, talk := range t.open {
+		if found == nil || talk.connection.Ended.Before(found.connection.Ended) {
+			oldest, found = p, talk
+		}
+	}
+	t.end(oldest, found)
 }
 
 // flush ends those that have said nothing since.

@@ -51,6 +51,36 @@ func TestOpenVPN(t *testing.T) {
 	}
 }
 
+// Packets of an earlier session of the same ports are not the next one's.
+func TestOpenVPNSessions(t *testing.T) {
+	packets := packetsOf(t, "openvpn.pcap")
+	var second [][]byte // the last session, with the first one's ports and one of its packets
+	for _, p := range packets[len(packets)-16:] {
+		second = append(second, slices.Clone(p))
+	}
+	ports := [2][]byte{packets[0][34:36], packets[len(packets)-1][34:36]}
+	if slices.Equal(ports[1], []byte{0x2e, 0xa4}) { // 11940, the server's
+		ports[1] = packets[len(packets)-1][36:38]
+	}
+	for _, p := range second {
+		for _, port := range [][]byte{p[34:36], p[36:38]} {
+			if slices.Equal(port, ports[1]) {
+				copy(port, ports[0])
+			}
+		}
+	}
+	mixed := slices.Concat(packets[:14], second[:2], packets[4:6], second[2:])
+	all, _ := read(t, (&wireTap{t: t, packets: mixed}).file())
+	for _, c := range all {
+		if len(c.Transcript.Faults) > 0 || c.Gaps > 0 {
+			t.Errorf("%d: %+v", c.Number, c.Transcript.Faults)
+		}
+	}
+	if len(all) != 2 {
+		t.Errorf("%d sessions", len(all))
+	}
+}
+
 // What is missing costs what was in it: the session is read on.
 func TestOpenVPNLoss(t *testing.T) {
 	packets := packetsOf(t, "openvpn.pcap")

@@ -63,6 +63,15 @@ type stream struct {
 	done       func(*Connection)
 	over       func()
 	swapped    bool // the first packet came from the server
+	halves     map[reassembly.TCPFlowDirection]*half
+}
+
+// A half is how far one direction of a stream goes.
+type half struct {
+	first uint32 // the sequence number of its first byte
+	read  int    // bytes that were read, or are known to be missing
+	top   int    // bytes that there are, as far as numbers show
+	fin   bool   // top is final
 }
 
 // A factory makes streams.
@@ -123,6 +132,7 @@ func (s *stream) Accept(tcp *layers.TCP, ci gopacket.CaptureInfo, dir reassembly
 	c := &s.connection
 	c.Ended = ci.Timestamp
 	*start = true
+	s.count(tcp, dir)
 	if c.Close == NotClosed && (tcp.FIN || tcp.RST) {
 		c.Closer, c.Close = s.from(dir), FIN
 		if tcp.RST {
@@ -132,10 +142,37 @@ func (s *stream) Accept(tcp *layers.TCP, ci gopacket.CaptureInfo, dir reassembly
 	return true
 }
 
+// count notes how many bytes each direction has: by what is sent, and by what the other end says
+// that it got.
+func (s *stream) count(tcp *layers.TCP, dir reassembly.TCPFlowDirection) {
+	if s.halves == nil {
+		s.halves = make(map[reassembly.TCPFlowDirection]*half, 2)
+	}
+	begin := tcp.Seq
+	if tcp.SYN {
+		begin++
+	}
+	if s.halves[dir] == nil {
+		s.halves[dir] = &half{first: begin}
+	}
+	h, end := s.halves[dir], begin+uint32(len(tcp.Payload))
+	if tcp.FIN && !h.fin {
+		h.fin, h.top = true, max(h.top, int(int32(end-h.first)))
+	} else if !h.fin && !tcp.RST {
+		h.top = max(h.top, int(int32(end-h.first)))
+	}
+	if other := s.halves[!dir]; other != nil && tcp.ACK && !tcp.RST && !other.fin {
+		other.top = max(other.top, int(int32(tcp.Ack-other.first)))
+	}
+}
+
 // ReassembledSG reads what one peer sent next.
 func (s *stream) ReassembledSG(sg reassembly.ScatterGather, _ reassembly.AssemblerContext) {
 	dir, _, _, skip := sg.Info()
 	length, _ := sg.Lengths()
+	if h := s.halves[dir]; h != nil {
+		h.read += length + max(skip, 0)
+	}
 	if skip > 0 {
 		s.connection.Lost += skip
 		s.flows.Skip(s.from(dir), skip)
@@ -151,6 +188,12 @@ func (s *stream) ReassembledSG(sg reassembly.ScatterGather, _ reassembly.Assembl
 // ReassemblyComplete hands a connection on.
 func (s *stream) ReassemblyComplete(reassembly.AssemblerContext) bool {
 	s.over()
+	for dir, h := range s.halves { // what comes last is missed by nothing after it
+		if missing := h.top - h.read; h.fin && missing > 0 || missing > 1 { // the FIN itself counts as one
+			s.connection.Lost += missing
+			s.flows.Skip(s.from(dir), missing)
+		}
+	}
 	if s.connection.Transcript = s.flows.Transcript(); s.connection.Transcript != nil {
 		s.done(&s.connection)
 	}

@@ -255,11 +255,12 @@ func (x *Exchange) failed(tr *wire.Transcript, end Ending) bool {
 	case !tr.Sent(wire.Client, wire.ClientHello): // the record begins later
 		return false
 	case tr.Version >= tls.VersionTLS13, tr.Version == 0:
-		return end.By != 0 && !tr.HandshakeDone()
+		return end.By != 0 && !end.Lost && !tr.HandshakeDone()
 	}
 	early := x.protectedAlert(wire.Server) && !changesCipher(tr, wire.Server) // which nobody could read to us
 	finished := changesCipher(tr, wire.Client) && changesCipher(tr, wire.Server) || tr.HandshakeDone()
-	return end.By != 0 && !finished || early ||
+	talked := end.Lost && applicationData(tr, wire.Client) // so what is missing was not a refusal
+	return end.By != 0 && !finished && !talked || early ||
 		x.Request != nil && x.Sent != SentCertificate && x.protectedAlert(wire.Server) && !applicationData(tr, wire.Server)
 }
 
