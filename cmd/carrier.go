@@ -90,7 +90,14 @@ func (f *carrierFlags) apply(t *probe.Target, o *probe.Options) error {
 			o.MaxVersion = tls.VersionTLS12 // in which the end of the handshake tells
 		}
 	}
-	if t.Protocol == "radius" && len(o.Carrier.EAP.Secret) == 0 {
+	if n := len(o.Carrier.EAP.Identity); n > carrier.MaxIdentity {
+		return usage(fmt.Errorf("--identity has %d bytes, and may have %d", n, carrier.MaxIdentity))
+	}
+	switch {
+	case t.Protocol != "radius":
+	case f.secret != "" && len(o.Carrier.EAP.Secret) == 0:
+		return usage(errors.New("--radius-secret: what it names is empty"))
+	case f.secret == "":
 		return usage(errors.New("a RADIUS server is asked with the secret that it shares with this host: " +
 			"give --radius-secret env:VAR or file:PATH"))
 	}

@@ -85,7 +85,7 @@ func connectHints(e *probe.ConnectError) []string {
 	case probe.UnknownHost:
 		return []string{"check the spelling, or give the address and --servername NAME"}
 	case probe.Refused:
-		return []string{"check the port; a TARGET without one means 443"}
+		return []string{"check the port; a TARGET without one means 443, or the usual one of its scheme"}
 	case probe.NoConnect, probe.Unreachable:
 		return []string{"a firewall or a missing route: try from the client's host, or a longer --timeout"}
 	case probe.Silent:

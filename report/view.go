@@ -350,7 +350,15 @@ func protocolLabel(name string) string {
 		return "PostgreSQL"
 	case "mysql":
 		return "MySQL"
-	case "mongodb", "kafka", "redis", "sieve":
+	case "openvpn", "openvpn-tcp":
+		return "OpenVPN"
+	case "radsec":
+		return "RadSec"
+	case "memcached":
+		return name
+	case "http-proxy":
+		return "HTTP"
+	case "mongodb", "kafka", "redis", "sieve", "cassandra":
 		return strings.ToUpper(name[:1]) + name[1:]
 	}
 	return strings.ToUpper(name)

@@ -293,7 +293,7 @@ func beginsEAP(eap []byte) bool {
 func (t *eapTalk) turn(who wire.Peer, code, id byte) {
 	missing := wire.Peer(0)
 	switch last := t.last; {
-	case last[1] != nil && (code == eapSuccess || code == eapFailure): // success and failure have the identifier of the response before them
+	case last[1] != nil && (code == eapSuccess || code == eapFailure): // with the identifier of the last response
 		if last[1][1] != id {
 			t.lose(wire.Server)
 		}

@@ -82,6 +82,9 @@ const (
 	maskVersion = 0x07
 )
 
+// MaxIdentity is how many bytes an identity may have: those of an attribute of RADIUS.
+const MaxIdentity = maxAttribute
+
 const (
 	// fragment is how much TLS goes into one packet: with the rest of a request it fits the MTU
 	// of any network (RFC 3748, Section 3.1, and RFC 3579, Section 2.4).
@@ -121,9 +124,10 @@ func NewEAP(conn net.Conn, o *EAPOptions) *EAP {
 	if e.method == 0 {
 		e.method = EAPTLS
 	}
-	own := append(localAddress(conn), Attribute{userName, []byte(e.identity)}, Attribute{nasIdentifier, []byte("mtlsprobe")},
-		Attribute{nasPortType, number(wireless)}, Attribute{serviceType, number(framed)},
-		Attribute{framedMTU, number(1400)}, Attribute{callingStation, []byte("02-00-00-00-00-01")})
+	own := append(localAddress(conn), Attribute{userName, []byte(e.identity)},
+		Attribute{nasIdentifier, []byte("mtlsprobe")}, Attribute{nasPortType, number(wireless)},
+		Attribute{serviceType, number(framed)}, Attribute{framedMTU, number(1400)},
+		Attribute{callingStation, []byte("02-00-00-00-00-01")})
 	own = slices.DeleteFunc(own, func(a Attribute) bool {
 		return slices.ContainsFunc(o.Attributes, func(b Attribute) bool { return a.Type == b.Type })
 	})

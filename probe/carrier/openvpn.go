@@ -186,8 +186,8 @@ func (v *OpenVPN) silent() error {
 	e := &SilentError{Packets: packets, Program: "openvpn"}
 	switch {
 	case len(v.sent) > 0 && v.sent[0].id < v.acked:
-		e.Why = fmt.Sprintf("the server acknowledges packets, and not those with %d bytes of TLS: the way to it may drop them",
-			len(v.sent[0].payload))
+		e.Why = fmt.Sprintf("the server acknowledges packets, and not those with %d bytes of TLS: the way to it may drop "+
+			"them", len(v.sent[0].payload))
 	case v.remote == nil:
 		e.Why = "the server may listen elsewhere, or take only packets that are made with its tls-auth or tls-crypt key: " +
 			"give its client's configuration"

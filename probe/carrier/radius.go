@@ -188,8 +188,8 @@ func (r *radiusClient) exchange(code radiusCode, attributes []Attribute) (*radiu
 	if err != nil {
 		return nil, err
 	}
-	silent := &SilentError{Program: "eapol_test", Why: "the shared secret may be wrong, or this host not be one of the server's clients: " +
-		"servers drop such requests without a word"}
+	silent := &SilentError{Program: "eapol_test", Why: "the shared secret may be wrong, or this host not be one of the " +
+		"server's clients: servers drop such requests without a word"}
 	buffer := make([]byte, maxRADIUS+1)
 	for wait := r.first; silent.Packets < mostPackets; wait = min(2*wait, longestWait) {
 		if _, err := r.conn.Write(request); err != nil {

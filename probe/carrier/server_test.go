@@ -70,7 +70,6 @@ type eapSession struct {
 	tls          *flights
 	finished     chan error
 	result       error
-	over         bool
 	ended        bool
 	toSend, came []byte
 	id           byte
