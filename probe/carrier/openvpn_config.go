@@ -60,7 +60,7 @@ func ParseVPNConfig(data []byte, read func(path string) ([]byte, error)) (*VPNCo
 			return c, nil
 		}
 	}
-	return nil, errors.New("it is no client's configuration: none of its lines is client, remote, dev or tls-crypt")
+	return nil, errors.New("it is not a client's configuration: none of its lines is client, remote, dev or tls-crypt")
 }
 
 // words are the arguments of an option, or the lines of a block.
