@@ -29,7 +29,7 @@ func (f *carrierFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.identity, "identity", "",
 		"the user's `NAME` in EAP, outside TLS, by which a RADIUS server finds the realm (default anonymous)")
 	flags.StringVar(&f.eap, "eap", "tls",
-		"EAP `METHOD`: tls, or ttls or peap, of which only the outer handshake is made")
+		"EAP `METHOD`: tls, or ttls or peap, of which only the outer handshake is made, in TLS 1.2")
 	flags.StringArrayVar(&f.attributes, "radius-attribute", nil,
 		"add an attribute to RADIUS requests: `NAME=VALUE`, as in Called-Station-Id=00-11-22-33-44-55:office (repeatable)")
 	flags.StringVar(&f.vpnConfig, "openvpn-config", "",
@@ -84,11 +84,11 @@ func (f *carrierFlags) options(ctx context.Context, s *Streams) (o carrier.Optio
 // apply fills in what the target says, and tells what is missing.
 func (f *carrierFlags) apply(t *probe.Target, o *probe.Options) error {
 	o.Carrier.EAP.Identity = cmp.Or(f.identity, t.User)
-	if t.Protocol == "openvpn" || t.Protocol == "openvpn-tcp" {
-		t.Login = f.vpnLogin
-		if !t.Login && o.MaxVersion == 0 && o.MinVersion < tls.VersionTLS13 {
-			o.MaxVersion = tls.VersionTLS12 // in which the end of the handshake tells
-		}
+	t.Login = f.vpnLogin
+	silent := t.Protocol == "radius" && o.Carrier.EAP.Method != carrier.EAPTLS ||
+		(t.Protocol == "openvpn" || t.Protocol == "openvpn-tcp") && !t.Login
+	if silent && o.MaxVersion == 0 && o.MinVersion < tls.VersionTLS13 {
+		o.MaxVersion = tls.VersionTLS12 // in which the end of the handshake tells
 	}
 	if n := len(o.Carrier.EAP.Identity); n > carrier.MaxIdentity {
 		return usage(fmt.Errorf("--identity has %d bytes, and may have %d", n, carrier.MaxIdentity))

@@ -47,6 +47,14 @@ thread pool {
     tls {
       tls = common
     }
+    peap {
+      tls = common
+      virtual_server = default
+      require_client_cert = yes
+      default_eap_type = md5
+    }
+    md5 {
+    }
   }
 }
 client local {
@@ -152,6 +160,7 @@ verb 3
 	drops := "refused: drops the session"
 	key := "-----BEGIN OpenVPN Static key V1-----\n" + strings.Repeat("00112233445566778899aabbccddeeff\n", 16) +
 		"-----END OpenVPN Static key V1-----\n"
+	peap := target{eapTLS.url, append([]string{"--eap", "peap"}, eapTLS.args...), byOne(rejected, rejected), expect{}}
 	return []setup{
 		{name: "OpenVPN UDP, tls-crypt, with login", program: "openvpn", pkg: "openvpn", root: true,
 			version: []string{"--version"},
@@ -168,7 +177,7 @@ verb 3
 			targets: []target{{"openvpn-tcp://127.0.0.1:$port", nil, byOne("closed", "closed"), expect{}}}},
 		{name: "FreeRADIUS EAP-TLS", program: "freeradius", pkg: "freeradius", version: []string{"-v"},
 			files: map[string]string{"radiusd.conf": radius + eap}, args: []string{"-d", "$dir", "-f", "-l", "$dir/log"},
-			ready: []string{"grep", "-q", "Ready to process requests", "$dir/log"}, targets: []target{eapTLS}},
+			ready: []string{"grep", "-q", "Ready to process requests", "$dir/log"}, targets: []target{eapTLS, peap}},
 		{name: "FreeRADIUS RadSec", program: "freeradius", pkg: "freeradius", version: []string{"-v"},
 			// It closes the connection where it wants to send an alert.
 			files: map[string]string{"radiusd.conf": radius + radsec}, args: []string{"-d", "$dir", "-f", "-l", "$dir/log"},

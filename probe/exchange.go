@@ -352,10 +352,20 @@ func (x *exchange) carried() {
 	if x.carrier == nil || x.carrier.Outcome() == nil || x.seen.Transcript.Refusal(wire.Server) != nil {
 		return
 	}
-	if o := x.carrier.Outcome(); x.seen.Established || !o.Accepted {
-		x.seen.Application = x.protocol.Carried(o)
-		x.seen.Application.At = time.Now()
+	o := *x.carrier.Outcome()
+	// A login inside TLS decides, which is not tried: where the handshake was not completed it was
+	// not come to, and up to TLS 1.2 its end shows that the server took the certificate.
+	inner := o.Unrelated
+	o.Unrelated = inner && x.seen.Established
+	switch {
+	case inner && x.seen.Established && x.seen.Transcript.Version < tls.VersionTLS13:
+		x.seen.Application = x.protocol.Established()
+	case x.seen.Established || !o.Accepted:
+		x.seen.Application = x.protocol.Carried(&o)
+	default:
+		return
 	}
+	x.seen.Application.At = time.Now()
 }
 
 // listen waits for what a server says that was not asked anything, or did not answer.

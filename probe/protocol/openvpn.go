@@ -31,12 +31,6 @@ func openVPN(name, network string) *Protocol {
 		}}
 }
 
-// Established is the answer of a server that verifies in the handshake, up to TLS 1.2.
-func (p *Protocol) Established() *Answer {
-	return &Answer{Protocol: p.Name, Verdict: Welcome, Before: login, Complete: true,
-		Detail: "completes the handshake, in which it checks the certificate"}
-}
-
 // loginOpenVPN exchanges keys by "key method 2", without name and password, and asks for what the
 // server pushes. See OpenVPN's src/openvpn/ssl.c, key_method_2_write.
 func loginOpenVPN(c *Conversation, name string) *Answer {
