@@ -89,6 +89,9 @@ func connectHints(e *probe.ConnectError) []string {
 	case probe.NoConnect, probe.Unreachable:
 		return []string{"a firewall or a missing route: try from the client's host, or a longer --timeout"}
 	case probe.Silent:
+		if e.Carried {
+			return []string{"the way to the server may drop large packets; or try a longer --timeout"}
+		}
 		return []string{"the server may wait for a protocol of its own before TLS: name it with --starttls; or try a " +
 			"longer --timeout"}
 	case probe.NotTLS:

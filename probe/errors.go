@@ -23,6 +23,7 @@ type ConnectError struct {
 	Alert   uint8  // the server's, for Alerted
 	Version uint16 // of its ServerHello; zero without one
 	Detail  string
+	Carried bool // TLS is carried by another protocol
 }
 
 // A ConnectKind groups connect errors by what helps against them.
@@ -80,7 +81,7 @@ func dialError(t Target, err error) error {
 			detail = sys.Err.Error()
 		}
 	}
-	return &ConnectError{Address: t.Address(), Kind: kind, Err: err, Detail: detail}
+	return &ConnectError{Address: t.Address(), Kind: kind, Err: err, Detail: detail, Carried: t.protocol().Carry != nil}
 }
 
 // A preambleError says why TLS was not begun on a connection that came about.
@@ -110,7 +111,8 @@ func isTimeout(err error) bool {
 // handshakeError explains a handshake that ended before it was seen whether the
 // server asks.
 func handshakeError(t Target, tr *wire.Transcript, err error, end reading.End) error {
-	e := &ConnectError{Address: t.Address(), Kind: Malformed, Err: err, Version: tr.Version}
+	e := &ConnectError{Address: t.Address(), Kind: Malformed, Err: err, Version: tr.Version,
+		Carried: t.protocol().Carry != nil}
 	for _, entry := range tr.Entries {
 		if entry.ContentType == wire.NotTLS && entry.From == wire.Server && tr.Version == 0 {
 			e.Kind, e.Detail = NotTLS, foreign(entry.Body)

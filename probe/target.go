@@ -43,6 +43,9 @@ type Target struct {
 // Address returns host and port as net.Dial takes them.
 func (t Target) Address() string { return net.JoinHostPort(t.Host, t.Port) }
 
+// Datagrams reports whether the target is spoken to over UDP.
+func (t Target) Datagrams() bool { return t.protocol().Network == "udp" }
+
 func (t Target) protocol() *protocol.Protocol {
 	if p := protocol.Find(t.Protocol); p != nil {
 		return p
