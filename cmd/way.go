@@ -98,10 +98,11 @@ func (f *wayFlags) addresses() (map[string][]string, error) {
 // the target, as curl and most clients take it.
 func (f *wayFlags) proxyFor(s *Streams, t probe.Target) (*url.URL, error) {
 	switch {
-	case f.proxy == "none" || f.unix != "", f.proxy == "" && t.Datagrams(): // for which the variables are not
+	case f.proxy == "none" || f.unix != "", f.proxy == "" && t.Datagrams(): // UDP is not for the variables
 		return nil, nil
 	case t.Datagrams():
-		return nil, usage(fmt.Errorf("--proxy: %s goes over UDP, which this program does not send through a proxy", t.Protocol))
+		return nil, usage(fmt.Errorf("--proxy: %s goes over UDP, which this program does not send through a proxy",
+			t.Protocol))
 	case f.proxy != "":
 		u, err := proxyURL(f.proxy)
 		if err != nil {
