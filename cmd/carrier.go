@@ -68,7 +68,7 @@ func (f *carrierFlags) options(ctx context.Context, s *Streams) (o carrier.Optio
 	if err != nil {
 		return o, fmt.Errorf("--openvpn-config: %w", err)
 	}
-	config, err := carrier.ParseVPNConfig(data, func(path string) ([]byte, error) {
+	o.OpenVPN.Key, err = carrier.ParseVPNConfig(data, func(path string) ([]byte, error) {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(filepath.Dir(f.vpnConfig), path)
 		}
@@ -77,7 +77,6 @@ func (f *carrierFlags) options(ctx context.Context, s *Streams) (o carrier.Optio
 	if err != nil {
 		return o, fmt.Errorf("--openvpn-config %q: %w", f.vpnConfig, err)
 	}
-	o.OpenVPN.Key = config.Key
 	return o, nil
 }
 

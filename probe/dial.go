@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
@@ -17,13 +18,10 @@ import (
 // dial opens the connection on which TLS or its preamble begins: by the
 // options' Dial, and through a proxy if there is one.
 func dial(ctx context.Context, t Target, o *Options) (net.Conn, error) {
-	network := t.protocol().Network
 	switch {
-	case o.Proxy == nil && network == "":
-		return o.Dial(ctx, "tcp", t.Address())
 	case o.Proxy == nil:
-		return o.Dial(ctx, network, t.Address())
-	case network != "":
+		return o.Dial(ctx, cmp.Or(t.protocol().Network, "tcp"), t.Address())
+	case t.Datagrams():
 		return nil, &proxyError{fmt.Errorf("%s goes over UDP, which this program does not send through a proxy",
 			t.protocol().Name)}
 	}

@@ -34,6 +34,20 @@ func (f *Flows) Transcript() *wire.Transcript {
 // Begun reports whether TLS has begun.
 func (f *Flows) Begun() bool { return f.streams != nil }
 
+// ciphered reports whether both peers have begun to encrypt.
+func (f *Flows) ciphered() bool {
+	if f.streams == nil {
+		return false
+	}
+	var done [2]bool
+	for _, e := range f.streams.Seen().Entries {
+		if e.ContentType == wire.ChangeCipherSpec || e.ContentType == wire.ApplicationData {
+			done[e.From-wire.Client] = true
+		}
+	}
+	return done[0] && done[1]
+}
+
 // Feed reads what one peer said next. Where TLS begins with a hello of the other peer, it is
 // taken for that one's, and Feed reports that the peers were confused.
 func (f *Flows) Feed(from wire.Peer, data []byte) (swapped bool) {

@@ -87,7 +87,7 @@ func (t *vpnTalks) packet(from, to netip.AddrPort, data []byte, at time.Time) bo
 	}
 	switch op {
 	case vpnData1, vpnData2:
-		if who == wire.Server && talk.flows.Begun() {
+		if who == wire.Server && talk.flows.ciphered() { // before, it is an earlier session's
 			talk.connection.Close = TunnelUp
 			t.end(p, talk)
 		}

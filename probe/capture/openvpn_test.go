@@ -51,6 +51,17 @@ func TestOpenVPN(t *testing.T) {
 	}
 }
 
+// Data before the handshake's end is of an earlier session: it sets up no tunnel.
+func TestOpenVPNEarlyData(t *testing.T) {
+	packets := packetsOf(t, "openvpn.pcap")
+	data := slices.Clone(packets[1]) // the server's first
+	data[42] = vpnData2 << 3
+	early := slices.Concat(packets[:4], [][]byte{data}, packets[4:])
+	if ends, _ := vpnEnds(t, early); len(ends) != 4 || ends[0] != NotClosed {
+		t.Errorf("%q", ends)
+	}
+}
+
 // Packets of an earlier session of the same ports are not the next one's.
 func TestOpenVPNSessions(t *testing.T) {
 	packets := packetsOf(t, "openvpn.pcap")

@@ -8,29 +8,12 @@ import (
 	"strings"
 )
 
-// A VPNConfig is what a client's configuration says of the control channel.
-type VPNConfig struct {
-	Key    *StaticKey // nil where it names none
-	Stream bool       // its proto is TCP
-	// Remote is the host and the port of its first remote; empty where it names none.
-	Remote, Port string
-}
-
-// ParseVPNConfig reads a client's configuration (.ovpn, .conf); read gets the files that it names.
-func ParseVPNConfig(data []byte, read func(path string) ([]byte, error)) (*VPNConfig, error) {
-	c := &VPNConfig{}
+// ParseVPNConfig finds the key of the control channel in a client's configuration (.ovpn, .conf); it
+// is nil where the configuration has none. read gets the files that are named.
+func ParseVPNConfig(data []byte, read func(path string) ([]byte, error)) (*StaticKey, error) {
 	values, err := vpnOptions(data)
 	if err != nil {
 		return nil, err
-	}
-	for _, proto := range [][]string{values["proto"], values["remote"]} {
-		c.Stream = c.Stream || len(proto) > 0 && strings.HasPrefix(proto[len(proto)-1], "tcp")
-	}
-	if remote := values["remote"]; len(remote) > 0 {
-		c.Remote = remote[0]
-		if len(remote) > 1 {
-			c.Port = remote[1]
-		}
 	}
 	for _, p := range []Protection{TLSCryptV2, TLSCrypt, TLSAuth} {
 		value, there := values[string(p)]
@@ -50,14 +33,15 @@ func ParseVPNConfig(data []byte, read func(path string) ([]byte, error)) (*VPNCo
 				direction = value[1]
 			}
 		}
-		if c.Key, err = ParseStaticKey(key, p, direction, strings.Join(values["auth"], "")); err != nil {
+		parsed, err := ParseStaticKey(key, p, direction, strings.Join(values["auth"], ""))
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p, err)
 		}
-		return c, nil
+		return parsed, nil
 	}
 	for _, name := range []string{"client", "tls-client", "remote", "dev", "proto", "ca", "cert", "pkcs12"} {
 		if values[name] != nil {
-			return c, nil
+			return nil, nil
 		}
 	}
 	return nil, errors.New("it is not a client's configuration: none of its lines is client, remote, dev or tls-crypt")
