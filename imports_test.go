@@ -33,7 +33,7 @@ var packages = map[string][]string{
 	"probe/reading":             {"report/say", "probe/wire", "probe/protocol"},
 	"probe/tlspeer":             {"probe/wire"},
 	"probe/recording":           {"probe/wire"},
-	"probe/capture":             {"probe/wire"},
+	"probe/capture":             {"probe/wire", "probe/carrier"},
 	"probe/scan":                {},
 	"probe/relay":               {"probe/wire", "probe/capture", "probe/recording"},
 	"probe":                     {"report/say", "probe/wire", "probe/protocol", "probe/carrier", "probe/reading", "probe/tlspeer", "probe/recording"},

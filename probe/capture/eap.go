@@ -8,6 +8,7 @@ import (
 
 	"github.com/gopacket/gopacket/layers"
 
+	"mtlsprobe/probe/carrier"
 	"mtlsprobe/probe/wire"
 )
 
@@ -42,23 +43,6 @@ const (
 	eapMore   = 0x40
 	eapStart  = 0x20
 )
-
-// methodName is the name of an EAP method that carries TLS; empty of any other.
-func methodName(kind byte) string {
-	switch kind {
-	case 13:
-		return "EAP-TLS"
-	case 21:
-		return "EAP-TTLS"
-	case 25:
-		return "PEAP"
-	case 43:
-		return "EAP-FAST"
-	case 55:
-		return "TEAP"
-	}
-	return ""
-}
 
 // An eapTalk is one conversation of EAP.
 type eapTalk struct {
@@ -95,35 +79,14 @@ type radiusRequest struct {
 // radius takes a packet of RADIUS in, and reports whether it was one that carries EAP. Packets
 // belong together by the State that the server gives and gets back (RFC 3579, Section 2.6.1).
 func (t *talks) radius(from, to netip.AddrPort, payload []byte, at time.Time) bool {
-	const header, request, accept, reject, challenge = 20, 1, 2, 3, 11
-	if len(payload) < header || int(binary.BigEndian.Uint16(payload[2:])) > len(payload) ||
-		int(binary.BigEndian.Uint16(payload[2:])) < header {
+	m, ok := carrier.ParseEAPMessage(payload)
+	switch {
+	case !ok:
 		return false
-	}
-	code, id := payload[0], payload[1:2]
-	if code != request && code != accept && code != reject && code != challenge {
-		return false
-	}
-	var eap, state []byte
-	for rest := payload[header:binary.BigEndian.Uint16(payload[2:])]; len(rest) > 0; rest = rest[rest[1]:] {
-		const eapMessage, stateType = 79, 24
-		if len(rest) < 2 || rest[1] < 2 || int(rest[1]) > len(rest) {
-			return false
-		}
-		switch value := rest[2:rest[1]]; rest[0] {
-		case eapMessage:
-			eap = append(eap, value...)
-		case stateType:
-			state = append(state, value...)
-		}
-	}
-	if len(eap) == 0 {
-		return false
-	}
-	if code == request {
-		t.asked(from, to, string(id), [16]byte(payload[4:header]), string(state), eap, at)
-	} else {
-		t.answered(from, to, string(id), string(state), eap, at)
+	case m.Request:
+		t.asked(from, to, string([]byte{m.ID}), m.Authenticator, string(m.State), m.EAP, at)
+	default:
+		t.answered(from, to, string([]byte{m.ID}), string(m.State), m.EAP, at)
 	}
 	return true
 }
@@ -276,8 +239,8 @@ func (t *talks) packet(key string, begun Connection, who wire.Peer, eap []byte, 
 	case len(eap) < eapHeader:
 	case code == eapResponse && eap[4] == eapIdentity:
 		talk.connection.Identity = strings.ToValidUTF8(string(eap[eapHeader:min(len(eap), eapHeader+identityEnd)]), "?")
-	case len(eap) > eapHeader && methodName(eap[4]) != "":
-		talk.connection.Method = methodName(eap[4])
+	case len(eap) > eapHeader && carrier.Method(eap[4]).CarriesTLS():
+		talk.connection.Method = carrier.Method(eap[4]).String()
 		talk.fragment(who, eap[eapHeader], eap[eapHeader+1:])
 	}
 }
@@ -285,7 +248,8 @@ func (t *talks) packet(key string, begun Connection, who wire.Peer, eap []byte, 
 // beginsEAP reports whether a conversation begins with a packet.
 func beginsEAP(eap []byte) bool {
 	return len(eap) >= eapHeader && eap[4] == eapIdentity && eap[0] <= eapResponse ||
-		len(eap) > eapHeader && eap[0] == eapRequest && eap[eapHeader]&eapStart != 0 && methodName(eap[4]) != ""
+		len(eap) > eapHeader && eap[0] == eapRequest && eap[eapHeader]&eapStart != 0 &&
+			carrier.Method(eap[4]).CarriesTLS()
 }
 
 // turn notices packets that are missing: each request has a response with its identifier, and comes

@@ -41,6 +41,12 @@ func ParseMethod(name string) (Method, bool) {
 	return 0, false
 }
 
+// CarriesTLS reports whether TLS is spoken in a method, in the fragments of RFC 5216.
+func (m Method) CarriesTLS() bool {
+	const fast, teap Method = 43, 55 // RFC 4851, RFC 7170
+	return m == EAPTLS || m == EAPTTLS || m == PEAP || m == fast || m == teap
+}
+
 func (m Method) String() string {
 	switch m {
 	case EAPTLS:

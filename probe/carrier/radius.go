@@ -126,6 +126,37 @@ func decodePacket(data []byte) (p *radiusPacket, signed int, err error) {
 	return p, signed, nil
 }
 
+// An EAPMessage is EAP in a packet of RADIUS (RFC 3579, Section 3.1).
+type EAPMessage struct {
+	Request       bool // of the access point, in place of the server's answer
+	ID            byte // of the packet
+	Authenticator [16]byte
+	EAP, State    []byte
+}
+
+// ParseEAPMessage reads a packet without knowing the secret; ok is false where it is not of RADIUS or
+// carries no EAP.
+func ParseEAPMessage(data []byte) (m *EAPMessage, ok bool) {
+	if len(data) < radiusHeader {
+		return nil, false
+	}
+	length := int(binary.BigEndian.Uint16(data[2:]))
+	if length < radiusHeader || length > len(data) {
+		return nil, false
+	}
+	p, _, err := decodePacket(data[:length])
+	if err != nil {
+		return nil, false
+	}
+	switch p.code {
+	case accessRequest, accessAccept, accessReject, accessChallenge:
+		m = &EAPMessage{p.code == accessRequest, data[1], [authenticator]byte(data[4:radiusHeader]), p.all(eapMessage),
+			p.all(state)}
+		return m, len(m.EAP) > 0
+	}
+	return nil, false
+}
+
 // decodeAnswer reads the answer to a request, and checks that it comes from who knows the secret:
 // by the Response Authenticator, and by the Message-Authenticator, without which the first can be
 // forged where the packets are not protected otherwise; it is then demanded. See RFC 2865, Section
