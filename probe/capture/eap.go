@@ -100,11 +100,13 @@ func (t *talks) asked(from, to netip.AddrPort, id string, authenticator [16]byte
 	r, known := t.requests[ends+id]
 	if !known || r.authenticator != authenticator {
 		r = radiusRequest{to.String() + state, authenticator}
-		if (state == "" || t.open[r.key] == nil) && !t.follows(t.latest[ends], eap, state != "") {
+		switch {
+		case state != "" && t.open[r.key] != nil:
+		case state != "" && t.follows(t.latest[ends], eap):
+			r.key = t.latest[ends]
+		default:
 			t.unnamed++
 			r.key = ends + string(binary.BigEndian.AppendUint64(nil, uint64(t.unnamed)))
-		} else if state == "" || t.open[r.key] == nil {
-			r.key = t.latest[ends]
 		}
 		t.waiting(ends+id, r)
 	}
@@ -118,7 +120,7 @@ func (t *talks) answered(from, to netip.AddrPort, id, state string, eap []byte, 
 	ends := to.String() + from.String()
 	r, known := t.requests[ends+id]
 	if !known || t.open[r.key] == nil {
-		if !t.follows(t.latest[ends], eap, true) {
+		if !t.follows(t.latest[ends], eap) {
 			return // nobody knows whose answer it is
 		}
 		r.key = t.latest[ends]
@@ -142,10 +144,10 @@ func (t *talks) answered(from, to netip.AddrPort, id, state string, eap []byte, 
 }
 
 // follows reports whether a packet can be one of the next of an open conversation.
-func (t *talks) follows(key string, eap []byte, wanted bool) bool {
+func (t *talks) follows(key string, eap []byte) bool {
 	const most = 4
 	talk := t.open[key]
-	if talk == nil || !wanted || len(eap) < 4 || beginsEAP(eap) {
+	if talk == nil || len(eap) < 4 || beginsEAP(eap) {
 		return false
 	}
 	before := talk.last[1]
