@@ -14,7 +14,8 @@ func vpnEnds(t *testing.T, packets [][]byte) (ends []Close, summary *Summary) {
 	slices.SortFunc(all, func(a, b *Connection) int { return cmp.Compare(a.Number, b.Number) })
 	for _, c := range all {
 		if c.Carrier != OpenVPN || c.Server.Port() != 11940 || !c.Transcript.Sent(wire.Server, wire.ServerHello) ||
-			c.Transcript.Version == 0x303 && (len(c.Transcript.Requests()) != 1 || !c.Transcript.Sent(wire.Client, wire.Certificate)) ||
+			c.Transcript.Version == 0x303 && (len(c.Transcript.Requests()) != 1 ||
+				!c.Transcript.Sent(wire.Client, wire.Certificate)) ||
 			len(c.Transcript.Faults) > 0 {
 			t.Errorf("%+v, %+v", c, c.Transcript.Entries)
 		}

@@ -134,7 +134,8 @@ func TestEAP(t *testing.T) {
 // Who accepts before all was said, or without saying so in EAP, has not accepted.
 func TestEAPAcceptedTooEarly(t *testing.T) {
 	good := certificate(t, "good", 3500)
-	for name, server := range map[string]*eapServer{"before it has heard all": {early: true}, "without EAP-Success": {bare: true}} {
+	for name, server := range map[string]*eapServer{"before it has heard all": {early: true},
+		"without EAP-Success": {bare: true}} {
 		t.Run(name, func(t *testing.T) {
 			server.config = serverConfig(t, tls.VersionTLS13, good)
 			e := dialEAP(t, serveEAP(t, server), &EAPOptions{Secret: secret}, 5*time.Second)
