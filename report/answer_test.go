@@ -265,3 +265,13 @@ func TestPassedOn(t *testing.T) {
 		}
 	}
 }
+
+// A server that was verified without a name is not called more than that.
+func TestVerifiedByCA(t *testing.T) {
+	for name, want := range map[string]string{"aaa.example": "is verified", "": "is verified by its CA, not by a name"} {
+		r := &Report{Target: &Target{ServerName: name}, Server: &Server{Verified: "yes"}, Request: &Request{Asked: "yes"}}
+		if got := serverLine(r); !strings.HasSuffix(got, want) {
+			t.Errorf("%q: %q", name, got)
+		}
+	}
+}

@@ -264,7 +264,7 @@ func serverLine(r *Report) string {
 		parts = append(parts, "requests a client certificate; whether it is required is not known")
 	}
 	if r.Server != nil {
-		parts = append(parts, map[string]string{"yes": "its own certificate is verified",
+		parts = append(parts, map[string]string{"yes": "its own certificate is verified" + r.byCA(),
 			"no":      "its own certificate could NOT be verified: " + r.Server.VerifyError,
 			"unknown": "its own certificate was not verified"}[r.Server.Verified])
 	}
@@ -332,4 +332,13 @@ func passedOnLine(i *Identity) string {
 		return ""
 	}
 	return "by a proxy, in " + strings.Join(i.Trial.Application.PassedOn, ", ") + ", as the application's answer shows"
+}
+
+// byCA says that a server was verified without a name: those of some protocols have none that could be
+// compared.
+func (r *Report) byCA() string {
+	if r.Target == nil || r.Target.ServerName != "" {
+		return ""
+	}
+	return " by its CA, not by a name"
 }

@@ -44,7 +44,7 @@ func factsWith(r *Report, named []fact) []fact {
 		add("Error", r.Error)
 	}
 	if r.Target != nil && r.Server != nil {
-		verified := map[string]string{"yes": "verified", "no": "NOT VERIFIED: " + r.Server.VerifyError,
+		verified := map[string]string{"yes": "verified" + r.byCA(), "no": "NOT VERIFIED: " + r.Server.VerifyError,
 			"unknown": "not verified"}
 		add("Server", fmt.Sprintf("%s, %s, certificate %s", r.Target.Address, r.Server.Version, verified[r.Server.Verified]))
 		if r.Target.User != "" {
