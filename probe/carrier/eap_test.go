@@ -11,7 +11,6 @@ import (
 	"errors"
 	"io"
 	"math/big"
-	mathrand "math/rand/v2"
 	"net"
 	"strings"
 	"testing"
@@ -99,7 +98,7 @@ func TestEAP(t *testing.T) {
 				forged[0] = byte(accessReject)
 				return [][]byte{forged, b}
 			}}},
-			{"a fifth of all packets is lost", &good, true, eapServer{lose: func() bool { return mathrand.IntN(5) == 0 }}},
+			{"a fifth of all packets is lost", &good, true, eapServer{lose: everyFifth()}},
 			{"refused", &other, false, eapServer{}},
 			{"none", &tls.Certificate{}, false, eapServer{}},
 		} {

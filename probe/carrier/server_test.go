@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -240,4 +241,11 @@ func (s *eapServer) turn(e *eapSession, eap []byte) (radiusCode, []byte) {
 		return accessReject, []byte{4, e.id, 0, 4}
 	}
 	return accessAccept, []byte{3, e.id, 0, 4}
+}
+
+// everyFifth loses every fifth packet of both directions together: as many as chance would, and no
+// test by chance.
+func everyFifth() func() bool {
+	var n atomic.Int64
+	return func() bool { return n.Add(1)%5 == 0 }
 }
