@@ -108,7 +108,7 @@ func TestEAP(t *testing.T) {
 				server.config = serverConfig(t, version, good)
 				wait := 5 * time.Second
 				if server.lose != nil {
-					wait = 20 * time.Millisecond
+					wait = 100 * time.Millisecond
 				}
 				e := dialEAP(t, serveEAP(t, &server), &EAPOptions{Secret: secret, Identity: "somebody"}, wait)
 				state, err := converse(e, tt.cert)
