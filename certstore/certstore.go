@@ -21,6 +21,7 @@ import (
 	"strconv"
 
 	"mtlsprobe/certstore/account"
+	"mtlsprobe/probe/wire"
 )
 
 // An Identity is a candidate: an end-entity certificate, its chain as stored,
@@ -35,6 +36,8 @@ type Identity struct {
 	NamedBy, NamedAs string
 	// FriendlyName is the one stored beside it; empty for most.
 	FriendlyName string
+	// Kind is how the file is read.
+	Kind FileKind
 	// Container says what the file is made of; nil where there is nothing to say.
 	Container *Container
 	// Leaf is nil when nothing could be read: a locked or unreadable container.
@@ -44,12 +47,30 @@ type Identity struct {
 	Preceding *x509.Certificate
 	// Chain is what is stored beside the leaf, in stored order, without the leaf.
 	Chain []*x509.Certificate
-	Key   Key
+	// Written is what stands after the leaf in a PEM file that has a certificate more than
+	// once; nil for others.
+	Written []*x509.Certificate
+	Key     Key
 	// Access says whether the account that is to use it could read it; nil until
 	// [Holding.Access].
 	Access *Access
 	// Running says what a process can have read of it; nil until [Holding.Running].
 	Running *Running
+}
+
+// A KeyForm says how a private key lies in its file. Of keys in stores only the protection is
+// told, and only where their Container does not tell it.
+type KeyForm struct {
+	// Protection says what the key was encrypted with, as in "PBES2 with …, 2048
+	// iterations"; empty for one in clear.
+	Protection string
+	// Legacy says that OpenSSL 3 decrypts it only with its legacy provider.
+	Legacy bool
+	// DER says that the file is one in DER.
+	DER bool
+	// After is the type of the private key that stands first in the PEM file, and that clients
+	// take for the file's key; empty where that is this one.
+	After wire.KeyType
 }
 
 // A Key is an identity's private key, as far as it is at hand.
@@ -60,9 +81,7 @@ type Key struct {
 	Detail string
 	// Source is the file that holds the key; empty unless State is Usable.
 	Source string
-	// Protection says what the key was encrypted with, as in "PBES2 with …, 2048
-	// iterations"; empty for one in clear, and in stores, whose Container says it.
-	Protection string
+	KeyForm
 	// OwnLocked says why a key beside the certificate is locked, when this is one
 	// from another file; empty for most.
 	OwnLocked string

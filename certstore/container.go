@@ -35,6 +35,19 @@ type Container struct {
 	Obstacles []Obstacle
 }
 
+// A FileKind says how an identity's file is read.
+type FileKind int
+
+// The kinds of files. OtherKind stands for what is no file of identities: a token, a store, a database.
+const (
+	OtherKind FileKind = iota
+	PEMKind
+	DERKind
+	PKCS7Kind
+	PKCS12Kind
+	JavaKind // JKS and JCEKS
+)
+
 // A Reader is a family of programs that read files alike.
 type Reader string
 
@@ -51,6 +64,9 @@ const (
 type Obstacle struct {
 	Readers []Reader
 	Why     string
+	// Empty says that they open the file, and find nothing in it; Skips that they pass over the
+	// block in question, and read on.
+	Empty, Skips bool
 }
 
 // String says who does not read it, and why.
@@ -92,16 +108,17 @@ const PKCS12Format = "PKCS#12"
 // parsed.
 func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
 	c := &Container{Format: PKCS12Format, Keys: true, Integrity: file.Integrity,
-		Readers: append(openSSLReads(file), javaReads(file)...)}
+		Readers: append(openSSLReads(file), oldPrograms(file)...)}
 	c.Altered = file.Altered
 	switch {
 	case file.Altered:
-		c.Obstacles = append(c.Obstacles, Obstacle{[]Reader{OpenSSLReader, JavaReader, GoReader, GnuTLSReader, NSSReader},
-			"its integrity check fails"})
+		c.Obstacles = append(c.Obstacles, Obstacle{Why: "its integrity check fails",
+			Readers: []Reader{OpenSSLReader, JavaReader, GoReader, GnuTLSReader, NSSReader}})
 	case file.Integrity == "none":
-		c.Obstacles = append(c.Obstacles, Obstacle{[]Reader{OpenSSLReader, GoReader, GnuTLSReader, NSSReader},
-			"it has no integrity check (MAC); OpenSSL's command line reads it, and programs such as Node.js do not"})
+		c.Obstacles = append(c.Obstacles, Obstacle{Readers: []Reader{OpenSSLReader, GoReader, GnuTLSReader, NSSReader},
+			Why: "it has no integrity check (MAC); OpenSSL's command line reads it, and programs such as Node.js do not"})
 	}
+	c.Obstacles = append(c.Obstacles, pfxObstacles(file)...)
 	for _, o := range c.Obstacles {
 		c.Readers = append(c.Readers, o.String())
 	}
@@ -174,48 +191,71 @@ func openSSLReads(file *pfx.File) []string {
 	return []string{"OpenSSL 3 reads it"}
 }
 
-// javaReads says whether Java and Windows read a file. Java reads PBES2 and
-// HMAC-SHA-256 from 8u301 on (JDK-8076190), Windows AES from 10 1709 and Server 2019
-// on; of macOS only that old versions did not is known here. What Java does not
-// read was seen with keytool of JDK 17.
-func javaReads(file *pfx.File) []string {
+// pfxObstacles are what Java and Go do not read. Of Java it was seen with JDK 17; Go's are
+// the lists of go-pkcs12. Neither is known to read what this program does not.
+func pfxObstacles(file *pfx.File) []Obstacle {
+	var found []Obstacle
+	add := func(why string, readers ...Reader) {
+		if !slices.ContainsFunc(found, func(o Obstacle) bool { return o.Why == why }) {
+			found = append(found, Obstacle{Readers: readers, Why: why})
+		}
+	}
 	if file.Altered {
 		return nil
 	}
-	var obstacles []string
+	for _, b := range file.Bags {
+		e := b.Encryption
+		switch {
+		case e == "" && b.Kind == pfx.KeyBag:
+			found = append(found, Obstacle{Readers: []Reader{JavaReader}, Empty: true,
+				Why: "its private key is not encrypted"})
+		case strings.HasPrefix(e, pfx.Unknown):
+			add("it is encrypted in a way that is "+e, GoReader)
+		case strings.HasPrefix(e, "PBES1"):
+			add("it is encrypted by PBES1 of PKCS #5", JavaReader, GoReader)
+		case strings.Contains(e, "RC4"):
+			add("it is encrypted with RC4", GoReader)
+		case strings.Contains(e, "AES-192"):
+			add("it is encrypted with AES-192", JavaReader)
+		case strings.Contains(e, "scrypt"):
+			add("its encryption derives the key by scrypt", GoReader)
+		case strings.HasPrefix(e, "PBES2") && !strings.Contains(e, "AES"):
+			add("it is encrypted by PBES2 with another cipher than AES", JavaReader, GoReader)
+		case strings.Contains(e, "3DES with two keys"):
+			add("it is encrypted with two-key 3DES", JavaReader, GoReader)
+		}
+	}
+	switch {
+	case strings.HasPrefix(file.Integrity, "PBMAC1"):
+		add("its integrity is by PBMAC1", JavaReader)
+	case strings.HasPrefix(file.Integrity, "HMAC-MD5"):
+		add("its integrity is by MD5", JavaReader, GoReader)
+	case strings.HasPrefix(file.Integrity, "HMAC-SHA3"):
+		add("its integrity is by SHA-3", JavaReader, GoReader)
+	case strings.HasPrefix(file.Integrity, "HMAC-SHA-224"), strings.HasPrefix(file.Integrity, "HMAC-SHA-384"):
+		add("its integrity is by SHA-224 or SHA-384", GoReader)
+	}
+	return found
+}
+
+// oldPrograms says whether old Java and Windows read a file that newer ones do. Java reads
+// PBES2 and HMAC-SHA-256 from 8u301 on (JDK-8076190), Windows AES from 10 1709 and Server
+// 2019 on; of macOS only that old versions did not is known here.
+func oldPrograms(file *pfx.File) []string {
 	sha1 := file.Integrity == "none" || strings.HasPrefix(file.Integrity, "HMAC-SHA-1,")
 	classic, aes := strings.HasPrefix(file.Integrity, "HMAC-SHA-1,"), false
 	for _, b := range file.Bags {
 		e := b.Encryption
-		switch {
-		case strings.HasPrefix(e, pfx.Unknown), strings.Contains(e, "scrypt"): // not seen
+		if strings.HasPrefix(e, pfx.Unknown) || strings.Contains(e, "scrypt") { // not seen
 			return nil
-		case e == "" && b.Kind == pfx.KeyBag:
-			obstacles = append(obstacles, "its private key is not encrypted")
-		case strings.HasPrefix(e, "PBES1"):
-			obstacles = append(obstacles, "it is encrypted by PBES1 of PKCS #5")
-		case strings.Contains(e, "AES-192"):
-			obstacles = append(obstacles, "it is encrypted with AES-192")
-		case strings.HasPrefix(e, "PBES2") && !strings.Contains(e, "AES"):
-			obstacles = append(obstacles, "it is encrypted by PBES2 with another cipher than AES")
-		case strings.Contains(e, "3DES with two keys"):
-			obstacles = append(obstacles, "it is encrypted with two-key 3DES")
 		}
 		aes = aes || strings.Contains(e, "AES")
 		classic = classic && (strings.Contains(e, "SHA-1 and 3DES,") || strings.Contains(e, "SHA-1 and RC2-40,"))
 	}
 	switch {
-	case strings.HasPrefix(file.Integrity, "PBMAC1"):
-		obstacles = append(obstacles, "its integrity is by PBMAC1")
-	case strings.HasPrefix(file.Integrity, "HMAC-MD5"):
-		obstacles = append(obstacles, "its integrity is by MD5")
-	case strings.HasPrefix(file.Integrity, "HMAC-SHA3"):
-		obstacles = append(obstacles, "its integrity is by SHA-3")
-	}
-	slices.Sort(obstacles)
-	switch {
-	case len(obstacles) > 0:
-		return []string{"Java (17) does not read it: " + strings.Join(slices.Compact(obstacles), "; ")}
+	case file.Altered, slices.ContainsFunc(pfxObstacles(file),
+		func(o Obstacle) bool { return slices.Contains(o.Readers, JavaReader) }):
+		return nil
 	case aes:
 		return []string{"Java before 8u301, and Windows before 10 1709 and Server 2019, do not read it (AES); older " +
 			"macOS may not"}

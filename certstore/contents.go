@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+
+	"mtlsprobe/probe/wire"
 )
 
 // A contents is what one file holds.
@@ -12,12 +14,14 @@ type contents struct {
 	file      *file
 	certs     []*x509.Certificate // in stored order, each once
 	keys      []crypto.Signer
-	locked    []string          // for each key that no password opened: what it is
-	sealed    string            // not empty: the whole container is locked, and why
-	friendly  map[string]string // names of certificates by their DER
-	keyNames  map[string]string // of keys, by keyID
-	closed    []error           // why encrypted parts were not opened
-	protected map[string]string // what keys were encrypted with, by keyID
+	locked    []string           // for each key that no password opened: what it is
+	sealed    string             // not empty: the whole container is locked, and why
+	friendly  map[string]string  // names of certificates by their DER
+	keyNames  map[string]string  // of keys, by keyID
+	closed    []error            // why encrypted parts were not opened
+	forms     map[string]KeyForm // of keys, by keyID, unless zero
+	kind      FileKind
+	written   []*x509.Certificate // as stored, repeated ones, too
 	container *Container
 	ordered   bool                           // the first of certs is the leaf for clients: PEM
 	seen      map[string]bool                // of certs, by DER
@@ -47,6 +51,7 @@ func (c *contents) addCert(der []byte, place string) {
 
 // hold takes a certificate that has been parsed.
 func (c *contents) hold(cert *x509.Certificate, place string) {
+	c.written = append(c.written, cert)
 	if c.seen[string(cert.Raw)] {
 		c.problem(place, errors.New("the same certificate once more"))
 		return
@@ -99,13 +104,20 @@ func (c *contents) noKey(place string, err error) {
 	}
 }
 
-// protect notes what a key is encrypted with; empty where that is not worth a word.
-func (c *contents) protect(key crypto.Signer, with string) {
-	if with == "" {
+// take adds a private key in its form.
+func (c *contents) take(key crypto.Signer, form KeyForm) {
+	form.DER = c.kind == DERKind
+	if c.ordered && len(c.keys) > 0 {
+		form.After = wire.KeyTypeOf(c.keys[0].Public())
+	}
+	c.keys = append(c.keys, key)
+	if form == (KeyForm{}) {
 		return
 	}
-	if c.protected == nil {
-		c.protected = make(map[string]string)
+	if c.forms == nil {
+		c.forms = make(map[string]KeyForm)
 	}
-	c.protected[keyID(key.Public())] = with
+	if id := keyID(key.Public()); c.forms[id] == (KeyForm{}) {
+		c.forms[id] = form
+	}
 }

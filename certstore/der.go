@@ -25,7 +25,7 @@ func (o *opener) der(ctx context.Context, c *contents, data []byte) error {
 	if len(bytes.TrimSpace(s)) > 0 {
 		c.problem("", fmt.Errorf("%d bytes after the end of the DER object were not read", len(s)))
 	}
-	c.container = &Container{Format: "DER"}
+	c.container, c.kind = &Container{Format: "DER"}, DERKind
 	if looksLikeCertificate(first) {
 		cert, err := x509.ParseCertificate(first)
 		if err != nil {
@@ -36,7 +36,7 @@ func (o *opener) der(ctx context.Context, c *contents, data []byte) error {
 	}
 	switch key, err := parseKey(first); {
 	case err == nil:
-		c.keys = append(c.keys, key)
+		c.take(key, KeyForm{})
 		return nil
 	case isForeign(err) && (c.file.is(Candidate) || c.file.is(KeyFile)):
 		c.noKey("", err)

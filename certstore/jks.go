@@ -128,7 +128,7 @@ func (o *opener) jksEntry(ctx context.Context, c *contents, e *jksEntry) error {
 		c.keepApart(e.certs)
 	}
 	before := len(c.locked)
-	err := o.lockedKey(ctx, c, "the key "+quote(e.alias), "", jksWork(e.key),
+	err := o.lockedKey(ctx, c, "the key "+quote(e.alias), KeyForm{}, jksWork(e.key),
 		func(password string) ([]byte, error) { return decryptJKS(e.key, password) })
 	if len(c.locked) > before && len(e.certs) > 0 {
 		if c.lockedOf == nil {

@@ -135,7 +135,7 @@ func (p *pairing) other(c *contents) *Container {
 		if p.paired[id] {
 			return nil
 		}
-		out.Parts = append(out.Parts, publicKeyAlgorithm(key.Public())+": "+cmp.Or(c.protected[id], "not encrypted"))
+		out.Parts = append(out.Parts, publicKeyAlgorithm(key.Public())+": "+cmp.Or(c.forms[id].Protection, "not encrypted"))
 	}
 	if c.container.Describes() {
 		return c.container

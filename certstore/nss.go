@@ -50,8 +50,7 @@ func (o *opener) nss(ctx context.Context, c *contents, data []byte) error {
 		case key.Err != nil:
 			c.problem("a private key", key.Err)
 		default:
-			c.keys = append(c.keys, key.Private)
-			c.protect(key.Private, db.Encryption)
+			c.take(key.Private, KeyForm{Protection: db.Encryption})
 		}
 	}
 	c.problems = append(c.problems, db.Problems...)

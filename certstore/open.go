@@ -61,8 +61,10 @@ func (o *opener) open(ctx context.Context, f *file) (*contents, error) {
 	case len(bytes.TrimSpace(data)) == 0:
 		return nil, errors.New("is empty")
 	case isPKCS12(data):
+		c.kind = PKCS12Kind
 		return c, o.pkcs12(ctx, c, data)
 	case isJKS(data):
+		c.kind = JavaKind
 		return c, o.jks(ctx, c, data)
 	case nss.IsDatabase(data):
 		return c, o.nss(ctx, c, data)

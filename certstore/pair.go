@@ -28,11 +28,11 @@ type pairing struct {
 
 // A heldKey is a private key with the file it lies in.
 type heldKey struct {
-	id         string
-	signer     crypto.Signer
-	file       *file
-	protection string
-	inStore    bool
+	id      string
+	signer  crypto.Signer
+	file    *file
+	form    KeyForm
+	inStore bool
 }
 
 func newPairing() *pairing {
@@ -57,7 +57,7 @@ func (p *pairing) add(c *contents) {
 	}
 	for _, key := range c.keys {
 		id := keyID(key.Public())
-		k := &heldKey{id: id, signer: key, file: c.file, protection: c.protected[id],
+		k := &heldKey{id: id, signer: key, file: c.file, form: c.forms[id],
 			inStore: c.container != nil && c.container.Keys}
 		for _, at := range places(id, c.file) {
 			if p.keys[at] == nil {
@@ -208,7 +208,7 @@ func (p *pairing) pair(h *Holding) {
 // identity is a leaf of the file with what is stored beside it, and no key yet.
 func (c *contents) identity(label string, leaf *x509.Certificate, chain []*x509.Certificate) *Identity {
 	i := &Identity{
-		Label: label, Source: c.file.path, Leaf: leaf, Chain: chain, Container: c.container,
+		Label: label, Source: c.file.path, Leaf: leaf, Chain: chain, Kind: c.kind, Container: c.container,
 		FriendlyName: cmp.Or(c.friendly[string(leaf.Raw)], c.keyNames[keyID(leaf.PublicKey)]),
 	}
 	if c.file.entry != nil {
@@ -217,13 +217,16 @@ func (c *contents) identity(label string, leaf *x509.Certificate, chain []*x509.
 	if c.ordered && c.certs[0] != leaf {
 		i.Preceding = c.certs[0]
 	}
+	if c.ordered && len(c.written) > len(c.certs) {
+		i.Written = c.written[1:]
+	}
 	return i
 }
 
 // usable is the key of a leaf in c.
 func (k *heldKey) usable(c *contents, leaf *x509.Certificate) Key {
 	key := Key{State: Usable, Signer: k.signer, Source: k.file.path, Detail: "in " + quote(k.file.path),
-		Protection: k.protection, inStore: k.inStore}
+		KeyForm: k.form, inStore: k.inStore}
 	if why, locked := c.lockedOf[string(leaf.Raw)]; locked {
 		key.OwnLocked = why
 	} else if len(c.locked) > 0 && k.file != c.file {

@@ -23,9 +23,13 @@ var pemBegin = []byte("-----BEGIN ")
 // (RFC 7468, Section 2); a block that cannot be decoded is a problem that names
 // its line, where encoding/pem would skip it in silence.
 func (o *opener) pem(ctx context.Context, c *contents, data []byte) error {
-	c.ordered = true
+	c.ordered, c.kind = true, PEMKind
 	var other []string
 	var odd []Obstacle
+	if !bytes.Contains(data, []byte("\n")) && bytes.Contains(data, []byte("\r")) {
+		data = bytes.ReplaceAll(data, []byte("\r"), []byte("\n"))
+		odd = append(odd, Obstacle{Readers: lineEnd, Why: "its lines end in CR alone: write it with LF"})
+	}
 	decoded := false // a block
 	line, counted := 1, 0
 	for start := bytes.Index(data, pemBegin); start >= 0; {
@@ -119,9 +123,9 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 		c.addCert(cert, place)
 	case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY":
 		if x509.IsEncryptedPEMBlock(block) { //nolint:staticcheck // still what OpenSSL writes with -traditional
-			protection := "PEM, " + strings.TrimSpace(strings.SplitN(block.Headers["DEK-Info"], ",", 2)[0]) +
-				" with one round of MD5"
-			return o.lockedKey(ctx, c, "an encrypted private key ("+protection+")", protection, 1,
+			form := KeyForm{Protection: "PEM, " + strings.TrimSpace(strings.SplitN(block.Headers["DEK-Info"], ",", 2)[0]) +
+				" with one round of MD5"}
+			return o.lockedKey(ctx, c, "an encrypted private key ("+form.Protection+")", form, 1,
 				func(password string) ([]byte, error) {
 					return x509.DecryptPEMBlock(block, []byte(password)) //nolint:staticcheck
 				})
@@ -131,7 +135,7 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 			c.noKey(place, err)
 			return nil
 		}
-		c.keys = append(c.keys, key)
+		c.take(key, KeyForm{})
 	case "ENCRYPTED PRIVATE KEY":
 		return o.encryptedPKCS8(ctx, c, block.Bytes)
 	case "EC PARAMETERS":
@@ -155,11 +159,11 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 }
 
 // lockedKey decrypts a key and adds it, or notes that it is locked.
-// The protection is what it is encrypted with; empty where the container says it.
-func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection string, work int64,
+// The form has no protection where the container says it.
+func (o *opener) lockedKey(ctx context.Context, c *contents, what string, form KeyForm, work int64,
 	decrypt func(password string) ([]byte, error)) error {
 	lock := ""
-	if protection == "" {
+	if form.Protection == "" {
 		lock = strings.ReplaceAll(what, `"`, "")
 	}
 	err := o.unlock(ctx, c.file, lock, work, func(password string) error {
@@ -178,8 +182,7 @@ func (o *opener) lockedKey(ctx context.Context, c *contents, what, protection st
 		if err != nil {
 			return errWrongPassword // good padding is no proof of a right password
 		}
-		c.keys = append(c.keys, key)
-		c.protect(key, protection)
+		c.take(key, form)
 		return nil
 	})
 	if errors.Is(err, errWrongPassword) {

@@ -18,6 +18,7 @@ var (
 	trusted   = []Reader{GoReader, GnuTLSReader}
 	joinedEnd = []Reader{OpenSSLReader, GoReader} // OpenSSL not all of them, by the length of the last line
 	spacing   = []Reader{OpenSSLReader}
+	lineEnd   = []Reader{OpenSSLReader, GoReader}
 )
 
 // oddities are what about a block that was read keeps other programs from reading it.
@@ -25,6 +26,7 @@ var (
 // cannot read after the first block, and goes on.
 func oddities(data []byte, start, end, line int, block *pem.Block, joined, first bool) []Obstacle {
 	var found []Obstacle
+	skips := false
 	odd := func(readers []Reader, why string) {
 		if !first {
 			readers = slices.DeleteFunc(slices.Clone(readers), func(r Reader) bool { return r == GoReader })
@@ -32,7 +34,7 @@ func oddities(data []byte, start, end, line int, block *pem.Block, joined, first
 		if len(readers) == 0 {
 			return
 		}
-		found = append(found, Obstacle{readers, fmt.Sprintf("in line %d %s", line, why)})
+		found = append(found, Obstacle{Readers: readers, Why: fmt.Sprintf("in line %d %s", line, why), Skips: skips})
 	}
 	switch before := data[bytes.LastIndexByte(data[:start], '\n')+1 : start]; {
 	case bytes.Equal(before, []byte("\xef\xbb\xbf")) && !first: // which was read then
@@ -61,6 +63,7 @@ func oddities(data []byte, start, end, line int, block *pem.Block, joined, first
 			odd(headers, "headers stand between BEGIN and the certificate: remove them")
 		}
 	case "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
+		skips = true
 		odd(map[string][]Reader{"X509 CERTIFICATE": oldLabel, "TRUSTED CERTIFICATE": trusted}[block.Type],
 			"the block is labelled "+block.Type+": openssl x509 -in FILE writes it as CERTIFICATE")
 	}

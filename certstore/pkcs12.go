@@ -93,8 +93,9 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 		c.container.Readers = append(c.container.Readers, readByGo(data, password))
 	}
 	if !locked && strings.ContainsFunc(password, func(r rune) bool { return r >= utf8.RuneSelf }) {
-		c.container.Readers = append(c.container.Readers,
-			"Java (17) does not open it with this password, which is not in ASCII")
+		unreadable := Obstacle{Readers: []Reader{JavaReader}, Why: "its password is not in ASCII"}
+		c.container.Obstacles = append(c.container.Obstacles, unreadable)
+		c.container.Readers = append(c.container.Readers, unreadable.String())
 	}
 	if c.empty() && len(c.problems) > 0 {
 		return fmt.Errorf("is a PKCS#12 file that contains nothing usable: %w", errors.Unwrap(c.problems[0]))
@@ -179,7 +180,7 @@ func (c *contents) bags(file *pfx.File, why string) {
 				c.noKey(place, err)
 				continue
 			}
-			c.keys = append(c.keys, key)
+			c.take(key, KeyForm{})
 			if b.FriendlyName != "" {
 				c.keyNames[keyID(key.Public())] = b.FriendlyName
 			}

@@ -60,7 +60,7 @@ func (c *contents) pkcs7(data []byte) error {
 		!signed.ReadOptionalASN1(&certs, &has, casn1.Tag(0).ContextSpecific().Constructed()) {
 		return errors.New("is a PKCS#7 file whose SignedData cannot be decoded")
 	}
-	c.container = &Container{Format: "PKCS#7", Integrity: "none"}
+	c.container, c.kind = &Container{Format: "PKCS#7", Integrity: "none"}, PKCS7Kind
 	if ber {
 		c.container.Format += " in BER"
 	}

@@ -35,7 +35,7 @@ func (o *opener) encryptedPKCS8(ctx context.Context, c *contents, der []byte) er
 			quote(c.file.path), pbe.MaxIterations))
 		return nil
 	}
-	return o.lockedKey(ctx, c, what, scheme.String(), scheme.Work(),
+	return o.lockedKey(ctx, c, what, KeyForm{Protection: scheme.String(), Legacy: scheme.Legacy}, scheme.Work(),
 		func(password string) ([]byte, error) { return scheme.Decrypt(password, encrypted) })
 }
 

@@ -55,8 +55,8 @@ func formFor(p *stack.Profile, byName certstore.Encoding) (certstore.Encoding, e
 	switch {
 	case byName == "", byName == p.Takes, byName == certstore.PKCS12 && pkcs12:
 		return p.Takes, nil
-	case byName == certstore.JKS && p.Load.JavaStores,
-		byName == certstore.PKCS12 && p.Reader == certstore.OpenSSLReader && !p.Load.PEMOnly:
+	case byName == certstore.JKS && p.Reads(certstore.JavaKind),
+		byName == certstore.PKCS12 && p.Reads(certstore.PKCS12Kind):
 		return byName, nil
 	}
 	return "", fmt.Errorf("%s does not read %s: give it a name for %s, or give --encoding", p.Name, byName, p.Takes)

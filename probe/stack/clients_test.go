@@ -68,29 +68,36 @@ func clients() []client {
 		{profile: "openssl", tool: "openssl", pkg: "openssl", run: sClient()},
 		{profile: "openssl-strict", tool: "openssl", pkg: "openssl", run: sClient("-strict")},
 		{profile: "curl", tool: "curl", pkg: "curl", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return command(ctx, f, "", "curl", "-sS", "--http1.1", "--cacert", w.dir+"/server-root.pem", "--cert", f.bundle, "--key", f.key, "--tlsv"+version, "--tls-max", version, "https://localhost:"+port+"/")
+			args := []string{"-sS", "--http1.1", "--cacert", w.dir + "/server-root.pem", "--cert", f.bundle, "--cert-type", f.certType("PEM", "DER", "P12"), "--tlsv" + version, "--tls-max", version}
+			if f.key != "" {
+				args = append(args, "--key", f.key, "--key-type", f.keyType("PEM", "DER", "P12"))
+			}
+			if f.password != "" {
+				args = append(args, "--pass", f.password)
+			}
+			return command(ctx, f, "", "curl", append(args, "https://localhost:"+port+"/")...)
 		}},
 		{profile: "python", tool: "python3", pkg: "python3", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return command(ctx, f, pythonClient, "python3", "-", port, version, w.dir+"/server-root.pem", f.bundle, f.key)
+			return command(ctx, f, pythonClient, "python3", "-", port, version, w.dir+"/server-root.pem", f.bundle, f.keyFile(), f.password)
 		}},
 		{profile: nodeProfile(), tool: "node", pkg: "nodejs", name: "node", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return command(ctx, f, nodeClient, "node", "-", port, version, w.dir+"/server-root.pem", f.bundle, f.key)
+			return command(ctx, f, nodeClient, "node", "-", port, version, w.dir+"/server-root.pem", f.bundle, f.keyFile(), f.certType("PEM", "DER", "P12"), f.password)
 		}},
 		{profile: "gnutls", tool: "wget", pkg: "wget", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return command(ctx, f, "", "wget", "-q", "-O-", "--tries=1", "--timeout=5", "--ca-certificate="+w.dir+"/server-root.pem", "--certificate="+f.bundle, "--private-key="+f.key,
-				"--secure-protocol=TLSv"+strings.ReplaceAll(version, ".", "_"), "https://localhost:"+port+"/")
+			return command(ctx, f, "", "wget", "-q", "-O-", "--tries=1", "--timeout=5", "--ca-certificate="+w.dir+"/server-root.pem", "--certificate="+f.bundle, "--private-key="+f.keyFile(),
+				"--certificate-type="+f.certType("PEM", "DER", "PEM"), "--private-key-type="+f.keyType("PEM", "DER", "PEM"), "--secure-protocol=TLSv"+strings.ReplaceAll(version, ".", "_"), "https://localhost:"+port+"/")
 		}},
 		{profile: "gnutls-forced", tool: "git", pkg: "git", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return command(ctx, f, "", "git", "-c", "http.sslCAInfo="+w.dir+"/server-root.pem", "-c", "http.sslCert="+f.bundle, "-c", "http.sslKey="+f.key, "-c", "http.sslVersion=tlsv"+version,
+			return command(ctx, f, "", "git", "-c", "http.sslCAInfo="+w.dir+"/server-root.pem", "-c", "http.sslCert="+f.bundle, "-c", "http.sslKey="+f.keyFile(), "-c", "http.sslVersion=tlsv"+version,
 				"ls-remote", "https://localhost:"+port+"/x.git")
 		}},
 		{profile: "libpq", tool: "psql", pkg: "postgresql-client", greet: greetPostgreSQL, quick: true, run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return command(ctx, f, "", "psql", fmt.Sprintf("host=localhost port=%s sslmode=verify-ca sslrootcert=%s/server-root.pem sslcert=%s sslkey=%s ssl_min_protocol_version=TLSv%s ssl_max_protocol_version=TLSv%s connect_timeout=5 user=x dbname=x",
-				port, w.dir, f.bundle, f.key, version, version))
+			return command(ctx, f, "", "psql", fmt.Sprintf("host=localhost port=%s sslmode=verify-ca sslrootcert=%s/server-root.pem sslcert=%s sslkey=%s sslpassword='%s' ssl_min_protocol_version=TLSv%s ssl_max_protocol_version=TLSv%s connect_timeout=5 user=x dbname=x",
+				port, w.dir, f.bundle, f.keyFile(), f.password, version, version))
 		}},
 		{profile: "mariadb", tool: "mariadb", pkg: "mariadb-client", greet: greetMariaDB, quick: true, run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
 			return command(ctx, f, "", "mariadb", "--no-defaults", "--protocol=TCP", "-h", "127.0.0.1", "-P", port, "-u", "x", "--connect-timeout=5", "--ssl-ca="+w.dir+"/server-root.pem",
-				"--ssl-cert="+f.bundle, "--ssl-key="+f.key, "--tls-version=TLSv"+version, "-e", "select 1")
+				"--ssl-cert="+f.bundle, "--ssl-key="+f.keyFile(), "--tls-version=TLSv"+version, "-e", "select 1")
 		}},
 		{profile: "go", run: goClient},
 		{profile: "client-go", run: clientGo},
@@ -101,7 +108,7 @@ func clients() []client {
 
 // goClient is crypto/tls with the identity in Config.Certificates.
 func goClient(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-	pair, err := tls.LoadX509KeyPair(f.bundle, f.key)
+	pair, err := f.pair()
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +130,7 @@ func goClient(ctx context.Context, w *world, f *files, port, version string) ([]
 
 // clientGo is the transport of kubectl and every controller.
 func clientGo(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-	config, err := transport.TLSConfigFor(&transport.Config{TLS: transport.TLSConfig{CAFile: w.dir + "/server-root.pem", CertFile: f.bundle, KeyFile: f.key, ServerName: "localhost"}})
+	config, err := transport.TLSConfigFor(&transport.Config{TLS: transport.TLSConfig{CAFile: w.dir + "/server-root.pem", CertFile: f.bundle, KeyFile: f.keyFile(), ServerName: "localhost"}})
 	if err != nil {
 		return nil, err
 	}
@@ -167,9 +174,10 @@ func nssDB(ctx context.Context, f *files) string {
 	if os.Mkdir(db, 0o700) != nil {
 		return db
 	}
+	store, _, password := f.store()
 	for _, args := range [][]string{
 		{"certutil", "-N", "-d", "sql:" + db, "--empty-password"},
-		{"pk12util", "-i", f.pkcs12, "-d", "sql:" + db, "-W", "secret", "-K", ""},
+		{"pk12util", "-i", store, "-d", "sql:" + db, "-W", password, "-K", ""},
 	} {
 		_ = exec.CommandContext(ctx, args[0], args[1:]...).Run()
 	}
@@ -184,10 +192,10 @@ func nssDB(ctx context.Context, f *files) string {
 
 const pythonClient = `
 import ssl, socket, sys
-port, version, ca, bundle, key = sys.argv[1:]
+port, version, ca, bundle, key, password = sys.argv[1:]
 c = ssl.create_default_context(cafile=ca)
 c.minimum_version = c.maximum_version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[version]
-c.load_cert_chain(bundle, key)
+c.load_cert_chain(bundle, key, password or "")
 s = c.wrap_socket(socket.create_connection(("127.0.0.1", int(port)), 5), server_hostname="localhost")
 s.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 print(s.recv(4096))
@@ -195,8 +203,9 @@ print(s.recv(4096))
 
 const nodeClient = `
 const tls = require('tls'), fs = require('fs');
-const [port, version, ca, bundle, key] = process.argv.slice(2);
-const s = tls.connect({host: '127.0.0.1', port, servername: 'localhost', ca: fs.readFileSync(ca), cert: fs.readFileSync(bundle), key: fs.readFileSync(key),
+const [port, version, ca, bundle, key, kind, passphrase] = process.argv.slice(2);
+const own = kind == 'P12' ? {pfx: fs.readFileSync(bundle)} : {cert: fs.readFileSync(bundle), key: fs.readFileSync(key)};
+const s = tls.connect({...own, passphrase, host: '127.0.0.1', port, servername: 'localhost', ca: fs.readFileSync(ca),
   minVersion: 'TLSv' + version, maxVersion: 'TLSv' + version}, () => s.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'));
 s.on('data', d => console.log(String(d))); s.on('error', e => { console.log(String(e)); process.exit(1) });
 `
@@ -449,6 +458,11 @@ func runClients(t *testing.T, list []client) {
 			}
 		}
 	}
+	printScores(t, scores)
+}
+
+func printScores(t *testing.T, scores map[string]*score) {
+	t.Helper()
 	for _, id := range slices.Sorted(maps.Keys(scores)) {
 		t.Logf("%-16s agree %3d  differ with a reason %2d  not predicted %2d", id, scores[id].agree, scores[id].differ, scores[id].unknown)
 	}
@@ -458,6 +472,8 @@ func (w *world) compare(t *testing.T, id string, s scenario, version string, p *
 	t.Helper()
 	if p.Sends == say.Unknown {
 		score.unknown++
+		_, c := agrees(p, seen)
+		t.Logf("%s, %s, TLS %s: not predicted (%s), observed %s\n%s", id, s.name, version, p.Reason, c.observed, bytes.TrimSpace(out))
 		return
 	}
 	ok, c := agrees(p, seen)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"mtlsprobe/certstore"
-	"mtlsprobe/certstore/chain"
 	"mtlsprobe/probe/match"
 	"mtlsprobe/probe/wire"
 	"mtlsprobe/report/say"
@@ -18,116 +17,6 @@ import (
 
 func tooLarge(size, limit int) say.Phrase {
 	return say.Text("the request has ", size, " bytes, and this client accepts ", limit)
-}
-
-// leading is the gate of a PEM file that begins with another certificate.
-func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction {
-	if i.Preceding == nil {
-		return nil
-	}
-	f := profile.Load.Leading13
-	if p.question.Request.Version < tls.VersionTLS13 {
-		f = profile.Load.Leading12
-	}
-	if f == (Failure{}) {
-		return nil
-	}
-	out := &Prediction{Sends: say.No, Action: f.Action, Alert: f.Alert, Fault: true,
-		Remedy: say.Text("write the file again, the leaf first: ", again), Rewrite: true,
-		Reason: say.Text("the file begins with ", match.Name(i.Preceding.RawSubject),
-			", which this client uses as the certificate of the key")}
-	if f.Action == NotKnown {
-		out.Sends, out.Reason = say.Unknown, say.Text("the file begins with ", match.Name(i.Preceding.RawSubject),
-			"; what this client makes of that was not observed")
-	}
-	return out
-}
-
-// again is how the identity is written in the form that a client reads.
-const again = "mtlsprobe fix --for CLIENT"
-
-// load asks whether the library takes the certificate at all.
-func (p *Predictor) load(profile *Profile, i *certstore.Identity) *Prediction {
-	if out := p.leading(profile, i); out != nil {
-		return out
-	}
-	if e := i.Key.Exposure; e != nil {
-		for _, refusal := range e.Refusals {
-			if refusal.Client == profile.ID {
-				return &Prediction{Sends: say.No, Action: Fails, Fault: true, Reason: say.Text(refusal.Why),
-					Remedy: say.Text("chmod 600 ", say.File(i.Key.Source))}
-			}
-		}
-	}
-	if o := i.Container.ObstacleFor(profile.Reader); o != nil {
-		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
-			Reason: say.Text("this client cannot read the file: ", o.Why),
-			Remedy: say.Text("write the file again: ", again), Rewrite: true}
-	}
-	if format := unread(profile, i); format != "" {
-		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
-			Reason: say.Text("this client does not read ", format),
-			Remedy: say.Text("write a file that it reads: ", again), Rewrite: true}
-	}
-	if profile.Load.NoLegacy && i.Container != nil && i.Container.Legacy {
-		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
-			Reason: say.Text("OpenSSL 3 opens a PKCS#12 file with RC2, RC4 or DES only with its legacy provider, which this " +
-				"client does not load"),
-			Remedy: say.Text("write the file again with AES: ", again), Rewrite: true}
-	}
-	if certstore.KeyType(i.Leaf).IsMLDSA() {
-		return postQuantum(profile)
-	}
-	if key, ok := i.Leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < profile.Load.MinRSA {
-		return &Prediction{Sends: say.No, Action: Fails, Fault: true,
-			Reason: say.Text("an RSA key of ", key.N.BitLen(), " bits is refused when it is loaded; ", profile.Load.MinRSA,
-				" are required"),
-			Remedy: say.Text("use a longer key")}
-	}
-	loaded := []*x509.Certificate{i.Leaf}
-	if profile.Chain != LeafAlone {
-		loaded = append(loaded, i.Chain...)
-	}
-	for _, c := range loaded {
-		if profile.Load.Weak && chain.IsWeak(c.SignatureAlgorithm) && !selfIssued(c) {
-			return &Prediction{Sends: say.No, Action: Fails, Fault: true,
-				Reason: say.Text(match.Name(c.RawSubject), " is signed with ", c.SignatureAlgorithm,
-					", which is refused when it is loaded"),
-				Remedy: say.Text("have it issued again with SHA-256")}
-		}
-	}
-	return nil
-}
-
-// postQuantum is what becomes of a key of ML-DSA. That newer versions read one is from the
-// release notes of OpenSSL 3.5 and Go 1.27; Go's was run.
-func postQuantum(profile *Profile) *Prediction {
-	if !profile.Load.NoMLDSA {
-		return &Prediction{Sends: say.Unknown, Action: NotKnown, Fault: true,
-			Reason: say.Text("whether this client reads keys of ML-DSA is not known")}
-	}
-	return &Prediction{Sends: say.No, Action: Fails, Fault: true,
-		Reason: say.Text("these versions read no keys of ML-DSA; OpenSSL from 3.5 and Go from 1.27 do"),
-		Remedy: say.Text("use a version that does, or a certificate with an RSA or ECDSA key")}
-}
-
-// unread is the format of the identity's file if the client does not read that;
-// empty if it does.
-func unread(profile *Profile, i *certstore.Identity) string {
-	if i.Container == nil {
-		return ""
-	}
-	switch format := i.Container.Format; format {
-	case "PKCS#12", "DER":
-		if profile.Load.PEMOnly {
-			return format
-		}
-	case "JKS", "JCEKS":
-		if !profile.Load.JavaStores {
-			return format
-		}
-	}
-	return ""
 }
 
 // usage is the gate of dates and usages.
@@ -202,20 +91,24 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 	case s.KeyTypeOnly && len(p.fitting(s, i.Leaf, true)) == 0:
 		return cannot(say.Text("the kind of key fits, and its curve or length does not"), none)
 	}
-	return p.chainSchemes(s, i)
+	return p.chainSchemes(profile, i)
 }
 
 // chainSchemes asks of the stored chain what a client that applies the schemes
 // to it asks (RFC 8446, Section 4.4.2.2).
-func (p *Predictor) chainSchemes(s SchemeRules, i *certstore.Identity) *Prediction {
-	if !s.ChainToo {
+func (p *Predictor) chainSchemes(profile *Profile, i *certstore.Identity) *Prediction {
+	if !profile.Schemes.ChainToo {
 		return nil
+	}
+	stored := i.Chain
+	if profile.Chain == Sorted {
+		stored = sorted(i)
 	}
 	allowed := p.question.Request.SignatureSchemesCert
 	if allowed == nil {
 		allowed = p.question.Request.SignatureSchemes
 	}
-	for _, c := range append([]*x509.Certificate{i.Leaf}, i.Chain...) {
+	for _, c := range append([]*x509.Certificate{i.Leaf}, stored...) {
 		scheme, known := wire.SchemeOf(c.SignatureAlgorithm)
 		if known && !selfIssued(c) && !slices.Contains(allowed, scheme.ID) {
 			return &Prediction{Sends: say.No, Action: Declines, Fault: true,

@@ -255,14 +255,18 @@ func (p *Predictor) chain(profile *Profile, i *certstore.Identity) []*x509.Certi
 	if len(p.named) == 0 && profile.Empty == EmptyMeansLeaf {
 		return leaf
 	}
+	stored := i.Chain
+	if i.Written != nil {
+		stored = i.Written
+	}
 	switch profile.Chain {
 	case AsStored:
-		return append(leaf, i.Chain...)
+		return append(leaf, stored...)
 	case Sorted:
 		return append(leaf, sorted(i)...)
 	case TrustStore:
-		if len(i.Chain) > 0 {
-			return append(leaf, i.Chain...)
+		if len(stored) > 0 {
+			return append(leaf, stored...)
 		}
 		return nil // completed from a file that is not known here
 	case BuiltNewest:

@@ -135,12 +135,21 @@ type LoadRules struct {
 	MinRSA int // bits
 	// Weak says that certificates signed with SHA-1 or MD5 are refused, roots aside.
 	Weak bool
-	// PEMOnly says that no PKCS #12 file is read.
-	PEMOnly bool
-	// JavaStores says that Java's key stores, JKS and JCEKS, are read.
-	JavaStores bool
-	// NoLegacy says that a PKCS #12 file with RC2, RC4 or DES is not opened.
+	// WeakLate is what becomes of that where it is a CA in a PKCS #12 file; zero means the same.
+	WeakLate Failure
+	// Files are the kinds of files that are read. Imports says that identities are imported
+	// into a store: a PEM file has to be written as PKCS #12 for that.
+	Files   Files
+	Imports bool
+	// Mixed says that of certificate and key one may be in DER and one in PEM.
+	Mixed bool
+	// Unchecked says that a key of another type than the certificate's is not noticed when it
+	// is loaded, and an empty Certificate comes of it.
+	Unchecked bool
+	// NoLegacy says that RC2, RC4 and DES are not decrypted.
 	NoLegacy bool
+	// Hidden is what comes of a file that cannot be loaded; zero means a local error.
+	Hidden Failure
 	// NoMLDSA says that the program was seen not to read keys of ML-DSA; of others it is not
 	// known.
 	NoMLDSA bool

@@ -4,14 +4,17 @@ import "mtlsprobe/certstore"
 
 // weakDebian is what OpenSSL at security level 2, as Debian sets it, refuses to
 // load: SSL_CTX_use_certificate answers "ee key too small" and "ca md too weak".
-var weakDebian = LoadRules{MinRSA: 2048, Weak: true, NoMLDSA: true, Leading12: fails, Leading13: fails}
+func weakDebian() LoadRules {
+	return LoadRules{MinRSA: 2048, Weak: true, NoMLDSA: true, NoLegacy: true, Leading12: fails, Leading13: fails,
+		Files: Files{certstore.PEMKind, certstore.DERKind, certstore.PKCS12Kind}, Mixed: true}
+}
 
 // openSSL is the selection of OpenSSL without a callback: what most programs on
 // top of it do (ssl/statem/statem_clnt.c, ssl/t1_lib.c).
 func openSSL(id, name, versions, citation string) *Profile {
 	return &Profile{
 		ID: id, Name: name, Versions: versions, Confidence: Run, Citation: citation,
-		Chain: TrustStore, Load: weakDebian, Reader: certstore.OpenSSLReader, Takes: certstore.PEM, Several: LastLoaded, MaxRequest: 102400,
+		Chain: TrustStore, Load: weakDebian(), Reader: certstore.OpenSSLReader, Takes: certstore.PEM, Several: LastLoaded, MaxRequest: 102400,
 		Schemes: SchemeRules{None12: declines, None13: declines},
 	}
 }
@@ -25,14 +28,17 @@ func boringSSL() SchemeRules {
 // Profiles returns every profile, in the order in which people think of them.
 // The slice is the caller's.
 func Profiles() []*Profile {
+	pemAlone, pemDER := Files{certstore.PEMKind}, Files{certstore.PEMKind, certstore.DERKind}
+	pemPKCS12 := Files{certstore.PEMKind, certstore.PKCS12Kind}
+	pkcs12, javaFiles := Files{certstore.PKCS12Kind}, Files{certstore.PKCS12Kind, certstore.JavaKind}
 	nginx := openSSL("nginx", "nginx proxy", "1.22", "nginx src/event/ngx_event_openssl.c: SSL_MODE_NO_AUTO_CHAIN")
 	nginx.Chain = AsStored
 	node := openSSL("node", "Node.js", "20", "Node.js src/crypto/crypto_context.cc")
-	node.Load = LoadRules{MinRSA: 1024, Weak: true, NoMLDSA: true, Leading12: fails, Leading13: fails}
+	node.Load.MinRSA, node.Load.Files, node.Load.Mixed, node.Load.Unchecked = 1024, pemPKCS12, false, true
 	mysql := openSSL("mysql", "MySQL client", "8", "MySQL vio/viosslfactories.c: vio_set_cert_stuff loads the leaf only")
 	mysql.Confidence, mysql.Chain = Source, LeafAlone
 	rdkafka := openSSL("librdkafka", "librdkafka before 2.7", "1.0 to 2.6", "librdkafka src/rdkafka_ssl.c: ssl.certificate.location by SSL_CTX_use_certificate_file; issue 4894")
-	rdkafka.Confidence, rdkafka.Chain, rdkafka.Load.PEMOnly = Source, LeafAlone, true
+	rdkafka.Confidence, rdkafka.Chain, rdkafka.Load.Files, rdkafka.Load.Mixed = Source, LeafAlone, pemAlone, false
 	mysql.Load.NoMLDSA, rdkafka.Load.NoMLDSA = false, false // whatever OpenSSL they are built with
 	strict := openSSL("openssl-strict", "OpenSSL strict", "3.0", "OpenSSL ssl/t1_lib.c: tls1_check_chain with SSL_CERT_FLAG_TLS_STRICT")
 	strict.Names, strict.Schemes.Types, strict.Schemes.ChainToo = FoldedStoredTo12, true, true
@@ -42,15 +48,14 @@ func Profiles() []*Profile {
 	chromiumLinux := boringSSL()
 	chromiumLinux.NoEd25519 = true // NSS, which holds the keys, has none
 	curl := openSSL("curl", "curl", "7.88 with OpenSSL", "curl lib/vtls/openssl.c: cert_stuff")
-	for _, p := range []*Profile{curl, node} { // which take PKCS #12
-		p.Load.NoLegacy = true
-	}
+	curl.Load.WeakLate = Failure{Alerts, 80}
 	python := openSSL("python", "Python", "3.11 ssl", "CPython Modules/_ssl.c: load_cert_chain")
 	libpq := openSSL("libpq", "psql (libpq)", "15", "PostgreSQL src/interfaces/libpq/fe-secure-openssl.c")
 	mariadb := openSSL("mariadb", "MariaDB client", "10.11 with OpenSSL", "MariaDB Connector/C libmariadb/secure/openssl.c")
 	for _, p := range []*Profile{python, nginx, libpq, mysql, mariadb} { // SSL_CTX_use_certificate_chain_file and its kin
-		p.Load.PEMOnly = true
+		p.Load.Files, p.Load.Mixed = pemAlone, p == libpq
 	}
+	mariadb.ClearKey = true
 	return []*Profile{
 		openSSL("openssl", "OpenSSL", "3.0 (Debian)", "OpenSSL ssl/statem/statem_clnt.c: tls_prepare_client_certificate; ssl/t1_lib.c: tls_choose_sigalg"),
 		strict,
@@ -64,57 +69,57 @@ func Profiles() []*Profile {
 		rdkafka,
 		{
 			ID: "go", Takes: certstore.PEM, ClearKey: true, Reader: certstore.GoReader, Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate",
-			Names: RawStored, Several: FirstFit, MaxRequest: 65536, Load: LoadRules{NoMLDSA: true, Leading12: fails, Leading13: fails},
+			Names: RawStored, Several: FirstFit, MaxRequest: 65536, Load: LoadRules{NoMLDSA: true, Files: pemPKCS12, Leading12: fails, Leading13: fails},
 			Schemes: SchemeRules{Types: true, NoSHA1: true, None12: declines, None13: declines},
 		},
 		{
 			ID: "client-go", Takes: certstore.PEM, ClearKey: true, Reader: certstore.GoReader, Name: "kubectl (client-go)", Versions: "0.34", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate",
-			Several: LastLoaded, MaxRequest: 65536, Load: LoadRules{NoMLDSA: true, PEMOnly: true, Leading12: Failure{Alerts, 80}, Leading13: fails},
+			Several: LastLoaded, MaxRequest: 65536, Load: LoadRules{NoMLDSA: true, Files: pemAlone, Leading12: Failure{Alerts, 80}, Leading13: fails},
 			Schemes: SchemeRules{NoSHA1: true, None12: sends40, None13: sends40},
 		},
 		{
-			ID: "gnutls", Takes: certstore.PEM, Reader: certstore.GnuTLSReader, Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
-			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Leading12: declines, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails13: true}, Chain: Sorted,
+			ID: "gnutls", Takes: certstore.PEM, ClearKey: true, Reader: certstore.GnuTLSReader, Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
+			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Files: pemDER, Hidden: declines, Leading12: declines, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails13: true}, Chain: Sorted,
 			Schemes: SchemeRules{Types: true, TypedEd25519: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
-			ID: "gnutls-forced", Takes: certstore.PEM, Reader: certstore.GnuTLSReader, Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
-			Several: LastLoaded, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Leading12: fails, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails: true}, Chain: Sorted,
+			ID: "gnutls-forced", Takes: certstore.PEM, ClearKey: true, Reader: certstore.GnuTLSReader, Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
+			Several: LastLoaded, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Files: pemAlone, Leading12: fails, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails: true}, Chain: Sorted,
 			Schemes: SchemeRules{PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
 			ID: "nss", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "NSS", Versions: "3.87, automatic", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData; lib/pki/pkibase.c: nssCertificateArray_FindBestCertificate",
-			Names: TextBuilt, Gate: browsers, Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072,
+			Names: TextBuilt, Gate: browsers, Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072, Load: LoadRules{Files: pkcs12, Imports: true, Hidden: declines},
 		},
 		{
 			ID: "nss-nickname", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "NSS by nickname", Versions: "3.87", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData",
-			Gate: Gate{ExtKeyUsage: true, KeyUsage: true}, Chain: BuiltNewest, Schemes: nss, Several: FirstFit, MaxRequest: 131072,
+			Gate: Gate{ExtKeyUsage: true, KeyUsage: true}, Chain: BuiltNewest, Schemes: nss, Several: FirstFit, MaxRequest: 131072, Load: LoadRules{Files: pkcs12, Imports: true, Hidden: declines},
 		},
 		{
 			ID: "firefox", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
 			Names: RawAll, Gate: Gate{Expired: true, NotYetValid: true, PathDates: true, ExtKeyUsage: true, KeyUsage: true},
-			Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072,
+			Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072, Load: LoadRules{Files: pkcs12, Imports: true, Hidden: declines},
 		},
 		{
 			ID: "chromium-linux", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
-			Names: RawBuilt, Empty: EmptyMeansLeaf, Gate: browsers, Chain: WalkedToName, Schemes: chromiumLinux, MaxRequest: 102400,
+			Names: RawBuilt, Empty: EmptyMeansLeaf, Gate: browsers, Chain: WalkedToName, Schemes: chromiumLinux, MaxRequest: 102400, Load: LoadRules{Files: pkcs12, Imports: true, Hidden: declines},
 		},
 		{
 			ID: "chromium-windows", Takes: certstore.PKCS12, Name: "Chromium on Windows", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_win.cc",
-			Names: EngineBest, Gate: browsers, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400,
+			Names: EngineBest, Gate: browsers, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400, Load: LoadRules{Files: pkcs12, Imports: true},
 		},
 		{
 			ID: "chromium-macos", Takes: certstore.PKCS12Legacy, Name: "Chromium on macOS", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_mac.cc",
-			Names: EngineBest, Gate: Gate{Expired: true, ExtKeyUsage: true, KeyUsage: true}, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400,
+			Names: EngineBest, Gate: Gate{Expired: true, ExtKeyUsage: true, KeyUsage: true}, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400, Load: LoadRules{Files: pkcs12, Imports: true},
 		},
 		{
 			ID: "java-sunx509", Takes: certstore.PKCS12, Reader: certstore.JavaReader, Name: "Java SunX509", Versions: "JDK 8 to 25, the default key manager", Confidence: Run, Citation: "OpenJDK sun/security/ssl/SunX509KeyManagerImpl.java, CertificateRequest.java",
-			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{JavaStores: true}, // a PKCS #12 key store links by issuer
+			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{Files: javaFiles, Imports: true}, // a PKCS #12 key store links by issuer
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
 		{
 			ID: "java-pkix", Takes: certstore.PKCS12, Reader: certstore.JavaReader, Name: "Java PKIX", Versions: "JDK 17 NewSunX509; from JDK 26 on SunX509, too, unless jdk.tls.SunX509KeyManager.certChecking=false", Confidence: Run, Citation: "OpenJDK sun/security/ssl/X509KeyManagerImpl.java; JDK-8359956",
-			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{JavaStores: true},
+			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{Files: javaFiles, Imports: true},
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, ChainToo: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
 		{
@@ -129,12 +134,12 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "schannel", Takes: certstore.PKCS12, Name: "Windows Schannel", Versions: "default credentials", Confidence: Documented, Citation: "Microsoft, TLS/SSL (Schannel SSP) overview; KB 2464556",
-			Names: EngineBest, Gate: Gate{ExtKeyUsage: true}, Chain: Engine,
+			Names: EngineBest, Gate: Gate{ExtKeyUsage: true}, Chain: Engine, Load: LoadRules{Files: pkcs12, Imports: true},
 			Schemes: SchemeRules{None12: Failure{Action: NotKnown}, None13: Failure{Action: NotKnown}},
 		},
 		{
 			ID: "apple-keychain", Takes: certstore.PKCS12Legacy, Name: "Apple keychain", Versions: "kSecMatchIssuers", Confidence: Source, Citation: "Apple Security OSX/libsecurity_keychain/lib/SecItem.cpp",
-			Names: FoldedAll, Chain: Engine,
+			Names: FoldedAll, Chain: Engine, Load: LoadRules{Files: pkcs12, Imports: true},
 			Schemes: SchemeRules{None12: declines, None13: declines},
 		},
 		{

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -37,19 +38,19 @@ func slowClients(t *testing.T) (list []client, stop func()) {
 	return list, func() { stopSun(); stopPKIX(); restore() }
 }
 
-// javaProgram reads a task from each line: port, version, key store, CA file.
+// javaProgram reads a task from each line: port, version, key store, CA file, kind of store, password.
 const javaProgram = `
 import java.io.*; import java.nio.file.*; import java.security.*; import java.security.cert.*; import javax.net.ssl.*;
 public class Client {
   public static void main(String[] a) throws Exception {
-    BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
+    BufferedReader in = new BufferedReader(new InputStreamReader(System.in, "UTF-8"));
     for (String line; (line = in.readLine()) != null; ) {
-      String[] f = line.split(" ");
+      String[] f = line.split("\t", -1);
       try {
-        KeyStore ks = KeyStore.getInstance("PKCS12");
-        try (InputStream s = Files.newInputStream(Path.of(f[2]))) { ks.load(s, "secret".toCharArray()); }
+        KeyStore ks = KeyStore.getInstance(f[4]);
+        try (InputStream s = Files.newInputStream(Path.of(f[2]))) { ks.load(s, f[5].toCharArray()); }
         KeyManagerFactory kmf = KeyManagerFactory.getInstance(a[0]);
-        kmf.init(ks, "secret".toCharArray());
+        kmf.init(ks, f[5].toCharArray());
         KeyStore ts = KeyStore.getInstance("PKCS12");
         ts.load(null, null);
         try (InputStream s = Files.newInputStream(Path.of(f[3]))) { ts.setCertificateEntry("ca", CertificateFactory.getInstance("X.509").generateCertificate(s)); }
@@ -90,7 +91,8 @@ func javaClient(t *testing.T, algorithm string) (run func(context.Context, *worl
 	}
 	lines := bufio.NewReader(out)
 	run = func(_ context.Context, w *world, f *files, port, version string) ([]byte, error) {
-		if _, err := fmt.Fprintln(in, port, version, f.pkcs12, w.dir+"/server-root.pem"); err != nil {
+		store, kind, password := f.store()
+		if _, err := fmt.Fprintln(in, strings.Join([]string{port, version, store, w.dir + "/server-root.pem", kind, password}, "\t")); err != nil {
 			return nil, err
 		}
 		return lines.ReadBytes('\n')

@@ -2,6 +2,7 @@ package stack_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -24,6 +25,8 @@ import (
 	"mtlsprobe/certstore/certtest"
 	"mtlsprobe/probe/mirror"
 	"mtlsprobe/probe/wire"
+
+	"software.sslmate.com/src/go-pkcs12"
 )
 
 // A world is the PKI that the clients are tried with: an intermediate that two
@@ -52,6 +55,8 @@ func newWorld(t *testing.T) *world {
 		certtest.Edge{Subject: "Int A", Issuer: "Root A", Name: "Int A"},
 		certtest.Edge{Subject: "Int A", Issuer: "Root C", Name: "Int A by C", Mutate: func(c *x509.Certificate) { c.NotBefore = now.AddDate(0, -1, 0) }},
 		certtest.Edge{Subject: "any leaf", Issuer: "Int A"}, // makes Int A a CA
+		certtest.Edge{Subject: "Weak CA", Issuer: "Root A", Mutate: func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }},
+		certtest.Edge{Subject: "weak leaf", Issuer: "Weak CA"},
 		certtest.Edge{Subject: "Server Root", Issuer: "Server Root"},
 		certtest.Edge{Subject: "localhost", Issuer: "Server Root", Mutate: func(c *x509.Certificate) {
 			c.ExtKeyUsage, c.DNSNames = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, []string{"localhost"}
@@ -186,6 +191,58 @@ type files struct {
 	*certstore.Identity
 	dir                                  string
 	bundle, certOnly, chain, key, pkcs12 string
+	kind, keyKind, password              string // where they are not PEM in clear; the key's where it differs
+}
+
+// certType is the name that a client has for the kind of file.
+func (f *files) certType(pem, der, pkcs12 string) string {
+	switch f.kind {
+	case "DER":
+		return der
+	case "PKCS12":
+		return pkcs12
+	}
+	return pem
+}
+
+// keyType likewise is the name for that of the key.
+func (f *files) keyType(pem, der, pkcs12 string) string {
+	if f.keyKind == "" {
+		return f.certType(pem, der, pkcs12)
+	}
+	return map[string]string{"PEM": pem, "DER": der}[f.keyKind]
+}
+
+// keyFile is where the key is: beside the certificate, unless in a file of its own.
+func (f *files) keyFile() string { return cmp.Or(f.key, f.bundle) }
+
+// store is the key store for clients that read no PEM, with its kind and password.
+func (f *files) store() (path, kind, password string) {
+	switch f.kind {
+	case "PKCS12", "JKS", "JCEKS":
+		return f.bundle, f.kind, f.password
+	}
+	return f.pkcs12, "PKCS12", "secret"
+}
+
+// pair loads the files as Go programs do.
+func (f *files) pair() (tls.Certificate, error) {
+	if f.kind != "PKCS12" {
+		return tls.LoadX509KeyPair(f.bundle, f.keyFile())
+	}
+	data, err := os.ReadFile(f.bundle)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, leaf, cas, err := pkcs12.DecodeChain(data, f.password)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	pair := tls.Certificate{PrivateKey: key, Certificate: [][]byte{leaf.Raw}}
+	for _, c := range cas {
+		pair.Certificate = append(pair.Certificate, c.Raw)
+	}
+	return pair, nil
 }
 
 func (w *world) files(t *testing.T, s scenario) *files {
