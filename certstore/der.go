@@ -36,7 +36,7 @@ func (o *opener) der(ctx context.Context, c *contents, data []byte) error {
 	}
 	switch key, err := parseKey(first); {
 	case err == nil:
-		c.take(key, KeyForm{})
+		c.take(key, KeyForm{Explicit: parseExplicit(first) != nil})
 		return nil
 	case isForeign(err) && (c.file.is(Candidate) || c.file.is(KeyFile)):
 		c.noKey("", err)
@@ -74,6 +74,9 @@ func parseKey(der []byte) (crypto.Signer, error) {
 			return key, nil
 		}
 		if key, err := x509.ParseECPrivateKey(der); err == nil {
+			return key, nil
+		}
+		if key := parseExplicit(der); key != nil {
 			return key, nil
 		}
 		if kind, algorithm := foreignKey(der); kind != "" {

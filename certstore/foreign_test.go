@@ -33,7 +33,7 @@ func TestForeignKeys(t *testing.T) {
 		"an Ed448 key":                     {"genpkey", "-algorithm", "ed448", "-outform", "DER"},
 		"an X448 key, which signs nothing": {"genpkey", "-algorithm", "x448"},
 		"secp256k1":                        {"ecparam", "-genkey", "-name", "secp256k1", "-outform", "DER", "-noout"},
-		"explicit curve": {"ecparam", "-genkey", "-name", "prime256v1", "-param_enc", "explicit",
+		"explicit curve": {"ecparam", "-genkey", "-name", "brainpoolP256r1", "-param_enc", "explicit",
 			"-noout"},
 		"for PSS alone":        {"genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"},
 		"an X25519 key, which": {"genpkey", "-algorithm", "x25519"},

@@ -135,7 +135,7 @@ func (o *opener) block(ctx context.Context, c *contents, block *pem.Block, place
 			c.noKey(place, err)
 			return nil
 		}
-		c.take(key, KeyForm{})
+		c.take(key, KeyForm{Explicit: parseExplicit(block.Bytes) != nil})
 	case "ENCRYPTED PRIVATE KEY":
 		return o.encryptedPKCS8(ctx, c, block.Bytes)
 	case "EC PARAMETERS":
@@ -182,6 +182,7 @@ func (o *opener) lockedKey(ctx context.Context, c *contents, what string, form K
 		if err != nil {
 			return errWrongPassword // good padding is no proof of a right password
 		}
+		form.Explicit = parseExplicit(der) != nil
 		c.take(key, form)
 		return nil
 	})
