@@ -135,9 +135,9 @@ func TestPredictLimits(t *testing.T) {
 			t.Errorf("key %s: %+v", state, got)
 		}
 	}
-	for id, want := range map[string]say.Answer{"curl": say.No, "node": say.No, "openssl": say.Yes, "go": say.Yes} {
+	for id, want := range map[string]say.Answer{"curl": say.No, "node": say.No, "openssl": say.No, "go": say.Yes} {
 		old := *i
-		old.Container = &certstore.Container{Format: "PKCS#12", Legacy: true}
+		old.Kind, old.Container = certstore.PKCS12Kind, &certstore.Container{Format: "PKCS#12", Legacy: true}
 		if got := ask(q, id, &old); got.Sends != want {
 			t.Errorf("%s with an old PKCS#12: %+v", id, got)
 		}
@@ -149,6 +149,7 @@ func TestPredictLimits(t *testing.T) {
 		for id, want := range clients {
 			stored := *i
 			stored.Container = &certstore.Container{Format: format}
+			stored.Kind = map[string]certstore.FileKind{"PKCS#12": certstore.PKCS12Kind, "JKS": certstore.JavaKind}[format]
 			if got := ask(q, id, &stored); got.Sends != want || want == say.No && got.Reason.String() != "this client does not read "+format {
 				t.Errorf("%s with %s: %+v", id, format, got)
 			}
