@@ -378,7 +378,11 @@ func profile(id string) *stack.Profile {
 
 // predict asks the model.
 func (w *world) predict(id string, f *files, r *wire.CertificateRequest) stack.Prediction {
-	q := &match.Question{Request: r, Identities: []*certstore.Identity{f.Identity}, Graph: chain.NewGraph(), Now: w.now, Store: f.Chain}
+	return w.predictAt(id, f, r, wire.InHandshake)
+}
+
+func (w *world) predictAt(id string, f *files, r *wire.CertificateRequest, when wire.Stage) stack.Prediction {
+	q := &match.Question{Request: r, When: when, Identities: []*certstore.Identity{f.Identity}, Graph: chain.NewGraph(), Now: w.now, Store: f.Chain}
 	predictor := stack.New(q)
 	return predictor.Predict(profile(id), f.Identity)
 }

@@ -1,6 +1,9 @@
 package stack
 
-import "mtlsprobe/certstore"
+import (
+	"mtlsprobe/certstore"
+	"mtlsprobe/report/say"
+)
 
 // A Profile is how one client stack selects: data over few parameters, each as
 // the cited source shows.
@@ -24,6 +27,7 @@ type Profile struct {
 	// ClearKey says that it reads no encrypted private key.
 	ClearKey bool
 	Several  Several // which of several identities wins
+	Late     Late    // what it does where the server asks after the handshake
 	// MaxRequest is the largest CertificateRequest it takes, in bytes with the
 	// message's header; 0 means that no limit is known.
 	MaxRequest int
@@ -129,6 +133,13 @@ const (
 	WalkedToName                    // that path up to the first issuer on the list
 	Engine                          // what the operating system builds: not known here
 )
+
+// Late says whether a program answers a request that comes after the handshake, as it is
+// built and called by default.
+type Late struct {
+	Renegotiation say.Answer // up to TLS 1.2
+	PostHandshake say.Answer // TLS 1.3
+}
 
 // LoadRules are what a library refuses before any connection.
 type LoadRules struct {

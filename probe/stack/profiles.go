@@ -1,6 +1,9 @@
 package stack
 
-import "mtlsprobe/certstore"
+import (
+	"mtlsprobe/certstore"
+	"mtlsprobe/report/say"
+)
 
 // weakDebian is what OpenSSL at security level 2, as Debian sets it, refuses to
 // load: SSL_CTX_use_certificate answers "ee key too small" and "ca md too weak".
@@ -14,6 +17,7 @@ func weakDebian() LoadRules {
 func openSSL(id, name, versions, citation string) *Profile {
 	return &Profile{
 		ID: id, Name: name, Versions: versions, Confidence: Run, Citation: citation,
+		Late:  Late{Renegotiation: say.Yes, PostHandshake: say.No}, // which SSL_set_post_handshake_auth changes
 		Chain: TrustStore, Load: weakDebian(), Reader: certstore.OpenSSLReader, Takes: certstore.PEM, Several: LastLoaded, MaxRequest: 102400,
 		Schemes: SchemeRules{None12: declines, None13: declines},
 	}
@@ -48,7 +52,7 @@ func Profiles() []*Profile {
 	chromiumLinux := boringSSL()
 	chromiumLinux.NoEd25519 = true // NSS, which holds the keys, has none
 	curl := openSSL("curl", "curl", "7.88 with OpenSSL", "curl lib/vtls/openssl.c: cert_stuff")
-	curl.Load.WeakLate = Failure{Alerts, 80}
+	curl.Load.WeakLate, curl.Late.PostHandshake = Failure{Alerts, 80}, say.Yes
 	python := openSSL("python", "Python", "3.11 ssl", "CPython Modules/_ssl.c: load_cert_chain")
 	libpq := openSSL("libpq", "psql (libpq)", "15", "PostgreSQL src/interfaces/libpq/fe-secure-openssl.c")
 	mariadb := openSSL("mariadb", "MariaDB client", "10.11 with OpenSSL", "MariaDB Connector/C libmariadb/secure/openssl.c")
@@ -56,6 +60,10 @@ func Profiles() []*Profile {
 		p.Load.Files, p.Load.Mixed = pemAlone, p == libpq
 	}
 	mariadb.ClearKey = true
+	for _, p := range []*Profile{nginx, libpq, mysql, mariadb, rdkafka} { // whose servers do not ask late: not run
+		p.Late = Late{}
+	}
+	neverLate, byRenegotiation := Late{say.No, say.No}, Late{Renegotiation: say.Yes, PostHandshake: say.No}
 	return []*Profile{
 		openSSL("openssl", "OpenSSL", "3.0 (Debian)", "OpenSSL ssl/statem/statem_clnt.c: tls_prepare_client_certificate; ssl/t1_lib.c: tls_choose_sigalg"),
 		strict,
@@ -68,57 +76,57 @@ func Profiles() []*Profile {
 		mariadb,
 		rdkafka,
 		{
-			ID: "go", Takes: certstore.PEM, ClearKey: true, Reader: certstore.GoReader, Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate",
+			ID: "go", Late: neverLate, Takes: certstore.PEM, ClearKey: true, Reader: certstore.GoReader, Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate",
 			Names: RawStored, Several: FirstFit, MaxRequest: 65536, Load: LoadRules{NoMLDSA: true, Files: pemPKCS12, Leading12: fails, Leading13: fails},
 			Schemes: SchemeRules{Types: true, NoSHA1: true, None12: declines, None13: declines},
 		},
 		{
-			ID: "client-go", Takes: certstore.PEM, ClearKey: true, Reader: certstore.GoReader, Name: "kubectl (client-go)", Versions: "0.34", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate",
+			ID: "client-go", Late: neverLate, Takes: certstore.PEM, ClearKey: true, Reader: certstore.GoReader, Name: "kubectl (client-go)", Versions: "0.34", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate",
 			Several: LastLoaded, MaxRequest: 65536, Load: LoadRules{NoMLDSA: true, Files: pemAlone, Leading12: Failure{Alerts, 80}, Leading13: fails},
 			Schemes: SchemeRules{NoSHA1: true, None12: sends40, None13: sends40},
 		},
 		{
-			ID: "gnutls", Takes: certstore.PEM, ClearKey: true, Reader: certstore.GnuTLSReader, Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
+			ID: "gnutls", Late: Late{say.Yes, say.Yes}, Takes: certstore.PEM, ClearKey: true, Reader: certstore.GnuTLSReader, Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
 			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Files: pemDER, Hidden: declines, Leading12: declines, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails13: true}, Chain: Sorted,
 			Schemes: SchemeRules{Types: true, TypedEd25519: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
-			ID: "gnutls-forced", Takes: certstore.PEM, ClearKey: true, Reader: certstore.GnuTLSReader, Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
+			ID: "gnutls-forced", Late: neverLate, Takes: certstore.PEM, ClearKey: true, Reader: certstore.GnuTLSReader, Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
 			Several: LastLoaded, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Files: pemAlone, Leading12: fails, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails: true}, Chain: Sorted,
 			Schemes: SchemeRules{PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
-			ID: "nss", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "NSS", Versions: "3.87, automatic", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData; lib/pki/pkibase.c: nssCertificateArray_FindBestCertificate",
+			ID: "nss", Late: byRenegotiation, Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "NSS", Versions: "3.87, automatic", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData; lib/pki/pkibase.c: nssCertificateArray_FindBestCertificate",
 			Names: TextBuilt, Gate: browsers, Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072, Load: LoadRules{Files: pkcs12, Imports: true, Hidden: declines},
 		},
 		{
-			ID: "nss-nickname", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "NSS by nickname", Versions: "3.87", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData",
+			ID: "nss-nickname", Late: byRenegotiation, Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "NSS by nickname", Versions: "3.87", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData",
 			Gate: Gate{ExtKeyUsage: true, KeyUsage: true}, Chain: BuiltNewest, Schemes: nss, Several: FirstFit, MaxRequest: 131072, Load: LoadRules{Files: pkcs12, Imports: true, Hidden: declines},
 		},
 		{
-			ID: "firefox", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
+			ID: "firefox", Late: byRenegotiation, Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
 			Names: RawAll, Gate: Gate{Expired: true, NotYetValid: true, PathDates: true, ExtKeyUsage: true, KeyUsage: true},
 			Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072, Load: LoadRules{Files: pkcs12, Imports: true, Hidden: declines},
 		},
 		{
-			ID: "chromium-linux", Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
+			ID: "chromium-linux", Late: byRenegotiation, Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Chromium on Linux", Versions: "156", Confidence: Run, Citation: "Chromium net/ssl/client_cert_store_nss.cc, net/third_party/nss/ssl/cmpcert.cc",
 			Names: RawBuilt, Empty: EmptyMeansLeaf, Gate: browsers, Chain: WalkedToName, Schemes: chromiumLinux, MaxRequest: 102400, Load: LoadRules{Files: pkcs12, Imports: true, Hidden: declines},
 		},
 		{
-			ID: "chromium-windows", Takes: certstore.PKCS12, Name: "Chromium on Windows", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_win.cc",
+			ID: "chromium-windows", Late: byRenegotiation, Takes: certstore.PKCS12, Name: "Chromium on Windows", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_win.cc",
 			Names: EngineBest, Gate: browsers, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400, Load: LoadRules{Files: pkcs12, Imports: true},
 		},
 		{
-			ID: "chromium-macos", Takes: certstore.PKCS12Legacy, Name: "Chromium on macOS", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_mac.cc",
+			ID: "chromium-macos", Late: byRenegotiation, Takes: certstore.PKCS12Legacy, Name: "Chromium on macOS", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_mac.cc",
 			Names: EngineBest, Gate: Gate{Expired: true, ExtKeyUsage: true, KeyUsage: true}, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400, Load: LoadRules{Files: pkcs12, Imports: true},
 		},
 		{
-			ID: "java-sunx509", Takes: certstore.PKCS12, Reader: certstore.JavaReader, Name: "Java SunX509", Versions: "JDK 8 to 25, the default key manager", Confidence: Run, Citation: "OpenJDK sun/security/ssl/SunX509KeyManagerImpl.java, CertificateRequest.java",
+			ID: "java-sunx509", Late: byRenegotiation, Takes: certstore.PKCS12, Reader: certstore.JavaReader, Name: "Java SunX509", Versions: "JDK 8 to 25, the default key manager", Confidence: Run, Citation: "OpenJDK sun/security/ssl/SunX509KeyManagerImpl.java, CertificateRequest.java",
 			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{Files: javaFiles, Imports: true}, // a PKCS #12 key store links by issuer
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
 		{
-			ID: "java-pkix", Takes: certstore.PKCS12, Reader: certstore.JavaReader, Name: "Java PKIX", Versions: "JDK 17 NewSunX509; from JDK 26 on SunX509, too, unless jdk.tls.SunX509KeyManager.certChecking=false", Confidence: Run, Citation: "OpenJDK sun/security/ssl/X509KeyManagerImpl.java; JDK-8359956",
+			ID: "java-pkix", Late: byRenegotiation, Takes: certstore.PKCS12, Reader: certstore.JavaReader, Name: "Java PKIX", Versions: "JDK 17 NewSunX509; from JDK 26 on SunX509, too, unless jdk.tls.SunX509KeyManager.certChecking=false", Confidence: Run, Citation: "OpenJDK sun/security/ssl/X509KeyManagerImpl.java; JDK-8359956",
 			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{Files: javaFiles, Imports: true},
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, ChainToo: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
@@ -143,12 +151,12 @@ func Profiles() []*Profile {
 			Schemes: SchemeRules{None12: declines, None13: declines},
 		},
 		{
-			ID: "rustls", Takes: certstore.PEM, ClearKey: true, Name: "rustls", Versions: "0.20 to 0.23", Confidence: Run, Citation: "rustls client/common.rs: ClientAuthDetails::resolve; crypto/signer.rs",
+			ID: "rustls", Late: neverLate, Takes: certstore.PEM, ClearKey: true, Name: "rustls", Versions: "0.20 to 0.23", Confidence: Run, Citation: "rustls client/common.rs: ClientAuthDetails::resolve; crypto/signer.rs",
 			Several: LastLoaded, MaxRequest: 65535, Load: LoadRules{MinRSA: 2048, Leading12: unseen, Leading13: unseen},
 			Schemes: SchemeRules{CurveBound12: true, NoSHA1: true, None12: declines, None13: declines},
 		},
 		{
-			ID: "boringssl", Takes: certstore.PEM, Name: "BoringSSL", Versions: "2026, as in gRPC and Envoy", Confidence: Run, Citation: "BoringSSL ssl/ssl_credential.cc, ssl/handshake_client.cc",
+			ID: "boringssl", Late: Late{PostHandshake: say.No}, Takes: certstore.PEM, Name: "BoringSSL", Versions: "2026, as in gRPC and Envoy", Confidence: Run, Citation: "BoringSSL ssl/ssl_credential.cc, ssl/handshake_client.cc",
 			Several: LastLoaded, MaxRequest: 102400, Schemes: boringSSL(), Load: LoadRules{Leading12: unseen, Leading13: unseen},
 		},
 		{

@@ -14,7 +14,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"slices"
-	"strings"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
@@ -112,7 +111,9 @@ func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction 
 		out = p.inAnyVersion(profile, i)
 	}
 	if when := p.question.When; out.Sends == say.Yes && (when == wire.InRenegotiation || when == wire.PostHandshake) {
-		out = answersLate(profile, when)
+		if late := answersLate(profile, when); late != nil {
+			out = *late
+		}
 	}
 	out.Profile = profile
 	if out.Sends == say.Yes && out.Chain == nil {
@@ -122,20 +123,22 @@ func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction 
 }
 
 // answersLate says whether a stack that would send the identity does so when it is
-// asked after the handshake or by renegotiation. Go's client has no post-handshake
-// authentication (go #40521) and forbids renegotiation by default; JSSE has no
-// post-handshake authentication. Of the others it depends on how they are built and
-// called.
-func answersLate(profile *Profile, when wire.Stage) Prediction {
-	switch id := profile.ID; {
-	case id == "go", id == "client-go", when == wire.PostHandshake && strings.HasPrefix(id, "java-"):
-		return Prediction{Sends: say.No, Action: Declines,
-			Reason: say.Text("the server asks late (", when,
-				"), which this client does not support"), Remedy: say.Text("let the server ask in the handshake")}
+// asked after the handshake or by renegotiation; nil where it does.
+func answersLate(profile *Profile, when wire.Stage) *Prediction {
+	answers := profile.Late.Renegotiation
+	if when == wire.PostHandshake {
+		answers = profile.Late.PostHandshake
 	}
-	return Prediction{Sends: say.Unknown, Action: NotKnown,
-		Reason: say.Text("the server asks late (", when,
-			"): it is not known whether this client supports that"), Remedy: say.Text("let the server ask in the handshake")}
+	out := &Prediction{Sends: say.No, Action: Declines, Remedy: say.Text("let the server ask in the handshake"),
+		Reason: say.Text("the server asks late (", when, "), which this client does not answer by default")}
+	switch answers {
+	case say.Yes:
+		return nil
+	case say.Unknown:
+		out.Sends, out.Action = say.Unknown, NotKnown
+		out.Reason = say.Text("the server asks late (", when, "): it is not known whether this client answers that")
+	}
+	return out
 }
 
 // inAnyVersion answers for a request that nobody has seen: the same in TLS 1.2

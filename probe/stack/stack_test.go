@@ -111,8 +111,8 @@ func TestPredictLimits(t *testing.T) {
 	q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("CA").RawSubject})[1], Graph: chain.NewGraph(), Now: certtest.Now}
 	for when, want := range map[wire.Stage]map[string]say.Answer{
 		wire.InHandshake:     {"go": say.Yes, "java-pkix": say.Yes, "curl": say.Yes},
-		wire.InRenegotiation: {"go": say.No, "java-pkix": say.Unknown, "curl": say.Unknown},
-		wire.PostHandshake:   {"go": say.No, "java-pkix": say.No, "curl": say.Unknown},
+		wire.InRenegotiation: {"go": say.No, "java-pkix": say.Yes, "curl": say.Yes, "nginx": say.Unknown, "boringssl": say.Unknown},
+		wire.PostHandshake:   {"go": say.No, "java-pkix": say.No, "curl": say.Yes, "openssl": say.No, "nginx": say.Unknown},
 	} {
 		late := *q
 		late.When = when
