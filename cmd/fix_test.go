@@ -35,8 +35,9 @@ func TestFix(t *testing.T) {
 	}
 	// What compares the list with the stored chain sends the fixed bundle, and
 	// would not have sent the old one.
-	for _, client := range []string{"go", "java-sunx509", "gnutls", "curl"} {
-		for file, want := range map[string]int{"fixed.p12": exitAnswered, "old.p12": exitNoIdentity} {
+	for client, fixed := range map[string]string{"go": "fixed.p12", "java-sunx509": "fixed.p12", "gnutls": "fixed.pem",
+		"curl": "fixed.p12"} {
+		for file, want := range map[string]int{fixed: exitAnswered, "old.p12": exitNoIdentity} {
 			if code, stdout, _ := run(t, "check", "--cert", file, "--named-ca", "ca.pem", "--authorities", "cross.pem",
 				"--client", client); code != want {
 				t.Errorf("%s with %s: exit code %d, want %d\n%s", client, file, code, want, stdout)
