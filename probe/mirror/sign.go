@@ -48,5 +48,9 @@ func (s *server) verify(body, covered []byte) {
 		return
 	}
 	scheme, _ := wire.LookupScheme(id)
+	if offered := s.request.SignatureSchemes; len(offered) > 0 && id != 0 && !slices.Contains(offered, id) {
+		s.seen.SignatureErr = fmt.Errorf("it is by %s, which this server did not offer", wire.SchemeName(id))
+		return
+	}
 	s.seen.SignatureErr = scheme.Verify(leaf.PublicKey, covered, signature)
 }

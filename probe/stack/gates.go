@@ -38,7 +38,8 @@ func (p *Predictor) usage(profile *Profile, i *certstore.Identity) *Prediction {
 	case g.KeyUsage && i.Leaf.KeyUsage != 0 && i.Leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
 		out := withheld(say.Text("its keyUsage lacks digitalSignature, and this client does not offer it"),
 			say.Text("have a certificate issued with keyUsage digitalSignature"))
-		if g.KeyUsageFails || g.KeyUsageFails13 && p.question.Request.Version >= tls.VersionTLS13 {
+		if g.KeyUsageFails || g.KeyUsageFailsUnnamed && len(p.named) == 0 ||
+			g.KeyUsageFails13 && p.question.Request.Version >= tls.VersionTLS13 {
 			out.Action, out.Reason = Fails, say.Text("its keyUsage lacks digitalSignature, and this client gives up")
 		}
 		return out
@@ -79,16 +80,25 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 		return nil // nothing is known of them
 	case len(p.fitting(s, i.Leaf, true)) == 0 && !s.KeyTypeOnly:
 		if len(p.fitting(s, i.Leaf, false)) > 0 && (old && s.PSSUnchecked12 || !old && s.PSSUnchecked13) {
-			short := signsAway
-			if !old && s.Short13.Action != "" {
-				short = s.Short13
+			short := s.Short13
+			if old {
+				short = s.Short12
+			}
+			if short == (Failure{}) {
+				short = signsAway
 			}
 			return cannot(say.Text("the key is too short for the schemes that the server allows"), short)
 		}
 		return cannot(say.Text("no signature scheme that the server allows fits the key"), none)
+	case s.NamedPKCS1 && !old && len(p.named) > 0 && certstore.KeyType(i.Leaf) == wire.RSAKey && !p.offersPKCS1():
+		return cannot(say.Text("no scheme of RSASSA-PKCS1 is on the list, by which it tells that RSA keys are allowed"),
+			declines)
 	case s.KeyTypeOnly && !p.anyOfKind(i.Leaf):
 		return cannot(say.Text("no signature scheme that the server allows fits the kind of key"), declines)
 	case s.KeyTypeOnly && len(p.fitting(s, i.Leaf, true)) == 0:
+		if verdict := p.chainSchemes(profile, i); verdict != nil {
+			return verdict
+		}
 		return cannot(say.Text("the kind of key fits, and its curve or length does not"), none)
 	}
 	return p.chainSchemes(profile, i)
@@ -142,6 +152,13 @@ func (p *Predictor) fitting(s SchemeRules, leaf *x509.Certificate, size bool) []
 		}
 	}
 	return fitting
+}
+
+func (p *Predictor) offersPKCS1() bool {
+	return slices.ContainsFunc(p.question.Request.SignatureSchemes, func(s tls.SignatureScheme) bool {
+		return slices.Contains([]tls.SignatureScheme{tls.PKCS1WithSHA1, tls.PKCS1WithSHA256, tls.PKCS1WithSHA384,
+			tls.PKCS1WithSHA512}, s)
+	})
 }
 
 func longEnough(leaf *x509.Certificate, id tls.SignatureScheme) bool {

@@ -116,7 +116,8 @@ func (p *Predictor) unread(profile *Profile, i *certstore.Identity) *Prediction 
 		return out
 	}
 	if l.NoLegacy && container != nil && container.Legacy {
-		return profile.rewrite("write the file again with AES", say.Text("OpenSSL 3 opens a PKCS#12 file with RC2, RC4 or DES "+
+		return profile.rewrite("write the file again with AES",
+			say.Text("OpenSSL 3 opens a PKCS#12 file with RC2, RC4 or DES "+
 			"only with its legacy provider, which this client does not load"))
 	}
 	return nil
@@ -137,10 +138,12 @@ func unreadKey(profile *Profile, i *certstore.Identity) *Prediction {
 		}
 		return out
 	case key.DER != (i.Kind == certstore.DERKind) && l.Files != nil && !l.Mixed:
-		return profile.rewrite("write both as PEM", say.Text("of certificate and key one is in DER and one in PEM, which this "+
+		return profile.rewrite("write both as PEM",
+			say.Text("of certificate and key one is in DER and one in PEM, which this "+
 			"client does not read"))
 	case key.Explicit && (profile.Reader == certstore.GoReader || profile.Reader == certstore.GnuTLSReader):
-		return profile.rewrite("write it again", say.Text("the key writes its curve out in place of naming it, and this client "+
+		return profile.rewrite("write it again",
+			say.Text("the key writes its curve out in place of naming it, and this client "+
 			"does not read that"))
 	case key.Protection != "" && profile.ClearKey:
 		return profile.rewrite("write it in clear, and guard the file",
@@ -172,8 +175,8 @@ func short(profile *Profile, i *certstore.Identity) *Prediction {
 	if !ok || key.N.BitLen() >= profile.Load.MinRSA {
 		return nil
 	}
-	return profile.fails(say.Text("an RSA key of ", key.N.BitLen(), " bits is refused when it is loaded; ",
-		profile.Load.MinRSA, " are required"), say.Text("use a longer key"))
+	return profile.Load.ShortRSA.of(Failure{Action: Fails}, say.Text("an RSA key of ", key.N.BitLen(),
+		" bits is refused when it is loaded; ", profile.Load.MinRSA, " are required"), say.Text("use a longer key"))
 }
 
 // weak is the gate of certificates in the file that are signed with SHA-1 or MD5.

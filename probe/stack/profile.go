@@ -78,6 +78,8 @@ type Gate struct {
 	// empty Certificate; KeyUsageFails13 that it does so in TLS 1.3, which it
 	// then does not even offer.
 	KeyUsageFails, KeyUsageFails13 bool
+	// KeyUsageFailsUnnamed says the same of requests without names.
+	KeyUsageFailsUnnamed bool
 }
 
 // SchemeRules say which signature schemes are looked at, and what happens when
@@ -97,9 +99,12 @@ type SchemeRules struct {
 	// ChainToo says that the schemes also count for the signatures on the stored
 	// chain.
 	ChainToo bool
-	// Short13 is what happens in TLS 1.3 where the length is not held against the
+	// Short12 and Short13 are what happens where the length is not held against the
 	// scheme; zero means a signature that does not verify.
-	Short13 Failure
+	Short12, Short13 Failure
+	// NamedPKCS1 says that in TLS 1.3 an RSA key fits a request with names only if the schemes
+	// have one of RSASSA-PKCS1, though it signs with PSS.
+	NamedPKCS1 bool
 	// None12 and None13 are what happens when no scheme can be used.
 	None12, None13 Failure
 }
@@ -144,6 +149,8 @@ type Late struct {
 // LoadRules are what a library refuses before any connection.
 type LoadRules struct {
 	MinRSA int // bits
+	// ShortRSA is what becomes of a shorter key; zero means a local error.
+	ShortRSA Failure
 	// Weak says that certificates signed with SHA-1 or MD5 are refused, roots aside.
 	Weak bool
 	// WeakLate is what becomes of that where it is a CA in a PKCS #12 file; zero means the same.

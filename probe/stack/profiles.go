@@ -19,7 +19,7 @@ func openSSL(id, name, versions, citation string) *Profile {
 		ID: id, Name: name, Versions: versions, Confidence: Run, Citation: citation,
 		Late:  Late{Renegotiation: say.Yes, PostHandshake: say.No}, // which SSL_set_post_handshake_auth changes
 		Chain: TrustStore, Load: weakDebian(), Reader: certstore.OpenSSLReader, Takes: certstore.PEM, Several: LastLoaded, MaxRequest: 102400,
-		Schemes: SchemeRules{None12: declines, None13: declines},
+		Schemes: SchemeRules{NoSHA1: true, None12: declines, None13: declines}, // from security level 1 on
 	}
 }
 
@@ -47,7 +47,7 @@ func Profiles() []*Profile {
 	strict := openSSL("openssl-strict", "OpenSSL strict", "3.0", "OpenSSL ssl/t1_lib.c: tls1_check_chain with SSL_CERT_FLAG_TLS_STRICT")
 	strict.Names, strict.Schemes.Types, strict.Schemes.ChainToo = FoldedStoredTo12, true, true
 	browsers := Gate{Expired: true, NotYetValid: true, ExtKeyUsage: true, KeyUsage: true}
-	nss := SchemeRules{NoEd25519: true, Short13: Failure{SendsAlerts, 80}, PSSUnchecked12: true, PSSUnchecked13: true, None12: declines, None13: declines}
+	nss := SchemeRules{NoEd25519: true, Short12: fails, Short13: Failure{SendsAlerts, 80}, PSSUnchecked12: true, PSSUnchecked13: true, None12: declines, None13: declines}
 
 	chromiumLinux := boringSSL()
 	chromiumLinux.NoEd25519 = true // NSS, which holds the keys, has none
@@ -87,13 +87,13 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "gnutls", Late: Late{say.Yes, say.Yes}, Takes: certstore.PEM, ClearKey: true, Reader: certstore.GnuTLSReader, Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
-			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Files: pemDER, Hidden: declines, Leading12: declines, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails13: true}, Chain: Sorted,
-			Schemes: SchemeRules{Types: true, TypedEd25519: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
+			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Files: pemDER, Hidden: declines, Leading12: declines, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails13: true, KeyUsageFailsUnnamed: true}, Chain: Sorted,
+			Schemes: SchemeRules{Types: true, TypedEd25519: true, NamedPKCS1: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
 			ID: "gnutls-forced", Late: neverLate, Takes: certstore.PEM, ClearKey: true, Reader: certstore.GnuTLSReader, Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
 			Several: LastLoaded, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Files: pemAlone, Leading12: fails, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails: true}, Chain: Sorted,
-			Schemes: SchemeRules{PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
+			Schemes: SchemeRules{PSSUnchecked12: true, PSSUnchecked13: true, Short13: fails, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
 			ID: "nss", Late: byRenegotiation, Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "NSS", Versions: "3.87, automatic", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData; lib/pki/pkibase.c: nssCertificateArray_FindBestCertificate",
@@ -127,7 +127,7 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "java-pkix", Late: byRenegotiation, Takes: certstore.PKCS12, Reader: certstore.JavaReader, Name: "Java PKIX", Versions: "JDK 17 NewSunX509; from JDK 26 on SunX509, too, unless jdk.tls.SunX509KeyManager.certChecking=false", Confidence: Run, Citation: "OpenJDK sun/security/ssl/X509KeyManagerImpl.java; JDK-8359956",
-			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{Files: javaFiles, Imports: true},
+			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{MinRSA: 1024, ShortRSA: declines, Files: javaFiles, Imports: true},
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, ChainToo: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
 		{
@@ -166,7 +166,7 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "wolfssl", Takes: certstore.PEM, Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: PickHashSigAlgo, MAX_HANDSHAKE_SZ",
-			Several: LastLoaded, MaxRequest: 18500, Load: LoadRules{Leading12: unseen, Leading13: unseen},
+			Several: LastLoaded, MaxRequest: 18500, Load: LoadRules{MinRSA: 1024, Leading12: unseen, Leading13: unseen},
 			Schemes: SchemeRules{PSSUnchecked12: true, PSSUnchecked13: true, None12: Failure{Action: Fails}, None13: Failure{Alerts, 47}},
 		},
 	}

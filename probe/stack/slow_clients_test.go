@@ -32,8 +32,8 @@ func slowClients(t *testing.T) (list []client, stop func()) {
 	list = []client{
 		{profile: "java-sunx509", tool: "java", pkg: "openjdk-17-jdk-headless", run: sun},
 		{profile: "java-pkix", tool: "java", pkg: "openjdk-17-jdk-headless", run: pkix},
-		{profile: "chromium-linux", tool: "chromium", pkg: "chromium", run: chromium},
-		{profile: "firefox", tool: "firefox-esr", pkg: "firefox-esr", run: firefox},
+		{profile: "chromium-linux", browser: true, tool: "chromium", pkg: "chromium", run: chromium},
+		{profile: "firefox", browser: true, tool: "firefox-esr", pkg: "firefox-esr", run: firefox},
 	}
 	return list, func() { stopSun(); stopPKIX(); restore() }
 }

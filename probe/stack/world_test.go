@@ -57,6 +57,9 @@ func newWorld(t *testing.T) *world {
 		certtest.Edge{Subject: "any leaf", Issuer: "Int A"}, // makes Int A a CA
 		certtest.Edge{Subject: "Weak CA", Issuer: "Root A", Mutate: func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }},
 		certtest.Edge{Subject: "weak leaf", Issuer: "Weak CA"},
+		certtest.Edge{Subject: "Int R", Issuer: "Root A", Key: must(rsa.GenerateKey(rand.Reader, 2048))},
+		certtest.Edge{Subject: "Int R2", Issuer: "Int R", Key: must(rsa.GenerateKey(rand.Reader, 2048))},
+		certtest.Edge{Subject: "R2 leaf", Issuer: "Int R2"},
 		certtest.Edge{Subject: "Server Root", Issuer: "Server Root"},
 		certtest.Edge{Subject: "localhost", Issuer: "Server Root", Mutate: func(c *x509.Certificate) {
 			c.ExtKeyUsage, c.DNSNames = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, []string{"localhost"}
@@ -77,18 +80,22 @@ func (w *world) addLeaves(t *testing.T) {
 		name   string
 		key    crypto.Signer
 		mutate func(*x509.Certificate)
+		issuer string // empty means Int A
 	}{
-		{"good", p256(), none},
-		{"rsa", must(rsa.GenerateKey(rand.Reader, 2048)), none},
-		{"rsa1024", must(rsa.GenerateKey(rand.Reader, 1024)), none},
-		{"p384", must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)), none},
-		{"ed25519", must2(ed25519.GenerateKey(rand.Reader)), none},
-		{"expired", p256(), func(c *x509.Certificate) { c.NotAfter = w.now.AddDate(0, 0, -2) }},
-		{"future", p256(), func(c *x509.Certificate) { c.NotBefore = w.now.AddDate(0, 0, 2) }},
-		{"server-auth", p256(), func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }},
-		{"no-eku", p256(), func(c *x509.Certificate) { c.ExtKeyUsage = nil }},
-		{"encipherment", p256(), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }},
-		{"sha1", p256(), func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }},
+		{"p384-rsa", must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)), none, "Int R2"},
+		{"rsa-rsa", must(rsa.GenerateKey(rand.Reader, 2048)), none, "Int R2"},
+		{"rsa768", rsa768(t), none, ""},
+		{"good", p256(), none, ""},
+		{"rsa", must(rsa.GenerateKey(rand.Reader, 2048)), none, ""},
+		{"rsa1024", must(rsa.GenerateKey(rand.Reader, 1024)), none, ""},
+		{"p384", must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)), none, ""},
+		{"ed25519", must2(ed25519.GenerateKey(rand.Reader)), none, ""},
+		{"expired", p256(), func(c *x509.Certificate) { c.NotAfter = w.now.AddDate(0, 0, -2) }, ""},
+		{"future", p256(), func(c *x509.Certificate) { c.NotBefore = w.now.AddDate(0, 0, 2) }, ""},
+		{"server-auth", p256(), func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }, ""},
+		{"no-eku", p256(), func(c *x509.Certificate) { c.ExtKeyUsage = nil }, ""},
+		{"encipherment", p256(), func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageKeyEncipherment }, ""},
+		{"sha1", p256(), func(c *x509.Certificate) { c.SignatureAlgorithm = x509.ECDSAWithSHA1 }, ""},
 	} {
 		template := &x509.Certificate{
 			SerialNumber: big.NewInt(int64(5000 + n)), Subject: pkix.Name{CommonName: l.name, Organization: []string{"Example"}},
@@ -96,12 +103,20 @@ func (w *world) addLeaves(t *testing.T) {
 			ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}, BasicConstraintsValid: true,
 		}
 		l.mutate(template)
-		der, err := x509.CreateCertificate(rand.Reader, template, w.pki.Cert("Int A"), l.key.Public(), w.pki.Key("Int A"))
+		issuer := cmp.Or(l.issuer, "Int A")
+		der, err := x509.CreateCertificate(rand.Reader, template, w.pki.Cert(issuer), l.key.Public(), w.pki.Signer(issuer))
 		if err != nil {
 			t.Fatalf("%s: %v", l.name, err)
 		}
 		w.leaves[l.name] = leaf{must(x509.ParseCertificate(der)), l.key}
 	}
+}
+
+// rsa768 is a key that crypto/rsa neither makes nor signs with.
+func rsa768(t *testing.T) *rsa.PrivateKey {
+	t.Helper()
+	t.Setenv("GODEBUG", "rsa1024min=0")
+	return must(rsa.GenerateKey(rand.Reader, 768))
 }
 
 func must[T any](v T, err error) T {
@@ -130,6 +145,9 @@ type scenario struct {
 	named  []string
 	change func(*wire.CertificateRequest)
 	behind bool // the leaf stands last in its PEM file
+	old    bool // there is no such request in TLS 1.3
+	new    bool // in TLS 1.3 alone
+	more   bool // not for browsers, which take seconds to start
 }
 
 func scenarios() []scenario {
@@ -167,6 +185,15 @@ func scenarios() []scenario {
 		{name: "Ed25519", leaf: "ed25519", chain: a, named: rootA},
 		{name: "SHA-1-signed leaf", leaf: "sha1", chain: a, named: rootA},
 		{name: "SHA-1-signed leaf, SHA-1 allowed", leaf: "sha1", chain: a, named: rootA, change: withSHA1},
+		{name: "only rsa_pkcs1_sha1", leaf: "rsa", chain: a, named: rootA, change: only(tls.PKCS1WithSHA1), old: true, more: true},
+		{name: "P-384 against P-256, chain signed with RSA", leaf: "p384-rsa", chain: []string{"Int R2", "Int R"}, named: rootA, change: only(tls.ECDSAWithP256AndSHA256), more: true},
+		{name: "RSA against PSS, chain signed with PKCS #1", leaf: "rsa-rsa", chain: []string{"Int R2", "Int R"}, named: rootA, change: only(tls.PSSWithSHA256, tls.ECDSAWithP256AndSHA256), more: true},
+		{name: "RSA against PSS", leaf: "rsa", chain: a, named: rootA, change: only(tls.PSSWithSHA256, tls.ECDSAWithP256AndSHA256), more: true},
+		{name: "RSA 768", leaf: "rsa768", chain: a, named: rootA, more: true},
+		{name: "RSA 1024 against PSS with SHA-512", leaf: "rsa1024", chain: a, named: rootA, change: only(tls.PSSWithSHA512, tls.ECDSAWithP256AndSHA256), new: true, more: true},
+		{name: "RSA against ECDSA schemes", leaf: "rsa", chain: a, named: rootA, change: only(tls.ECDSAWithP256AndSHA256), more: true},
+		{name: "key usage without digitalSignature, no list", leaf: "encipherment", chain: a, more: true},
+		{name: "Ed25519, no list", leaf: "ed25519", chain: a, more: true},
 	}
 }
 
