@@ -118,7 +118,7 @@ func (p *Predictor) unread(profile *Profile, i *certstore.Identity) *Prediction 
 	if l.NoLegacy && container != nil && container.Legacy {
 		return profile.rewrite("write the file again with AES",
 			say.Text("OpenSSL 3 opens a PKCS#12 file with RC2, RC4 or DES "+
-			"only with its legacy provider, which this client does not load"))
+				"only with its legacy provider, which this client does not load"))
 	}
 	return nil
 }
@@ -140,11 +140,11 @@ func unreadKey(profile *Profile, i *certstore.Identity) *Prediction {
 	case key.DER != (i.Kind == certstore.DERKind) && l.Files != nil && !l.Mixed:
 		return profile.rewrite("write both as PEM",
 			say.Text("of certificate and key one is in DER and one in PEM, which this "+
-			"client does not read"))
+				"client does not read"))
 	case key.Explicit && (profile.Reader == certstore.GoReader || profile.Reader == certstore.GnuTLSReader):
 		return profile.rewrite("write it again",
 			say.Text("the key writes its curve out in place of naming it, and this client "+
-			"does not read that"))
+				"does not read that"))
 	case key.Protection != "" && profile.ClearKey:
 		return profile.rewrite("write it in clear, and guard the file",
 			say.Text("the key is encrypted, and this client reads only keys in clear"))
