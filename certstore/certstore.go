@@ -66,8 +66,10 @@ type KeyForm struct {
 	Protection string
 	// Legacy says that OpenSSL 3 decrypts it only with its legacy provider.
 	Legacy bool
-	// DER says that the file is one in DER; Explicit that the key writes its curve out.
-	DER, Explicit bool
+	// Kind is how the file is read.
+	Kind FileKind
+	// Explicit says that the key writes its curve out.
+	Explicit bool
 	// After is the type of the private key that stands first in the PEM file, and that clients
 	// take for the file's key; empty where that is this one.
 	After wire.KeyType

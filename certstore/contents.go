@@ -19,7 +19,7 @@ type contents struct {
 	friendly  map[string]string  // names of certificates by their DER
 	keyNames  map[string]string  // of keys, by keyID
 	closed    []error            // why encrypted parts were not opened
-	forms     map[string]KeyForm // of keys, by keyID, unless zero
+	forms     map[string]KeyForm // of keys, by keyID, unless zero; without the kind
 	kind      FileKind
 	written   []*x509.Certificate // as stored, repeated ones, too
 	container *Container
@@ -106,7 +106,6 @@ func (c *contents) noKey(place string, err error) {
 
 // take adds a private key in its form.
 func (c *contents) take(key crypto.Signer, form KeyForm) {
-	form.DER = c.kind == DERKind
 	if c.ordered && len(c.keys) > 0 {
 		form.After = wire.KeyTypeOf(c.keys[0].Public())
 	}

@@ -1,11 +1,13 @@
 package certstore
 
 import (
+	"encoding/pem"
 	"os"
 	"os/exec"
 	"testing"
 
 	"mtlsprobe/certstore/certtest/debian"
+	"mtlsprobe/probe/wire"
 )
 
 // A key whose curve is written out is read if the curve is one of NIST's, in either form.
@@ -62,4 +64,22 @@ func FuzzExplicit(f *testing.F) {
 			t.Error("a key of zero")
 		}
 	})
+}
+
+// A key tells how its file is read, and what stands before it.
+func TestKeyForm(t *testing.T) {
+	p := testPKI()
+	block, _ := pem.Decode(p.KeyPEM("client"))
+	t.Chdir(writeFiles(t, map[string][]byte{"client.pem": p.CertPEM("client"), "key.der": block.Bytes,
+		"key.pem": p.KeyPEM("client"), "two.pem": join(p.KeyPEM("Issuing"), p.KeyPEM("client"))}))
+	for name, want := range map[string]KeyForm{"key.der": {Kind: DERKind}, "key.pem": {Kind: PEMKind},
+		"two.pem": {Kind: PEMKind, After: wire.ECDSAKey}} {
+		h, err := Load(t.Context(), nil, Source{Path: "client.pem"}, Source{Path: name, Role: KeyFile})
+		if err != nil || len(h.Identities) != 1 {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if i := h.Identities[0]; i.Key.KeyForm != want || i.Kind != PEMKind {
+			t.Errorf("%s: %+v, want %+v", name, i.Key.KeyForm, want)
+		}
+	}
 }

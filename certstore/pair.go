@@ -59,6 +59,7 @@ func (p *pairing) add(c *contents) {
 		id := keyID(key.Public())
 		k := &heldKey{id: id, signer: key, file: c.file, form: c.forms[id],
 			inStore: c.container != nil && c.container.Keys}
+		k.form.Kind = c.kind
 		for _, at := range places(id, c.file) {
 			if p.keys[at] == nil {
 				p.keys[at] = k

@@ -137,7 +137,7 @@ func unreadKey(profile *Profile, i *certstore.Identity) *Prediction {
 			out.Action = Declines
 		}
 		return out
-	case key.DER != (i.Kind == certstore.DERKind) && l.Files != nil && !l.Mixed:
+	case mixed(i.Kind, key.Kind) && l.Files != nil && !l.Mixed:
 		return profile.rewrite("write both as PEM",
 			say.Text("of certificate and key one is in DER and one in PEM, which this "+
 				"client does not read"))
@@ -153,6 +153,12 @@ func unreadKey(profile *Profile, i *certstore.Identity) *Prediction {
 			"its legacy provider, which this client does not load"))
 	}
 	return nil
+}
+
+// mixed reports whether one is PEM and the other DER.
+func mixed(a, b certstore.FileKind) bool {
+	plain := func(k certstore.FileKind) bool { return k == certstore.PEMKind || k == certstore.DERKind }
+	return plain(a) && plain(b) && a != b
 }
 
 // postQuantum is the gate of keys of ML-DSA. That newer versions read one is from the
