@@ -52,7 +52,7 @@ var packages = map[string][]string{
 	"certstore/chain":           {"certstore"},
 	"probe/match":               {"report/say", "probe/wire", "certstore", "certstore/account", "certstore/process", "certstore/chain"},
 	"probe/mirror":              {"probe/wire", "probe/tlspeer"},
-	"probe/stack":               {"report/say", "probe/wire", "probe/match", "certstore", "certstore/chain"},
+	"probe/stack":               {"report/say", "probe/wire", "probe/match", "certstore", "certstore/chain", "certstore/pbe"},
 	"probe/verifier":            {"report/say", "probe/wire", "certstore", "certstore/chain"},
 	"probe/diagnosis":           {"report/say", "probe", "probe/verifier", "probe/wire", "probe/protocol", "probe/reading", "probe/match", "probe/stack", "certstore", "certstore/chain"},
 	"report":                    {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/capture", "probe/stack", "probe/verifier", "probe/diagnosis", "certstore", "certstore/account", "certstore/chain"},
@@ -285,7 +285,7 @@ func TestSecurityPage(t *testing.T) {
 }
 
 // tables are files with data or templates of SVG, whose lines are as long as their rows.
-var tables = []string{"probe/stack/profiles.go", "probe/wire/alert.go", "probe/wire/scheme.go",
+var tables = []string{"probe/stack/profiles.go", "probe/stack/aliases.go", "probe/wire/alert.go", "probe/wire/scheme.go",
 	"report/graph.go", "report/timeline.go"}
 
 // TestLines holds that lines of code have at most 120 characters.

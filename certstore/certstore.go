@@ -21,6 +21,7 @@ import (
 	"strconv"
 
 	"mtlsprobe/certstore/account"
+	"mtlsprobe/certstore/pbe"
 	"mtlsprobe/probe/wire"
 )
 
@@ -64,6 +65,8 @@ type KeyForm struct {
 	// Protection says what the key was encrypted with, as in "PBES2 with …, 2048
 	// iterations"; empty for one in clear.
 	Protection string
+	// Family is that of the encryption; empty for a key in clear or encrypted in another way.
+	Family pbe.Family
 	// Legacy says that OpenSSL 3 decrypts it only with its legacy provider.
 	Legacy bool
 	// Kind is how the file is read.

@@ -58,6 +58,10 @@ const (
 	JavaReader    Reader = "Java"
 	GnuTLSReader  Reader = "GnuTLS"
 	NSSReader     Reader = "NSS"
+	// BoringSSLReader is Bun's, RustReader Deno's by rustls-pemfile.
+	BoringSSLReader Reader = "BoringSSL"
+	RustReader      Reader = "Rust"
+	ErlangReader    Reader = "Erlang"
 )
 
 // An Obstacle is why some programs do not read a file.
@@ -113,10 +117,11 @@ func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
 	switch {
 	case file.Altered:
 		c.Obstacles = append(c.Obstacles, Obstacle{Why: "its integrity check fails",
-			Readers: []Reader{OpenSSLReader, JavaReader, GoReader, GnuTLSReader, NSSReader}})
+			Readers: []Reader{OpenSSLReader, JavaReader, GoReader, GnuTLSReader, NSSReader, BoringSSLReader}})
 	case file.Integrity == "none":
-		c.Obstacles = append(c.Obstacles, Obstacle{Readers: []Reader{OpenSSLReader, GoReader, GnuTLSReader, NSSReader},
-			Why: "it has no integrity check (MAC); OpenSSL's command line reads it, and programs such as Node.js do not"})
+		c.Obstacles = append(c.Obstacles, Obstacle{
+			Readers: []Reader{OpenSSLReader, GoReader, GnuTLSReader, NSSReader, BoringSSLReader},
+			Why:     "it has no integrity check (MAC); OpenSSL's command line reads it, and programs such as Node.js do not"})
 	}
 	c.Obstacles = append(c.Obstacles, pfxObstacles(file)...)
 	for _, o := range c.Obstacles {

@@ -9,16 +9,16 @@ import (
 )
 
 // Readers of PEM files that refuse a form: each was run on it (OpenSSL 3.0 in Python
-// and Node.js, Go 1.26, JDK 17, GnuTLS 3.7, NSS 3.87).
+// and Node.js, Go 1.26, JDK 17, GnuTLS 3.7, NSS 3.87, Bun 1.4, Deno 2, Erlang/OTP 25).
 var (
-	lineStart = []Reader{OpenSSLReader, JavaReader, GoReader}
-	byteOrder = []Reader{JavaReader, GoReader}
+	lineStart = []Reader{OpenSSLReader, JavaReader, GoReader, BoringSSLReader, RustReader, ErlangReader}
+	byteOrder = []Reader{JavaReader, GoReader, BoringSSLReader, RustReader, ErlangReader}
 	headers   = []Reader{OpenSSLReader, JavaReader, GnuTLSReader, NSSReader}
-	oldLabel  = []Reader{GoReader}
-	trusted   = []Reader{GoReader, GnuTLSReader}
-	joinedEnd = []Reader{OpenSSLReader, GoReader} // OpenSSL not all of them, by the length of the last line
-	spacing   = []Reader{OpenSSLReader}
-	lineEnd   = []Reader{OpenSSLReader, GoReader}
+	oldLabel  = []Reader{GoReader, RustReader, ErlangReader}
+	trusted   = []Reader{GoReader, GnuTLSReader, RustReader, ErlangReader}
+	joinedEnd = []Reader{OpenSSLReader, GoReader, BoringSSLReader} // OpenSSL not all, by the last line's length
+	spacing   = []Reader{OpenSSLReader, BoringSSLReader}
+	lineEnd   = []Reader{OpenSSLReader, GoReader, BoringSSLReader}
 )
 
 // oddities are what about a block that was read keeps other programs from reading it.

@@ -35,7 +35,8 @@ func (o *opener) encryptedPKCS8(ctx context.Context, c *contents, der []byte) er
 			quote(c.file.path), pbe.MaxIterations))
 		return nil
 	}
-	return o.lockedKey(ctx, c, what, KeyForm{Protection: scheme.String(), Legacy: scheme.Legacy}, scheme.Work(),
+	form := KeyForm{Protection: scheme.String(), Family: scheme.Family, Legacy: scheme.Legacy}
+	return o.lockedKey(ctx, c, what, form, scheme.Work(),
 		func(password string) ([]byte, error) { return scheme.Decrypt(password, encrypted) })
 }
 

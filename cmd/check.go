@@ -71,7 +71,7 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	settings.NTP = o.judge.clock(ctx, s, holding)
+	settings.NTP, settings.Client = o.judge.clock(ctx, s, holding), o.output.client
 	d, err := diagnosis.New(settings).Check(ctx, o.phases.mode(), phases...)
 	if err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe/diagnosis"
+	"mtlsprobe/probe/stack"
 	"mtlsprobe/report"
 
 	"github.com/spf13/pflag"
@@ -177,6 +178,16 @@ func (f *outputFlags) checkRequired(r *report.Report) error {
 			return usage(fmt.Errorf("invalid --require %q; choose any, all, or one of the identities: %s", which,
 				strings.Join(r.Labels(), ", ")))
 		}
+	}
+	return nil
+}
+
+// checkPredicted checks that a saved report has predictions for the client: those that are modelled
+// on another one are predicted only when they are asked for.
+func (f *outputFlags) checkPredicted(r *report.Report) error {
+	if p := stack.Lookup(f.client); p != nil && p.Like != "" && !r.Predicts(p.ID) {
+		return usage(fmt.Errorf("--client %s: this report has no prediction for it; make it again with --client %s, or ask "+
+			"for %s, which it is modelled on", p.ID, p.ID, p.Like))
 	}
 	return nil
 }

@@ -64,12 +64,7 @@ func formFor(p *stack.Profile, byName certstore.Encoding) (certstore.Encoding, e
 
 // profile is that of the client that the bundle is for; nil for none.
 func (o *fixOptions) profile() *stack.Profile {
-	for _, p := range stack.Profiles() {
-		if p.ID == o.client {
-			return p
-		}
-	}
-	return nil
+	return stack.Lookup(o.client)
 }
 
 // clearKey reports whether the client reads no encrypted key.

@@ -127,7 +127,7 @@ func serverIDs() []string {
 // stackIDs are the client stacks that predictions are made for.
 func stackIDs() []string {
 	var ids []string
-	for _, p := range stack.Profiles() {
+	for _, p := range append(stack.Profiles(), stack.Aliases()...) {
 		ids = append(ids, p.ID)
 	}
 	return ids

@@ -113,7 +113,7 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	settings.NTP = o.judge.clock(ctx, s, holding)
+	settings.NTP, settings.Client = o.judge.clock(ctx, s, holding), o.output.client
 	settings.Plan = o.connect.plan()
 	settings.Plan.NoTry, settings.Plan.Repeat = o.noTry, o.repeat
 	recorder := &recorder{flags: o.record, force: o.output.force}

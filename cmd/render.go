@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -63,7 +64,7 @@ func runRender(ctx context.Context, s *Streams, o *renderOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := o.output.checkRequired(r); err != nil {
+	if err := cmp.Or(o.output.checkRequired(r), o.output.checkPredicted(r)); err != nil {
 		return err
 	}
 	if o.output.changes, err = o.output.differences(ctx, s, r); err != nil {

@@ -146,10 +146,8 @@ func (r *MigrationRow) fits(client string) bool {
 
 // clientName is how people call a client model.
 func clientName(id string) string {
-	for _, p := range stack.Profiles() {
-		if p.ID == id {
-			return p.Name
-		}
+	if p := stack.Lookup(id); p != nil {
+		return p.Name
 	}
 	return id
 }

@@ -409,6 +409,13 @@ func (i *Identity) fitsFor(by By) bool {
 // is not verified: what is predicted then is not what was asked.
 func (i *Identity) untried() bool { return i.Trial != nil && i.Trial.Outcome == "not-tried" }
 
+// Predicts reports whether the report says of any identity what the client, by its ID, would do.
+func (r *Report) Predicts(client string) bool {
+	return slices.ContainsFunc(r.Identities, func(i Identity) bool {
+		return slices.ContainsFunc(i.Predictions, func(p Prediction) bool { return p.Stack == client })
+	}) || slices.ContainsFunc(r.Reports, func(inner *Report) bool { return inner.Predicts(client) })
+}
+
 func (i *Identity) sentBy(client string) bool {
 	return slices.ContainsFunc(i.Predictions, func(p Prediction) bool {
 		return p.Stack == client && p.Sends == "yes" &&

@@ -44,8 +44,20 @@ func unsupported(format string, args ...any) error {
 
 var errDamaged = errors.New("the encryption parameters are damaged")
 
+// A Family is a kind of schemes that programs know or do not know together.
+type Family string
+
+// The families.
+const (
+	PKCS5v1 Family = "PBES1"  // RFC 8018, Section 6.1
+	PKCS12  Family = "PKCS12" // RFC 7292, Appendix C
+	PBES2   Family = "PBES2"  // RFC 8018, Section 6.2, with PBKDF2
+	Scrypt  Family = "scrypt" // likewise, with scrypt (RFC 7914)
+)
+
 // A Scheme is an encryption under a password with its parameters.
 type Scheme struct {
+	Family Family
 	// Name says what it is, as in "PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC".
 	Name string
 	// Iterations of the key derivation; 0 for scrypt.

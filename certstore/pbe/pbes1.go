@@ -31,7 +31,7 @@ func parsePBES1(oid string, params cryptobyte.String) (*Scheme, error) {
 		return readCount(&seq, &s.Iterations)
 	}
 	pkcs12 := func(name string, keySize, ivSize int, open func(key, iv, data []byte) ([]byte, error)) (*Scheme, error) {
-		s.Name, s.unicode, s.open = name, true, open
+		s.Family, s.Name, s.unicode, s.open = PKCS12, name, true, open
 		s.derive = func(password []byte) (key, iv []byte, err error) {
 			return KDF(sha1.New, salt, password, s.Iterations, 1, keySize),
 				KDF(sha1.New, salt, password, s.Iterations, 2, ivSize), nil
@@ -39,7 +39,7 @@ func parsePBES1(oid string, params cryptobyte.String) (*Scheme, error) {
 		return s, read()
 	}
 	pkcs5 := func(name string, h func() hash.Hash, newCipher func([]byte) (cipher.Block, error)) (*Scheme, error) {
-		s.Name, s.open = name, openCBC(newCipher)
+		s.Family, s.Name, s.open = PKCS5v1, name, openCBC(newCipher)
 		s.derive = func(password []byte) (key, iv []byte, err error) {
 			k := pbkdf1(h, password, salt, s.Iterations)
 			return k[:8], k[8:16], nil

@@ -44,7 +44,10 @@ func parsePBES2(rest cryptobyte.String) (*Scheme, error) {
 		return nil, err
 	}
 	s.Name = "PBES2 with " + d.name + " and " + cipherName
-	s.Iterations, s.Scrypt, s.cost = d.iterations, d.scrypt, d.cost
+	s.Iterations, s.Scrypt, s.cost, s.Family = d.iterations, d.scrypt, d.cost, PBES2
+	if s.Scrypt != "" {
+		s.Family = Scrypt
+	}
 	s.derive = func(password []byte) ([]byte, []byte, error) {
 		key, err := d.derive(password, keySize)
 		return key, iv, err

@@ -29,6 +29,8 @@ type Settings struct {
 	Fetch   Fetch
 	// System returns the roots that the operating system trusts; nil for none.
 	System func(context.Context) ([]certstore.Authority, error)
+	// Client is the ID of a client model to predict for besides [stack.Profiles]; empty for none.
+	Client string
 	Plan   Plan
 	// Progress, if set, is told how many of how many trials are done. It is called by
 	// one goroutine at a time for one target.
@@ -174,13 +176,13 @@ func (e *Engine) Predict(ctx context.Context, request *wire.CertificateRequest, 
 	if err != nil {
 		return nil, err
 	}
+	profile := stack.Lookup(client)
+	if profile == nil {
+		return nil, nil
+	}
 	var predictions []stack.Prediction
-	for _, profile := range stack.Profiles() {
-		for _, i := range q.Identities {
-			if profile.ID == client {
-				predictions = append(predictions, stack.New(q).Predict(profile, i))
-			}
-		}
+	for _, i := range q.Identities {
+		predictions = append(predictions, stack.New(q).Predict(profile, i))
 	}
 	return predictions, nil
 }
@@ -258,11 +260,11 @@ func (e *Engine) judge(d *Diagnosis, q *match.Question, phases ...match.Phase) {
 		for _, p := range phases {
 			asked := *q
 			asked.Request = p.Request
-			d.PhasePredictions = append(d.PhasePredictions, predict(&asked))
+			d.PhasePredictions = append(d.PhasePredictions, e.predict(&asked))
 		}
 		return
 	}
-	verdicts, predictions := match.Evaluate(q), predict(q)
+	verdicts, predictions := match.Evaluate(q), e.predict(q)
 	servers := serversOf(q).judge()
 	for n := range d.Identities {
 		d.Identities[n].Judgement, d.Identities[n].Servers = &verdicts[n], servers[n]
@@ -280,11 +282,14 @@ const maxPredicted = 1_000
 
 // predict says for each identity what each client model would do with it; nil where
 // there are too many.
-func predict(q *match.Question) [][]stack.Prediction {
+func (e *Engine) predict(q *match.Question) [][]stack.Prediction {
 	if len(q.Identities) > maxPredicted {
 		return nil
 	}
 	profiles, predictor := stack.Profiles(), stack.New(q)
+	if asked := stack.Lookup(e.settings.Client); asked != nil && asked.Like != "" {
+		profiles = append(profiles, asked)
+	}
 	predictions := make([][]stack.Prediction, len(q.Identities))
 	for n, i := range q.Identities {
 		for _, p := range profiles {

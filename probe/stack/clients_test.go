@@ -352,7 +352,7 @@ func agrees(p *stack.Prediction, s *mirror.Sighting) (ok bool, c cell) {
 			return false, c
 		}
 		if p.Chain == nil {
-			return true, c
+			return !p.LeafAlone || len(s.Chain) == 1, c
 		}
 		return slices.EqualFunc(p.Chain, s.Chain, func(a *x509.Certificate, b []byte) bool { return bytes.Equal(a.Raw, b) }), c
 	case stack.Declines:
@@ -369,15 +369,6 @@ func agrees(p *stack.Prediction, s *mirror.Sighting) (ok bool, c cell) {
 	return false, c
 }
 
-func profile(id string) *stack.Profile {
-	for _, p := range stack.Profiles() {
-		if p.ID == id {
-			return p
-		}
-	}
-	return nil
-}
-
 // predict asks the model.
 func (w *world) predict(id string, f *files, r *wire.CertificateRequest) stack.Prediction {
 	return w.predictAt(id, f, r, wire.InHandshake)
@@ -386,12 +377,20 @@ func (w *world) predict(id string, f *files, r *wire.CertificateRequest) stack.P
 func (w *world) predictAt(id string, f *files, r *wire.CertificateRequest, when wire.Stage) stack.Prediction {
 	q := &match.Question{Request: r, When: when, Identities: []*certstore.Identity{f.Identity}, Graph: chain.NewGraph(), Now: w.now, Store: f.Chain}
 	predictor := stack.New(q)
-	return predictor.Predict(profile(id), f.Identity)
+	return predictor.Predict(stack.Lookup(id), f.Identity)
 }
 
 // differences are the cells in which the real client does otherwise than the
 // model says, each with the reason why the model stays.
-var differences = map[string]string{}
+var differences = map[string]string{
+	"bun, PKCS #12, SHA-1 CA in it, TLS 1.3": "Bun leaves out the CA beside the path, which BoringSSL by itself does not",
+	"deno, END and BEGIN joined, TLS 1.3":    "it passes over the second block: which blocks of a chain are read is not modelled",
+	"erlang, END and BEGIN joined, TLS 1.3":  "likewise",
+	"erlang, byte order mark, TLS 1.3":       "it passes over the first block: likewise",
+	"erlang, another key last, TLS 1.3":      "it reads no file with two keys, and only the key before is modelled",
+	"node24, PKCS #12, no MAC, TLS 1.3":      "OpenSSL 3.5 reads it, and files are modelled for OpenSSL 3.0",
+	"ruby, TRUSTED CERTIFICATE, TLS 1.3":     "files are modelled for OpenSSL, whose programs read that",
+}
 
 // TestClients runs the real clients and holds what they do against the model;
 // "make clients" prints the table.
@@ -406,7 +405,7 @@ func TestSeveral(t *testing.T) {
 	again := w.files(t, scenario{name: "fitting, too", leaf: "no-eku", chain: []string{"Int A"}})
 	q := &match.Question{Request: r, Identities: []*certstore.Identity{strange.Identity, good.Identity, again.Identity}, Graph: chain.NewGraph(), Now: w.now}
 	predictor := stack.New(q)
-	want := predictor.Select(profile("go"))
+	want := predictor.Select(stack.Lookup("go"))
 	if want != good.Identity {
 		t.Fatalf("Select chooses %+v", want)
 	}

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"cmp"
+	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/tls"
@@ -35,16 +36,32 @@ func (p *Predictor) usage(profile *Profile, i *certstore.Identity) *Prediction {
 	case g.ExtKeyUsage && !clientAuth(i.Leaf):
 		return withheld(say.Text("its extendedKeyUsage lacks clientAuth, and this client does not offer it"),
 			say.Text("have a certificate issued with extendedKeyUsage clientAuth"))
-	case g.KeyUsage && i.Leaf.KeyUsage != 0 && i.Leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
-		out := withheld(say.Text("its keyUsage lacks digitalSignature, and this client does not offer it"),
-			say.Text("have a certificate issued with keyUsage digitalSignature"))
-		if g.KeyUsageFails || g.KeyUsageFailsUnnamed && len(p.named) == 0 ||
-			g.KeyUsageFails13 && p.question.Request.Version >= tls.VersionTLS13 {
-			out.Action, out.Reason = Fails, say.Text("its keyUsage lacks digitalSignature, and this client gives up")
-		}
-		return out
 	}
-	return nil
+	return p.keyUsage(profile, i)
+}
+
+// keyUsage is the gate of a keyUsage that does not allow signatures.
+func (p *Predictor) keyUsage(profile *Profile, i *certstore.Identity) *Prediction {
+	g := profile.Gate
+	_, isECDSA := i.Leaf.PublicKey.(*ecdsa.PublicKey)
+	if i.Leaf.KeyUsage == 0 || i.Leaf.KeyUsage&x509.KeyUsageDigitalSignature != 0 || g.KeyUsageECDSA && !isECDSA {
+		return nil
+	}
+	failure := g.KeyUsage12
+	if p.question.Request.Version >= tls.VersionTLS13 {
+		failure = g.KeyUsage13
+	}
+	if g.KeyUsageUnnamed != (Failure{}) && len(p.named) == 0 {
+		failure = g.KeyUsageUnnamed
+	}
+	reason := say.Text("its keyUsage lacks digitalSignature, and this client gives up")
+	switch failure.Action {
+	case "":
+		return nil
+	case Declines:
+		reason = say.Text("its keyUsage lacks digitalSignature, and this client does not offer it")
+	}
+	return failure.of(failure, reason, say.Text("have a certificate issued with keyUsage digitalSignature"))
 }
 
 // schemes asks whether the key can make a signature that the server allows.
@@ -68,9 +85,11 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 		return out
 	}
 	switch {
-	case isEd25519 && s.NoEd25519:
+	case isEd25519 && s.Ed25519 == NoEd25519:
 		return cannot(say.Text("it has no support for Ed25519"), declines)
-	case isEd25519 && s.TypedEd25519 && old && len(p.named) > 0:
+	case isEd25519 && s.Ed25519 == NoEd25519To12 && old:
+		return cannot(say.Text("it has no support for Ed25519 up to TLS 1.2"), declines)
+	case isEd25519 && s.Ed25519 == TypedEd25519To12 && old && len(p.named) > 0:
 		return cannot(say.Text("up to TLS 1.2 no certificate type stands for an Ed25519 key, so that none of the names "+
 			"fits"), declines)
 	case s.Types && old && len(r.CertificateTypes) > 0 && !slices.Contains(r.CertificateTypes, certificateType(i.Leaf)):
@@ -96,31 +115,40 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 	case s.KeyTypeOnly && !p.anyOfKind(i.Leaf):
 		return cannot(say.Text("no signature scheme that the server allows fits the kind of key"), declines)
 	case s.KeyTypeOnly && len(p.fitting(s, i.Leaf, true)) == 0:
-		if verdict := p.chainSchemes(profile, i); verdict != nil {
+		if verdict := p.signed(profile, i); verdict != nil {
 			return verdict
 		}
 		return cannot(say.Text("the kind of key fits, and its curve or length does not"), none)
 	}
-	return p.chainSchemes(profile, i)
+	return p.signed(profile, i)
 }
 
-// chainSchemes asks of the stored chain what a client that applies the schemes
-// to it asks (RFC 8446, Section 4.4.2.2).
-func (p *Predictor) chainSchemes(profile *Profile, i *certstore.Identity) *Prediction {
-	if !profile.Schemes.ChainToo {
-		return nil
-	}
-	stored := i.Chain
-	if profile.Chain == Sorted {
-		stored = sorted(i)
-	}
+// signed asks of the certificates what a client that applies the schemes to their signatures
+// asks (RFC 8446, Section 4.4.2.2).
+func (p *Predictor) signed(profile *Profile, i *certstore.Identity) *Prediction {
 	allowed := p.question.Request.SignatureSchemesCert
 	if allowed == nil {
 		allowed = p.question.Request.SignatureSchemes
 	}
-	for _, c := range append([]*x509.Certificate{i.Leaf}, stored...) {
+	same := func(a, b wire.Scheme) bool { return a.ID == b.ID }
+	certs := []*x509.Certificate{i.Leaf}
+	switch {
+	case profile.Schemes.Signed == NoSignature:
+		return nil
+	case profile.Schemes.Signed == LeafByHash:
+		same = func(a, b wire.Scheme) bool { return a.Key == b.Key && a.Hash == b.Hash }
+	case profile.Chain == Sorted:
+		certs = append(certs, sorted(i)...)
+	default:
+		certs = append(certs, i.Chain...)
+	}
+	for _, c := range certs {
 		scheme, known := wire.SchemeOf(c.SignatureAlgorithm)
-		if known && !selfIssued(c) && !slices.Contains(allowed, scheme.ID) {
+		listed := slices.ContainsFunc(allowed, func(id tls.SignatureScheme) bool {
+			other, found := wire.LookupScheme(id)
+			return found && same(scheme, other)
+		})
+		if known && !selfIssued(c) && !listed {
 			return &Prediction{Sends: say.No, Action: Declines, Fault: true,
 				Reason: say.Text(match.Name(c.RawSubject), " is signed with ", scheme.Name, ", which the server does not list"),
 				Remedy: say.Text("have the certificate issued with a signature that the server lists")}

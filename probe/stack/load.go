@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
@@ -84,7 +85,7 @@ func exposed(profile *Profile, i *certstore.Identity) *Prediction {
 		return nil
 	}
 	for _, refusal := range i.Key.Exposure.Refusals {
-		if refusal.Client == profile.ID {
+		if refusal.Client == cmp.Or(profile.Like, profile.ID) {
 			return profile.fails(say.Text(refusal.Why), say.Text("chmod 600 ", say.File(i.Key.Source)))
 		}
 	}
@@ -148,6 +149,9 @@ func unreadKey(profile *Profile, i *certstore.Identity) *Prediction {
 	case key.Protection != "" && profile.ClearKey:
 		return profile.rewrite("write it in clear, and guard the file",
 			say.Text("the key is encrypted, and this client reads only keys in clear"))
+	case slices.Contains(l.Undecrypted, key.Family):
+		return profile.rewrite("write it again with AES", say.Text("the key is encrypted by ", key.Family,
+			", which this client does not decrypt"))
 	case key.Legacy && l.NoLegacy:
 		return profile.rewrite("write it again with AES", say.Text("OpenSSL 3 decrypts a key with RC2, RC4 or DES only with "+
 			"its legacy provider, which this client does not load"))

@@ -245,8 +245,10 @@ func (f *files) load(t *testing.T) *certstore.Identity {
 func TestLoading(t *testing.T) {
 	slow, stop := slowClients(t)
 	defer stop()
-	list := slices.DeleteFunc(slices.Concat(clients(), slow), func(c client) bool {
-		return c.profile == "openssl" || c.profile == "openssl-strict" || c.profile == "firefox" || c.profile == "chromium-linux" || c.profile == "nss" // which load as others do
+	alike, stopAlike := aliases(t)
+	defer stopAlike()
+	list := slices.DeleteFunc(slices.Concat(clients(), slow, alike), func(c client) bool {
+		return c.profile == "openssl" || c.profile == "openssl-strict" || c.profile == "firefox" || c.profile == "chromium-linux" || c.profile == "nss" || c.profile == "librdkafka-keystore" // which load as others do
 	})
 	w := newWorld(t)
 	scores := make(map[string]*score)
@@ -283,11 +285,11 @@ func TestLoading(t *testing.T) {
 			if scores[label] == nil {
 				scores[label] = &score{}
 			}
-			if identity.Leaf == nil && profile(c.profile).Load.Imports {
+			if identity.Leaf == nil && stack.Lookup(c.profile).Load.Imports {
 				continue // nothing to import
 			}
 			if identity.Leaf == nil {
-				prediction = stack.Prediction{Sends: say.No, Action: cmp.Or(profile(c.profile).Load.Hidden.Action, stack.Fails)}
+				prediction = stack.Prediction{Sends: say.No, Action: cmp.Or(stack.Lookup(c.profile).Load.Hidden.Action, stack.Fails)}
 			}
 			w.compare(t, c.profile, s, version, &prediction, seen(), out, scores[label])
 		}

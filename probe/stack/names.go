@@ -85,6 +85,13 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 		}
 		withheld.Reason, withheld.Remedy = say.Text("no path that can be built has a name on the list"),
 			say.Text("import the intermediates up to a named CA into the client's store")
+	case RawAbove13:
+		if p.question.Request.Version < tls.VersionTLS13 || len(sent) == 0 || p.stored(sent[0], sent[1:], p.raw, rawKey) {
+			return nil
+		}
+		withheld.Reason = say.Text("no issuer of the CA certificates in the file is on the list, byte for byte; the leaf's " +
+			"own issuer does not count")
+		withheld.Remedy = say.Text("put the CA certificates up to the one below a named CA into the file")
 	case EngineBest:
 		return p.engine(i)
 	}

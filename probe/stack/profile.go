@@ -2,6 +2,7 @@ package stack
 
 import (
 	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/pbe"
 	"mtlsprobe/report/say"
 )
 
@@ -14,6 +15,8 @@ type Profile struct {
 	Versions   string
 	Confidence Confidence
 	Citation   string
+	// Like is the ID of the profile that an alias has its rules from; empty for others.
+	Like string
 
 	Names   Names            // how the server's list is compared
 	Empty   EmptyList        // what a request without names means
@@ -57,6 +60,7 @@ const (
 	RawAll                        // bytes, along every path, issuers and subjects
 	EngineBest                    // along the operating system's best path, which is not known here
 	FoldedAll                     // RFC 5280, Section 7.1, along every path
+	RawAbove13                    // bytes, in TLS 1.3, with the issuers of the stored CAs; a leaf alone is sent
 )
 
 // EmptyList says what a request without names means.
@@ -73,32 +77,26 @@ type Gate struct {
 	Expired, NotYetValid bool // the leaf's dates
 	PathDates            bool // those of the CAs above it, too
 	ExtKeyUsage          bool // extendedKeyUsage without clientAuth
-	KeyUsage             bool // keyUsage without digitalSignature
-	// KeyUsageFails says that keyUsage makes the client give up in place of an
-	// empty Certificate; KeyUsageFails13 that it does so in TLS 1.3, which it
-	// then does not even offer.
-	KeyUsageFails, KeyUsageFails13 bool
-	// KeyUsageFailsUnnamed says the same of requests without names.
-	KeyUsageFailsUnnamed bool
+	// KeyUsage12 and KeyUsage13 are what becomes of keyUsage without digitalSignature up to
+	// TLS 1.2 and in TLS 1.3, and KeyUsageUnnamed of that where the request has no names;
+	// zero means that it is not looked at, or no difference.
+	KeyUsage12, KeyUsage13, KeyUsageUnnamed Failure
+	KeyUsageECDSA                           bool // that is asked of ECDSA keys alone
 }
 
 // SchemeRules say which signature schemes are looked at, and what happens when
 // none can be used. See RFC 8446, Section 4.2.3, and RFC 5246, Section 7.4.4.
 type SchemeRules struct {
-	Types     bool    // certificate_types count, up to TLS 1.2
-	NoType    Failure // what happens if none fits; zero means an empty Certificate
-	NoEd25519 bool    // there is no support for Ed25519
-	// TypedEd25519 says that up to TLS 1.2 an Ed25519 key never fits a request with
-	// names, since no certificate type stands for it.
-	TypedEd25519 bool
-	CurveBound12 bool // ECDSA schemes are bound to their curve before TLS 1.3, too
-	NoSHA1       bool // SHA-1 is not used for signing, though offered
+	Types        bool    // certificate_types count, up to TLS 1.2
+	NoType       Failure // what happens if none fits; zero means an empty Certificate
+	Ed25519      Ed25519 // where keys of Ed25519 are used
+	CurveBound12 bool    // ECDSA schemes are bound to their curve before TLS 1.3, too
+	NoSHA1       bool    // SHA-1 is not used for signing, though offered
 	// PSSUnchecked says that the key's length is not held against the scheme.
 	PSSUnchecked12, PSSUnchecked13 bool
 	KeyTypeOnly                    bool // only the kind of key is compared, not curve or length
-	// ChainToo says that the schemes also count for the signatures on the stored
-	// chain.
-	ChainToo bool
+	// Signed says whether the schemes also count for the signatures on the certificates.
+	Signed Signed
 	// Short12 and Short13 are what happens where the length is not held against the
 	// scheme; zero means a signature that does not verify.
 	Short12, Short13 Failure
@@ -108,6 +106,27 @@ type SchemeRules struct {
 	// None12 and None13 are what happens when no scheme can be used.
 	None12, None13 Failure
 }
+
+// Signed says which signatures on certificates are held against the schemes.
+type Signed int
+
+// The signatures that count.
+const (
+	NoSignature   Signed = iota
+	EachSignature        // that of each certificate of the stored chain, self-signed ones aside
+	LeafByHash           // the leaf's, by its hash and the kind of key that made it
+)
+
+// Ed25519 says where a client uses keys of Ed25519.
+type Ed25519 int
+
+// The uses of Ed25519.
+const (
+	WithEd25519      Ed25519 = iota
+	NoEd25519                // there is no support
+	NoEd25519To12            // none up to TLS 1.2
+	TypedEd25519To12         // up to TLS 1.2 not where the request has names: no certificate type stands for it
+)
 
 // A Failure is what a client does when it cannot sign.
 type Failure struct {
@@ -166,6 +185,8 @@ type LoadRules struct {
 	Unchecked bool
 	// NoLegacy says that RC2, RC4 and DES are not decrypted.
 	NoLegacy bool
+	// Undecrypted are the families of encryption that keys are not read in.
+	Undecrypted []pbe.Family
 	// Hidden is what comes of a file that cannot be loaded; zero means a local error.
 	Hidden Failure
 	// NoMLDSA says that the program was seen not to read keys of ML-DSA; of others it is not

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"mtlsprobe/certstore"
+	"mtlsprobe/certstore/pbe"
 	"mtlsprobe/report/say"
 )
 
@@ -41,16 +42,16 @@ func Profiles() []*Profile {
 	node.Load.MinRSA, node.Load.Files, node.Load.Mixed, node.Load.Unchecked = 1024, pemPKCS12, false, true
 	mysql := openSSL("mysql", "MySQL client", "8", "MySQL vio/viosslfactories.c: vio_set_cert_stuff loads the leaf only")
 	mysql.Confidence, mysql.Chain = Source, LeafAlone
-	rdkafka := openSSL("librdkafka", "librdkafka before 2.7", "1.0 to 2.6", "librdkafka src/rdkafka_ssl.c: ssl.certificate.location by SSL_CTX_use_certificate_file; issue 4894")
-	rdkafka.Confidence, rdkafka.Chain, rdkafka.Load.Files, rdkafka.Load.Mixed = Source, LeafAlone, pemAlone, false
-	mysql.Load.NoMLDSA, rdkafka.Load.NoMLDSA = false, false // whatever OpenSSL they are built with
+	mysql.Load.NoMLDSA = false // whatever OpenSSL it is built with
+	rdkafka := openSSL("librdkafka", "librdkafka", "2.0, as in kcat; ssl.certificate.location", "librdkafka src/rdkafka_ssl.c")
+	rdkafka.Load.Files, rdkafka.Load.Mixed = pemAlone, false
 	strict := openSSL("openssl-strict", "OpenSSL strict", "3.0", "OpenSSL ssl/t1_lib.c: tls1_check_chain with SSL_CERT_FLAG_TLS_STRICT")
-	strict.Names, strict.Schemes.Types, strict.Schemes.ChainToo = FoldedStoredTo12, true, true
-	browsers := Gate{Expired: true, NotYetValid: true, ExtKeyUsage: true, KeyUsage: true}
-	nss := SchemeRules{NoEd25519: true, Short12: fails, Short13: Failure{SendsAlerts, 80}, PSSUnchecked12: true, PSSUnchecked13: true, None12: declines, None13: declines}
+	strict.Names, strict.Schemes.Types, strict.Schemes.Signed = FoldedStoredTo12, true, EachSignature
+	browsers := Gate{Expired: true, NotYetValid: true, ExtKeyUsage: true, KeyUsage12: declines, KeyUsage13: declines}
+	nss := SchemeRules{Ed25519: NoEd25519, Short12: fails, Short13: Failure{SendsAlerts, 80}, PSSUnchecked12: true, PSSUnchecked13: true, None12: declines, None13: declines}
 
 	chromiumLinux := boringSSL()
-	chromiumLinux.NoEd25519 = true // NSS, which holds the keys, has none
+	chromiumLinux.Ed25519 = NoEd25519 // NSS, which holds the keys, has none
 	curl := openSSL("curl", "curl", "7.88 with OpenSSL", "curl lib/vtls/openssl.c: cert_stuff")
 	curl.Load.WeakLate, curl.Late.PostHandshake = Failure{Alerts, 80}, say.Yes
 	python := openSSL("python", "Python", "3.11 ssl", "CPython Modules/_ssl.c: load_cert_chain")
@@ -87,12 +88,12 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "gnutls", Late: Late{say.Yes, say.Yes}, Takes: certstore.PEM, ClearKey: true, Reader: certstore.GnuTLSReader, Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert",
-			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Files: pemDER, Hidden: declines, Leading12: declines, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails13: true, KeyUsageFailsUnnamed: true}, Chain: Sorted,
-			Schemes: SchemeRules{Types: true, TypedEd25519: true, NamedPKCS1: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
+			Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Files: pemDER, Hidden: declines, Leading12: declines, Leading13: fails}, Gate: Gate{KeyUsage12: declines, KeyUsage13: fails, KeyUsageUnnamed: fails}, Chain: Sorted,
+			Schemes: SchemeRules{Types: true, Ed25519: TypedEd25519To12, NamedPKCS1: true, PSSUnchecked12: true, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
 			ID: "gnutls-forced", Late: neverLate, Takes: certstore.PEM, ClearKey: true, Reader: certstore.GnuTLSReader, Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c",
-			Several: LastLoaded, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Files: pemAlone, Leading12: fails, Leading13: fails}, Gate: Gate{KeyUsage: true, KeyUsageFails: true}, Chain: Sorted,
+			Several: LastLoaded, MaxRequest: 131072, Load: LoadRules{NoMLDSA: true, Files: pemAlone, Leading12: fails, Leading13: fails}, Gate: Gate{KeyUsage12: fails, KeyUsage13: fails}, Chain: Sorted,
 			Schemes: SchemeRules{PSSUnchecked12: true, PSSUnchecked13: true, Short13: fails, None12: Failure{Action: Fails}, None13: declines},
 		},
 		{
@@ -101,11 +102,11 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "nss-nickname", Late: byRenegotiation, Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "NSS by nickname", Versions: "3.87", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData",
-			Gate: Gate{ExtKeyUsage: true, KeyUsage: true}, Chain: BuiltNewest, Schemes: nss, Several: FirstFit, MaxRequest: 131072, Load: LoadRules{Files: pkcs12, Imports: true, Hidden: declines},
+			Gate: Gate{ExtKeyUsage: true, KeyUsage12: declines, KeyUsage13: declines}, Chain: BuiltNewest, Schemes: nss, Several: FirstFit, MaxRequest: 131072, Load: LoadRules{Files: pkcs12, Imports: true, Hidden: declines},
 		},
 		{
 			ID: "firefox", Late: byRenegotiation, Takes: certstore.PKCS12, Reader: certstore.NSSReader, Name: "Firefox", Versions: "ESR 153", Confidence: Run, Citation: "Firefox security/manager/ssl/TLSClientAuthCertSelection.cpp",
-			Names: RawAll, Gate: Gate{Expired: true, NotYetValid: true, PathDates: true, ExtKeyUsage: true, KeyUsage: true},
+			Names: RawAll, Gate: Gate{Expired: true, NotYetValid: true, PathDates: true, ExtKeyUsage: true, KeyUsage12: declines, KeyUsage13: declines},
 			Chain: BuiltNewest, Schemes: nss, MaxRequest: 131072, Load: LoadRules{Files: pkcs12, Imports: true, Hidden: declines},
 		},
 		{
@@ -118,7 +119,7 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "chromium-macos", Late: byRenegotiation, Takes: certstore.PKCS12Legacy, Name: "Chromium on macOS", Versions: "2026", Confidence: Source, Citation: "Chromium net/ssl/client_cert_store_mac.cc",
-			Names: EngineBest, Gate: Gate{Expired: true, ExtKeyUsage: true, KeyUsage: true}, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400, Load: LoadRules{Files: pkcs12, Imports: true},
+			Names: EngineBest, Gate: Gate{Expired: true, ExtKeyUsage: true, KeyUsage12: declines, KeyUsage13: declines}, Chain: Engine, Schemes: boringSSL(), MaxRequest: 102400, Load: LoadRules{Files: pkcs12, Imports: true},
 		},
 		{
 			ID: "java-sunx509", Late: byRenegotiation, Takes: certstore.PKCS12, Reader: certstore.JavaReader, Name: "Java SunX509", Versions: "JDK 8 to 25, the default key manager", Confidence: Run, Citation: "OpenJDK sun/security/ssl/SunX509KeyManagerImpl.java, CertificateRequest.java",
@@ -128,11 +129,11 @@ func Profiles() []*Profile {
 		{
 			ID: "java-pkix", Late: byRenegotiation, Takes: certstore.PKCS12, Reader: certstore.JavaReader, Name: "Java PKIX", Versions: "JDK 17 NewSunX509; from JDK 26 on SunX509, too, unless jdk.tls.SunX509KeyManager.certChecking=false", Confidence: Run, Citation: "OpenJDK sun/security/ssl/X509KeyManagerImpl.java; JDK-8359956",
 			Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, Load: LoadRules{MinRSA: 1024, ShortRSA: declines, Files: javaFiles, Imports: true},
-			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, ChainToo: true, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
+			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, Signed: EachSignature, None12: Failure{SendsAlerts, 80}, None13: Failure{SendsAlerts, 80}},
 		},
 		{
 			ID: "dotnet-httpclient", Takes: certstore.PKCS12, Name: ".NET HttpClient", Versions: "8, ClientCertificateOptions.Manual", Confidence: Source, Citation: "dotnet/runtime CertificateHelper.GetEligibleClientCertificate",
-			Gate: Gate{ExtKeyUsage: true, KeyUsage: true}, Chain: Engine, Several: FirstFit,
+			Gate: Gate{ExtKeyUsage: true, KeyUsage12: declines, KeyUsage13: declines}, Chain: Engine, Several: FirstFit,
 			Schemes: SchemeRules{None12: declines, None13: declines},
 		},
 		{
@@ -156,8 +157,14 @@ func Profiles() []*Profile {
 			Schemes: SchemeRules{CurveBound12: true, NoSHA1: true, None12: declines, None13: declines},
 		},
 		{
-			ID: "boringssl", Late: Late{PostHandshake: say.No}, Takes: certstore.PEM, Name: "BoringSSL", Versions: "2026, as in gRPC and Envoy", Confidence: Run, Citation: "BoringSSL ssl/ssl_credential.cc, ssl/handshake_client.cc",
-			Several: LastLoaded, MaxRequest: 102400, Schemes: boringSSL(), Load: LoadRules{Leading12: unseen, Leading13: unseen},
+			ID: "boringssl", Late: Late{PostHandshake: say.No}, Takes: certstore.PEM, Reader: certstore.BoringSSLReader, Name: "BoringSSL", Versions: "2026, as in gRPC and Envoy", Confidence: Run, Citation: "BoringSSL ssl/ssl_credential.cc, ssl/handshake_client.cc",
+			Several: LastLoaded, MaxRequest: 102400, Schemes: boringSSL(), Load: LoadRules{Leading12: fails, Leading13: fails, Undecrypted: []pbe.Family{pbe.PKCS5v1, pbe.Scrypt}},
+			Gate: Gate{KeyUsage12: fails, KeyUsage13: fails, KeyUsageECDSA: true},
+		},
+		{
+			ID: "erlang", Late: byRenegotiation, Takes: certstore.PEM, Reader: certstore.ErlangReader, Name: "Erlang", Versions: "OTP 25, as in RabbitMQ and Elixir", Confidence: Run, Citation: "Erlang/OTP lib/ssl/src/ssl_certificate.erl: handle_cert_auths",
+			Names: RawAbove13, Several: FirstFit, Load: LoadRules{NoMLDSA: true, Files: pemAlone, Leading12: signsAway, Leading13: unseen, Undecrypted: []pbe.Family{pbe.PKCS12, pbe.Scrypt}},
+			Schemes: SchemeRules{Ed25519: NoEd25519To12, Signed: LeafByHash, None12: declines, None13: declines},
 		},
 		{
 			ID: "mbedtls", Takes: certstore.PEM, Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h",

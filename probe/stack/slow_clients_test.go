@@ -26,8 +26,8 @@ func TestSlowClients(t *testing.T) {
 // slowClients are Java with both key managers, and the browsers.
 func slowClients(t *testing.T) (list []client, stop func()) {
 	t.Helper()
-	sun, stopSun := javaClient(t, "SunX509")
-	pkix, stopPKIX := javaClient(t, "PKIX")
+	sun, stopSun := javaClient(t, "SunX509", javaSocket)
+	pkix, stopPKIX := javaClient(t, "PKIX", javaSocket)
 	restore := chromiumPolicy(t)
 	list = []client{
 		{profile: "java-sunx509", tool: "java", pkg: "openjdk-17-jdk-headless", run: sun},
@@ -58,26 +58,32 @@ public class Client {
         tmf.init(ts);
         SSLContext c = SSLContext.getInstance("TLS");
         c.init(kmf.getKeyManagers(), tmf.getTrustManagers(), null);
-        try (SSLSocket s = (SSLSocket) c.getSocketFactory().createSocket("localhost", Integer.parseInt(f[0]))) {
-          s.setSoTimeout(5000);
-          s.setEnabledProtocols(new String[]{"TLSv" + f[1]});
-          s.getOutputStream().write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes());
-          System.out.println("answer: " + s.getInputStream().read());
-        }
+        String version = "TLSv" + f[1], url = "https://localhost:" + f[0] + "/";
+        $connect
       } catch (Exception e) { System.out.println(e.toString().replace("\n", " ")); }
     }
   }
 }
 `
 
-// javaClient starts one virtual machine for all runs with a key manager.
-func javaClient(t *testing.T, algorithm string) (run func(context.Context, *world, *files, string, string) ([]byte, error), stop func()) {
+// javaSocket connects with the context c.
+const javaSocket = `
+try (SSLSocket s = (SSLSocket) c.getSocketFactory().createSocket("localhost", Integer.parseInt(f[0]))) {
+  s.setSoTimeout(5000);
+  s.setEnabledProtocols(new String[]{version});
+  s.getOutputStream().write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".getBytes());
+  System.out.println("answer: " + s.getInputStream().read());
+}
+`
+
+// javaClient starts one virtual machine for all runs with a key manager and a way of connecting.
+func javaClient(t *testing.T, algorithm, connect string) (run func(context.Context, *world, *files, string, string) ([]byte, error), stop func()) {
 	t.Helper()
 	source := filepath.Join(t.TempDir(), "Client.java")
-	if err := os.WriteFile(source, []byte(javaProgram), 0o600); err != nil {
+	if err := os.WriteFile(source, []byte(strings.Replace(javaProgram, "$connect", connect, 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("java", source, algorithm)
+	cmd := exec.Command("java", "-cp", "/usr/share/java/*", source, algorithm)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

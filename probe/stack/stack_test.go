@@ -3,6 +3,7 @@ package stack_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -18,13 +19,37 @@ import (
 	"mtlsprobe/report/say"
 )
 
+// The guide names every alias in the row of its profile.
+func TestAliasesInGuide(t *testing.T) {
+	guide, err := os.ReadFile("../../cmd/docs/guide/clients.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := make(map[string]string)
+	for line := range strings.Lines(string(guide)) {
+		if cells := strings.Split(line, "|"); len(cells) == 4 {
+			rows[strings.TrimSpace(cells[1])] = cells[2]
+		}
+	}
+	for _, p := range stack.Aliases() {
+		if !strings.Contains(rows["`"+p.Like+"`"], "`"+p.ID+"`") {
+			t.Errorf("the guide does not have %s in the row of %s", p.ID, p.Like)
+		}
+	}
+}
+
 // A prediction without a source or a confidence cannot be built.
 func TestProfiles(t *testing.T) {
 	want := strings.Fields(`openssl openssl-strict curl python node nginx libpq mysql mariadb librdkafka go client-go gnutls gnutls-forced nss nss-nickname firefox
-		chromium-linux chromium-windows chromium-macos java-sunx509 java-pkix dotnet-httpclient dotnet-sslstream schannel apple-keychain rustls boringssl mbedtls wolfssl`)
+		chromium-linux chromium-windows chromium-macos java-sunx509 java-pkix dotnet-httpclient dotnet-sslstream schannel apple-keychain rustls boringssl erlang mbedtls wolfssl`)
 	var got []string
-	for _, p := range stack.Profiles() {
-		got = append(got, p.ID)
+	for _, p := range append(stack.Profiles(), stack.Aliases()...) {
+		if p.Like == "" {
+			got = append(got, p.ID)
+		}
+		if base := stack.Lookup(p.Like); (p.Like == "") != (base == nil) || base != nil && base.Like != "" || stack.Lookup(p.ID).Name != p.Name {
+			t.Errorf("%s is like %q, which is no profile, or its ID stands twice", p.ID, p.Like)
+		}
 		if p.Name == "" || p.Versions == "" || len(p.Citation) < 20 || !slices.Contains([]stack.Confidence{stack.Run, stack.Source, stack.Documented}, p.Confidence) {
 			t.Errorf("%s lacks a name, versions, a source or a confidence: %+v", p.ID, p)
 		}
@@ -106,7 +131,7 @@ func TestPredictLimits(t *testing.T) {
 	i := &certstore.Identity{Leaf: p.Cert("client"), Key: certstore.Key{State: certstore.Usable, Signer: p.Key("client")}}
 	ask := func(q *match.Question, id string, i *certstore.Identity) stack.Prediction {
 		predictor := stack.New(q)
-		return predictor.Predict(profile(id), i)
+		return predictor.Predict(stack.Lookup(id), i)
 	}
 	q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("CA").RawSubject})[1], Graph: chain.NewGraph(), Now: certtest.Now}
 	for when, want := range map[wire.Stage]map[string]say.Answer{
@@ -177,7 +202,7 @@ func TestSelect(t *testing.T) {
 	predictor := stack.New(q)
 	for id, want := range map[string]string{"go": "b", "curl": "c", "nss": ""} {
 		got := ""
-		if i := predictor.Select(profile(id)); i != nil {
+		if i := predictor.Select(stack.Lookup(id)); i != nil {
 			got = i.Label
 		}
 		if got != want {
@@ -214,7 +239,7 @@ func TestSupposedRequest(t *testing.T) {
 	q := &match.Question{Request: &wire.CertificateRequest{NamedCAs: [][]byte{p.Cert("CA").RawSubject}}, Graph: chain.NewGraph(), Now: certtest.Now}
 	predictor := stack.New(q)
 	for id, want := range map[string]say.Answer{"openssl-strict": say.Unknown, "go": say.Yes, "curl": say.Yes} {
-		if got := predictor.Predict(profile(id), i); got.Sends != want {
+		if got := predictor.Predict(stack.Lookup(id), i); got.Sends != want {
 			t.Errorf("%s: %s (%s), want %s", id, got.Sends, got.Reason, want)
 		}
 	}
