@@ -82,7 +82,8 @@ func (f *outputFlags) registerViews(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.require, "require", nil,
 		"exit with 0 only if these identities fit: `WHICH` is any, all, or a label (repeatable; default any)")
 	flags.StringVar(&f.client, "client", "",
-		"set the exit code by what this client `STACK` would do, such as curl, go, java-pkix, firefox")
+		"set the exit code by what this client `STACK` would do, such as curl, go, java-pkix, firefox, requests; a "+
+			"chain of its own is tried, too")
 	f.registerExpires(flags)
 	f.registerExpect(flags)
 }

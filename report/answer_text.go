@@ -280,10 +280,15 @@ func serverLine(r *Report) string {
 // clientsLine is how many client models send a certificate.
 func clientsLine(predictions []Prediction) string {
 	_, no, unknown := sentBy(predictions)
-	var bare []string // what they send is refused
+	var bare []string // the leaf that they send alone is refused
+	own := ""         // whose chain is refused
 	for _, p := range predictions {
 		if p.refused() {
-			bare = append(bare, p.Name)
+			if p.Chain != nil {
+				own = p.Name
+			} else {
+				bare = append(bare, p.Name)
+			}
 			no = slices.DeleteFunc(no, func(name string) bool { return name == p.Name })
 		}
 	}
@@ -298,7 +303,7 @@ func clientsLine(predictions []Prediction) string {
 		return "it is not known which client programs send it (--clients says why)"
 	case len(no)+len(unknown) == 0:
 		line = fmt.Sprintf("all %d known client programs send it", all)
-		if bare == nil {
+		if bare == nil && own == "" {
 			return line
 		}
 	}
@@ -309,7 +314,11 @@ func clientsLine(predictions []Prediction) string {
 		line += fmt.Sprintf("; %d not known", len(unknown))
 	}
 	if bare != nil {
-		line += "; refused without the intermediates, which " + some(bare) + " do not send"
+		do := map[bool]string{true: " does", false: " do"}[len(bare) == 1]
+		line += "; refused without the intermediates, which " + some(bare) + do + " not send"
+	}
+	if own != "" {
+		line += "; refused with the chain that " + own + " sends"
 	}
 	return line + " (--clients says why)"
 }

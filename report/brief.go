@@ -159,6 +159,8 @@ func briefBy(i *Identity, by By) (word, why string) {
 func briefClient(i *Identity, client string) (word, why string) {
 	at := slices.IndexFunc(i.Predictions, func(p Prediction) bool { return p.Stack == client })
 	switch {
+	case at >= 0 && i.Predictions[at].Taken == "no" && i.Predictions[at].Chain != nil:
+		return "FAILS", client + " sends another chain"
 	case at < 0:
 		return "UNKNOWN", client + " not known"
 	case i.Predictions[at].Taken == "no":

@@ -74,8 +74,11 @@ type Identity struct {
 	// LeafAlone says whether the server accepts the leaf without its intermediates, as
 	// far as that was tried.
 	LeafAlone say.Answer
-	Verdict   Verdict // empty when nothing was judged
-	Basis     Basis
+	// AsClient says whether it accepts the chain that [Settings.Client] sends in place of the
+	// file's, as far as that was tried.
+	AsClient say.Answer
+	Verdict  Verdict // empty when nothing was judged
+	Basis    Basis
 	// Refusal explains a trial in which the server refused it; nil otherwise.
 	Refusal *Refusal
 }

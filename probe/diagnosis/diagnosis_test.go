@@ -343,3 +343,60 @@ func TestLeafAlone(t *testing.T) {
 		})
 	}
 }
+
+// A client that builds its own path sends another chain than the file has: for the client that is
+// asked for, that chain is tried, too.
+func TestRechained(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	p := certtest.NewAt("rechained", now, certtest.Edge{Subject: "Old Root", Issuer: "Old Root"}, certtest.Edge{Subject: "New Root", Issuer: "New Root"},
+		certtest.Edge{Subject: "Issuing", Issuer: "Old Root", Mutate: func(c *x509.Certificate) { c.NotBefore = now.AddDate(0, -3, 0) }},
+		certtest.Edge{Subject: "Issuing", Issuer: "New Root", Name: "Issuing by New", Mutate: func(c *x509.Certificate) { c.NotBefore = now.AddDate(0, -1, 0) }},
+		certtest.Edge{Subject: "localhost", Issuer: "Old Root", Mutate: func(c *x509.Certificate) {
+			c.DNSNames, c.ExtKeyUsage = []string{"localhost"}, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+		}},
+		certtest.Edge{Subject: "client", Issuer: "Issuing"})
+	for _, tt := range []struct {
+		name, client string
+		trusted      []string
+		want         say.Answer
+	}{
+		{"the newer twin leads elsewhere", "nss-nickname", []string{"Old Root"}, say.No},
+		{"both roots are trusted", "nss-nickname", []string{"Old Root", "New Root"}, say.Yes},
+		{"the client sends the file's chain", "curl", []string{"Old Root"}, say.Unknown},
+		{"no client is asked for", "", []string{"Old Root"}, say.Unknown},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			pool, roots := x509.NewCertPool(), x509.NewCertPool()
+			roots.AddCert(p.Cert("Old Root"))
+			for _, c := range p.Certs(tt.trusted...) {
+				pool.AddCert(c)
+			}
+			server, err := probetest.ServeHTTPS(&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
+				Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("localhost").Raw}, PrivateKey: p.Key("localhost")}}}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(server.Close)
+			i := identity(p, "client")
+			i.Chain = p.Certs("Issuing")
+			holding := &certstore.Holding{Identities: []*certstore.Identity{i},
+				Authorities: []certstore.Authority{{Certificate: p.Cert("Issuing by New"), Source: "new.pem"}}}
+			d, err := New(Settings{Now: time.Now, Plan: Plan{NoSweep: true}, Holding: holding, Client: tt.client}).
+				Probe(t.Context(), localhost(t, server.Address), &probe.Options{Roots: roots})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := d.Identities[0]
+			if got.Verdict != Fits || got.AsClient != tt.want {
+				t.Errorf("%s, as the client sends it %s, want %s", got.Verdict, got.AsClient, tt.want)
+			}
+			for _, prediction := range got.Predictions {
+				if mine := prediction.Profile.ID == tt.client; !prediction.LeafAlone && prediction.Taken != say.Unknown && !mine || mine && prediction.Taken != tt.want {
+					t.Errorf("%s: taken %s", prediction.Profile.ID, prediction.Taken)
+				}
+			}
+		})
+	}
+}

@@ -29,7 +29,8 @@ type Settings struct {
 	Fetch   Fetch
 	// System returns the roots that the operating system trusts; nil for none.
 	System func(context.Context) ([]certstore.Authority, error)
-	// Client is the ID of a client model to predict for besides [stack.Profiles]; empty for none.
+	// Client is the ID of a client model to predict for besides [stack.Profiles], and whose chain is
+	// tried where it differs from the file's; empty for none.
 	Client string
 	Plan   Plan
 	// Progress, if set, is told how many of how many trials are done. It is called by
@@ -133,7 +134,7 @@ func (e *Engine) Probe(ctx context.Context, t probe.Target, o *probe.Options) (*
 		if control, err = probe.SelfSigned(e.settings.Now()); err != nil {
 			return nil, err
 		}
-		e.try(ctx, d, options, control)
+		e.try(ctx, d, q, options, control)
 	}
 	q.Users = d.users()
 	e.judge(d, q)
@@ -271,7 +272,13 @@ func (e *Engine) judge(d *Diagnosis, q *match.Question, phases ...match.Phase) {
 		if predictions != nil {
 			d.Identities[n].Predictions = predictions[n]
 			for k := range predictions[n] {
-				predictions[n][k].Try(d.Identities[n].LeafAlone)
+				p := &predictions[n][k]
+				switch {
+				case p.LeafAlone:
+					p.Try(d.Identities[n].LeafAlone)
+				case p.Profile.ID == e.settings.Client:
+					p.Try(d.Identities[n].AsClient)
+				}
 			}
 		}
 	}

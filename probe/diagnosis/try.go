@@ -54,7 +54,8 @@ func pause(ctx context.Context, d time.Duration) {
 // try presents every identity on a connection of its own. Those without a chain
 // come first: some servers remember intermediates that they have seen once. Then what
 // the verdicts rest on is tried once more.
-func (e *Engine) try(ctx context.Context, d *Diagnosis, o *probe.Options, control *tls.Certificate) {
+func (e *Engine) try(ctx context.Context, d *Diagnosis, q *match.Question, o *probe.Options,
+	control *tls.Certificate) {
 	identities := d.Holding.Identities
 	observation := d.Server.Observation
 	w := &trying{engine: e, ctx: ctx, target: d.Server.Target, options: o, control: control}
@@ -70,6 +71,7 @@ func (e *Engine) try(ctx context.Context, d *Diagnosis, o *probe.Options, contro
 		w.all(identities)
 		w.again(identities)
 		w.withoutChains(d)
+		w.rechained(d, q)
 	}
 	c := reading.Conclude(&w.evidence)
 	d.Server.Conclusion, d.Server.TurnedAway, d.Mode = c, w.turnedAway, c.Mode
@@ -148,8 +150,8 @@ func (w *trying) again(identities []*certstore.Identity) {
 	}
 }
 
-// maxAlone bounds for how many issuers it is asked whether the server needs to be sent
-// their certificates.
+// maxAlone bounds for how many issuers, or identities of one client, it is asked whether the server
+// accepts another chain than the file's.
 const maxAlone = 8
 
 // withoutChains presents accepted identities once more, without their intermediates:
@@ -167,20 +169,54 @@ func (w *trying) withoutChains(d *Diagnosis) {
 		if !known && len(tried) < maxAlone {
 			alone := *i.Certificate()
 			alone.Certificate = alone.Certificate[:1]
-			t, _ := w.attempt(&alone, presentsLabel+i.Label+" without its chain")
-			switch {
-			case t.Refused():
-				// A server that by now refuses the whole chain refuses for another reason.
-				if again, _ := w.attempt(i.Certificate(), presentsLabel+i.Label); again.Outcome == reading.Accepted {
-					answer = say.No
-				}
-			case t.Outcome == reading.Accepted && match.LibraryOf(d.Request) != match.WolfSSL: // which remembers chains
-				answer = say.Yes
-			}
+			answer = w.instead(d, i, &alone, " without its chain")
 			tried[issuer] = answer
 		}
 		i.LeafAlone = answer
 	}
+}
+
+// rechained presents accepted identities once more with the chain that the client in question
+// sends, where that is another one than the file's.
+func (w *trying) rechained(d *Diagnosis, q *match.Question) {
+	profile := stack.Lookup(w.engine.settings.Client)
+	if profile == nil {
+		return
+	}
+	predictor, tried := stack.New(q), 0
+	for n := range d.Identities {
+		i := &d.Identities[n]
+		trials := w.evidence.Identities[n]
+		if trials[len(trials)-1].Outcome != reading.Accepted || tried >= maxAlone {
+			continue
+		}
+		p := predictor.Predict(profile, i.Identity)
+		if !p.Rechained {
+			continue
+		}
+		tried++
+		sent := *i.Certificate()
+		sent.Certificate = nil
+		for _, c := range p.Chain {
+			sent.Certificate = append(sent.Certificate, c.Raw)
+		}
+		i.AsClient = w.instead(d, i, &sent, " with the chain of "+profile.Name)
+	}
+}
+
+// instead says whether the server accepts another chain of an identity that it has accepted.
+func (w *trying) instead(d *Diagnosis, i *Identity, sent *tls.Certificate, label string) say.Answer {
+	t, _ := w.attempt(sent, presentsLabel+i.Label+label)
+	switch {
+	case t.Refused():
+		// A server that by now refuses the file's chain refuses for another reason.
+		if again, _ := w.attempt(i.Certificate(), presentsLabel+i.Label); again.Outcome == reading.Accepted {
+			return say.No
+		}
+	case t.Outcome == reading.Accepted && match.LibraryOf(d.Request) != match.WolfSSL: // which remembers chains
+		return say.Yes
+	}
+	return say.Unknown
 }
 
 // inStep reports whether the next connection would fall on the same of two servers as

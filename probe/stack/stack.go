@@ -51,8 +51,12 @@ type Prediction struct {
 	// Rewrite says that the remedy is a file in the form that the profile takes.
 	Rewrite bool
 	// LeafAlone says that the client leaves out the intermediates that the file has, and
-	// Taken whether the server accepts the leaf without them, as far as it was tried.
+	// Taken whether the server accepts what it sends in place of the file's chain, as far as it
+	// was tried.
 	LeafAlone bool
+	// Rechained says that it sends another chain than the file has in another way, as where it
+	// builds its own.
+	Rechained bool
 	Taken     say.Answer
 	// Fault says that something is wrong with the identity for this client: the
 	// prediction is not only about the list.
@@ -118,6 +122,8 @@ func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction 
 	out.Profile = profile
 	if out.Sends == say.Yes && out.Chain == nil {
 		out.Chain = p.chain(profile, i)
+		out.Rechained = out.Chain != nil && !out.LeafAlone &&
+			!slices.EqualFunc(out.Chain[1:], i.Chain, (*x509.Certificate).Equal)
 	}
 	return out
 }
@@ -196,19 +202,38 @@ func Intermediates(i *certstore.Identity) bool {
 	return slices.ContainsFunc(i.Chain, func(c *x509.Certificate) bool { return !selfIssued(c) })
 }
 
-// Try notes whether the server accepts the leaf alone. It changes only predictions
-// whose client sends that.
+// Try notes whether the server accepts what the client sends. It changes only predictions
+// whose client sends another chain than the file has.
 func (p *Prediction) Try(taken say.Answer) {
-	if !p.LeafAlone {
+	if !p.LeafAlone && !p.Rechained {
 		return
 	}
 	p.Taken = taken
+	if p.Rechained {
+		p.tried(taken)
+		return
+	}
 	switch taken {
 	case say.Yes:
 		p.Remedy, p.Reason = nil, say.Text("it loads the leaf alone from the file, and the server accepts that (tried)")
 	case say.No:
 		p.Fault = true
 		p.Reason = say.Text(p.Reason, "; the server refuses the leaf alone (tried)")
+	}
+}
+
+// tried words what became of a chain of the client's own.
+func (p *Prediction) tried(taken say.Answer) {
+	issuer := match.Name(p.Chain[len(p.Chain)-1].RawIssuer)
+	switch taken {
+	case say.Yes:
+		p.Reason = say.Text(p.Reason, "; it sends another chain than the file's, up to a certificate by ", issuer,
+			", and the server accepts that (tried)")
+	case say.No:
+		p.Fault = true
+		p.Reason = say.Text(p.Reason, "; it sends another chain than the file's, up to a certificate by ", issuer,
+			", and the server refuses that (tried)")
+		p.Remedy = say.Text("let the server have the intermediates, or leave the client only those that the file has")
 	}
 }
 
