@@ -72,6 +72,9 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 	none := s.None13
 	if old {
 		none = s.None12
+		if s.NoneRSA12 != (Failure{}) && certstore.KeyType(i.Leaf) == wire.RSAKey {
+			none = s.NoneRSA12
+		}
 	}
 	cannot := func(reason say.Phrase, f Failure) *Prediction {
 		out := &Prediction{Sends: say.No, Action: f.Action, Alert: f.Alert, Reason: reason,
@@ -87,6 +90,8 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 	switch {
 	case isEd25519 && s.Ed25519 == NoEd25519:
 		return cannot(say.Text("it has no support for Ed25519"), declines)
+	case isEd25519 && s.Ed25519 == UnreadEd25519:
+		return cannot(say.Text("it reads no keys of Ed25519"), fails)
 	case isEd25519 && s.Ed25519 == NoEd25519To12 && old:
 		return cannot(say.Text("it has no support for Ed25519 up to TLS 1.2"), declines)
 	case isEd25519 && s.Ed25519 == TypedEd25519To12 && old && len(p.named) > 0:
@@ -173,6 +178,9 @@ func (p *Predictor) fitting(s SchemeRules, leaf *x509.Certificate, size bool) []
 	var fitting []tls.SignatureScheme
 	for _, scheme := range p.question.Request.SignatureSchemes {
 		if s.NoSHA1 && (scheme == tls.PKCS1WithSHA1 || scheme == tls.ECDSAWithSHA1) {
+			continue
+		}
+		if known, _ := wire.LookupScheme(scheme); s.PKCS1Only12 && version < tls.VersionTLS13 && known.PSS {
 			continue
 		}
 		if certstore.Fits(leaf, scheme, version) && (!size || longEnough(leaf, scheme)) {

@@ -136,6 +136,8 @@ func unreadKey(profile *Profile, i *certstore.Identity) *Prediction {
 			") stands first in ", say.File(key.Source), ", and this client uses that"))
 		if l.Unchecked && key.After != certstore.KeyType(i.Leaf) {
 			out.Action = Declines
+		} else if l.Leading13 == signsAway { // which pairs any certificate with any key
+			out.Action, out.Sends = BadSigns, say.Yes
 		}
 		return out
 	case mixed(i.Kind, key.Kind) && l.Files != nil && !l.Mixed:

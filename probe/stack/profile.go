@@ -92,6 +92,7 @@ type SchemeRules struct {
 	Ed25519      Ed25519 // where keys of Ed25519 are used
 	CurveBound12 bool    // ECDSA schemes are bound to their curve before TLS 1.3, too
 	NoSHA1       bool    // SHA-1 is not used for signing, though offered
+	PKCS1Only12  bool    // RSA keys sign by RSASSA-PKCS1 before TLS 1.3
 	// PSSUnchecked says that the key's length is not held against the scheme.
 	PSSUnchecked12, PSSUnchecked13 bool
 	KeyTypeOnly                    bool // only the kind of key is compared, not curve or length
@@ -103,8 +104,9 @@ type SchemeRules struct {
 	// NamedPKCS1 says that in TLS 1.3 an RSA key fits a request with names only if the schemes
 	// have one of RSASSA-PKCS1, though it signs with PSS.
 	NamedPKCS1 bool
-	// None12 and None13 are what happens when no scheme can be used.
-	None12, None13 Failure
+	// None12 and None13 are what happens when no scheme can be used; NoneRSA12 is that for RSA
+	// keys up to TLS 1.2, where it differs.
+	None12, None13, NoneRSA12 Failure
 }
 
 // Signed says which signatures on certificates are held against the schemes.
@@ -124,6 +126,7 @@ type Ed25519 int
 const (
 	WithEd25519      Ed25519 = iota
 	NoEd25519                // there is no support
+	UnreadEd25519            // there is none, and the key cannot be loaded
 	NoEd25519To12            // none up to TLS 1.2
 	TypedEd25519To12         // up to TLS 1.2 not where the request has names: no certificate type stands for it
 )

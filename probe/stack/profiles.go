@@ -168,13 +168,13 @@ func Profiles() []*Profile {
 		},
 		{
 			ID: "mbedtls", Takes: certstore.PEM, Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h",
-			Several: FirstFit, MaxRequest: 16384, Load: LoadRules{Leading12: unseen, Leading13: unseen},
-			Schemes: SchemeRules{None12: signsAway, None13: alerts40},
+			Several: FirstFit, MaxRequest: 16384, Load: LoadRules{Files: pemDER, Mixed: true, Leading12: signsAway, Leading13: unseen},
+			Schemes: SchemeRules{NoSHA1: true, PKCS1Only12: true, Ed25519: UnreadEd25519, None12: signsAway, None13: alerts40},
 		},
 		{
-			ID: "wolfssl", Takes: certstore.PEM, Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: PickHashSigAlgo, MAX_HANDSHAKE_SZ",
-			Several: LastLoaded, MaxRequest: 18500, Load: LoadRules{MinRSA: 1024, Leading12: unseen, Leading13: unseen},
-			Schemes: SchemeRules{PSSUnchecked12: true, PSSUnchecked13: true, None12: Failure{Action: Fails}, None13: Failure{Alerts, 47}},
+			ID: "wolfssl", Takes: certstore.PEM, ClearKey: true, Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: PickHashSigAlgo, MAX_HANDSHAKE_SZ",
+			Several: LastLoaded, MaxRequest: 18500, Load: LoadRules{MinRSA: 1024, Files: pemAlone, Leading12: signsAway, Leading13: signsAway},
+			Schemes: SchemeRules{PKCS1Only12: true, NoneRSA12: signsAway, PSSUnchecked12: true, PSSUnchecked13: true, None12: Failure{Action: Fails}, None13: Failure{Alerts, 47}},
 		},
 	}
 }

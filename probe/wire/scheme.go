@@ -189,6 +189,7 @@ var ErrSignature = errors.New("the signature does not verify")
 // Verify checks a signature of the message. The error is [ErrSignature] where it
 // was checked and is wrong, and another where it could not be checked.
 func (s Scheme) Verify(public crypto.PublicKey, message, signature []byte) error {
+	salted := &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash} // RFC 8446, Section 4.2.3
 	switch key := public.(type) {
 	case *rsa.PublicKey:
 		switch {
@@ -196,7 +197,7 @@ func (s Scheme) Verify(public crypto.PublicKey, message, signature []byte) error
 			return fmt.Errorf("an RSA key of %d bits is too long to verify with", key.N.BitLen())
 		case s.Key != RSAKey && s.Key != RSAPSSKey || s.Hash == 0:
 			return fmt.Errorf("a key of %s cannot verify %s", RSAKey, s.Name)
-		case s.PSS && rsa.VerifyPSS(key, s.Hash, s.digest(message), signature, nil) == nil,
+		case s.PSS && rsa.VerifyPSS(key, s.Hash, s.digest(message), signature, salted) == nil,
 			!s.PSS && rsa.VerifyPKCS1v15(key, s.Hash, s.digest(message), signature) == nil:
 			return nil
 		}
