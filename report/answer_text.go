@@ -128,10 +128,12 @@ func (t *text) one(r *Report, i *Identity, by By) {
 		p := &i.Predictions[at]
 		said := map[string]string{"yes": "sends it", "no": "does not send it"}[p.Sends]
 		t.entry("Client", fmt.Sprintf("%s %s: %s", p.Name, cmp.Or(said, "may send it"), p.Reason))
-		if command := i.rewriteCommand(p); command != nil {
-			t.command(command)
-		} else if p.Remedy != nil {
+		command := i.rewriteCommand(p)
+		if p.Remedy != nil && (command == nil || p.Sends == "yes") {
 			t.entry("", t.glyphs.arrow+" "+p.Remedy.String())
+		}
+		if command != nil {
+			t.command(command)
 		}
 	}
 	t.entry("Servers", serversLine(i))

@@ -125,6 +125,10 @@ func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction 
 		out.Rechained = out.Chain != nil && !out.LeafAlone &&
 			!slices.EqualFunc(out.Chain[1:], i.Chain, (*x509.Certificate).Equal)
 	}
+	if profile.Load.Imports && out.Action == Sends && out.Remedy == nil &&
+		(i.Kind == certstore.PEMKind || i.Kind == certstore.DERKind) {
+		out.Remedy, out.Rewrite = say.Text(`import it as a PKCS#12 file, which "mtlsprobe fix --for" writes`), true
+	}
 	return out
 }
 

@@ -244,3 +244,28 @@ func TestSupposedRequest(t *testing.T) {
 		}
 	}
 }
+
+// What a client imports into a store of its own is sent from there: a file in another form has to
+// be written for it first.
+func TestImported(t *testing.T) {
+	p := certtest.New(certtest.Edge{Subject: "CA", Issuer: "CA"}, certtest.Edge{Subject: "client", Issuer: "CA"})
+	q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("CA").RawSubject})[0], Graph: chain.NewGraph(), Now: certtest.Now}
+	predictor := stack.New(q)
+	for _, tt := range []struct {
+		client  string
+		kind    certstore.FileKind
+		rewrite bool
+	}{
+		{"firefox", certstore.PEMKind, true},
+		{"java-sunx509", certstore.DERKind, true},
+		{"firefox", certstore.PKCS12Kind, false},
+		{"java-sunx509", certstore.JavaKind, false},
+		{"curl", certstore.PEMKind, false},
+	} {
+		i := &certstore.Identity{Leaf: p.Cert("client"), Kind: tt.kind, Key: certstore.Key{State: certstore.Usable, Signer: p.Key("client")}}
+		got := predictor.Predict(stack.Lookup(tt.client), i)
+		if got.Sends != say.Yes || got.Rewrite != tt.rewrite || (got.Remedy != nil) != tt.rewrite || got.Fault {
+			t.Errorf("%s, kind %d: sends %s, rewrite %t, remedy %q", tt.client, tt.kind, got.Sends, got.Rewrite, got.Remedy)
+		}
+	}
+}
