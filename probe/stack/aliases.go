@@ -51,7 +51,7 @@ func Aliases() []*Profile {
 			p.Load.WeakLate = base["curl"].Load.WeakLate
 		}),
 		like("python", Profile{ID: "mosquitto", Name: "mosquitto_pub, mosquitto_sub", Versions: "2.0", Confidence: Run, Citation: "mosquitto lib/net_mosq.c: net__init_ssl_ctx"},
-			clearKey), // it asks for a password on the terminal,
+			clearKey), // it asks for a password on the terminal
 		like("gnutls", Profile{ID: "ldapsearch", Name: "ldapsearch with GnuTLS", Versions: "2.5 (Debian)", Confidence: Run, Citation: "OpenLDAP libraries/libldap/tls_g.c"},
 			pemAlone, func(p *Profile) { p.Load.Hidden, p.Load.Leading12 = Failure{}, fails }),
 		like("gnutls-forced", Profile{ID: "gnutls-cli", Name: "gnutls-cli", Versions: "3.7", Confidence: Run, Citation: "GnuTLS src/cli.c: cert_callback"}, unchecked, func(p *Profile) {
