@@ -1,6 +1,7 @@
 package certstore
 
 import (
+	"bytes"
 	"crypto/x509"
 	"fmt"
 	"slices"
@@ -68,9 +69,17 @@ const (
 type Obstacle struct {
 	Readers []Reader
 	Why     string
-	// Empty says that they open the file, and find nothing in it; Skips that they pass over the
-	// block in question, and read on.
-	Empty, Skips bool
+	// Passing are those of them that pass over the block in question, and read on; Block is what
+	// that has, where it is a certificate: DER, to which OpenSSL may have added.
+	Passing []Reader
+	Block   []byte
+	// Empty says that they open the file, and find nothing in it.
+	Empty bool
+}
+
+// PassesOver reports whether the programs pass over the certificate for it, and read on.
+func (o *Obstacle) PassesOver(r Reader, c *x509.Certificate) bool {
+	return slices.Contains(o.Passing, r) && bytes.HasPrefix(o.Block, c.Raw)
 }
 
 // String says who does not read it, and why.
@@ -92,17 +101,18 @@ func (c *Container) Describes() bool {
 	return c != nil && (c.Integrity != "" || len(c.Parts)+len(c.Readers) > 0)
 }
 
-// ObstacleFor returns what keeps the programs from reading the file; nil where
-// nothing is known to, or c is nil.
-func (c *Container) ObstacleFor(r Reader) *Obstacle {
+// ObstaclesFor returns what keeps the programs from reading the file, or parts of it.
+func (c *Container) ObstaclesFor(r Reader) []Obstacle {
 	if c == nil {
 		return nil
 	}
-	at := slices.IndexFunc(c.Obstacles, func(o Obstacle) bool { return slices.Contains(o.Readers, r) })
-	if at < 0 {
-		return nil
+	var found []Obstacle
+	for _, o := range c.Obstacles {
+		if slices.Contains(o.Readers, r) {
+			found = append(found, o)
+		}
 	}
-	return &c.Obstacles[at]
+	return found
 }
 
 // PKCS12Format is the Format of PKCS #12 files in DER.

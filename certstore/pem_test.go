@@ -69,7 +69,7 @@ func TestPEMForms(t *testing.T) {
 			t.Errorf("%s: key %s, %s", tt.name, i.Key.State, i.Key.Detail)
 		}
 		for _, r := range []Reader{OpenSSLReader, GoReader, JavaReader, GnuTLSReader, NSSReader} {
-			if o := i.Container.ObstacleFor(r); (o != nil) != slices.Contains(tt.readers, r) {
+			if o := i.Container.ObstaclesFor(r); (len(o) > 0) != slices.Contains(tt.readers, r) {
 				t.Errorf("%s: %s: %v", tt.name, r, o)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Readers of PEM files that refuse a form: each was run on it (OpenSSL 3.0 in Python
@@ -26,27 +27,34 @@ var (
 // cannot read after the first block, and goes on.
 func oddities(data []byte, start, end, line int, block *pem.Block, joined, first bool) []Obstacle {
 	var found []Obstacle
-	skips := false
-	odd := func(readers []Reader, why string) {
+	odd := func(readers, passing []Reader, why string) {
 		if !first {
 			readers = slices.DeleteFunc(slices.Clone(readers), func(r Reader) bool { return r == GoReader })
 		}
 		if len(readers) == 0 {
 			return
 		}
-		found = append(found, Obstacle{Readers: readers, Why: fmt.Sprintf("in line %d %s", line, why), Skips: skips})
+		o := Obstacle{Readers: readers, Passing: passing, Why: fmt.Sprintf("in line %d %s", line, why)}
+		if strings.HasSuffix(block.Type, "CERTIFICATE") {
+			o.Block = block.Bytes
+		}
+		found = append(found, o)
 	}
 	switch before := data[bytes.LastIndexByte(data[:start], '\n')+1 : start]; {
 	case bytes.Equal(before, []byte("\xef\xbb\xbf")) && !first: // which was read then
 	case bytes.Equal(before, []byte("\xef\xbb\xbf")):
-		odd(byteOrder, "a byte order mark (UTF-8) stands before BEGIN: write the file without one")
+		odd(byteOrder, []Reader{ErlangReader}, "a byte order mark (UTF-8) stands before BEGIN: write the file without one")
 	case len(before) > 0:
 		after := bytes.Contains(before, []byte("-----END ")) // whose block Go does not read either
 		first = first || after
-		odd(lineStart, "BEGIN does not begin the line: put it on a line of its own")
+		var passing []Reader
+		if after {
+			passing = []Reader{RustReader, ErlangReader}
+		}
+		odd(lineStart, passing, "BEGIN does not begin the line: put it on a line of its own")
 	}
 	if joined {
-		odd(joinedEnd, "the block's END does not begin a line: put it at the beginning of a line of its own")
+		odd(joinedEnd, nil, "the block's END does not begin a line: put it at the beginning of a line of its own")
 	}
 	body, _, _ := bytes.Cut(data[start:end], []byte("-----END "))
 	_, body, _ = bytes.Cut(body, []byte("\n"))
@@ -55,17 +63,16 @@ func oddities(data []byte, start, end, line int, block *pem.Block, joined, first
 	case joined || len(block.Headers) > 0:
 	case len(lines) > 2 && slices.ContainsFunc(lines[1:len(lines)-1],
 		func(l []byte) bool { return len(bytes.TrimSpace(l)) == 0 }):
-		odd(spacing, "blank lines stand within the block: remove them")
+		odd(spacing, nil, "blank lines stand within the block: remove them")
 	}
 	switch block.Type {
 	case "CERTIFICATE":
 		if len(block.Headers) > 0 {
-			odd(headers, "headers stand between BEGIN and the certificate: remove them")
+			odd(headers, nil, "headers stand between BEGIN and the certificate: remove them")
 		}
 	case "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
-		skips = true
-		odd(map[string][]Reader{"X509 CERTIFICATE": oldLabel, "TRUSTED CERTIFICATE": trusted}[block.Type],
-			"the block is labelled "+block.Type+": openssl x509 -in FILE writes it as CERTIFICATE")
+		readers := map[string][]Reader{"X509 CERTIFICATE": oldLabel, "TRUSTED CERTIFICATE": trusted}[block.Type]
+		odd(readers, readers, "the block is labelled "+block.Type+": openssl x509 -in FILE writes it as CERTIFICATE")
 	}
 	return found
 }

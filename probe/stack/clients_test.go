@@ -384,9 +384,6 @@ func (w *world) predictAt(id string, f *files, r *wire.CertificateRequest, when 
 // model says, each with the reason why the model stays.
 var differences = map[string]string{
 	"bun, PKCS #12, SHA-1 CA in it, TLS 1.3": "Bun leaves out the CA beside the path, which BoringSSL by itself does not",
-	"deno, END and BEGIN joined, TLS 1.3":    "it passes over the second block: which blocks of a chain are read is not modelled",
-	"erlang, END and BEGIN joined, TLS 1.3":  "likewise",
-	"erlang, byte order mark, TLS 1.3":       "it passes over the first block: likewise",
 	"erlang, another key last, TLS 1.3":      "it reads no file with two keys, and only the key before is modelled",
 	"node24, PKCS #12, no MAC, TLS 1.3":      "OpenSSL 3.5 reads it, and files are modelled for OpenSSL 3.0",
 	"wolfssl, only rsa_pkcs1_sha1, TLS 1.2":  "it has the hash off, and closes the connection: told from a list without a scheme for RSA by nothing else",

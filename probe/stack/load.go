@@ -92,6 +92,23 @@ func exposed(profile *Profile, i *certstore.Identity) *Prediction {
 	return nil
 }
 
+// read is the identity without the certificates of its chain that the program passes over in
+// their file.
+func (p *Profile) read(i *certstore.Identity) *certstore.Identity {
+	obstacles := i.Container.ObstaclesFor(p.Reader)
+	if len(obstacles) == 0 {
+		return i
+	}
+	out := *i
+	out.Chain = slices.DeleteFunc(slices.Clone(i.Chain), func(c *x509.Certificate) bool {
+		return slices.ContainsFunc(obstacles, func(o certstore.Obstacle) bool { return o.PassesOver(p.Reader, c) })
+	})
+	if len(out.Chain) < len(i.Chain) {
+		out.Written = nil // which has them
+	}
+	return &out
+}
+
 // unread is the gate of files that the program does not read. What is imported into its
 // store is taken to have been written for that before.
 func (p *Predictor) unread(profile *Profile, i *certstore.Identity) *Prediction {
@@ -106,9 +123,13 @@ func (p *Predictor) unread(profile *Profile, i *certstore.Identity) *Prediction 
 	if kind := i.Kind; kind != certstore.OtherKind && !l.Files.has(kind) {
 		return profile.rewrite("write a file that it reads", say.Text("this client does not read ", format))
 	}
-	if o := container.ObstacleFor(profile.Reader); o != nil {
-		if o.Skips && len(i.Chain) > 0 && profile.Load.Leading13 != (Failure{}) {
+	for _, o := range container.ObstaclesFor(profile.Reader) {
+		passes := func(c *x509.Certificate) bool { return o.PassesOver(profile.Reader, c) }
+		switch {
+		case len(i.Chain) > 0 && profile.Load.Leading13 != (Failure{}) && passes(i.Leaf):
 			return p.first(profile, i, i.Chain[0])
+		case o.Block != nil && !passes(i.Leaf) && slices.Contains(o.Passing, profile.Reader):
+			continue // of the chain: see read
 		}
 		out := profile.rewrite("write the file again", say.Text("this client cannot read the file: ", o.Why))
 		if o.Empty {

@@ -110,6 +110,8 @@ func New(q *match.Question) *Predictor {
 // Predict says what the stack would do if the identity were the only one that it
 // is given, with the question's store as its store of CA certificates.
 func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction {
+	held := i.Chain
+	i = profile.read(i)
 	out := p.decide(profile, i)
 	if r := p.question.Request; r != nil && r.Version == 0 && i.Leaf != nil {
 		out = p.inAnyVersion(profile, i)
@@ -123,7 +125,7 @@ func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction 
 	if out.Sends == say.Yes && out.Chain == nil {
 		out.Chain = p.chain(profile, i)
 		out.Rechained = out.Chain != nil && !out.LeafAlone &&
-			!slices.EqualFunc(out.Chain[1:], i.Chain, (*x509.Certificate).Equal)
+			!slices.EqualFunc(out.Chain[1:], held, (*x509.Certificate).Equal)
 	}
 	if profile.Load.Imports && out.Action == Sends && out.Remedy == nil &&
 		(i.Kind == certstore.PEMKind || i.Kind == certstore.DERKind) {

@@ -269,3 +269,28 @@ func TestImported(t *testing.T) {
 		}
 	}
 }
+
+// A client that passes over a certificate in the file sends the chain without it.
+func TestPassedOver(t *testing.T) {
+	p := certtest.New(certtest.Edge{Subject: "CA", Issuer: "CA"}, certtest.Edge{Subject: "Issuing", Issuer: "CA"}, certtest.Edge{Subject: "client", Issuer: "Issuing"})
+	q := &match.Question{Request: mirror.Suppose(nil)[0], Graph: chain.NewGraph(), Now: certtest.Now}
+	for _, tt := range []struct {
+		name   string
+		over   string // the certificate that is passed over
+		client string
+		sends  say.Answer
+		sent   int
+	}{
+		{"the issuer", "Issuing", "deno", say.Yes, 1},
+		{"the leaf", "client", "deno", say.No, 0},
+		{"another program", "Issuing", "curl", say.Yes, 2},
+	} {
+		obstacle := certstore.Obstacle{Readers: []certstore.Reader{certstore.RustReader}, Passing: []certstore.Reader{certstore.RustReader}, Block: p.Cert(tt.over).Raw}
+		i := &certstore.Identity{Leaf: p.Cert("client"), Chain: p.Certs("Issuing"), Kind: certstore.PEMKind, Key: certstore.Key{State: certstore.Usable, Signer: p.Key("client")},
+			Container: &certstore.Container{Format: "PEM", Obstacles: []certstore.Obstacle{obstacle}}}
+		got := stack.New(q).Predict(stack.Lookup(tt.client), i)
+		if got.Sends != tt.sends || len(got.Chain) != tt.sent || got.Rechained != (tt.sent == 1) || len(i.Chain) != 1 {
+			t.Errorf("%s: sends %s a chain of %d (%s)", tt.name, got.Sends, len(got.Chain), got.Reason)
+		}
+	}
+}
