@@ -289,6 +289,23 @@ func TestSlowApplication(t *testing.T) {
 	}
 }
 
+// trusting is the address of a server that requires a certificate under these CAs, and is itself
+// the PKI's localhost.
+func trusting(t *testing.T, p *certtest.PKI, cas ...string) string {
+	t.Helper()
+	pool := x509.NewCertPool()
+	for _, c := range p.Certs(cas...) {
+		pool.AddCert(c)
+	}
+	server, err := probetest.ServeHTTPS(&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
+		Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("localhost").Raw}, PrivateKey: p.Key("localhost")}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	return server.Address
+}
+
 // Some clients send the leaf alone out of a bundle: whether the server takes that is
 // tried, and said of these clients only.
 func TestLeafAlone(t *testing.T) {
@@ -310,16 +327,7 @@ func TestLeafAlone(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			pool := x509.NewCertPool()
-			for _, c := range p.Certs(tt.known...) {
-				pool.AddCert(c)
-			}
-			server, err := probetest.ServeHTTPS(&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
-				Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("localhost").Raw}, PrivateKey: p.Key("localhost")}}}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(server.Close)
+			address := trusting(t, p, tt.known...)
 			i := identity(p, tt.client)
 			if tt.client == "client" {
 				i.Chain = p.Certs("Issuing")
@@ -327,7 +335,7 @@ func TestLeafAlone(t *testing.T) {
 			roots := x509.NewCertPool()
 			roots.AddCert(p.Cert("Root"))
 			d, err := New(Settings{Now: time.Now, Plan: Plan{NoSweep: true}, Holding: &certstore.Holding{Identities: []*certstore.Identity{i}}}).
-				Probe(t.Context(), localhost(t, server.Address), &probe.Options{Roots: roots})
+				Probe(t.Context(), localhost(t, address), &probe.Options{Roots: roots})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -368,23 +376,15 @@ func TestRechained(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			pool, roots := x509.NewCertPool(), x509.NewCertPool()
+			roots := x509.NewCertPool()
 			roots.AddCert(p.Cert("Old Root"))
-			for _, c := range p.Certs(tt.trusted...) {
-				pool.AddCert(c)
-			}
-			server, err := probetest.ServeHTTPS(&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
-				Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("localhost").Raw}, PrivateKey: p.Key("localhost")}}}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(server.Close)
+			address := trusting(t, p, tt.trusted...)
 			i := identity(p, "client")
 			i.Chain = p.Certs("Issuing")
 			holding := &certstore.Holding{Identities: []*certstore.Identity{i},
 				Authorities: []certstore.Authority{{Certificate: p.Cert("Issuing by New"), Source: "new.pem"}}}
 			d, err := New(Settings{Now: time.Now, Plan: Plan{NoSweep: true}, Holding: holding, Client: tt.client}).
-				Probe(t.Context(), localhost(t, server.Address), &probe.Options{Roots: roots})
+				Probe(t.Context(), localhost(t, address), &probe.Options{Roots: roots})
 			if err != nil {
 				t.Fatal(err)
 			}
