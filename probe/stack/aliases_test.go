@@ -29,7 +29,7 @@ func script(name string, args ...string) func(context.Context, *world, *files, s
 		if err := os.WriteFile(path, []byte(program), 0o600); err != nil {
 			return nil, err
 		}
-		given := append(args[:len(args)-1:len(args)-1], path, port, version, w.dir+"/server-root.pem", f.bundle, f.keyFile(),
+		given := append(args[:len(args)-1:len(args)-1], path, port, version, w.root(), f.bundle, f.keyFile(),
 			f.certType("PEM", "DER", "P12"), f.password)
 		return in(ctx, f, nil, args[0], given[1:]...)
 	}
@@ -54,7 +54,9 @@ func aliases(t *testing.T) (list []client, stop func()) {
 			if err := os.WriteFile(conf, []byte(strings.ReplaceAll(onlyVersion, "$", version)), 0o600); err != nil {
 				return nil, err
 			}
-			return in(ctx, f, []string{"OPENSSL_CONF=" + conf}, "kcat", append(own(f), "-L", "-m", "5", "-b", "localhost:"+port, "-X", "security.protocol=ssl", "-X", "ssl.ca.location="+w.dir+"/server-root.pem")...)
+			args := append(own(f), "-L", "-m", "5", "-b", "localhost:"+port, "-X", "security.protocol=ssl",
+				"-X", "ssl.ca.location="+w.root())
+			return in(ctx, f, []string{"OPENSSL_CONF=" + conf}, "kcat", args...)
 		}
 	}
 	tls := func(version string) string { return "tlsv" + version }
@@ -63,28 +65,36 @@ func aliases(t *testing.T) (list []client, stop func()) {
 		{profile: "java-http", tool: "java", pkg: "openjdk-17-jdk-headless", run: http},
 		{profile: "okhttp", tool: "java", pkg: "libokhttp-java", run: ok},
 		{profile: "httpclient", tool: "java", pkg: "libhttpclient-java", run: apache},
-		{profile: "requests", tool: "/usr/bin/python3", pkg: "python3-requests", run: script("requests", "/usr/bin/python3", requestsClient)},
-		{profile: "aiohttp", tool: "/usr/bin/python3", pkg: "python3-aiohttp", run: script("aiohttp", "/usr/bin/python3", aiohttpClient)},
+		{profile: "requests", tool: "/usr/bin/python3", pkg: "python3-requests",
+			run: script("requests", "/usr/bin/python3", requestsClient)},
+		{profile: "aiohttp", tool: "/usr/bin/python3", pkg: "python3-aiohttp",
+			run: script("aiohttp", "/usr/bin/python3", aiohttpClient)},
 		{profile: "php", tool: "php", pkg: "php-cli", run: script("php", "php", phpClient)},
 		{profile: "php-curl", tool: "php", pkg: "php-curl", run: script("php-curl", "php", phpCurlClient)},
 		{profile: "ruby", tool: "ruby", pkg: "ruby", run: script("ruby", "ruby", rubyClient)},
 		{profile: "perl", tool: "perl", pkg: "libio-socket-ssl-perl", run: script("perl", "perl", perlClient)},
 		{profile: "erlang", tool: "escript", pkg: "erlang-base", run: script("erlang", "escript", erlangClient)},
-		{profile: "mosquitto", tool: "mosquitto_pub", pkg: "mosquitto-clients", quick: true, run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return in(ctx, f, nil, "mosquitto_pub", "-h", "localhost", "-p", port, "-t", "x", "-m", "x", "--cafile", w.dir+"/server-root.pem",
-				"--cert", f.bundle, "--key", f.keyFile(), "--tls-version", tls(version))
+		{profile: "mosquitto", tool: "mosquitto_pub", pkg: "mosquitto-clients", quick: true, run: func(ctx context.Context, w *world, f *files,
+			port, version string) ([]byte, error) {
+			return in(ctx, f, nil, "mosquitto_pub", "-h", "localhost", "-p", port, "-t", "x", "-m", "x",
+				"--cafile", w.root(), "--cert", f.bundle, "--key", f.keyFile(), "--tls-version", tls(version))
 		}},
-		{profile: "ldapsearch", tool: "ldapsearch", pkg: "ldap-utils", quick: true, run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return in(ctx, f, []string{"LDAPTLS_CACERT=" + w.dir + "/server-root.pem", "LDAPTLS_CERT=" + f.bundle, "LDAPTLS_KEY=" + f.keyFile(),
-				"LDAPTLS_CIPHER_SUITE=" + priority(version)}, "ldapsearch", "-x", "-H", "ldaps://localhost:"+port, "-b", "", "-s", "base", "-o", "nettimeout=5")
+		{profile: "ldapsearch", tool: "ldapsearch", pkg: "ldap-utils", quick: true, run: func(ctx context.Context, w *world, f *files,
+			port, version string) ([]byte, error) {
+			return in(ctx, f, []string{"LDAPTLS_CACERT=" + w.root(), "LDAPTLS_CERT=" + f.bundle,
+				"LDAPTLS_KEY=" + f.keyFile(), "LDAPTLS_CIPHER_SUITE=" + priority(version)},
+				"ldapsearch", "-x", "-H", "ldaps://localhost:"+port, "-b", "", "-s", "base", "-o", "nettimeout=5")
 		}},
-		{profile: "gnutls-cli", tool: "gnutls-cli", pkg: "gnutls-bin", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			cmd := exec.CommandContext(ctx, "gnutls-cli", "--x509cafile="+w.dir+"/server-root.pem", "--x509certfile="+f.bundle, "--x509keyfile="+f.keyFile(), "--priority="+priority(version), "--port="+port, "localhost")
+		{profile: "gnutls-cli", tool: "gnutls-cli", pkg: "gnutls-bin", run: func(ctx context.Context, w *world, f *files,
+			port, version string) ([]byte, error) {
+			cmd := exec.CommandContext(ctx, "gnutls-cli", "--x509cafile="+w.root(), "--x509certfile="+f.bundle,
+				"--x509keyfile="+f.keyFile(), "--priority="+priority(version), "--port="+port, "localhost")
 			cmd.Stdin, cmd.WaitDelay = strings.NewReader(getRequest), time.Second
 			return cmd.CombinedOutput()
 		}},
 		{profile: "librdkafka", tool: "kcat", pkg: "kcat", quick: true, run: kcat(func(f *files) []string {
-			return []string{"-X", "ssl.certificate.location=" + f.bundle, "-X", "ssl.key.location=" + f.keyFile(), "-X", "ssl.key.password=" + f.password}
+			return []string{"-X", "ssl.certificate.location=" + f.bundle, "-X", "ssl.key.location=" + f.keyFile(),
+				"-X", "ssl.key.password=" + f.password}
 		})},
 		{profile: "librdkafka-keystore", tool: "kcat", pkg: "kcat", quick: true, run: kcat(func(f *files) []string {
 			store, _, password := f.store()

@@ -80,17 +80,17 @@ func clients() []client {
 			return command(ctx, f, "", "curl", append(args, "https://localhost:"+port+"/")...)
 		}},
 		{profile: "python", tool: "python3", pkg: "python3", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return command(ctx, f, pythonClient, "python3", "-", port, version, w.dir+"/server-root.pem", f.bundle, f.keyFile(), f.password)
+			return command(ctx, f, pythonClient, "python3", "-", port, version, w.root(), f.bundle, f.keyFile(), f.password)
 		}},
 		{profile: nodeProfile(), tool: "node", pkg: "nodejs", name: "node", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return command(ctx, f, nodeClient, "node", "-", port, version, w.dir+"/server-root.pem", f.bundle, f.keyFile(), f.certType("PEM", "DER", "P12"), f.password)
+			return command(ctx, f, nodeClient, "node", "-", port, version, w.root(), f.bundle, f.keyFile(), f.certType("PEM", "DER", "P12"), f.password)
 		}},
 		{profile: "gnutls", tool: "wget", pkg: "wget", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return command(ctx, f, "", "wget", "-q", "-O-", "--tries=1", "--timeout=5", "--ca-certificate="+w.dir+"/server-root.pem", "--certificate="+f.bundle, "--private-key="+f.keyFile(),
+			return command(ctx, f, "", "wget", "-q", "-O-", "--tries=1", "--timeout=5", "--ca-certificate="+w.root(), "--certificate="+f.bundle, "--private-key="+f.keyFile(),
 				"--certificate-type="+f.certType("PEM", "DER", "PEM"), "--private-key-type="+f.keyType("PEM", "DER", "PEM"), "--secure-protocol=TLSv"+strings.ReplaceAll(version, ".", "_"), "https://localhost:"+port+"/")
 		}},
 		{profile: "gnutls-forced", tool: "git", pkg: "git", run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return command(ctx, f, "", "git", "-c", "http.sslCAInfo="+w.dir+"/server-root.pem", "-c", "http.sslCert="+f.bundle, "-c", "http.sslKey="+f.keyFile(), "-c", "http.sslVersion=tlsv"+version,
+			return command(ctx, f, "", "git", "-c", "http.sslCAInfo="+w.root(), "-c", "http.sslCert="+f.bundle, "-c", "http.sslKey="+f.keyFile(), "-c", "http.sslVersion=tlsv"+version,
 				"ls-remote", "https://localhost:"+port+"/x.git")
 		}},
 		{profile: "libpq", tool: "psql", pkg: "postgresql-client", greet: greetPostgreSQL, quick: true, run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
@@ -98,7 +98,7 @@ func clients() []client {
 				port, w.dir, f.bundle, f.keyFile(), f.password, version, version))
 		}},
 		{profile: "mariadb", tool: "mariadb", pkg: "mariadb-client", greet: greetMariaDB, quick: true, run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-			return command(ctx, f, "", "mariadb", "--no-defaults", "--protocol=TCP", "-h", "127.0.0.1", "-P", port, "-u", "x", "--connect-timeout=5", "--ssl-ca="+w.dir+"/server-root.pem",
+			return command(ctx, f, "", "mariadb", "--no-defaults", "--protocol=TCP", "-h", "127.0.0.1", "-P", port, "-u", "x", "--connect-timeout=5", "--ssl-ca="+w.root(),
 				"--ssl-cert="+f.bundle, "--ssl-key="+f.keyFile(), "--tls-version=TLSv"+version, "-e", "select 1")
 		}},
 		{profile: "go", run: goClient},

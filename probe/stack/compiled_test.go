@@ -29,7 +29,8 @@ func compile(t *testing.T, profile, pkg string, libraries ...string) client {
 	if out, err := exec.Command(debian.Program(t, "gcc", "gcc"), args...).CombinedOutput(); err != nil {
 		debian.Missing(t, fmt.Sprintf("%s: %v\n%s", pkg, err, out))
 	}
-	return client{profile: profile, tool: program, pkg: pkg, run: func(ctx context.Context, w *world, f *files, port, version string) ([]byte, error) {
-		return in(ctx, f, nil, program, port, version, w.dir+"/server-root.pem", f.bundle, f.keyFile(), f.password)
+	return client{profile: profile, tool: program, pkg: pkg, run: func(ctx context.Context, w *world, f *files,
+		port, version string) ([]byte, error) {
+		return in(ctx, f, nil, program, port, version, w.root(), f.bundle, f.keyFile(), f.password)
 	}}
 }

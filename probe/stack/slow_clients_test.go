@@ -159,7 +159,7 @@ func firefox(ctx context.Context, w *world, f *files, port, version string) ([]b
 	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(firefoxPreferences), 0o600); err != nil {
 		return nil, err
 	}
-	if out, err := exec.CommandContext(ctx, "certutil", "-A", "-d", "sql:"+profile, "-n", "server", "-t", "CT,,", "-i", w.dir+"/server-root.pem").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "certutil", "-A", "-d", "sql:"+profile, "-n", "server", "-t", "CT,,", "-i", w.root()).CombinedOutput(); err != nil {
 		return out, err
 	}
 	cmd := exec.CommandContext(ctx, "firefox-esr", "--headless", "--no-remote", "--profile", profile, "--screenshot", filepath.Join(home, "x.png"), "https://localhost:"+port+"/")

@@ -137,6 +137,9 @@ func (w *world) write(t *testing.T, name string, data []byte) string {
 	return path
 }
 
+// root is the file with the CA of the mirror.
+func (w *world) root() string { return filepath.Join(w.dir, "server-root.pem") }
+
 // A scenario is one identity and one list of CA names.
 type scenario struct {
 	name   string
