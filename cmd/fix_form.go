@@ -51,15 +51,15 @@ func (o *fixOptions) chooseForm() error {
 
 // formFor is the form that a client reads: what the file's name tells, if it reads that.
 func formFor(p *stack.Profile, byName certstore.Encoding) (certstore.Encoding, error) {
-	pkcs12 := p.Takes == certstore.PKCS12 || p.Takes == certstore.PKCS12Legacy
+	pkcs12 := p.Files.Takes == certstore.PKCS12 || p.Files.Takes == certstore.PKCS12Legacy
 	switch {
-	case byName == "", byName == p.Takes, byName == certstore.PKCS12 && pkcs12:
-		return p.Takes, nil
+	case byName == "", byName == p.Files.Takes, byName == certstore.PKCS12 && pkcs12:
+		return p.Files.Takes, nil
 	case byName == certstore.JKS && p.Reads(certstore.JavaKind),
 		byName == certstore.PKCS12 && p.Reads(certstore.PKCS12Kind):
 		return byName, nil
 	}
-	return "", fmt.Errorf("%s does not read %s: give it a name for %s, or give --encoding", p.Name, byName, p.Takes)
+	return "", fmt.Errorf("%s does not read %s: give it a name for %s, or give --encoding", p.Name, byName, p.Files.Takes)
 }
 
 // profile is that of the client that the bundle is for; nil for none.
@@ -70,7 +70,7 @@ func (o *fixOptions) profile() *stack.Profile {
 // clearKey reports whether the client reads no encrypted key.
 func (o *fixOptions) clearKey() bool {
 	p := o.profile()
-	return p != nil && p.ClearKey && o.encoding == string(certstore.PEM)
+	return p != nil && p.Files.ClearKey && o.encoding == string(certstore.PEM)
 }
 
 // write writes the bundle, and the key to a file of its own if there is one.

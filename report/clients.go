@@ -39,7 +39,7 @@ func newPrediction(p *stack.Prediction) Prediction {
 			p.Profile.Citation,
 	}
 	if p.Rewrite {
-		out.Rewrite = string(p.Profile.Takes)
+		out.Rewrite = string(p.Profile.Files.Takes)
 	}
 	if p.LeafAlone || p.Taken != say.Unknown {
 		out.Taken = p.Taken.String()

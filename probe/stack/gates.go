@@ -69,23 +69,15 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 	r, s := p.question.Request, profile.Schemes
 	old := r.Version < tls.VersionTLS13
 	_, isEd25519 := i.Leaf.PublicKey.(ed25519.PublicKey)
-	none := s.None13
+	none := s.None.In13
 	if old {
-		none = s.None12
-		if s.NoneRSA12 != (Failure{}) && certstore.KeyType(i.Leaf) == wire.RSAKey {
-			none = s.NoneRSA12
+		none = s.None.In12
+		if s.None.RSA12 != (Failure{}) && certstore.KeyType(i.Leaf) == wire.RSAKey {
+			none = s.None.RSA12
 		}
 	}
 	cannot := func(reason say.Phrase, f Failure) *Prediction {
-		out := &Prediction{Sends: say.No, Action: f.Action, Alert: f.Alert, Reason: reason,
-			Remedy: say.Text("use a certificate with a kind of key that the server allows"), Fault: true}
-		switch f.Action {
-		case SendsAlerts, BadSigns:
-			out.Sends = say.Yes
-		case NotKnown:
-			out.Sends = say.Unknown
-		}
-		return out
+		return f.of(f, reason, say.Text("use a certificate with a kind of key that the server allows"))
 	}
 	switch {
 	case isEd25519 && s.Ed25519 == NoEd25519:
@@ -99,14 +91,14 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 			"fits"), declines)
 	case s.Types && old && len(r.CertificateTypes) > 0 && !slices.Contains(r.CertificateTypes, certificateType(i.Leaf)):
 		return cannot(say.Text("the server's certificate types ", r.CertificateTypes, " have none for this key"),
-			Failure{Action: cmp.Or(s.NoType.Action, Declines), Alert: s.NoType.Alert})
+			Failure{Action: cmp.Or(s.None.Type.Action, Declines), Alert: s.None.Type.Alert})
 	case len(r.SignatureSchemes) == 0 || r.Version == 0:
 		return nil // nothing is known of them
 	case len(p.fitting(s, i.Leaf, true)) == 0 && !s.KeyTypeOnly:
-		if len(p.fitting(s, i.Leaf, false)) > 0 && (old && s.PSSUnchecked12 || !old && s.PSSUnchecked13) {
-			short := s.Short13
+		if len(p.fitting(s, i.Leaf, false)) > 0 && (old && s.Length.Unchecked12 || !old && s.Length.Unchecked13) {
+			short := s.Length.Short13
 			if old {
-				short = s.Short12
+				short = s.Length.Short12
 			}
 			if short == (Failure{}) {
 				short = signsAway

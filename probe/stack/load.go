@@ -29,7 +29,7 @@ func again(profile *Profile) string { return "mtlsprobe fix --for " + profile.ID
 
 // fails is what a program does that cannot load its file.
 func (p *Profile) fails(reason say.Phrase, remedy say.Phrase) *Prediction {
-	return p.Load.Hidden.of(Failure{Action: Fails}, reason, remedy)
+	return p.Files.Unloaded.of(Failure{Action: Fails}, reason, remedy)
 }
 
 // rewrite is what a program does that cannot load its file, where another file helps.
@@ -44,16 +44,23 @@ func (f Failure) of(otherwise Failure, reason, remedy say.Phrase) *Prediction {
 	if f == (Failure{}) {
 		f = otherwise
 	}
-	out := &Prediction{Sends: say.No, Action: f.Action, Alert: f.Alert, Fault: true, Reason: reason, Remedy: remedy}
-	if f.Action == NotKnown {
-		out.Sends = say.Unknown
+	return &Prediction{Sends: f.sends(), Action: f.Action, Alert: f.Alert, Fault: true, Reason: reason, Remedy: remedy}
+}
+
+// sends says whether the server gets to see a certificate all the same.
+func (f Failure) sends() say.Answer {
+	switch f.Action {
+	case SendsAlerts, BadSigns:
+		return say.Yes
+	case NotKnown:
+		return say.Unknown
 	}
-	return out
+	return say.No
 }
 
 // leading is the gate of a PEM file that begins with another certificate.
 func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction {
-	if i.Preceding == nil || profile.Load.Leading13 == (Failure{}) {
+	if i.Preceding == nil || profile.Files.Pairs.Leading13 == (Failure{}) {
 		return nil
 	}
 	return p.first(profile, i, i.Preceding)
@@ -62,12 +69,13 @@ func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction
 // first is what becomes of a file in which another certificate is the first that the client
 // reads.
 func (p *Predictor) first(profile *Profile, i *certstore.Identity, other *x509.Certificate) *Prediction {
-	f := profile.Load.Leading13
+	f := profile.Files.Pairs.Leading13
 	if p.question.Request.Version < tls.VersionTLS13 {
-		f = profile.Load.Leading12
+		f = profile.Files.Pairs.Leading12
 	}
-	if profile.Load.Unchecked && certstore.KeyType(other) != certstore.KeyType(i.Leaf) {
-		f = declines
+	if otherType := profile.Files.Pairs.OtherType; otherType != (Failure{}) &&
+		certstore.KeyType(other) != certstore.KeyType(i.Leaf) {
+		f = otherType
 	}
 	name := match.Name(other.RawSubject)
 	reason := say.Text("the file begins with ", name, ", which this client uses as the certificate of the key")
@@ -75,6 +83,9 @@ func (p *Predictor) first(profile *Profile, i *certstore.Identity, other *x509.C
 		reason = say.Text("the file begins with ", name, "; what this client makes of that was not observed")
 	}
 	out := f.of(f, reason, say.Text("write the file again, the leaf first: ", again(profile)))
+	if out.Sends == say.Yes { // the other certificate
+		out.Sends = say.No
+	}
 	out.Rewrite = true
 	return out
 }
@@ -95,13 +106,13 @@ func exposed(profile *Profile, i *certstore.Identity) *Prediction {
 // read is the identity without the certificates of its chain that the program passes over in
 // their file.
 func (p *Profile) read(i *certstore.Identity) *certstore.Identity {
-	obstacles := i.Container.ObstaclesFor(p.Reader)
+	obstacles := i.Container.ObstaclesFor(p.Files.Reader)
 	if len(obstacles) == 0 {
 		return i
 	}
 	out := *i
 	out.Chain = slices.DeleteFunc(slices.Clone(i.Chain), func(c *x509.Certificate) bool {
-		return slices.ContainsFunc(obstacles, func(o certstore.Obstacle) bool { return o.PassesOver(p.Reader, c) })
+		return slices.ContainsFunc(obstacles, func(o certstore.Obstacle) bool { return o.PassesOver(p.Files.Reader, c) })
 	})
 	if len(out.Chain) < len(i.Chain) {
 		out.Written = nil // which has them
@@ -112,7 +123,7 @@ func (p *Profile) read(i *certstore.Identity) *certstore.Identity {
 // unread is the gate of files that the program does not read. What is imported into its
 // store is taken to have been written for that before.
 func (p *Predictor) unread(profile *Profile, i *certstore.Identity) *Prediction {
-	l := profile.Load
+	l := profile.Files
 	if l.Imports && i.Kind != certstore.PKCS12Kind && i.Kind != certstore.JavaKind {
 		return nil
 	}
@@ -120,15 +131,15 @@ func (p *Predictor) unread(profile *Profile, i *certstore.Identity) *Prediction 
 	if container != nil {
 		format = container.Format
 	}
-	if kind := i.Kind; kind != certstore.OtherKind && !l.Files.has(kind) {
+	if kind := i.Kind; kind != certstore.OtherKind && !l.Kinds.has(kind) {
 		return profile.rewrite("write a file that it reads", say.Text("this client does not read ", format))
 	}
-	for _, o := range container.ObstaclesFor(profile.Reader) {
-		passes := func(c *x509.Certificate) bool { return o.PassesOver(profile.Reader, c) }
+	for _, o := range container.ObstaclesFor(profile.Files.Reader) {
+		passes := func(c *x509.Certificate) bool { return o.PassesOver(profile.Files.Reader, c) }
 		switch {
-		case len(i.Chain) > 0 && profile.Load.Leading13 != (Failure{}) && passes(i.Leaf):
+		case len(i.Chain) > 0 && profile.Files.Pairs.Leading13 != (Failure{}) && passes(i.Leaf):
 			return p.first(profile, i, i.Chain[0])
-		case o.Block != nil && !passes(i.Leaf) && slices.Contains(o.Passing, profile.Reader):
+		case o.Block != nil && !passes(i.Leaf) && slices.Contains(o.Passing, profile.Files.Reader):
 			continue // of the chain: see read
 		}
 		out := profile.rewrite("write the file again", say.Text("this client cannot read the file: ", o.Why))
@@ -147,29 +158,31 @@ func (p *Predictor) unread(profile *Profile, i *certstore.Identity) *Prediction 
 
 // unreadKey is the gate of keys in files of PEM or DER that the program does not read.
 func unreadKey(profile *Profile, i *certstore.Identity) *Prediction {
-	key, l := i.Key, profile.Load
+	key, l := i.Key, profile.Files
 	if l.Imports || i.Kind != certstore.PEMKind && i.Kind != certstore.DERKind {
 		return nil
 	}
 	switch {
-	case key.After != "" && l.Files != nil:
+	case key.After != "" && l.Kinds != nil:
 		out := profile.rewrite("write a file with this key alone", say.Text("another key (", string(key.After),
 			") stands first in ", say.File(key.Source), ", and this client uses that"))
-		if l.Unchecked && key.After != certstore.KeyType(i.Leaf) {
-			out.Action = Declines
-		} else if l.Leading13 == signsAway { // which pairs any certificate with any key
-			out.Action, out.Sends = BadSigns, say.Yes
+		f := l.Pairs.OtherKey
+		if key.After != certstore.KeyType(i.Leaf) {
+			f = cmp.Or(l.Pairs.OtherType, f)
+		}
+		if f != (Failure{}) {
+			out.Action, out.Alert, out.Sends = f.Action, f.Alert, f.sends()
 		}
 		return out
-	case mixed(i.Kind, key.Kind) && l.Files != nil && !l.Mixed:
+	case mixed(i.Kind, key.Kind) && l.Kinds != nil && !l.Mixed:
 		return profile.rewrite("write both as PEM",
 			say.Text("of certificate and key one is in DER and one in PEM, which this "+
 				"client does not read"))
-	case key.Explicit && (profile.Reader == certstore.GoReader || profile.Reader == certstore.GnuTLSReader):
+	case key.Explicit && (profile.Files.Reader == certstore.GoReader || profile.Files.Reader == certstore.GnuTLSReader):
 		return profile.rewrite("write it again",
 			say.Text("the key writes its curve out in place of naming it, and this client "+
 				"does not read that"))
-	case key.Protection != "" && profile.ClearKey:
+	case key.Protection != "" && profile.Files.ClearKey:
 		return profile.rewrite("write it in clear, and guard the file",
 			say.Text("the key is encrypted, and this client reads only keys in clear"))
 	case slices.Contains(l.Undecrypted, key.Family):
@@ -235,11 +248,11 @@ func weak(profile *Profile, i *certstore.Identity) *Prediction {
 	return nil
 }
 
-// Files are the kinds of files that a program reads; nil stands for a program of which that
+// Kinds are the kinds of files that a program reads; nil stands for a program of which that
 // is not known, and that reads what programs usually do.
-type Files []certstore.FileKind
+type Kinds []certstore.FileKind
 
-func (f Files) has(kind certstore.FileKind) bool {
+func (f Kinds) has(kind certstore.FileKind) bool {
 	if f == nil {
 		return kind != certstore.JavaKind && kind != certstore.PKCS7Kind
 	}
@@ -247,4 +260,4 @@ func (f Files) has(kind certstore.FileKind) bool {
 }
 
 // Reads reports whether the program is known to read such files.
-func (p *Profile) Reads(kind certstore.FileKind) bool { return slices.Contains(p.Load.Files, kind) }
+func (p *Profile) Reads(kind certstore.FileKind) bool { return slices.Contains(p.Files.Kinds, kind) }

@@ -285,11 +285,11 @@ func TestLoading(t *testing.T) {
 			if scores[label] == nil {
 				scores[label] = &score{}
 			}
-			if identity.Leaf == nil && stack.Lookup(c.profile).Load.Imports {
+			if identity.Leaf == nil && stack.Lookup(c.profile).Files.Imports {
 				continue // nothing to import
 			}
 			if identity.Leaf == nil {
-				prediction = stack.Prediction{Sends: say.No, Action: cmp.Or(stack.Lookup(c.profile).Load.Hidden.Action, stack.Fails)}
+				prediction = stack.Prediction{Sends: say.No, Action: cmp.Or(stack.Lookup(c.profile).Files.Unloaded.Action, stack.Fails)}
 			}
 			w.compare(t, c.profile, s, version, &prediction, seen(), out, scores[label])
 		}

@@ -9,6 +9,23 @@ import (
 // A Profile is how one client stack selects: data over few parameters, each as
 // the cited source shows.
 type Profile struct {
+	Program
+	Names   Names       // how the server's list is compared
+	Empty   EmptyList   // what a request without names means
+	Gate    Gate        // what is filtered by dates and usages
+	Schemes SchemeRules // which signature schemes are looked at
+	Chain   ChainSource // where the rest of the chain comes from
+	Files   FileRules   // which files it reads
+	Load    LoadRules   // what is refused before any connection, however it is written
+	Several Several     // which of several identities wins
+	Late    Late        // what it does where the server asks after the handshake
+	// MaxRequest is the largest CertificateRequest it takes, in bytes with the
+	// message's header; 0 means that no limit is known.
+	MaxRequest int
+}
+
+// A Program is what a profile is of, and how that came to be known.
+type Program struct {
 	ID   string // stable
 	Name string // short, for people
 	// Versions says of which versions this holds.
@@ -17,23 +34,6 @@ type Profile struct {
 	Citation   string
 	// Like is the ID of the profile that an alias has its rules from; empty for others.
 	Like string
-
-	Names   Names            // how the server's list is compared
-	Empty   EmptyList        // what a request without names means
-	Gate    Gate             // what is filtered by dates and usages
-	Schemes SchemeRules      // which signature schemes are looked at
-	Chain   ChainSource      // where the rest of the chain comes from
-	Load    LoadRules        // what is refused before any connection
-	Reader  certstore.Reader // how it reads files; empty where that was not measured
-	// Takes is the form of file to write for it; empty where it takes an identity from elsewhere.
-	Takes certstore.Encoding
-	// ClearKey says that it reads no encrypted private key.
-	ClearKey bool
-	Several  Several // which of several identities wins
-	Late     Late    // what it does where the server asks after the handshake
-	// MaxRequest is the largest CertificateRequest it takes, in bytes with the
-	// message's header; 0 means that no limit is known.
-	MaxRequest int
 }
 
 // A Confidence says how a profile came to be known.
@@ -88,25 +88,33 @@ type Gate struct {
 // none can be used. See RFC 8446, Section 4.2.3, and RFC 5246, Section 7.4.4.
 type SchemeRules struct {
 	Types        bool    // certificate_types count, up to TLS 1.2
-	NoType       Failure // what happens if none fits; zero means an empty Certificate
 	Ed25519      Ed25519 // where keys of Ed25519 are used
 	CurveBound12 bool    // ECDSA schemes are bound to their curve before TLS 1.3, too
 	NoSHA1       bool    // SHA-1 is not used for signing, though offered
 	PKCS1Only12  bool    // RSA keys sign by RSASSA-PKCS1 before TLS 1.3
-	// PSSUnchecked says that the key's length is not held against the scheme.
-	PSSUnchecked12, PSSUnchecked13 bool
-	KeyTypeOnly                    bool // only the kind of key is compared, not curve or length
+	KeyTypeOnly  bool    // only the kind of key is compared, not curve or length
 	// Signed says whether the schemes also count for the signatures on the certificates.
 	Signed Signed
-	// Short12 and Short13 are what happens where the length is not held against the
-	// scheme; zero means a signature that does not verify.
-	Short12, Short13 Failure
 	// NamedPKCS1 says that in TLS 1.3 an RSA key fits a request with names only if the schemes
 	// have one of RSASSA-PKCS1, though it signs with PSS.
 	NamedPKCS1 bool
-	// None12 and None13 are what happens when no scheme can be used; NoneRSA12 is that for RSA
-	// keys up to TLS 1.2, where it differs.
-	None12, None13, NoneRSA12 Failure
+	Length     LengthRules
+	None       Misfit
+}
+
+// LengthRules say how an RSA key that is too short for a scheme of RSASSA-PSS fares.
+type LengthRules struct {
+	// Unchecked12 and Unchecked13 say that the key's length is not held against the scheme.
+	Unchecked12, Unchecked13 bool
+	// Short12 and Short13 are what becomes of that; zero means a signature that does not verify.
+	Short12, Short13 Failure
+}
+
+// A Misfit is what a client does whose key suits nothing that the server allows.
+type Misfit struct {
+	Type       Failure // no certificate type, up to TLS 1.2; zero means an empty Certificate
+	In12, In13 Failure // no scheme
+	RSA12      Failure // no scheme for an RSA key up to TLS 1.2, where that differs
 }
 
 // Signed says which signatures on certificates are held against the schemes.
@@ -168,6 +176,40 @@ type Late struct {
 	PostHandshake say.Answer // TLS 1.3
 }
 
+// FileRules say which files a program reads.
+type FileRules struct {
+	// Takes is the form of file to write for it; empty where it takes an identity from elsewhere.
+	Takes certstore.Encoding
+	// Reader is how it reads them; empty where that was not measured.
+	Reader certstore.Reader
+	// Kinds are the kinds of files that are read. Imports says that identities are imported
+	// into a store: a PEM file has to be written as PKCS #12 for that.
+	Kinds   Kinds
+	Imports bool
+	// Mixed says that of certificate and key one may be in DER and one in PEM.
+	Mixed bool
+	// ClearKey says that it reads no encrypted private key.
+	ClearKey bool
+	// NoLegacy says that RC2, RC4 and DES are not decrypted.
+	NoLegacy bool
+	// Undecrypted are the families of encryption that keys are not read in.
+	Undecrypted []pbe.Family
+	Pairs       Pairing
+	// Unloaded is what comes of a file that cannot be loaded; zero means a local error.
+	Unloaded Failure
+}
+
+// A Pairing is what becomes of a certificate and a key that do not belong together, as where
+// a PEM file has another one first.
+type Pairing struct {
+	// OtherKey is for a key of the certificate's type, and zero means that it is refused when it
+	// is loaded. OtherType is for one of another type; zero means the same.
+	OtherKey, OtherType Failure
+	// Leading12 and Leading13 are for a file of certificates that does not begin with the
+	// key's, up to TLS 1.2 and in TLS 1.3; zero for programs that take no such file.
+	Leading12, Leading13 Failure
+}
+
 // LoadRules are what a library refuses before any connection.
 type LoadRules struct {
 	MinRSA int // bits
@@ -177,27 +219,9 @@ type LoadRules struct {
 	Weak bool
 	// WeakLate is what becomes of that where it is a CA in a PKCS #12 file; zero means the same.
 	WeakLate Failure
-	// Files are the kinds of files that are read. Imports says that identities are imported
-	// into a store: a PEM file has to be written as PKCS #12 for that.
-	Files   Files
-	Imports bool
-	// Mixed says that of certificate and key one may be in DER and one in PEM.
-	Mixed bool
-	// Unchecked says that a key of another type than the certificate's is not noticed when it
-	// is loaded, and an empty Certificate comes of it.
-	Unchecked bool
-	// NoLegacy says that RC2, RC4 and DES are not decrypted.
-	NoLegacy bool
-	// Undecrypted are the families of encryption that keys are not read in.
-	Undecrypted []pbe.Family
-	// Hidden is what comes of a file that cannot be loaded; zero means a local error.
-	Hidden Failure
 	// NoMLDSA says that the program was seen not to read keys of ML-DSA; of others it is not
 	// known.
 	NoMLDSA bool
-	// Leading12 and Leading13 say what comes of a PEM file that does not begin with
-	// the certificate of its key; nothing for clients that take no PEM file.
-	Leading12, Leading13 Failure
 }
 
 // Several says which of several fitting identities is chosen.

@@ -127,7 +127,7 @@ func (p *Predictor) Predict(profile *Profile, i *certstore.Identity) Prediction 
 		out.Rechained = out.Chain != nil && !out.LeafAlone &&
 			!slices.EqualFunc(out.Chain[1:], held, (*x509.Certificate).Equal)
 	}
-	if profile.Load.Imports && out.Action == Sends && out.Remedy == nil &&
+	if profile.Files.Imports && out.Action == Sends && out.Remedy == nil &&
 		(i.Kind == certstore.PEMKind || i.Kind == certstore.DERKind) {
 		out.Remedy, out.Rewrite = say.Text(`import it as a PKCS#12 file, which "mtlsprobe fix --for" writes`), true
 	}

@@ -53,10 +53,10 @@ func TestProfiles(t *testing.T) {
 		if p.Name == "" || p.Versions == "" || len(p.Citation) < 20 || !slices.Contains([]stack.Confidence{stack.Run, stack.Source, stack.Documented}, p.Confidence) {
 			t.Errorf("%s lacks a name, versions, a source or a confidence: %+v", p.ID, p)
 		}
-		if !slices.Contains(certstore.Encodings(), p.Takes) {
+		if !slices.Contains(certstore.Encodings(), p.Files.Takes) {
 			t.Errorf("%s does not say which file it takes", p.ID)
 		}
-		if p.Schemes.None12.Action == "" || p.Schemes.None13.Action == "" {
+		if p.Schemes.None.In12.Action == "" || p.Schemes.None.In13.Action == "" {
 			t.Errorf("%s does not say what happens without a scheme", p.ID)
 		}
 	}
