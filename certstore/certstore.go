@@ -65,10 +65,7 @@ type KeyForm struct {
 	// Protection says what the key was encrypted with, as in "PBES2 with …, 2048
 	// iterations"; empty for one in clear.
 	Protection string
-	// Family is that of the encryption; empty for a key in clear or encrypted in another way.
-	Family pbe.Family
-	// Legacy says that OpenSSL 3 decrypts it only with its legacy provider.
-	Legacy bool
+	pbe.Algorithm
 	// Kind is how the file is read.
 	Kind FileKind
 	// Explicit says that the key writes its curve out.
@@ -76,6 +73,9 @@ type KeyForm struct {
 	// After is the type of the private key that stands first in the PEM file, and that clients
 	// take for the file's key; empty where that is this one.
 	After wire.KeyType
+	// Before is the type of another private key that stands behind it in the PEM file, where
+	// this one is the first; empty where there is none.
+	Before wire.KeyType
 }
 
 // A Key is an identity's private key, as far as it is at hand.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"mtlsprobe/certstore/pbe"
 	"mtlsprobe/certstore/pfx"
 
 	"software.sslmate.com/src/go-pkcs12"
@@ -63,12 +64,25 @@ const (
 	BoringSSLReader Reader = "BoringSSL"
 	RustReader      Reader = "Rust"
 	ErlangReader    Reader = "Erlang"
+	MbedTLSReader   Reader = "Mbed TLS"
+	WolfSSLReader   Reader = "wolfSSL"
+	// OpenSSL35Reader and RubyReader are OpenSSL's but for what an Obstacle says of them.
+	OpenSSL35Reader Reader = "OpenSSL 3.5"
+	RubyReader      Reader = "Ruby"
 )
+
+// in reports whether it is one of the readers, by itself or as one of a family.
+func (r Reader) in(readers []Reader) bool {
+	ofOpenSSL := r == OpenSSL35Reader || r == RubyReader
+	return slices.Contains(readers, r) || ofOpenSSL && slices.Contains(readers, OpenSSLReader)
+}
 
 // An Obstacle is why some programs do not read a file.
 type Obstacle struct {
 	Readers []Reader
 	Why     string
+	// Except are those of a family among the Readers that read it all the same.
+	Except []Reader
 	// Passing are those of them that pass over the block in question, and read on; Block is what
 	// that has, where it is a certificate: DER, to which OpenSSL may have added.
 	Passing []Reader
@@ -77,9 +91,12 @@ type Obstacle struct {
 	Empty bool
 }
 
+// Skips reports whether the programs pass over the block, and read on.
+func (o *Obstacle) Skips(r Reader) bool { return r.in(o.Passing) }
+
 // PassesOver reports whether the programs pass over the certificate for it, and read on.
 func (o *Obstacle) PassesOver(r Reader, c *x509.Certificate) bool {
-	return slices.Contains(o.Passing, r) && bytes.HasPrefix(o.Block, c.Raw)
+	return o.Skips(r) && bytes.HasPrefix(o.Block, c.Raw)
 }
 
 // String says who does not read it, and why.
@@ -108,7 +125,7 @@ func (c *Container) ObstaclesFor(r Reader) []Obstacle {
 	}
 	var found []Obstacle
 	for _, o := range c.Obstacles {
-		if slices.Contains(o.Readers, r) {
+		if r.in(o.Readers) && !slices.Contains(o.Except, r) {
 			found = append(found, o)
 		}
 	}
@@ -128,10 +145,12 @@ func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
 	case file.Altered:
 		c.Obstacles = append(c.Obstacles, Obstacle{Why: "its integrity check fails",
 			Readers: []Reader{OpenSSLReader, JavaReader, GoReader, GnuTLSReader, NSSReader, BoringSSLReader}})
-	case file.Integrity == "none":
+	case file.Unprotected:
 		c.Obstacles = append(c.Obstacles, Obstacle{
 			Readers: []Reader{OpenSSLReader, GoReader, GnuTLSReader, NSSReader, BoringSSLReader},
-			Why:     "it has no integrity check (MAC); OpenSSL's command line reads it, and programs such as Node.js do not"})
+			Except:  []Reader{OpenSSL35Reader},
+			Why: "it has no integrity check (MAC); OpenSSL's command line reads it, programs such as Node.js do not, " +
+				"unless they have OpenSSL 3.5"})
 	}
 	c.Obstacles = append(c.Obstacles, pfxObstacles(file)...)
 	for _, o := range c.Obstacles {
@@ -159,12 +178,12 @@ func describePFX(file *pfx.File, certs []*x509.Certificate) *Container {
 		}
 		text += attributes(b)
 		switch {
-		case b.Encryption == "":
+		case b.Encryption == (pfx.Encryption{}):
 			text += ": not encrypted"
-		case n > 0 && b.Encryption == file.Bags[n-1].Encryption:
+		case n > 0 && b.Text == file.Bags[n-1].Text:
 			text += ": likewise"
 		default:
-			text += ": " + b.Encryption
+			text += ": " + b.Text
 		}
 		c.Parts = append(c.Parts, text)
 	}
@@ -195,10 +214,10 @@ func attributes(b pfx.Bag) string {
 func openSSLReads(file *pfx.File) []string {
 	has := func(which func(pfx.Bag) bool) bool { return slices.ContainsFunc(file.Bags, which) }
 	switch {
-	case file.Altered, file.Integrity == "none", // which is an obstacle of its own
-		has(func(b pfx.Bag) bool { return strings.HasPrefix(b.Encryption, pfx.Unknown) }):
+	case file.Altered, file.Unprotected, // which is an obstacle of its own
+		has(func(b pfx.Bag) bool { return b.Unknown }):
 		return nil
-	case strings.HasPrefix(file.Integrity, "PBMAC1"):
+	case file.MAC != nil && file.MAC.PBMAC1:
 		return []string{"OpenSSL reads it from 3.4 on (PBMAC1)"}
 	case has(func(b pfx.Bag) bool { return b.Legacy }):
 		return []string{"OpenSSL 3 reads it only with -legacy (RC2, RC4 or DES)"}
@@ -219,35 +238,37 @@ func pfxObstacles(file *pfx.File) []Obstacle {
 		return nil
 	}
 	for _, b := range file.Bags {
-		e := b.Encryption
 		switch {
-		case e == "" && b.Kind == pfx.KeyBag:
+		case b.Encryption == (pfx.Encryption{}) && b.Kind == pfx.KeyBag:
 			found = append(found, Obstacle{Readers: []Reader{JavaReader}, Empty: true,
 				Why: "its private key is not encrypted"})
-		case strings.HasPrefix(e, pfx.Unknown):
-			add("it is encrypted in a way that is "+e, GoReader)
-		case strings.HasPrefix(e, "PBES1"):
+		case b.Unknown:
+			add("it is encrypted in a way that is "+b.Text, GoReader)
+		case b.Family == pbe.PKCS5v1:
 			add("it is encrypted by PBES1 of PKCS #5", JavaReader, GoReader)
-		case strings.Contains(e, "RC4"):
+		case b.Cipher == pbe.RC4:
 			add("it is encrypted with RC4", GoReader)
-		case strings.Contains(e, "AES-192"):
+		case b.Cipher == pbe.AES192:
 			add("it is encrypted with AES-192", JavaReader)
-		case strings.Contains(e, "scrypt"):
+		case b.Family == pbe.Scrypt:
 			add("its encryption derives the key by scrypt", GoReader)
-		case strings.HasPrefix(e, "PBES2") && !strings.Contains(e, "AES"):
+		case b.Family == pbe.PBES2 && !b.Cipher.IsAES():
 			add("it is encrypted by PBES2 with another cipher than AES", JavaReader, GoReader)
-		case strings.Contains(e, "3DES with two keys"):
+		case b.Cipher == pbe.DES3TwoKey:
 			add("it is encrypted with two-key 3DES", JavaReader, GoReader)
 		}
 	}
-	switch {
-	case strings.HasPrefix(file.Integrity, "PBMAC1"):
+	if file.MAC == nil {
+		return found
+	}
+	switch hash := file.MAC.Hash; {
+	case file.MAC.PBMAC1:
 		add("its integrity is by PBMAC1", JavaReader)
-	case strings.HasPrefix(file.Integrity, "HMAC-MD5"):
+	case hash == "MD5":
 		add("its integrity is by MD5", JavaReader, GoReader)
-	case strings.HasPrefix(file.Integrity, "HMAC-SHA3"):
+	case slices.Contains([]string{"SHA3-224", "SHA3-256", "SHA3-384", "SHA3-512"}, hash):
 		add("its integrity is by SHA-3", JavaReader, GoReader)
-	case strings.HasPrefix(file.Integrity, "HMAC-SHA-224"), strings.HasPrefix(file.Integrity, "HMAC-SHA-384"):
+	case hash == "SHA-224" || hash == "SHA-384":
 		add("its integrity is by SHA-224 or SHA-384", GoReader)
 	}
 	return found
@@ -257,15 +278,14 @@ func pfxObstacles(file *pfx.File) []Obstacle {
 // PBES2 and HMAC-SHA-256 from 8u301 on (JDK-8076190), Windows AES from 10 1709 and Server
 // 2019 on; of macOS only that old versions did not is known here.
 func oldPrograms(file *pfx.File) []string {
-	sha1 := file.Integrity == "none" || strings.HasPrefix(file.Integrity, "HMAC-SHA-1,")
-	classic, aes := strings.HasPrefix(file.Integrity, "HMAC-SHA-1,"), false
+	classic, aes := file.MAC != nil && !file.MAC.PBMAC1 && file.MAC.Hash == "SHA-1", false
+	sha1 := classic || file.Unprotected
 	for _, b := range file.Bags {
-		e := b.Encryption
-		if strings.HasPrefix(e, pfx.Unknown) || strings.Contains(e, "scrypt") { // not seen
+		if b.Unknown || b.Family == pbe.Scrypt { // not seen
 			return nil
 		}
-		aes = aes || strings.Contains(e, "AES")
-		classic = classic && (strings.Contains(e, "SHA-1 and 3DES,") || strings.Contains(e, "SHA-1 and RC2-40,"))
+		aes = aes || b.Cipher.IsAES()
+		classic = classic && b.Family == pbe.PKCS12 && (b.Cipher == pbe.DES3 || b.Cipher == pbe.RC240)
 	}
 	switch {
 	case file.Altered, slices.ContainsFunc(pfxObstacles(file),

@@ -106,17 +106,21 @@ func (c *contents) noKey(place string, err error) {
 
 // take adds a private key in its form.
 func (c *contents) take(key crypto.Signer, form KeyForm) {
-	if c.ordered && len(c.keys) > 0 {
-		form.After = wire.KeyTypeOf(c.keys[0].Public())
-	}
-	c.keys = append(c.keys, key)
-	if form == (KeyForm{}) {
-		return
-	}
 	if c.forms == nil {
 		c.forms = make(map[string]KeyForm)
 	}
-	if id := keyID(key.Public()); c.forms[id] == (KeyForm{}) {
+	id := keyID(key.Public())
+	if c.ordered && len(c.keys) > 0 {
+		first := c.keys[0].Public()
+		form.After = wire.KeyTypeOf(first)
+		if other := keyID(first); other != id {
+			leading := c.forms[other]
+			leading.Before = wire.KeyTypeOf(key.Public())
+			c.forms[other] = leading
+		}
+	}
+	c.keys = append(c.keys, key)
+	if form != (KeyForm{}) && c.forms[id] == (KeyForm{}) {
 		c.forms[id] = form
 	}
 }

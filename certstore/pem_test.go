@@ -31,7 +31,7 @@ func TestDamagedPEM(t *testing.T) {
 }
 
 // Forms of PEM that this program reads and others do not: each was run on OpenSSL 3.0,
-// Go 1.26, JDK 17, GnuTLS 3.7 and NSS 3.87.
+// Go 1.26, JDK 17, GnuTLS 3.7, NSS 3.87, Mbed TLS 2.28 and wolfSSL 5.5.
 func TestPEMForms(t *testing.T) {
 	p := testPKI()
 	leaf, issuer, key := string(p.CertPEM("client")), string(p.CertPEM("Root")), string(p.KeyPEM("client"))
@@ -50,13 +50,18 @@ func TestPEMForms(t *testing.T) {
 		{"a prompt before BEGIN", "$ cat a; " + leaf, []Reader{OpenSSLReader, JavaReader, GoReader}},
 		{"byte order mark", "\xef\xbb\xbf" + leaf, []Reader{JavaReader, GoReader}},
 		{"header", strings.Replace(leaf, begin+"\n", begin+"\nComment: x\n\n", 1),
-			[]Reader{OpenSSLReader, JavaReader, GnuTLSReader, NSSReader}},
-		{"old label", strings.ReplaceAll(leaf, "CERTIFICATE", "X509 CERTIFICATE"), []Reader{GoReader}},
+			[]Reader{OpenSSLReader, JavaReader, GnuTLSReader, NSSReader, MbedTLSReader, WolfSSLReader}},
+		{"old label", strings.ReplaceAll(leaf, "CERTIFICATE", "X509 CERTIFICATE"),
+			[]Reader{GoReader, MbedTLSReader, WolfSSLReader}},
 		{"END behind the last line", strings.Replace(leaf, "\n-----END", "-----END", 1), []Reader{OpenSSLReader, GoReader}},
 		{"indented END", strings.Replace(leaf, "\n-----END", "\n -----END", 1), []Reader{OpenSSLReader, GoReader}},
 		{"a blank line after BEGIN", strings.Replace(leaf, begin+"\n", begin+"\n\n", 1), nil},
 		{"a blank line before END", strings.Replace(leaf, "\n-----END", "\n\n-----END", 1), []Reader{OpenSSLReader}},
-		{"blank lines within", leaf[:28+65] + "\n" + leaf[28+65:], []Reader{OpenSSLReader}},
+		{"blank lines within", leaf[:28+65] + "\n" + leaf[28+65:], []Reader{OpenSSLReader, WolfSSLReader}},
+		{"a tab after BEGIN", strings.Replace(leaf, begin, begin+"\t", 1), []Reader{MbedTLSReader, WolfSSLReader}},
+		{"spaces after BEGIN", strings.Replace(leaf, begin, begin+"  ", 1), []Reader{MbedTLSReader}},
+		{"indented lines", strings.Replace(leaf, "\nM", "\n  M", 1), []Reader{MbedTLSReader}},
+		{"CR", strings.ReplaceAll(leaf, "\n", "\r"), []Reader{OpenSSLReader, GoReader, MbedTLSReader, WolfSSLReader}},
 	} {
 		h, err := Load(t.Context(), nil, Source{Path: writeFiles(t,
 			map[string][]byte{"a.pem": []byte(tt.text), "a.key": []byte(key)})})
@@ -68,7 +73,8 @@ func TestPEMForms(t *testing.T) {
 		if i.Leaf == nil || i.Key.State != Usable {
 			t.Errorf("%s: key %s, %s", tt.name, i.Key.State, i.Key.Detail)
 		}
-		for _, r := range []Reader{OpenSSLReader, GoReader, JavaReader, GnuTLSReader, NSSReader} {
+		for _, r := range []Reader{OpenSSLReader, GoReader, JavaReader, GnuTLSReader, NSSReader,
+			MbedTLSReader, WolfSSLReader} {
 			if o := i.Container.ObstaclesFor(r); (len(o) > 0) != slices.Contains(tt.readers, r) {
 				t.Errorf("%s: %s: %v", tt.name, r, o)
 			}

@@ -10,16 +10,17 @@ import (
 )
 
 // Readers of PEM files that refuse a form: each was run on it (OpenSSL 3.0 in Python
-// and Node.js, Go 1.26, JDK 17, GnuTLS 3.7, NSS 3.87, Bun 1.4, Deno 2, Erlang/OTP 25).
+// and Node.js, Go 1.26, JDK 17, GnuTLS 3.7, NSS 3.87, Bun 1.4, Deno 2, Erlang/OTP 25,
+// Mbed TLS 2.28, wolfSSL 5.5).
 var (
 	lineStart = []Reader{OpenSSLReader, JavaReader, GoReader, BoringSSLReader, RustReader, ErlangReader}
 	byteOrder = []Reader{JavaReader, GoReader, BoringSSLReader, RustReader, ErlangReader}
-	headers   = []Reader{OpenSSLReader, JavaReader, GnuTLSReader, NSSReader}
-	oldLabel  = []Reader{GoReader, RustReader, ErlangReader}
-	trusted   = []Reader{GoReader, GnuTLSReader, RustReader, ErlangReader}
+	headers   = []Reader{OpenSSLReader, JavaReader, GnuTLSReader, NSSReader, MbedTLSReader, WolfSSLReader}
+	oldLabel  = []Reader{GoReader, RustReader, ErlangReader, MbedTLSReader, WolfSSLReader}
+	trusted   = append([]Reader{RubyReader, GnuTLSReader}, oldLabel...)
 	joinedEnd = []Reader{OpenSSLReader, GoReader, BoringSSLReader} // OpenSSL not all, by the last line's length
-	spacing   = []Reader{OpenSSLReader, BoringSSLReader}
-	lineEnd   = []Reader{OpenSSLReader, GoReader, BoringSSLReader}
+	spacing   = []Reader{OpenSSLReader, BoringSSLReader}           // wolfSSL not where END follows
+	lineEnd   = []Reader{OpenSSLReader, GoReader, BoringSSLReader, MbedTLSReader, WolfSSLReader}
 )
 
 // oddities are what about a block that was read keeps other programs from reading it.
@@ -56,15 +57,7 @@ func oddities(data []byte, start, end, line int, block *pem.Block, joined, first
 	if joined {
 		odd(joinedEnd, nil, "the block's END does not begin a line: put it at the beginning of a line of its own")
 	}
-	body, _, _ := bytes.Cut(data[start:end], []byte("-----END "))
-	_, body, _ = bytes.Cut(body, []byte("\n"))
-	lines := bytes.Split(body, []byte("\n"))
-	switch {
-	case joined || len(block.Headers) > 0:
-	case len(lines) > 2 && slices.ContainsFunc(lines[1:len(lines)-1],
-		func(l []byte) bool { return len(bytes.TrimSpace(l)) == 0 }):
-		odd(spacing, nil, "blank lines stand within the block: remove them")
-	}
+	oddSpaces(data[start:end], joined || len(block.Headers) > 0, odd)
 	switch block.Type {
 	case "CERTIFICATE":
 		if len(block.Headers) > 0 {
@@ -75,6 +68,31 @@ func oddities(data []byte, start, end, line int, block *pem.Block, joined, first
 		odd(readers, readers, "the block is labelled "+block.Type+": openssl x509 -in FILE writes it as CERTIFICATE")
 	}
 	return found
+}
+
+// oddSpaces looks at the white space of a block, from its BEGIN on. Blank lines say nothing
+// where the block is odd in another way.
+func oddSpaces(text []byte, otherwise bool, odd func(readers, passing []Reader, why string)) {
+	text, _, _ = bytes.Cut(text, []byte("-----END "))
+	begin, body, _ := bytes.Cut(text, []byte("\n"))
+	switch _, behind, _ := bytes.Cut(begin[len(pemBegin):], []byte("-----")); {
+	case bytes.Contains(behind, []byte("\t")):
+		odd([]Reader{MbedTLSReader, WolfSSLReader}, nil, "a tab stands behind BEGIN: remove it")
+	case len(bytes.TrimRight(behind, "\r")) > 1:
+		odd([]Reader{MbedTLSReader}, nil, "spaces stand behind BEGIN: remove them")
+	}
+	blank := func(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
+	lines := bytes.Split(body, []byte("\n"))
+	if !otherwise && len(lines) > 2 && slices.ContainsFunc(lines[1:len(lines)-1], blank) {
+		readers := spacing
+		if slices.ContainsFunc(bytes.Split(bytes.TrimSpace(body), []byte("\n")), blank) { // and not only before END
+			readers = append([]Reader{WolfSSLReader}, spacing...)
+		}
+		odd(readers, nil, "blank lines stand within the block: remove them")
+	}
+	if slices.ContainsFunc(lines, func(l []byte) bool { return !blank(l) && (l[0] == ' ' || l[0] == '\t') }) {
+		odd([]Reader{MbedTLSReader}, nil, "the lines of the block are indented: remove the spaces")
+	}
 }
 
 // separateEnd puts the END of a block on a line of its own; nil where that is not what

@@ -81,7 +81,7 @@ func (o *opener) pkcs12(ctx context.Context, c *contents, data []byte) error {
 	c.bags(file, why)
 	c.names(file)
 	c.container = describePFX(file, c.certs)
-	if locked && file.Integrity != "none" && len(c.certs)+len(c.keys) > 0 { // in clear, and nobody can vouch for it
+	if locked && !file.Unprotected && len(c.certs)+len(c.keys) > 0 { // in clear, and nobody can vouch for it
 		unfit := errors.New("its integrity check was not passed: " + o.whyLocked(c.file) + ", or the file was changed")
 		c.closed = append(c.closed, c.problem("", unfit))
 		c.container.Readers = nil

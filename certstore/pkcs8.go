@@ -35,7 +35,7 @@ func (o *opener) encryptedPKCS8(ctx context.Context, c *contents, der []byte) er
 			quote(c.file.path), pbe.MaxIterations))
 		return nil
 	}
-	form := KeyForm{Protection: scheme.String(), Family: scheme.Family, Legacy: scheme.Legacy}
+	form := KeyForm{Protection: scheme.String(), Algorithm: scheme.Algorithm}
 	return o.lockedKey(ctx, c, what, form, scheme.Work(),
 		func(password string) ([]byte, error) { return scheme.Decrypt(password, encrypted) })
 }

@@ -70,7 +70,7 @@ func (o *fixOptions) profile() *stack.Profile {
 // clearKey reports whether the client reads no encrypted key.
 func (o *fixOptions) clearKey() bool {
 	p := o.profile()
-	return p != nil && p.Files.ClearKey && o.encoding == string(certstore.PEM)
+	return p != nil && !p.ReadsEncrypted() && o.encoding == string(certstore.PEM)
 }
 
 // write writes the bundle, and the key to a file of its own if there is one.

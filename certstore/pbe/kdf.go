@@ -79,6 +79,8 @@ func KDF(h func() hash.Hash, salt, password []byte, iterations int, id byte, siz
 // a PKCS #12 file.
 type MAC struct {
 	Name       string
+	Hash       string // as in "SHA-256"
+	PBMAC1     bool   // and not the older way of RFC 7292, Appendix B
 	Iterations int
 	cost       int64 // of scrypt, in iterations
 	sum        func(password string, data []byte) [][]byte
@@ -86,7 +88,7 @@ type MAC struct {
 
 // NewMAC returns the MAC of RFC 7292, Appendix B.4.
 func NewMAC(h func() hash.Hash, name string, salt []byte, iterations int) *MAC {
-	m := &MAC{Name: "HMAC-" + name, Iterations: iterations}
+	m := &MAC{Name: "HMAC-" + name, Hash: name, Iterations: iterations}
 	m.sum = func(password string, data []byte) [][]byte {
 		var sums [][]byte
 		for _, encoded := range BMPPasswords(password) {
@@ -119,7 +121,8 @@ func ParsePBMAC1(params []byte) (*MAC, error) {
 	if d.length < 20 || d.length > 64 { // RFC 9579, Section 5 and 9
 		return nil, unsupported("PBMAC1 with a key of %d bytes: 20 to 64 are allowed", d.length)
 	}
-	m := &MAC{Name: "PBMAC1 with " + d.name + " and HMAC-" + name, Iterations: d.iterations, cost: d.cost}
+	m := &MAC{Name: "PBMAC1 with " + d.name + " and HMAC-" + name, Hash: name, PBMAC1: true, Iterations: d.iterations,
+		cost: d.cost}
 	m.sum = func(password string, data []byte) [][]byte {
 		key, err := d.derive([]byte(password), d.length)
 		if err != nil {

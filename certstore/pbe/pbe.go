@@ -55,17 +55,43 @@ const (
 	Scrypt  Family = "scrypt" // likewise, with scrypt (RFC 7914)
 )
 
+// A Cipher is what a scheme encrypts with, in CBC mode where it is a block cipher.
+type Cipher string
+
+// The ciphers.
+const (
+	AES128     Cipher = "AES-128"
+	AES192     Cipher = "AES-192"
+	AES256     Cipher = "AES-256"
+	DES3       Cipher = "3DES"
+	DES3TwoKey Cipher = "3DES with two keys"
+	DES        Cipher = "DES"
+	RC2        Cipher = "RC2" // of any key size
+	RC240      Cipher = "RC2-40"
+	RC4        Cipher = "RC4" // likewise
+)
+
+// IsAES reports whether it is AES, of any key size.
+func (c Cipher) IsAES() bool { return c == AES128 || c == AES192 || c == AES256 }
+
+// An Algorithm is what programs know or do not know of a scheme. Zero stands for what is in
+// clear, or encrypted in a way that is not known here.
+type Algorithm struct {
+	Family Family
+	Cipher Cipher
+	// Legacy says that OpenSSL 3 decrypts it only with its legacy provider.
+	Legacy bool
+}
+
 // A Scheme is an encryption under a password with its parameters.
 type Scheme struct {
-	Family Family
+	Algorithm
 	// Name says what it is, as in "PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC".
 	Name string
 	// Iterations of the key derivation; 0 for scrypt.
 	Iterations int
 	// Scrypt says that the key is derived by scrypt, and is empty otherwise: "N=16384 r=8 p=1".
 	Scrypt string
-	// Legacy says that OpenSSL 3 reads it only with its legacy provider.
-	Legacy bool
 
 	cost    int64 // of scrypt, in iterations
 	unicode bool  // the password is a BMPString: the PKCS #12 schemes

@@ -21,7 +21,7 @@ var oid3DES = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 1, 3}
 // parsePBES1 reads the parameters that PBES1 (RFC 8018, Appendix A.3) and the
 // schemes of PKCS #12 (RFC 7292, Appendix C) share: salt and iterations.
 func parsePBES1(oid string, params cryptobyte.String) (*Scheme, error) {
-	s := &Scheme{Legacy: true}
+	s := &Scheme{Algorithm: Algorithm{Legacy: true}}
 	var seq cryptobyte.String
 	var salt []byte
 	read := func() error {
@@ -30,16 +30,16 @@ func parsePBES1(oid string, params cryptobyte.String) (*Scheme, error) {
 		}
 		return readCount(&seq, &s.Iterations)
 	}
-	pkcs12 := func(name string, keySize, ivSize int, open func(key, iv, data []byte) ([]byte, error)) (*Scheme, error) {
-		s.Family, s.Name, s.unicode, s.open = PKCS12, name, true, open
+	pkcs12 := func(c Cipher, name string, keySize, ivSize int, open func(key, iv, data []byte) ([]byte, error)) (*Scheme, error) {
+		s.Family, s.Cipher, s.Name, s.unicode, s.open = PKCS12, c, name, true, open
 		s.derive = func(password []byte) (key, iv []byte, err error) {
 			return KDF(sha1.New, salt, password, s.Iterations, 1, keySize),
 				KDF(sha1.New, salt, password, s.Iterations, 2, ivSize), nil
 		}
 		return s, read()
 	}
-	pkcs5 := func(name string, h func() hash.Hash, newCipher func([]byte) (cipher.Block, error)) (*Scheme, error) {
-		s.Family, s.Name, s.open = PKCS5v1, name, openCBC(newCipher)
+	pkcs5 := func(c Cipher, name string, h func() hash.Hash, newCipher func([]byte) (cipher.Block, error)) (*Scheme, error) {
+		s.Family, s.Cipher, s.Name, s.open = PKCS5v1, c, name, openCBC(newCipher)
 		s.derive = func(password []byte) (key, iv []byte, err error) {
 			k := pbkdf1(h, password, salt, s.Iterations)
 			return k[:8], k[8:16], nil
@@ -48,27 +48,27 @@ func parsePBES1(oid string, params cryptobyte.String) (*Scheme, error) {
 	}
 	switch oid {
 	case "1.2.840.113549.1.12.1.1":
-		return pkcs12("PKCS #12 with SHA-1 and RC4-128", 16, 0, openRC4)
+		return pkcs12(RC4, "PKCS #12 with SHA-1 and RC4-128", 16, 0, openRC4)
 	case "1.2.840.113549.1.12.1.2":
-		return pkcs12("PKCS #12 with SHA-1 and RC4-40", 5, 0, openRC4)
+		return pkcs12(RC4, "PKCS #12 with SHA-1 and RC4-40", 5, 0, openRC4)
 	case oid3DES.String():
 		s.Legacy = false
-		return pkcs12("PKCS #12 with SHA-1 and 3DES", 24, 8, openCBC(des.NewTripleDESCipher))
+		return pkcs12(DES3, "PKCS #12 with SHA-1 and 3DES", 24, 8, openCBC(des.NewTripleDESCipher))
 	case "1.2.840.113549.1.12.1.4":
 		s.Legacy = false
-		return pkcs12("PKCS #12 with SHA-1 and 3DES with two keys", 16, 8, openCBC(twoKey3DES))
+		return pkcs12(DES3TwoKey, "PKCS #12 with SHA-1 and 3DES with two keys", 16, 8, openCBC(twoKey3DES))
 	case "1.2.840.113549.1.12.1.5":
-		return pkcs12("PKCS #12 with SHA-1 and RC2-128", 16, 8, openCBC(rc2WithBits(128)))
+		return pkcs12(RC2, "PKCS #12 with SHA-1 and RC2-128", 16, 8, openCBC(rc2WithBits(128)))
 	case "1.2.840.113549.1.12.1.6":
-		return pkcs12("PKCS #12 with SHA-1 and RC2-40", 5, 8, openCBC(rc2WithBits(40)))
+		return pkcs12(RC240, "PKCS #12 with SHA-1 and RC2-40", 5, 8, openCBC(rc2WithBits(40)))
 	case "1.2.840.113549.1.5.3":
-		return pkcs5("PBES1 with MD5 and DES", md5.New, des.NewCipher)
+		return pkcs5(DES, "PBES1 with MD5 and DES", md5.New, des.NewCipher)
 	case "1.2.840.113549.1.5.6":
-		return pkcs5("PBES1 with MD5 and RC2", md5.New, rc2WithBits(64))
+		return pkcs5(RC2, "PBES1 with MD5 and RC2", md5.New, rc2WithBits(64))
 	case "1.2.840.113549.1.5.10":
-		return pkcs5("PBES1 with SHA-1 and DES", sha1.New, des.NewCipher)
+		return pkcs5(DES, "PBES1 with SHA-1 and DES", sha1.New, des.NewCipher)
 	case "1.2.840.113549.1.5.11":
-		return pkcs5("PBES1 with SHA-1 and RC2", sha1.New, rc2WithBits(64))
+		return pkcs5(RC2, "PBES1 with SHA-1 and RC2", sha1.New, rc2WithBits(64))
 	case "1.2.840.113549.1.5.1", "1.2.840.113549.1.5.4":
 		return nil, unsupported("PBES1 with MD2, which this program does not know")
 	}

@@ -71,23 +71,23 @@ func (s *Scheme) readCipher(encryption cryptobyte.String) (name string, keySize 
 	}
 	switch oid.String() {
 	case "2.16.840.1.101.3.4.1.2":
-		err = readIV(aes.NewCipher)
+		s.Cipher, err = AES128, readIV(aes.NewCipher)
 		return "AES-128-CBC", 16, iv, err
 	case "2.16.840.1.101.3.4.1.22":
-		err = readIV(aes.NewCipher)
+		s.Cipher, err = AES192, readIV(aes.NewCipher)
 		return "AES-192-CBC", 24, iv, err
 	case oidAES256.String():
-		err = readIV(aes.NewCipher)
+		s.Cipher, err = AES256, readIV(aes.NewCipher)
 		return "AES-256-CBC", 32, iv, err
 	case "1.2.840.113549.3.7":
-		err = readIV(des.NewTripleDESCipher)
+		s.Cipher, err = DES3, readIV(des.NewTripleDESCipher)
 		return "3DES-CBC", 24, iv, err
 	case "1.3.14.3.2.7":
-		s.Legacy = true
+		s.Cipher, s.Legacy = DES, true
 		err = readIV(des.NewCipher)
 		return "DES-CBC", 8, iv, err
 	case "1.2.840.113549.3.2":
-		s.Legacy = true
+		s.Cipher, s.Legacy = RC2, true
 		bits, iv, err := readRC2(encryption)
 		s.open = openCBC(rc2WithBits(bits))
 		return fmt.Sprintf("RC2-%d-CBC", bits), max(1, bits/8), iv, err

@@ -65,12 +65,12 @@ func (f *File) contents(der []byte) error {
 			if !content.ReadASN1Bytes(&inner, casn1.OCTET_STRING) {
 				err = errors.New("no data")
 			} else {
-				err = f.safe(inner, 0, encryption{})
+				err = f.safe(inner, 0, Encryption{})
 			}
 		case oidEncryptedData:
 			err = f.encrypted(content)
 		case oidEnvelopedData:
-			f.Bags = append(f.Bags, Bag{Kind: Sealed, Encryption: "a public key",
+			f.Bags = append(f.Bags, Bag{Kind: Sealed, Encryption: Encryption{Text: "a public key"},
 				Err: errors.New("it is encrypted for a public key, which this program cannot open")})
 		default:
 			f.Bags = append(f.Bags, Bag{Kind: UnknownBag, Err: fmt.Errorf("content type %s", kind)})
@@ -80,12 +80,6 @@ func (f *File) contents(der []byte) error {
 		}
 	}
 	return nil
-}
-
-// An encryption is what surrounds a bag.
-type encryption struct {
-	text   string
-	legacy bool
 }
 
 // encrypted reads EncryptedData (RFC 2315, Section 13).
@@ -116,19 +110,19 @@ func (f *File) encrypted(content cryptobyte.String) error {
 	}
 	plain, e, err := f.decrypt(algorithm, sealed)
 	if err != nil || plain == nil {
-		f.Bags = append(f.Bags, Bag{Kind: Sealed, Encryption: e.text, Legacy: e.legacy, Err: err})
+		f.Bags = append(f.Bags, Bag{Kind: Sealed, Encryption: e, Err: err})
 		return f.tooMany()
 	}
 	return f.safe(plain, 0, e)
 }
 
 // decrypt returns nil and no error without a password.
-func (f *File) decrypt(algorithm, sealed []byte) ([]byte, encryption, error) {
+func (f *File) decrypt(algorithm, sealed []byte) ([]byte, Encryption, error) {
 	scheme, err := pbe.Parse(algorithm)
 	if err != nil {
-		return nil, encryption{text: Unknown + " (" + err.Error() + ")"}, err
+		return nil, Encryption{Text: "unknown (" + err.Error() + ")", Unknown: true}, err
 	}
-	e := encryption{scheme.String(), scheme.Legacy}
+	e := Encryption{Algorithm: scheme.Algorithm, Text: scheme.String()}
 	if f.work += scheme.Work(); f.work > pbe.MaxIterations {
 		return nil, e, errTooMuch
 	}
@@ -170,7 +164,7 @@ func (f *File) tooMany() error {
 }
 
 // safe reads SafeContents: a SEQUENCE of SafeBag (RFC 7292, Section 4.2).
-func (f *File) safe(der []byte, depth int, e encryption) error {
+func (f *File) safe(der []byte, depth int, e Encryption) error {
 	if depth > maxNesting {
 		return fmt.Errorf("nested more than %d deep", maxNesting)
 	}
@@ -197,7 +191,7 @@ func (f *File) safe(der []byte, depth int, e encryption) error {
 			}
 			continue
 		}
-		b := Bag{Encryption: e.text, Legacy: e.legacy}
+		b := Bag{Encryption: e}
 		f.bag(&b, oid.String(), value)
 		b.attributes(bag)
 		f.Bags = append(f.Bags, b)
@@ -221,9 +215,9 @@ func (f *File) bag(b *Bag, oid string, value cryptobyte.String) {
 			b.Err = errors.New("the encrypted key cannot be decoded")
 			return
 		}
-		var e encryption
-		b.DER, e, b.Err = f.decrypt(algorithm, sealed)
-		b.Encryption, b.Legacy = e.text, b.Legacy || e.legacy
+		outer := b.Legacy
+		b.DER, b.Encryption, b.Err = f.decrypt(algorithm, sealed)
+		b.Legacy = b.Legacy || outer
 	case oidBags + "3", oidBags + "4":
 		b.Kind = CertBag
 		if oid == oidBags+"4" {
@@ -262,10 +256,12 @@ func (b *Bag) sealedSecret(value cryptobyte.String) {
 		!info.ReadASN1Element(&algorithm, casn1.SEQUENCE) {
 		return
 	}
-	b.Encryption = Unknown
+	outer := b.Legacy
+	b.Encryption = Encryption{Text: "unknown", Unknown: true}
 	if scheme, err := pbe.Parse(algorithm); err == nil {
-		b.Encryption, b.Legacy = scheme.String(), b.Legacy || scheme.Legacy
+		b.Encryption = Encryption{Algorithm: scheme.Algorithm, Text: scheme.String()}
 	}
+	b.Legacy = b.Legacy || outer
 }
 
 // attributes reads the set of PKCS12Attribute, of which those count that

@@ -35,6 +35,10 @@ type File struct {
 	// "HMAC-SHA-256, 2048 iterations"; "none" without any, "signature" for the
 	// public-key kind.
 	Integrity string
+	// MAC is that by a password; nil without any, and where it is not known here.
+	MAC *pbe.MAC
+	// Unprotected says that there is no protection of any kind.
+	Unprotected bool
 	// BER says that it is not DER, which some readers refuse.
 	BER bool
 	// Trailing is how many bytes follow the file's end, which some readers refuse.
@@ -46,7 +50,6 @@ type File struct {
 	// in place. Of what lies under a password Parse gives one bag of kind Sealed.
 	Bags []Bag
 
-	mac       *pbe.MAC
 	macErr    error
 	digest    []byte
 	authSafe  []byte
@@ -70,8 +73,14 @@ const (
 	UnknownBag Kind = "unknown bag"
 )
 
-// Unknown begins the Encryption of what is encrypted in a way that is not known here.
-const Unknown = "unknown"
+// An Encryption is what protects a bag; zero for one that lies in clear.
+type Encryption struct {
+	pbe.Algorithm
+	// Text says what it is, as in "PBES2 with …, 2048 iterations".
+	Text string
+	// Unknown says that it is encrypted in a way that is not known here.
+	Unknown bool
+}
 
 // A Bag is one entry of a file.
 type Bag struct {
@@ -79,11 +88,7 @@ type Bag struct {
 	// DER is the certificate, the PKCS #8 key, or the content of other kinds. It
 	// is nil for what was not opened.
 	DER []byte
-	// Encryption says what protects it, as in "PBES2 with …, 2048 iterations";
-	// empty for what lies in clear.
-	Encryption string
-	// Legacy says that OpenSSL 3 opens it only with its legacy provider.
-	Legacy       bool
+	Encryption
 	FriendlyName string
 	LocalKeyID   []byte
 	// Provider is the cryptographic service provider that Windows is to keep the key
@@ -196,8 +201,8 @@ func (f *File) outer(data []byte) error {
 	if !content.ReadASN1Bytes(&f.authSafe, casn1.OCTET_STRING) {
 		return errors.New("authSafe contains no data")
 	}
-	f.Integrity = "none"
 	if pfx.Empty() {
+		f.Integrity, f.Unprotected = "none", true
 		return nil
 	}
 	return f.macData(pfx)
@@ -222,16 +227,16 @@ func (f *File) macData(pfx cryptobyte.String) error {
 		return fmt.Errorf("its MAC demands %d iterations to derive a key; the limit is %d", iterations, pbe.MaxIterations)
 	}
 	if isPBMAC1 {
-		f.mac, f.macErr = pbe.ParsePBMAC1(algorithm)
+		f.MAC, f.macErr = pbe.ParsePBMAC1(algorithm)
 	} else if h, name := digestByOID(oid.String()); h != nil {
-		f.mac = pbe.NewMAC(h, name, salt, int(iterations))
+		f.MAC = pbe.NewMAC(h, name, salt, int(iterations))
 	} else {
 		f.macErr = fmt.Errorf("its MAC uses digest %v, which this program does not know", oid)
 	}
 	f.Integrity = "unknown"
-	if f.mac != nil {
-		f.work += f.mac.Work()
-		f.Integrity = fmt.Sprintf("%s, %d iterations", f.mac.Name, f.mac.Iterations)
+	if f.MAC != nil {
+		f.work += f.MAC.Work()
+		f.Integrity = fmt.Sprintf("%s, %d iterations", f.MAC.Name, f.MAC.Iterations)
 	}
 	return nil
 }
@@ -274,11 +279,11 @@ func (f *File) Work() int64 {
 
 func (f *File) checkMAC(password string) error {
 	switch {
-	case f.mac == nil && f.macErr != nil:
+	case f.MAC == nil && f.macErr != nil:
 		return f.macErr
-	case f.mac == nil:
+	case f.MAC == nil:
 		return nil
-	case !f.mac.Verify(password, f.authSafe, f.digest):
+	case !f.MAC.Verify(password, f.authSafe, f.digest):
 		return ErrPassword
 	}
 	f.verified = true

@@ -85,8 +85,8 @@ func TestParse(t *testing.T) {
 	if f.Integrity != "HMAC-SHA-256, 2048 iterations" || len(f.Bags) != 2 || f.Bags[0].Kind != Sealed || f.Bags[1].Kind != KeyBag || f.Bags[1].DER != nil || f.Bags[1].FriendlyName != "Büro 𝔸" {
 		t.Errorf("%+v", f)
 	}
-	if want := "PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC, 2048 iterations"; f.Bags[0].Encryption != want {
-		t.Errorf("encryption = %q, want %q", f.Bags[0].Encryption, want)
+	if want := "PBES2 with PBKDF2-HMAC-SHA-256 and AES-256-CBC, 2048 iterations"; f.Bags[0].Text != want {
+		t.Errorf("encryption = %q, want %q", f.Bags[0].Text, want)
 	}
 	for n := range data {
 		if _, err := Parse(data[:n]); err == nil {

@@ -44,7 +44,9 @@ func Aliases() []*Profile {
 		like("python", Program{ID: "php", Name: "PHP streams", Versions: "8.2", Confidence: Run, Citation: "PHP ext/openssl/xp_ssl.c: php_openssl_set_local_cert"}, unnoticed),
 		like("curl", Program{ID: "php-curl", Name: "PHP curl", Versions: "8.2 with OpenSSL", Confidence: Run, Citation: "PHP ext/curl/interface.c; curl lib/vtls/openssl.c"}),
 		like("openssl", Program{ID: "ruby", Name: "Ruby Net::HTTP", Versions: "3.1", Confidence: Run, Citation: "Ruby lib/net/http.rb; ext/openssl/ossl_ssl.c"}, leafAlone,
-			func(p *Profile) { p.Files.Kinds = Kinds{certstore.PEMKind, certstore.DERKind} }),
+			func(p *Profile) {
+				p.Files.Kinds, p.Files.Reader = Kinds{certstore.PEMKind, certstore.DERKind}, certstore.RubyReader
+			}),
 		like("python", Program{ID: "perl", Name: "Perl IO::Socket::SSL", Versions: "2.081", Confidence: Run, Citation: "IO::Socket::SSL lib/IO/Socket/SSL.pm"}, unnoticed, func(p *Profile) {
 			p.Files.Kinds, p.Files.Mixed = base["curl"].Files.Kinds, true
 			p.Load.WeakLate = base["curl"].Load.WeakLate
@@ -60,6 +62,7 @@ func Aliases() []*Profile {
 		}),
 		like("node", Program{ID: "node24", Name: "Node.js 24", Versions: "24", Confidence: Run, Citation: "Node.js src/crypto/crypto_context.cc, with OpenSSL 3.5"}, func(p *Profile) {
 			p.Load.MinRSA, p.Load.Weak, p.Load.NoMLDSA = 2048, false, false
+			p.Files.Reader = certstore.OpenSSL35Reader
 		}),
 		like("go", Program{ID: "docker", Name: "Docker", Versions: "28, certs.d", Confidence: Source, Citation: "moby/moby daemon/pkg/registry/registry.go: loadTLSConfig"}, pemAlone),
 		like("client-go", Program{ID: "prometheus", Name: "Prometheus", Versions: "3", Confidence: Source, Citation: "prometheus/common config/http_config.go: NewTLSConfig sets GetClientCertificate"}, loadsFirst),
@@ -71,7 +74,9 @@ func Aliases() []*Profile {
 		like("boringssl", Program{ID: "envoy", Name: "Envoy", Versions: "2026", Confidence: Documented, Citation: "Envoy documentation, TLS: built on BoringSSL; tls_certificates"}, pemAlone),
 		like("boringssl", Program{ID: "grpc", Name: "gRPC (C core)", Versions: "2026", Confidence: Source, Citation: "gRPC src/core/tsi/ssl_transport_security.cc: ssl_ctx_use_certificate_chain"}, pemAlone),
 		like("boringssl", Program{ID: "bun", Name: "Bun", Versions: "1.4", Confidence: Run, Citation: "Bun packages/bun-usockets/src/crypto/openssl.c"},
-			func(p *Profile) { p.Files.Kinds = Kinds{certstore.PEMKind, certstore.PKCS12Kind} }),
+			func(p *Profile) {
+				p.Files.Kinds, p.Chain = Kinds{certstore.PEMKind, certstore.PKCS12Kind}, SortedPKCS12
+			}),
 		like("rustls", Program{ID: "deno", Name: "Deno", Versions: "2", Confidence: Run, Citation: "Deno ext/tls/lib.rs: create_client_config"},
 			pemAlone, func(p *Profile) {
 				p.Files.Reader = certstore.RustReader

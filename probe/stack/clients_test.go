@@ -382,13 +382,7 @@ func (w *world) predictAt(id string, f *files, r *wire.CertificateRequest, when 
 
 // differences are the cells in which the real client does otherwise than the
 // model says, each with the reason why the model stays.
-var differences = map[string]string{
-	"bun, PKCS #12, SHA-1 CA in it, TLS 1.3": "Bun leaves out the CA beside the path, which BoringSSL by itself does not",
-	"erlang, another key last, TLS 1.3":      "it reads no file with two keys, and only the key before is modelled",
-	"node24, PKCS #12, no MAC, TLS 1.3":      "OpenSSL 3.5 reads it, and files are modelled for OpenSSL 3.0",
-	"wolfssl, only rsa_pkcs1_sha1, TLS 1.2":  "it has the hash off, and closes the connection: told from a list without a scheme for RSA by nothing else",
-	"ruby, TRUSTED CERTIFICATE, TLS 1.3":     "files are modelled for OpenSSL, whose programs read that",
-}
+var differences = map[string]string{}
 
 // TestClients runs the real clients and holds what they do against the model;
 // "make clients" prints the table.

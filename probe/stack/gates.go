@@ -75,6 +75,11 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 		if s.None.RSA12 != (Failure{}) && certstore.KeyType(i.Leaf) == wire.RSAKey {
 			none = s.None.RSA12
 		}
+		withSHA1 := s
+		withSHA1.NoSHA1 = false
+		if s.None.SHA1 != (Failure{}) && len(p.fitting(withSHA1, i.Leaf, true)) > 0 {
+			none = s.None.SHA1
+		}
 	}
 	cannot := func(reason say.Phrase, f Failure) *Prediction {
 		return f.of(f, reason, say.Text("use a certificate with a kind of key that the server allows"))

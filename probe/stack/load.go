@@ -9,6 +9,7 @@ import (
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/chain"
+	"mtlsprobe/certstore/pbe"
 	"mtlsprobe/probe/match"
 	"mtlsprobe/report/say"
 )
@@ -63,12 +64,14 @@ func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction
 	if i.Preceding == nil || profile.Files.Pairs.Leading13 == (Failure{}) {
 		return nil
 	}
-	return p.first(profile, i, i.Preceding)
+	rest := slices.DeleteFunc(slices.Clone(i.Chain), i.Preceding.Equal)
+	return p.first(profile, i, i.Preceding, append(rest, i.Leaf))
 }
 
 // first is what becomes of a file in which another certificate is the first that the client
-// reads.
-func (p *Predictor) first(profile *Profile, i *certstore.Identity, other *x509.Certificate) *Prediction {
+// reads, and rest what follows.
+func (p *Predictor) first(profile *Profile, i *certstore.Identity, other *x509.Certificate,
+	rest []*x509.Certificate) *Prediction {
 	f := profile.Files.Pairs.Leading13
 	if p.question.Request.Version < tls.VersionTLS13 {
 		f = profile.Files.Pairs.Leading12
@@ -76,6 +79,13 @@ func (p *Predictor) first(profile *Profile, i *certstore.Identity, other *x509.C
 	if otherType := profile.Files.Pairs.OtherType; otherType != (Failure{}) &&
 		certstore.KeyType(other) != certstore.KeyType(i.Leaf) {
 		f = otherType
+	}
+	if f.Action == BadSigns { // which goes on with it as with the right one
+		taken := *i
+		taken.Leaf, taken.Chain = other, rest
+		if verdict := p.names(profile, &taken); verdict != nil {
+			return verdict
+		}
 	}
 	name := match.Name(other.RawSubject)
 	reason := say.Text("the file begins with ", name, ", which this client uses as the certificate of the key")
@@ -138,8 +148,8 @@ func (p *Predictor) unread(profile *Profile, i *certstore.Identity) *Prediction 
 		passes := func(c *x509.Certificate) bool { return o.PassesOver(profile.Files.Reader, c) }
 		switch {
 		case len(i.Chain) > 0 && profile.Files.Pairs.Leading13 != (Failure{}) && passes(i.Leaf):
-			return p.first(profile, i, i.Chain[0])
-		case o.Block != nil && !passes(i.Leaf) && slices.Contains(o.Passing, profile.Files.Reader):
+			return p.first(profile, i, i.Chain[0], i.Chain[1:])
+		case o.Block != nil && !passes(i.Leaf) && o.Skips(profile.Files.Reader):
 			continue // of the chain: see read
 		}
 		out := profile.rewrite("write the file again", say.Text("this client cannot read the file: ", o.Why))
@@ -174,25 +184,46 @@ func unreadKey(profile *Profile, i *certstore.Identity) *Prediction {
 			out.Action, out.Alert, out.Sends = f.Action, f.Alert, f.sends()
 		}
 		return out
+	case key.Before != "" && l.OneKey:
+		return profile.rewrite("write a file with this key alone", say.Text("another key (", string(key.Before),
+			") stands behind it in ", say.File(key.Source), ", and this client reads no file with two"))
 	case mixed(i.Kind, key.Kind) && l.Kinds != nil && !l.Mixed:
 		return profile.rewrite("write both as PEM",
 			say.Text("of certificate and key one is in DER and one in PEM, which this "+
 				"client does not read"))
-	case key.Explicit && (profile.Files.Reader == certstore.GoReader || profile.Files.Reader == certstore.GnuTLSReader):
+	case key.Explicit && slices.Contains([]certstore.Reader{certstore.GoReader, certstore.GnuTLSReader,
+		certstore.MbedTLSReader, certstore.WolfSSLReader}, profile.Files.Reader):
 		return profile.rewrite("write it again",
 			say.Text("the key writes its curve out in place of naming it, and this client "+
 				"does not read that"))
 	case key.Protection != "" && profile.Files.ClearKey:
 		return profile.rewrite("write it in clear, and guard the file",
 			say.Text("the key is encrypted, and this client reads only keys in clear"))
-	case slices.Contains(l.Undecrypted, key.Family):
-		return profile.rewrite("write it again with AES", say.Text("the key is encrypted by ", key.Family,
+	case key.Protection != "" && !l.decrypts(key.Algorithm):
+		remedy := "write it again with AES"
+		if !profile.ReadsEncrypted() {
+			remedy = "write it in clear, and guard the file"
+		}
+		return profile.rewrite(remedy, say.Text("the key is encrypted by ", key.Family, " with ", key.Cipher,
 			", which this client does not decrypt"))
 	case key.Legacy && l.NoLegacy:
 		return profile.rewrite("write it again with AES", say.Text("OpenSSL 3 decrypts a key with RC2, RC4 or DES only with "+
 			"its legacy provider, which this client does not load"))
 	}
 	return nil
+}
+
+// decrypts reports whether keys are read that are encrypted so, as far as that is known.
+func (l *FileRules) decrypts(algorithm pbe.Algorithm) bool {
+	return !slices.ContainsFunc(l.Undecrypted, func(a pbe.Algorithm) bool {
+		return a.Family == algorithm.Family && (a.Cipher == "" || a.Cipher == algorithm.Cipher)
+	})
+}
+
+// ReadsEncrypted reports whether the program reads encrypted keys as [certstore.Encode]
+// writes them in PEM.
+func (p *Profile) ReadsEncrypted() bool {
+	return !p.Files.ClearKey && p.Files.decrypts(pbe.Algorithm{Family: pbe.PBES2, Cipher: pbe.AES256})
 }
 
 // mixed reports whether one is PEM and the other DER.

@@ -35,8 +35,8 @@ type form struct {
 // A forming is an identity that is being written.
 type forming struct {
 	*files
-	leaf, int, root, weak []byte // PEM
-	private, other        []byte // PKCS #8, PEM
+	leaf, int, root, weak, beside []byte // PEM
+	private, other                []byte // PKCS #8, PEM
 }
 
 func (f *forming) put(t *testing.T, name string, parts ...[]byte) string {
@@ -165,6 +165,7 @@ func forms() []form {
 			}
 		}},
 		{name: "SHA-1 CA in the file", write: certs(func(f *forming) []byte { return slices.Concat(usual(f), f.weak) })},
+		{name: "a CA beside the path in the file", write: certs(func(f *forming) []byte { return slices.Concat(f.leaf, f.beside, f.int) })},
 		{name: "key RSA PRIVATE KEY", write: clear("rsa", "-in", "key.pem", "-traditional", "-out", "$out")},
 		{name: "key EC PRIVATE KEY", leaf: "good", write: clear("ec", "-in", "key.pem", "-out", "$out")},
 		{name: "key EC PARAMETERS and EC PRIVATE KEY", leaf: "good", write: func(t *testing.T, f *forming) {
@@ -208,6 +209,8 @@ func forms() []form {
 		{name: "PKCS #12, MAC MD5", write: pfx("-macalg", "md5")},
 		{name: "PKCS #12, no password", write: func(t *testing.T, f *forming) { pfx("-passout", "pass:")(t, f); f.password = "" }},
 		{name: "PKCS #12, SHA-1 CA in it", write: func(t *testing.T, f *forming) { f.put(t, "weak.pem", f.weak); pfx("-certfile", "weak.pem")(t, f) }},
+		{name: "PKCS #12, root in it", write: func(t *testing.T, f *forming) { f.put(t, "more.pem", f.root); pfx("-certfile", "more.pem")(t, f) }},
+		{name: "PKCS #12, a CA beside the path in it", write: func(t *testing.T, f *forming) { f.put(t, "more.pem", f.beside); pfx("-certfile", "more.pem")(t, f) }},
 		{name: "PKCS #12, password not ASCII", write: func(t *testing.T, f *forming) {
 			pfx("-passout", "pass:Schlüssel")(t, f)
 			f.password = "Schlüssel"
@@ -247,7 +250,7 @@ func TestLoading(t *testing.T) {
 	defer stop()
 	alike, stopAlike := aliases(t)
 	defer stopAlike()
-	list := slices.DeleteFunc(slices.Concat(clients(), slow, alike), func(c client) bool {
+	list := slices.DeleteFunc(slices.Concat(clients(), slow, alike, compiled(t)), func(c client) bool {
 		return c.profile == "openssl" || c.profile == "openssl-strict" || c.profile == "firefox" || c.profile == "chromium-linux" || c.profile == "nss" || c.profile == "librdkafka-keystore" // which load as others do
 	})
 	w := newWorld(t)
@@ -256,7 +259,7 @@ func TestLoading(t *testing.T) {
 		s := scenario{name: form.name, leaf: cmp.Or(form.leaf, "rsa"), chain: []string{"Int A"}, named: []string{"Root A", "Int A"}}
 		f := &forming{files: w.files(t, s)}
 		f.leaf, f.int, f.private = must(os.ReadFile(f.certOnly)), must(os.ReadFile(f.chain)), must(os.ReadFile(f.key))
-		f.root, f.weak = w.pki.CertPEM("Root A"), w.pki.CertPEM("Weak CA")
+		f.root, f.weak, f.beside = w.pki.CertPEM("Root A"), w.pki.CertPEM("Weak CA"), w.pki.CertPEM("Root B")
 		f.other = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(w.leaves["p384"].key))})
 		form.write(t, f)
 		identity := f.load(t)
@@ -274,7 +277,7 @@ func TestLoading(t *testing.T) {
 				debian.Missing(t, c.pkg)
 				continue
 			}
-			const version = "1.3"
+			version := cmp.Or(c.only, "1.3")
 			r := w.request(s, versions[version])
 			prediction := w.predict(c.profile, &files{Identity: identity}, r)
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)

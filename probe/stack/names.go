@@ -262,11 +262,17 @@ func (p *Predictor) chain(profile *Profile, i *certstore.Identity) []*x509.Certi
 	if len(p.named) == 0 && profile.Empty == EmptyMeansLeaf {
 		return leaf
 	}
-	stored := i.Chain
+	source, stored := profile.Chain, i.Chain
+	if source == SortedPKCS12 {
+		source = AsStored
+		if i.Kind == certstore.PKCS12Kind {
+			source = Sorted
+		}
+	}
 	if i.Written != nil {
 		stored = i.Written
 	}
-	switch profile.Chain {
+	switch source {
 	case AsStored:
 		return append(leaf, stored...)
 	case Sorted:

@@ -115,6 +115,7 @@ type Misfit struct {
 	Type       Failure // no certificate type, up to TLS 1.2; zero means an empty Certificate
 	In12, In13 Failure // no scheme
 	RSA12      Failure // no scheme for an RSA key up to TLS 1.2, where that differs
+	SHA1       Failure // schemes of SHA-1 alone up to TLS 1.2, where that differs
 }
 
 // Signed says which signatures on certificates are held against the schemes.
@@ -162,6 +163,7 @@ type ChainSource int
 const (
 	AsStored     ChainSource = iota // what the identity holds, in its order
 	Sorted                          // of that, each one's issuer after it, as far as there is one
+	SortedPKCS12                    // that of a PKCS #12 file, and of others what they hold, in its order
 	TrustStore                      // as stored; a leaf alone is completed from the CA file that verifies the server
 	LeafAlone                       // the leaf; completed from the CA file that verifies the server
 	BuiltNewest                     // one path from the store, the newest issuer first, without the root
@@ -188,12 +190,13 @@ type FileRules struct {
 	Imports bool
 	// Mixed says that of certificate and key one may be in DER and one in PEM.
 	Mixed bool
-	// ClearKey says that it reads no encrypted private key.
-	ClearKey bool
+	// ClearKey says that it reads no encrypted private key, and OneKey no file with two of them.
+	ClearKey, OneKey bool
 	// NoLegacy says that RC2, RC4 and DES are not decrypted.
 	NoLegacy bool
-	// Undecrypted are the families of encryption that keys are not read in.
-	Undecrypted []pbe.Family
+	// Undecrypted are the algorithms that keys are not read in: without a cipher, all of a
+	// family.
+	Undecrypted []pbe.Algorithm
 	Pairs       Pairing
 	// Unloaded is what comes of a file that cannot be loaded; zero means a local error.
 	Unloaded Failure

@@ -61,6 +61,8 @@ func Profiles() []*Profile {
 	for _, p := range []*Profile{nginx, libpq, mysql, mariadb, rdkafka} { // whose servers do not ask late: not run
 		p.Late = Late{}
 	}
+	noAES := []pbe.Algorithm{{Family: pbe.PKCS5v1}, {Family: pbe.Scrypt}, {Family: pbe.PBES2, Cipher: pbe.AES128},
+		{Family: pbe.PBES2, Cipher: pbe.AES192}, {Family: pbe.PBES2, Cipher: pbe.AES256}}
 	neverLate, byRenegotiation := Late{say.No, say.No}, Late{Renegotiation: say.Yes, PostHandshake: say.No}
 	return []*Profile{
 		openSSL("openssl", "OpenSSL", "3.0 (Debian)", "OpenSSL ssl/statem/statem_clnt.c: tls_prepare_client_certificate; ssl/t1_lib.c: tls_choose_sigalg"),
@@ -183,29 +185,29 @@ func Profiles() []*Profile {
 		},
 		{
 			Program: Program{ID: "boringssl", Name: "BoringSSL", Versions: "2026, as in gRPC and Envoy", Confidence: Run, Citation: "BoringSSL ssl/ssl_credential.cc, ssl/handshake_client.cc"},
-			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.BoringSSLReader, Undecrypted: []pbe.Family{pbe.PKCS5v1, pbe.Scrypt}, Pairs: Pairing{Leading12: fails, Leading13: fails}},
+			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.BoringSSLReader, Undecrypted: []pbe.Algorithm{{Family: pbe.PKCS5v1}, {Family: pbe.Scrypt}}, Pairs: Pairing{Leading12: fails, Leading13: fails}},
 			Late:    Late{PostHandshake: say.No}, Several: LastLoaded, MaxRequest: 102400, Gate: Gate{KeyUsage12: fails, KeyUsage13: fails, KeyUsageECDSA: true},
 			Schemes: boringSSL(),
 		},
 		{
 			Program: Program{ID: "erlang", Name: "Erlang", Versions: "OTP 25, as in RabbitMQ and Elixir", Confidence: Run, Citation: "Erlang/OTP lib/ssl/src/ssl_certificate.erl: handle_cert_auths"},
-			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.ErlangReader, Kinds: pemAlone, Undecrypted: []pbe.Family{pbe.PKCS12, pbe.Scrypt}, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: unseen}},
+			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.ErlangReader, Kinds: pemAlone, Undecrypted: []pbe.Algorithm{{Family: pbe.PKCS12}, {Family: pbe.Scrypt}}, OneKey: true, Pairs: Pairing{Leading12: signsAway, Leading13: signsAway}},
 			Load:    LoadRules{NoMLDSA: true},
 			Late:    byRenegotiation, Names: RawAbove13, Several: FirstFit,
 			Schemes: SchemeRules{Ed25519: NoEd25519To12, Signed: LeafByHash, None: Misfit{In12: declines, In13: declines}},
 		},
 		{
 			Program: Program{ID: "mbedtls", Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h"},
-			Files:   FileRules{Takes: certstore.PEM, Kinds: pemDER, Mixed: true, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: unseen}},
+			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.MbedTLSReader, Kinds: pemDER, Mixed: true, Undecrypted: noAES, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: unseen}},
 			Several: FirstFit, MaxRequest: 16384,
 			Schemes: SchemeRules{NoSHA1: true, PKCS1Only12: true, Ed25519: UnreadEd25519, None: Misfit{In12: signsAway, In13: alerts40}},
 		},
 		{
 			Program: Program{ID: "wolfssl", Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: PickHashSigAlgo, MAX_HANDSHAKE_SZ"},
-			Files:   FileRules{Takes: certstore.PEM, ClearKey: true, Kinds: pemAlone, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: signsAway}},
+			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.WolfSSLReader, ClearKey: true, Kinds: pemAlone, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: signsAway}},
 			Load:    LoadRules{MinRSA: 1024},
 			Several: LastLoaded, MaxRequest: 18500,
-			Schemes: SchemeRules{Length: LengthRules{Unchecked12: true, Unchecked13: true}, PKCS1Only12: true, None: Misfit{In12: Failure{Action: Fails}, In13: Failure{Alerts, 47}, RSA12: signsAway}},
+			Schemes: SchemeRules{NoSHA1: true, Length: LengthRules{Unchecked12: true, Unchecked13: true}, PKCS1Only12: true, None: Misfit{SHA1: fails, In12: Failure{Action: Fails}, In13: Failure{Alerts, 47}, RSA12: signsAway}},
 		},
 	}
 }
