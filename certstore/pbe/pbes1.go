@@ -30,7 +30,8 @@ func parsePBES1(oid string, params cryptobyte.String) (*Scheme, error) {
 		}
 		return readCount(&seq, &s.Iterations)
 	}
-	pkcs12 := func(c Cipher, name string, keySize, ivSize int, open func(key, iv, data []byte) ([]byte, error)) (*Scheme, error) {
+	pkcs12 := func(c Cipher, name string, keySize, ivSize int,
+		open func(key, iv, data []byte) ([]byte, error)) (*Scheme, error) {
 		s.Family, s.Cipher, s.Name, s.unicode, s.open = PKCS12, c, name, true, open
 		s.derive = func(password []byte) (key, iv []byte, err error) {
 			return KDF(sha1.New, salt, password, s.Iterations, 1, keySize),
@@ -38,7 +39,8 @@ func parsePBES1(oid string, params cryptobyte.String) (*Scheme, error) {
 		}
 		return s, read()
 	}
-	pkcs5 := func(c Cipher, name string, h func() hash.Hash, newCipher func([]byte) (cipher.Block, error)) (*Scheme, error) {
+	pkcs5 := func(c Cipher, name string, h func() hash.Hash,
+		newCipher func([]byte) (cipher.Block, error)) (*Scheme, error) {
 		s.Family, s.Cipher, s.Name, s.open = PKCS5v1, c, name, openCBC(newCipher)
 		s.derive = func(password []byte) (key, iv []byte, err error) {
 			k := pbkdf1(h, password, salt, s.Iterations)
