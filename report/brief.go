@@ -165,6 +165,8 @@ func briefClient(i *Identity, client string) (word, why string) {
 		return "UNKNOWN", client + " not known"
 	case i.Predictions[at].Taken == "no":
 		return "FAILS", client + " sends the leaf alone"
+	case i.Predictions[at].Taken != "" && i.Predictions[at].Chain != nil:
+		return "UNKNOWN", client + " sends another chain"
 	case i.Predictions[at].Sends == "yes" && i.Predictions[at].Taken != "":
 		return "UNKNOWN", client + " sends the leaf alone"
 	case i.Predictions[at].Sends == "unknown":

@@ -18,8 +18,8 @@ type Prediction struct {
 	Alert  uint8    `json:"alert,omitempty"`             // that the client sends
 	Chain  []string `json:"chain,omitempty" redact:"CA"` // subjects, the leaf first; absent if not known
 	// Taken says whether the server accepts what is sent, where that is the leaf alone
-	// out of a bundle with more, or a chain of the client's own that was tried: yes, no, unknown;
-	// absent otherwise.
+	// out of a bundle with more, or a chain of the client's own, and the file's was accepted: yes,
+	// no, unknown; absent otherwise.
 	Taken     string     `json:"taken,omitempty" redact:"keep"`
 	Reason    say.Phrase `json:"reason"`
 	ServerLog string     `json:"server_log,omitempty" redact:"keep"`
@@ -41,7 +41,7 @@ func newPrediction(p *stack.Prediction) Prediction {
 	if p.Rewrite {
 		out.Rewrite = string(p.Profile.Files.Takes)
 	}
-	if p.LeafAlone || p.Taken != say.Unknown {
+	if p.Counts {
 		out.Taken = p.Taken.String()
 	}
 	for _, c := range p.Chain {

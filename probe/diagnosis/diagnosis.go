@@ -74,9 +74,10 @@ type Identity struct {
 	// LeafAlone says whether the server accepts the leaf without its intermediates, as
 	// far as that was tried.
 	LeafAlone say.Answer
-	// AsClient says whether it accepts the chain that [Settings.Client] sends in place of the
-	// file's, as far as that was tried.
-	AsClient say.Answer
+	// Rechained says that it accepts the file's chain, in place of which [Settings.Client] sends
+	// another one, and AsClient whether it accepts that, as far as it was tried.
+	Rechained bool
+	AsClient  say.Answer
 	Verdict  Verdict // empty when nothing was judged
 	Basis    Basis
 	// Refusal explains a trial in which the server refused it; nil otherwise.

@@ -393,8 +393,10 @@ func TestRechained(t *testing.T) {
 				t.Errorf("%s, as the client sends it %s, want %s", got.Verdict, got.AsClient, tt.want)
 			}
 			for _, prediction := range got.Predictions {
-				if mine := prediction.Profile.ID == tt.client; !prediction.LeafAlone && prediction.Taken != say.Unknown && !mine || mine && prediction.Taken != tt.want {
-					t.Errorf("%s: taken %s", prediction.Profile.ID, prediction.Taken)
+				mine, of := prediction.Profile.ID == tt.client, prediction.Profile.ID
+				if !prediction.LeafAlone && prediction.Counts != (mine && tt.client == "nss-nickname") ||
+					mine && prediction.Taken != tt.want {
+					t.Errorf("%s: counts %t, taken %s", of, prediction.Counts, prediction.Taken)
 				}
 			}
 		})

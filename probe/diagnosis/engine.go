@@ -276,7 +276,7 @@ func (e *Engine) judge(d *Diagnosis, q *match.Question, phases ...match.Phase) {
 				switch {
 				case p.LeafAlone:
 					p.Try(d.Identities[n].LeafAlone)
-				case p.Profile.ID == e.settings.Client:
+				case p.Profile.ID == e.settings.Client && d.Identities[n].Rechained:
 					p.Try(d.Identities[n].AsClient)
 				}
 			}

@@ -187,11 +187,11 @@ func (w *trying) rechained(d *Diagnosis, q *match.Question) {
 	for n := range d.Identities {
 		i := &d.Identities[n]
 		trials := w.evidence.Identities[n]
-		if trials[len(trials)-1].Outcome != reading.Accepted || tried >= maxAlone {
+		if trials[len(trials)-1].Outcome != reading.Accepted {
 			continue
 		}
 		p := predictor.Predict(profile, i.Identity)
-		if !p.Rechained {
+		if i.Rechained = p.Rechained; !i.Rechained || tried >= maxAlone {
 			continue
 		}
 		tried++

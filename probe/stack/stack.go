@@ -50,14 +50,15 @@ type Prediction struct {
 	Remedy say.Phrase // what to change; nil where nothing needs to be
 	// Rewrite says that the remedy is a file in the form that the profile takes.
 	Rewrite bool
-	// LeafAlone says that the client leaves out the intermediates that the file has, and
-	// Taken whether the server accepts what it sends in place of the file's chain, as far as it
-	// was tried.
+	// LeafAlone says that the client leaves out the intermediates that the file has.
 	LeafAlone bool
 	// Rechained says that it sends another chain than the file has in another way, as where it
 	// builds its own.
 	Rechained bool
-	Taken     say.Answer
+	// Counts says that it counts what the server thinks of the client's own chain, and Taken is
+	// that, as far as it was tried.
+	Counts bool
+	Taken  say.Answer
 	// Fault says that something is wrong with the identity for this client: the
 	// prediction is not only about the list.
 	Fault bool
@@ -193,7 +194,7 @@ func (p *Predictor) decide(profile *Profile, i *certstore.Identity) Prediction {
 	}
 	out := Prediction{Sends: say.Yes, Action: Sends, Reason: reason}
 	if profile.Chain == LeafAlone && Intermediates(i) {
-		out.LeafAlone = true
+		out.LeafAlone, out.Counts = true, true
 		out.Reason = say.Text("it loads the leaf alone from the file: the intermediates come along only if the file by " +
 			"which " +
 			"it verifies the server contains them")
@@ -214,7 +215,7 @@ func (p *Prediction) Try(taken say.Answer) {
 	if !p.LeafAlone && !p.Rechained {
 		return
 	}
-	p.Taken = taken
+	p.Taken, p.Counts = taken, true
 	if p.Rechained {
 		p.tried(taken)
 		return
