@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"strings"
 
 	"mtlsprobe/certstore/pbe"
 	"mtlsprobe/certstore/pfx"
@@ -30,51 +31,72 @@ const (
 // Encodings returns all of them.
 func Encodings() []Encoding { return []Encoding{PKCS12, PKCS12Legacy, PEM, JKS} }
 
-// Encode writes the identity as a bundle: key, leaf and chain in order, and in
-// PKCS#12 the friendly name. The password protects the key; in PEM an empty one
-// leaves it in clear, and in JKS it needs six characters. It needs a leaf and a usable key that can be exported.
-func Encode(i *Identity, encoding Encoding, password string) ([]byte, error) {
-	if i.Leaf == nil || i.Key.Signer == nil {
-		return nil, errors.New("writing a bundle: the identity has no certificate or no usable key")
+// Encode writes identities as a bundle: for each its key, leaf and chain in order, and the
+// friendly name in PKCS #12. The password protects the keys; in PEM an empty one leaves the key
+// in clear, and in JKS it needs six characters. Each needs a leaf and a usable key that can be
+// exported; PEM takes one identity, and of several each needs a friendly name of its own.
+func Encode(encoding Encoding, password string, identities ...*Identity) ([]byte, error) {
+	var entries []pfx.Entry
+	named := make(map[string]bool)
+	for _, i := range identities {
+		if i.Leaf == nil || i.Key.Signer == nil {
+			return nil, errors.New("writing a bundle: the identity has no certificate or no usable key")
+		}
+		key, err := x509.MarshalPKCS8PrivateKey(i.Key.Signer)
+		if err != nil {
+			return nil, fmt.Errorf("writing a bundle: the key cannot be exported: %w", err)
+		}
+		alias := strings.ToLower(i.FriendlyName) // Java's are alike without regard to case
+		if len(identities) > 1 && (alias == "" || named[alias]) {
+			return nil, fmt.Errorf("writing a bundle: each identity needs an alias of its own, and %q is empty or stands "+
+				"twice (case does not count)", i.FriendlyName)
+		}
+		named[alias] = true
+		certs := [][]byte{i.Leaf.Raw}
+		for _, c := range i.Chain {
+			certs = append(certs, c.Raw)
+		}
+		entries = append(entries, pfx.Entry{FriendlyName: i.FriendlyName, Key: key, Certificates: certs})
 	}
-	key, err := x509.MarshalPKCS8PrivateKey(i.Key.Signer)
-	if err != nil {
-		return nil, fmt.Errorf("writing a bundle: the key cannot be exported: %w", err)
-	}
-	certs := [][]byte{i.Leaf.Raw}
-	for _, c := range i.Chain {
-		certs = append(certs, c.Raw)
-	}
-	switch encoding {
-	case PKCS12:
-		return pfx.Write(pfx.Modern, password, i.FriendlyName, key, certs...)
-	case PKCS12Legacy:
-		return pfx.Write(pfx.Legacy, password, i.FriendlyName, key, certs...)
-	case PEM:
-		return encodePEM(key, certs, password)
-	case JKS:
-		return encodeJKS(i, key, certs, password)
+	switch {
+	case len(entries) == 0:
+		return nil, errors.New("writing a bundle: there is no identity")
+	case encoding == PKCS12:
+		return pfx.Write(pfx.Modern, password, entries...)
+	case encoding == PKCS12Legacy:
+		return pfx.Write(pfx.Legacy, password, entries...)
+	case encoding == PEM && len(entries) > 1:
+		return nil, errors.New("writing a bundle: PEM takes one identity: programs use the first key of a file")
+	case encoding == PEM:
+		return encodePEM(entries[0].Key, entries[0].Certificates, password)
+	case encoding == JKS:
+		return encodeJKS(entries, password)
 	}
 	return nil, fmt.Errorf("writing a bundle: unknown encoding %q", encoding)
 }
 
-// encodeJKS writes a store with one entry, as of the day on which its certificate begins.
-func encodeJKS(i *Identity, key []byte, certs [][]byte, password string) ([]byte, error) {
+// encodeJKS writes a store, each of whose entries is of the day on which its certificate begins.
+func encodeJKS(entries []pfx.Entry, password string) ([]byte, error) {
 	const shortest = 6 // keytool opens no store with less
 	if len(password) < shortest {
 		return nil, fmt.Errorf("writing a Java key store: its password needs at least %d characters", shortest)
 	}
-	entry := keystore.PrivateKeyEntry{CreationTime: i.Leaf.NotBefore, PrivateKey: key}
-	for _, der := range certs {
-		entry.CertificateChain = append(entry.CertificateChain, keystore.Certificate{Type: "X509", Content: der})
+	store := keystore.New(keystore.WithOrderedAliases())
+	for _, e := range entries {
+		leaf, err := x509.ParseCertificate(e.Certificates[0])
+		if err != nil {
+			return nil, fmt.Errorf("writing a Java key store: %w", err)
+		}
+		entry := keystore.PrivateKeyEntry{CreationTime: leaf.NotBefore, PrivateKey: e.Key}
+		for _, der := range e.Certificates {
+			entry.CertificateChain = append(entry.CertificateChain, keystore.Certificate{Type: "X509", Content: der})
+		}
+		if err := store.SetPrivateKeyEntry(cmp.Or(e.FriendlyName, "client"), entry, []byte(password)); err != nil {
+			return nil, fmt.Errorf("writing a Java key store: %w", err)
+		}
 	}
-	store := keystore.New()
 	var out bytes.Buffer
-	err := store.SetPrivateKeyEntry(cmp.Or(i.FriendlyName, "client"), entry, []byte(password))
-	if err == nil {
-		err = store.Store(&out, []byte(password))
-	}
-	if err != nil {
+	if err := store.Store(&out, []byte(password)); err != nil {
 		return nil, fmt.Errorf("writing a Java key store: %w", err)
 	}
 	return out.Bytes(), nil

@@ -279,7 +279,8 @@ func TestFriendlyNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := pfx.Write(pfx.Modern, "", "mine", pkcs8, p.Cert("client").Raw, p.Cert("other").Raw)
+	data, err := pfx.Write(pfx.Modern, "", pfx.Entry{FriendlyName: "mine", Key: pkcs8,
+		Certificates: [][]byte{p.Cert("client").Raw, p.Cert("other").Raw}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"mtlsprobe/certstore"
@@ -30,7 +31,8 @@ type fixOptions struct {
 	encoding string
 	client   string // the bundle is for
 	keyOut   string
-	label    string
+	labels   []string
+	aliases  []string
 	force    bool
 }
 
@@ -66,8 +68,11 @@ func (o *fixOptions) registerBundle(flags *pflag.FlagSet) {
 	flags.StringVar(&o.client, "for", "",
 		"write what this client `STACK` reads, such as curl, go, java-pkix, libpq; the exit code answers for it")
 	flags.StringVar(&o.keyOut, "key-out", "", "write the private key to this `FILE` of its own, with PEM")
-	flags.StringVar(&o.label, "label", "",
-		"which identity, where the sources contain several: its `LABEL` as \"inspect\" shows it")
+	flags.StringArrayVar(&o.labels, "label", nil,
+		"which identity, where the sources contain several: its `LABEL` as \"inspect\" shows it; repeat it "+
+			"to write several, with PKCS#12 and JKS")
+	flags.StringArrayVar(&o.aliases, "alias", nil,
+		"the `NAME` of the entry in the new bundle, one for each --label (default: the old one)")
 	flags.BoolVar(&o.force, "force", false, "overwrite the file")
 }
 
@@ -182,16 +187,19 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if err != nil {
 		return err
 	}
-	identity := *holding.Identities[0]
-	var reached int
-	if identity.Chain, reached = match.Bundle(d.Identities[0].Judgement); reached == 0 {
+	identities := o.named(holding.Identities)
+	for n, i := range identities {
+		var reached int
+		if i.Chain, reached = match.Bundle(d.Identities[n].Judgement); reached > 0 {
+			continue
+		}
 		if err := (&outputFlags{format: "table", color: "auto"}).write(s, report.New(d, false)); err != nil {
 			return err
 		}
-		warn(s.Err, "nothing was written: no path leads to a named CA")
+		warn(s.Err, fmt.Sprintf("nothing was written: no path leads from %q to a named CA", i.Label))
 		return errNoneFits
 	}
-	if err := o.write(&identity, password); err != nil {
+	if err := o.write(identities, password); err != nil {
 		return err
 	}
 	if password == "" && !o.clearKey() {
@@ -202,7 +210,7 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 		if err != nil {
 			return err
 		}
-		o.written(s, holding.Identities[0])
+		o.written(s, holding.Identities)
 		fmt.Fprintln(s.Out, "No server's request was given: try the bundle with \"mtlsprobe probe\", or judge it with "+
 			"\"mtlsprobe check\".")
 		return o.reads(ctx, s, settings, holding, phases[0].Request)
@@ -277,27 +285,55 @@ func (o *fixOptions) password(ctx context.Context, s *Streams) (string, error) {
 	return given.first(), nil
 }
 
-// choose returns the one identity that is meant.
+// choose returns the identities that are meant, in the order of their labels.
 func (o *fixOptions) choose(identities []*certstore.Identity) ([]*certstore.Identity, error) {
-	var usable []*certstore.Identity
+	var chosen []*certstore.Identity
 	var labels []string
 	for _, i := range identities {
 		labels = append(labels, i.Label)
-		if i.Label == o.label || o.label == "" && i.Leaf != nil {
-			usable = append(usable, i)
+		if len(o.labels) == 0 && i.Leaf != nil {
+			chosen = append(chosen, i)
 		}
 	}
-	switch {
-	case len(usable) == 0:
-		return nil, usage(fmt.Errorf("--label %q: there are %q", o.label, labels))
-	case len(usable) > 1:
-		return nil, usage(fmt.Errorf("the sources contain %d identities: choose one with --label, of %q", len(usable),
-			labels))
-	case usable[0].Certificate() == nil:
-		return nil, fmt.Errorf("%q cannot be written again: its key is %s: %s", usable[0].Label, usable[0].Key.State,
-			usable[0].Key.Detail)
+	for _, label := range o.labels {
+		at := slices.Index(labels, label)
+		if at < 0 {
+			return nil, usage(fmt.Errorf("--label %q: there are %q", label, labels))
+		}
+		if slices.Contains(chosen, identities[at]) {
+			return nil, usage(fmt.Errorf("--label %q stands twice", label))
+		}
+		chosen = append(chosen, identities[at])
 	}
-	return usable, nil
+	if len(chosen) > 1 && len(o.labels) == 0 {
+		return nil, usage(fmt.Errorf("the sources contain %d identities: choose with --label, of %q", len(chosen), labels))
+	}
+	if n := len(o.aliases); n > 0 && n != len(chosen) {
+		return nil, usage(fmt.Errorf("%d of --alias for %d identities: give one for each --label", n, len(chosen)))
+	}
+	for _, i := range chosen {
+		if i.Certificate() == nil {
+			return nil, fmt.Errorf("%q cannot be written again: its key is %s: %s", i.Label, i.Key.State, i.Key.Detail)
+		}
+	}
+	return chosen, nil
+}
+
+// named returns copies of the identities with the aliases that they are to have: of several each
+// needs one.
+func (o *fixOptions) named(identities []*certstore.Identity) []*certstore.Identity {
+	var out []*certstore.Identity
+	for n, i := range identities {
+		named := *i
+		switch {
+		case len(o.aliases) > 0:
+			named.FriendlyName = o.aliases[n]
+		case len(identities) > 1 && named.FriendlyName == "":
+			named.FriendlyName = i.Label
+		}
+		out = append(out, &named)
+	}
+	return out
 }
 
 // verdict loads what was written as anybody would, and judges it in each phase.
@@ -319,7 +355,7 @@ func (o *fixOptions) verdict(ctx context.Context, s *Streams, before diagnosis.S
 	if err != nil {
 		return err
 	}
-	o.written(s, holding.Identities[0])
+	o.written(s, holding.Identities)
 	return answer(ctx, s, &outputFlags{format: "table", color: "auto", paths: true, client: o.client},
 		report.New(d, false))
 }
@@ -338,17 +374,24 @@ func (o *fixOptions) again(ctx context.Context, password string) (*certstore.Hol
 }
 
 // written says what was written, and where.
-func (o *fixOptions) written(s *Streams, i *certstore.Identity) {
-	parts := []string{certstore.NameString(i.Leaf.RawSubject)}
-	for _, c := range i.Chain {
-		parts = append(parts, describeIssued(c))
-	}
+func (o *fixOptions) written(s *Streams, identities []*certstore.Identity) {
 	if o.keyOut != "" {
 		fmt.Fprintf(s.Out, "Written    %s: the key\n", account.ShellQuote(o.keyOut))
-	} else {
-		parts = append([]string{"the key"}, parts...)
 	}
-	fmt.Fprintf(s.Out, "Written    %s: %s\n", account.ShellQuote(o.out), strings.Join(parts, ", "))
+	for _, i := range identities {
+		parts := []string{certstore.NameString(i.Leaf.RawSubject)}
+		for _, c := range i.Chain {
+			parts = append(parts, describeIssued(c))
+		}
+		if o.keyOut == "" {
+			parts = slices.Insert(parts, 0, "the key")
+		}
+		alias := ""
+		if len(identities) > 1 {
+			alias = fmt.Sprintf("%q: ", i.FriendlyName)
+		}
+		fmt.Fprintf(s.Out, "Written    %s: %s%s\n", account.ShellQuote(o.out), alias, strings.Join(parts, ", "))
+	}
 }
 
 func describeIssued(c *x509.Certificate) string {

@@ -43,6 +43,10 @@ func (o *fixOptions) chooseForm() error {
 	if !slices.Contains(certstore.Encodings(), certstore.Encoding(o.encoding)) {
 		return invalid("--encoding", o.encoding, encodings())
 	}
+	if o.encoding == string(certstore.PEM) && (len(o.labels) > 1 || len(o.aliases) > 0) {
+		return usage(errors.New("PEM takes one identity, without an alias: programs use the first key of a file; " +
+			"give --encoding pkcs12 or jks, or write a file for each"))
+	}
 	if o.keyOut != "" && o.encoding != string(certstore.PEM) {
 		return usage(errors.New("--key-out goes with PEM only: other files have the key beside the certificates"))
 	}
@@ -74,8 +78,8 @@ func (o *fixOptions) clearKey() bool {
 }
 
 // write writes the bundle, and the key to a file of its own if there is one.
-func (o *fixOptions) write(i *certstore.Identity, password string) error {
-	data, err := certstore.Encode(i, certstore.Encoding(o.encoding), password)
+func (o *fixOptions) write(identities []*certstore.Identity, password string) error {
+	data, err := certstore.Encode(certstore.Encoding(o.encoding), password, identities...)
 	if err != nil {
 		return err
 	}

@@ -72,11 +72,18 @@ func TestFixRefuses(t *testing.T) {
 		{"existing file", "--cert old.p12 --named-ca ca.pem --authorities cross.pem --out taken.p12", 2,
 			`"taken.p12" exists: give --force`},
 		{"out of reach", "--cert other-ca.p12 --named-ca ca.pem --out x.p12", 3,
-			"nothing was written: no path leads to a named CA"},
+			`nothing was written: no path leads from "other-ca.p12" to a named CA`},
 		{"no key", "--cert cross.pem --cert server.pem --named-ca ca.pem --out x.p12", 1,
 			"cannot be written again: its key is missing"},
 		{"several", "--cert old.p12 --cert good.p12 --named-ca ca.pem --out x.p12", 2,
-			`choose one with --label, of ["old.p12" "good.p12"]`},
+			`choose with --label, of ["old.p12" "good.p12"]`},
+		{"several in PEM", "--cert old.p12 --cert good.p12 --label old.p12 --label good.p12 --out x.pem", 2,
+			"PEM takes one identity, without an alias"},
+		{"a label twice", "--cert old.p12 --label old.p12 --label old.p12 --out x.p12", 2, `"old.p12" stands twice`},
+		{"an alias for two", "--cert old.p12 --cert good.p12 --label old.p12 --label good.p12 --alias a --out x.p12", 2,
+			"1 of --alias for 2 identities"},
+		{"an alias twice", "--cert old.p12 --cert good.p12 --label old.p12 --label good.p12 --alias a --alias A --out x.p12",
+			1, `each identity needs an alias of its own, and "A" is empty or stands twice`},
 		{"no such label", "--cert old.p12 --label new --named-ca ca.pem --out x.p12", 2,
 			`--label "new": there are ["old.p12"]`},
 		{"a form that the client does not read", "--cert good.p12 --for python --out x.p12", 2,
@@ -184,6 +191,30 @@ func TestFixJKS(t *testing.T) {
 		got, stderr := runEnv(t, map[string]string{"PASSWORD": "hunter2secret"}, "inspect", file, "--pass", "env:PASSWORD")
 		if text := describe(got); !strings.Contains(text, "migrated [Migrating] usable") {
 			t.Errorf("%s: %s\n%s", file, text, stderr)
+		}
+	}
+}
+
+// Several identities lie in one store, each under its alias and with its chain.
+func TestFixSeveral(t *testing.T) {
+	keytool := tool(t, "keytool", "openjdk-17-jdk-headless")
+	serverFiles(t)
+	for _, file := range []string{"several.p12", "several.jks"} {
+		code, stdout, stderr := run(t, "fix", "--cert", "old.p12", "--cert", "good.p12", "--label", "good.p12", "--label", "old.p12",
+			"--alias", "billing", "--alias", "Reports", "--out", file, "--pass-out", "pass:hunter2secret")
+		for _, want := range []string{`"billing": the key, CN=good`, `"reports": the key, CN=migrated`} {
+			if code != 0 || !strings.Contains(strings.ToLower(stdout), strings.ToLower(want)) {
+				t.Fatalf("exit code %d, want %s\n%s%s", code, want, stdout, stderr)
+			}
+		}
+		out, err := exec.Command(keytool, "-list", "-v", "-keystore", file, "-storepass", "hunter2secret").CombinedOutput()
+		for _, want := range []string{"contains 2 entries", "Alias name: billing", "Alias name: reports"} {
+			if err != nil || !strings.Contains(string(out), want) {
+				t.Errorf("keytool, %s: %v, want %s\n%s", file, err, want, out)
+			}
+		}
+		if n := strings.Count(string(out), "Certificate chain length: 2"); n != 2 {
+			t.Errorf("%s: %d chains\n%s", file, n, out)
 		}
 	}
 }

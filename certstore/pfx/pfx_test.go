@@ -26,7 +26,8 @@ func testFile(t testing.TB, encoding Encoding, password string) (data, leaf, ca,
 		t.Fatal(err)
 	}
 	leaf, ca = p.Cert("client").Raw, p.Cert("CA").Raw
-	if data, err = Write(encoding, password, "Büro 𝔸", key, leaf, ca); err != nil {
+	entry := Entry{FriendlyName: "Büro 𝔸", Key: key, Certificates: [][]byte{leaf, ca}}
+	if data, err = Write(encoding, password, entry); err != nil {
 		t.Fatal(err)
 	}
 	return data, leaf, ca, key

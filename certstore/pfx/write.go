@@ -35,22 +35,36 @@ const (
 // Windows up to 600,000; OpenSSL writes 2,048.
 const iterations = 2048
 
-// Write makes a file of a key in PKCS #8 and certificates, the leaf first. Key
-// and leaf get the friendly name, unless it is empty, and one local key ID.
-func Write(encoding Encoding, password, friendlyName string, key []byte, certs ...[]byte) ([]byte, error) {
+// An Entry is a key in PKCS #8 with its certificates, the leaf first.
+type Entry struct {
+	// FriendlyName is that of the key and the leaf; empty for none.
+	FriendlyName string
+	Key          []byte
+	Certificates [][]byte
+}
+
+// Write makes a file of entries. A certificate of a CA that several have stands once.
+func Write(encoding Encoding, password string, entries ...Entry) ([]byte, error) {
 	encrypt, mac, name := pbe.EncryptAES256, sha256.New, "2.16.840.1.101.3.4.2.1"
 	if encoding == Legacy {
 		encrypt, mac, name = pbe.Encrypt3DES, sha1.New, "1.3.14.3.2.26"
 	}
-	id := sha1.Sum(certs[0])
 	certBags, err := build(func(b *cryptobyte.Builder) {
-		for i, cert := range certs {
-			addBag(b, "3", func(b *cryptobyte.Builder) {
-				b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					addOID(b, oidX509Cert)
-					b.AddASN1(explicit(0), func(b *cryptobyte.Builder) { b.AddASN1OctetString(cert) })
-				})
-			}, i == 0, friendlyName, id[:])
+		seen := make(map[string]bool)
+		for _, e := range entries {
+			id := sha1.Sum(e.Certificates[0])
+			for n, cert := range e.Certificates {
+				if n > 0 && seen[string(cert)] {
+					continue
+				}
+				seen[string(cert)] = true
+				addBag(b, "3", func(b *cryptobyte.Builder) {
+					b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+						addOID(b, oidX509Cert)
+						b.AddASN1(explicit(0), func(b *cryptobyte.Builder) { b.AddASN1OctetString(cert) })
+					})
+				}, n == 0, e.FriendlyName, id[:])
+			}
 		}
 	})
 	if err != nil {
@@ -60,17 +74,21 @@ func Write(encoding Encoding, password, friendlyName string, key []byte, certs .
 	if err != nil {
 		return nil, fmt.Errorf("encrypting the certificates: %w", err)
 	}
-	keyAlgorithm, keySealed, err := encrypt(password, iterations, key)
-	if err != nil {
-		return nil, fmt.Errorf("encrypting the key: %w", err)
-	}
 	keyBags, err := build(func(b *cryptobyte.Builder) {
-		addBag(b, "2", func(b *cryptobyte.Builder) {
-			b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddBytes(keyAlgorithm)
-				b.AddASN1OctetString(keySealed)
-			})
-		}, true, friendlyName, id[:])
+		for _, e := range entries {
+			algorithm, sealed, err := encrypt(password, iterations, e.Key)
+			if err != nil {
+				b.SetError(fmt.Errorf("encrypting the key: %w", err))
+				return
+			}
+			id := sha1.Sum(e.Certificates[0])
+			addBag(b, "2", func(b *cryptobyte.Builder) {
+				b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddBytes(algorithm)
+					b.AddASN1OctetString(sealed)
+				})
+			}, true, e.FriendlyName, id[:])
+		}
 	})
 	if err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func Aliases() []*Profile {
 			}),
 		like("python", Program{ID: "perl", Name: "Perl IO::Socket::SSL", Versions: "2.081", Confidence: Run, Citation: "IO::Socket::SSL lib/IO/Socket/SSL.pm"}, unnoticed, func(p *Profile) {
 			p.Files.Kinds, p.Files.Mixed = base["curl"].Files.Kinds, true
-			p.Load.WeakLate = base["curl"].Load.WeakLate
+			p.Load.WeakLate, p.Chain = base["curl"].Load.WeakLate, base["curl"].Chain
 		}),
 		like("python", Program{ID: "mosquitto", Name: "mosquitto_pub, mosquitto_sub", Versions: "2.0", Confidence: Run, Citation: "mosquitto lib/net_mosq.c: net__init_ssl_ctx"},
 			clearKey), // it asks for a password on the terminal

@@ -262,21 +262,25 @@ func (p *Predictor) chain(profile *Profile, i *certstore.Identity) []*x509.Certi
 	if len(p.named) == 0 && profile.Empty == EmptyMeansLeaf {
 		return leaf
 	}
-	source, stored := profile.Chain, i.Chain
-	if source == SortedPKCS12 {
-		source = AsStored
-		if i.Kind == certstore.PKCS12Kind {
-			source = Sorted
-		}
-	}
+	stored, pkcs12 := i.Chain, i.Kind == certstore.PKCS12Kind
 	if i.Written != nil {
 		stored = i.Written
 	}
-	switch source {
-	case AsStored:
-		return append(leaf, stored...)
+	switch profile.Chain {
 	case Sorted:
 		return append(leaf, sorted(i)...)
+	case SortedPKCS12:
+		if pkcs12 {
+			return append(leaf, sorted(i)...)
+		}
+		fallthrough
+	case AsStored:
+		return append(leaf, stored...)
+	case ReversedPKCS12:
+		if stored = slices.Clone(stored); pkcs12 {
+			slices.Reverse(stored)
+		}
+		fallthrough
 	case TrustStore:
 		if len(stored) > 0 {
 			return append(leaf, stored...)

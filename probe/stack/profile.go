@@ -165,6 +165,7 @@ const (
 	Sorted                          // of that, each one's issuer after it, as far as there is one
 	SortedPKCS12                    // that of a PKCS #12 file, and of others what they hold, in its order
 	TrustStore                      // as stored; a leaf alone is completed from the CA file that verifies the server
+	ReversedPKCS12                  // likewise, and what a PKCS #12 file holds in reverse
 	LeafAlone                       // the leaf; completed from the CA file that verifies the server
 	BuiltNewest                     // one path from the store, the newest issuer first, without the root
 	WalkedToName                    // that path up to the first issuer on the list

@@ -50,6 +50,7 @@ func Profiles() []*Profile {
 	chromiumLinux := boringSSL()
 	chromiumLinux.Ed25519 = NoEd25519 // NSS, which holds the keys, has none
 	curl := openSSL("curl", "curl", "7.88 with OpenSSL", "curl lib/vtls/openssl.c: cert_stuff")
+	curl.Chain = ReversedPKCS12
 	curl.Load.WeakLate, curl.Late.PostHandshake = Failure{Alerts, 80}, say.Yes
 	python := openSSL("python", "Python", "3.11 ssl", "CPython Modules/_ssl.c: load_cert_chain")
 	libpq := openSSL("libpq", "psql (libpq)", "15", "PostgreSQL src/interfaces/libpq/fe-secure-openssl.c")

@@ -231,16 +231,20 @@ func (p *Prediction) Try(taken say.Answer) {
 
 // tried words what became of a chain of the client's own.
 func (p *Prediction) tried(taken say.Answer) {
-	issuer := match.Name(p.Chain[len(p.Chain)-1].RawIssuer)
+	remedy := say.Text("let the server have the intermediates, or leave the client only those that the file has")
+	sent := say.Text("another chain than the file's, up to a certificate by ",
+		match.Name(p.Chain[len(p.Chain)-1].RawIssuer))
+	if p.Profile.Chain == ReversedPKCS12 {
+		sent = say.Text("the CA certificates of the file in reverse")
+		remedy = say.Text("write the file as PEM, which this client sends as it stands: ", again(p.Profile))
+	}
 	switch taken {
 	case say.Yes:
-		p.Reason = say.Text(p.Reason, "; it sends another chain than the file's, up to a certificate by ", issuer,
-			", and the server accepts that (tried)")
+		p.Reason = say.Text(p.Reason, "; it sends ", sent, ", and the server accepts that (tried)")
 	case say.No:
 		p.Fault = true
-		p.Reason = say.Text(p.Reason, "; it sends another chain than the file's, up to a certificate by ", issuer,
-			", and the server refuses that (tried)")
-		p.Remedy = say.Text("let the server have the intermediates, or leave the client only those that the file has")
+		p.Reason = say.Text(p.Reason, "; it sends ", sent, ", and the server refuses that (tried)")
+		p.Remedy = remedy
 	}
 }
 
