@@ -48,8 +48,9 @@ type Identity struct {
 	Preceding *x509.Certificate
 	// Chain is what is stored beside the leaf, in stored order, without the leaf.
 	Chain []*x509.Certificate
-	// Written is what stands after the leaf in a PEM file that has a certificate more than
-	// once; nil for others.
+	// Written is what programs send that send all of the file, where that is not the Chain: of a
+	// PEM file that has a certificate more than once what stands after the leaf, and of a
+	// PKCS #12 file with several keys the certificates of the others, too. Nil for most.
 	Written []*x509.Certificate
 	Key     Key
 	// Access says whether the account that is to use it could read it; nil until
@@ -70,6 +71,8 @@ type KeyForm struct {
 	Kind FileKind
 	// Explicit says that the key writes its curve out.
 	Explicit bool
+	// Index is its place among the private keys of its file that could be read, from 0.
+	Index int
 	// After is the type of the private key that stands first in the PEM file, and that clients
 	// take for the file's key; empty where that is this one.
 	After wire.KeyType

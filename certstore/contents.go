@@ -119,6 +119,7 @@ func (c *contents) take(key crypto.Signer, form KeyForm) {
 			c.forms[other] = leading
 		}
 	}
+	form.Index = len(c.keys)
 	c.keys = append(c.keys, key)
 	if form != (KeyForm{}) && c.forms[id] == (KeyForm{}) {
 		c.forms[id] = form

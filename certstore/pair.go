@@ -221,6 +221,9 @@ func (c *contents) identity(label string, leaf *x509.Certificate, chain []*x509.
 	if c.ordered && len(c.written) > len(c.certs) {
 		i.Written = c.written[1:]
 	}
+	if c.kind == PKCS12Kind && len(c.keys) > 1 {
+		i.Written = slices.DeleteFunc(slices.Clone(c.certs), leaf.Equal)
+	}
 	return i
 }
 

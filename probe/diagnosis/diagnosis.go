@@ -78,8 +78,8 @@ type Identity struct {
 	// another one, and AsClient whether it accepts that, as far as it was tried.
 	Rechained bool
 	AsClient  say.Answer
-	Verdict  Verdict // empty when nothing was judged
-	Basis    Basis
+	Verdict   Verdict // empty when nothing was judged
+	Basis     Basis
 	// Refusal explains a trial in which the server refused it; nil otherwise.
 	Refusal *Refusal
 }

@@ -181,11 +181,7 @@ func (e *Engine) Predict(ctx context.Context, request *wire.CertificateRequest, 
 	if profile == nil {
 		return nil, nil
 	}
-	var predictions []stack.Prediction
-	for _, i := range q.Identities {
-		predictions = append(predictions, stack.New(q).Predict(profile, i))
-	}
-	return predictions, nil
+	return stack.New(q).PredictAll(profile, q.Identities), nil
 }
 
 // begin is a diagnosis of which only the candidates are known.
@@ -298,9 +294,9 @@ func (e *Engine) predict(q *match.Question) [][]stack.Prediction {
 		profiles = append(profiles, asked)
 	}
 	predictions := make([][]stack.Prediction, len(q.Identities))
-	for n, i := range q.Identities {
-		for _, p := range profiles {
-			predictions[n] = append(predictions[n], predictor.Predict(p, i))
+	for _, p := range profiles {
+		for n, prediction := range predictor.PredictAll(p, q.Identities) {
+			predictions[n] = append(predictions[n], prediction)
 		}
 	}
 	return predictions

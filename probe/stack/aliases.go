@@ -76,6 +76,7 @@ func Aliases() []*Profile {
 		like("boringssl", Program{ID: "bun", Name: "Bun", Versions: "1.4", Confidence: Run, Citation: "Bun packages/bun-usockets/src/crypto/openssl.c"},
 			func(p *Profile) {
 				p.Files.Kinds, p.Chain = Kinds{certstore.PEMKind, certstore.PKCS12Kind}, SortedPKCS12
+				p.Several = NoSeveral
 			}),
 		like("rustls", Program{ID: "deno", Name: "Deno", Versions: "2", Confidence: Run, Citation: "Deno ext/tls/lib.rs: create_client_config"},
 			pemAlone, func(p *Profile) {

@@ -388,42 +388,6 @@ var differences = map[string]string{}
 // "make clients" prints the table.
 func TestClients(t *testing.T) { runClients(t, clients()) }
 
-// Of several identities the real clients choose the one that Select says.
-func TestSeveral(t *testing.T) {
-	w := newWorld(t)
-	r := w.request(scenario{named: []string{"Root A"}}, tls.VersionTLS13)
-	strange := w.files(t, scenario{name: "strange", leaf: "rsa"}) // without its intermediate
-	good := w.files(t, scenario{name: "fitting", leaf: "good", chain: []string{"Int A"}})
-	again := w.files(t, scenario{name: "fitting, too", leaf: "no-eku", chain: []string{"Int A"}})
-	q := &match.Question{Request: r, Identities: []*certstore.Identity{strange.Identity, good.Identity, again.Identity}, Graph: chain.NewGraph(), Now: w.now}
-	predictor := stack.New(q)
-	want := predictor.Select(stack.Lookup("go"))
-	if want != good.Identity {
-		t.Fatalf("Select chooses %+v", want)
-	}
-	port, seen := listen(t, w, r, &client{}, func() {})
-	var pairs []tls.Certificate
-	for _, f := range []*files{strange, good, again} {
-		pair, err := tls.LoadX509KeyPair(f.bundle, f.key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pairs = append(pairs, pair)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(w.pki.Cert("Server Root"))
-	conn, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{Certificates: pairs, RootCAs: roots, ServerName: "localhost"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = io.WriteString(conn, getRequest)
-	_, _ = io.ReadAll(conn)
-	conn.Close()
-	if s := seen(); s == nil || len(s.Chain) != 2 || !bytes.Equal(s.Chain[0], want.Leaf.Raw) {
-		t.Errorf("Go sent %+v", s)
-	}
-}
-
 // A score counts the cells of one client.
 type score struct{ agree, differ, unknown int }
 

@@ -17,7 +17,7 @@ type Profile struct {
 	Chain   ChainSource // where the rest of the chain comes from
 	Files   FileRules   // which files it reads
 	Load    LoadRules   // what is refused before any connection, however it is written
-	Several Several     // which of several identities wins
+	Several Several     // which of several identities in one store wins
 	Late    Late        // what it does where the server asks after the handshake
 	// MaxRequest is the largest CertificateRequest it takes, in bytes with the
 	// message's header; 0 means that no limit is known.
@@ -161,15 +161,15 @@ type ChainSource int
 
 // The sources of the chain.
 const (
-	AsStored     ChainSource = iota // what the identity holds, in its order
-	Sorted                          // of that, each one's issuer after it, as far as there is one
-	SortedPKCS12                    // that of a PKCS #12 file, and of others what they hold, in its order
-	TrustStore                      // as stored; a leaf alone is completed from the CA file that verifies the server
-	ReversedPKCS12                  // likewise, and what a PKCS #12 file holds in reverse
-	LeafAlone                       // the leaf; completed from the CA file that verifies the server
-	BuiltNewest                     // one path from the store, the newest issuer first, without the root
-	WalkedToName                    // that path up to the first issuer on the list
-	Engine                          // what the operating system builds: not known here
+	AsStored       ChainSource = iota // what the identity holds, in its order
+	Sorted                            // of that, each one's issuer after it, as far as there is one
+	SortedPKCS12                      // that of a PKCS #12 file, and of others what they hold, in its order
+	TrustStore                        // as stored; a leaf alone is completed from the CA file that verifies the server
+	ReversedPKCS12                    // likewise, and what a PKCS #12 file holds in reverse
+	LeafAlone                         // the leaf; completed from the CA file that verifies the server
+	BuiltNewest                       // one path from the store, the newest issuer first, without the root
+	WalkedToName                      // that path up to the first issuer on the list
+	Engine                            // what the operating system builds: not known here
 )
 
 // Late says whether a program answers a request that comes after the handshake, as it is
@@ -227,14 +227,3 @@ type LoadRules struct {
 	// known.
 	NoMLDSA bool
 }
-
-// Several says which of several fitting identities is chosen.
-type Several int
-
-// The choices.
-const (
-	UnknownOrder Several = iota
-	FirstFit             // the first one given
-	LastLoaded           // each one given replaces the one before
-	OnlyOne              // with several, none
-)

@@ -16,7 +16,7 @@ func openSSL(id, name, versions, citation string) *Profile {
 			Mixed: true, NoLegacy: true, Pairs: Pairing{Leading12: fails, Leading13: fails}},
 		Load:  LoadRules{MinRSA: 2048, Weak: true, NoMLDSA: true},
 		Late:  Late{Renegotiation: say.Yes, PostHandshake: say.No}, // which SSL_set_post_handshake_auth changes
-		Chain: TrustStore, Several: LastLoaded, MaxRequest: 102400,
+		Chain: TrustStore, Several: FirstKey, MaxRequest: 102400,
 		Schemes: SchemeRules{NoSHA1: true, None: Misfit{In12: declines, In13: declines}}, // from security level 1 on
 	}
 }
@@ -80,28 +80,29 @@ func Profiles() []*Profile {
 			Program: Program{ID: "go", Name: "Go", Versions: "1.26, Config.Certificates", Confidence: Run, Citation: "Go src/crypto/tls/handshake_client.go: getClientCertificate; common.go: SupportsCertificate"},
 			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.GoReader, ClearKey: true, Kinds: pemPKCS12, Pairs: Pairing{Leading12: fails, Leading13: fails}},
 			Load:    LoadRules{NoMLDSA: true},
-			Late:    neverLate, Names: RawStored, Several: FirstFit, MaxRequest: 65536,
+			Late:    neverLate, Names: RawStored, MaxRequest: 65536,
+			Several: NoSeveral,
 			Schemes: SchemeRules{Types: true, NoSHA1: true, None: Misfit{In12: declines, In13: declines}},
 		},
 		{
 			Program: Program{ID: "client-go", Name: "kubectl (client-go)", Versions: "0.34", Confidence: Run, Citation: "kubernetes/client-go transport/transport.go: TLSConfigFor sets GetClientCertificate"},
 			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.GoReader, ClearKey: true, Kinds: pemAlone, Pairs: Pairing{Leading12: Failure{Alerts, 80}, Leading13: fails}},
 			Load:    LoadRules{NoMLDSA: true},
-			Late:    neverLate, Several: LastLoaded, MaxRequest: 65536,
+			Late:    neverLate, MaxRequest: 65536,
 			Schemes: SchemeRules{NoSHA1: true, None: Misfit{In12: sends40, In13: sends40}},
 		},
 		{
 			Program: Program{ID: "gnutls", Name: "GnuTLS", Versions: "3.7 default, as in wget", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c: find_x509_client_cert"},
 			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.GnuTLSReader, ClearKey: true, Kinds: pemDER, Unloaded: declines, Pairs: Pairing{Leading12: declines, Leading13: fails}},
 			Load:    LoadRules{NoMLDSA: true},
-			Late:    Late{say.Yes, say.Yes}, Names: RawStored, Several: OnlyOne, MaxRequest: 131072, Gate: Gate{KeyUsage12: declines, KeyUsage13: fails, KeyUsageUnnamed: fails}, Chain: Sorted,
+			Late:    Late{say.Yes, say.Yes}, Names: RawStored, MaxRequest: 131072, Gate: Gate{KeyUsage12: declines, KeyUsage13: fails, KeyUsageUnnamed: fails}, Chain: Sorted,
 			Schemes: SchemeRules{Length: LengthRules{Unchecked12: true}, Types: true, Ed25519: TypedEd25519To12, NamedPKCS1: true, None: Misfit{In12: Failure{Action: Fails}, In13: declines}},
 		},
 		{
 			Program: Program{ID: "gnutls-forced", Name: "GnuTLS forced", Versions: "3.7 with GNUTLS_FORCE_CLIENT_CERT, as in git and libcurl-gnutls", Confidence: Run, Citation: "GnuTLS lib/auth/cert.c; curl lib/vtls/gtls.c"},
 			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.GnuTLSReader, ClearKey: true, Kinds: pemAlone, Pairs: Pairing{Leading12: fails, Leading13: fails}},
 			Load:    LoadRules{NoMLDSA: true},
-			Late:    neverLate, Several: LastLoaded, MaxRequest: 131072, Gate: Gate{KeyUsage12: fails, KeyUsage13: fails}, Chain: Sorted,
+			Late:    neverLate, MaxRequest: 131072, Gate: Gate{KeyUsage12: fails, KeyUsage13: fails}, Chain: Sorted,
 			Schemes: SchemeRules{Length: LengthRules{Unchecked12: true, Unchecked13: true, Short13: fails}, None: Misfit{In12: Failure{Action: Fails}, In13: declines}},
 		},
 		{
@@ -113,7 +114,7 @@ func Profiles() []*Profile {
 		{
 			Program: Program{ID: "nss-nickname", Name: "NSS by nickname", Versions: "3.87", Confidence: Run, Citation: "NSS lib/ssl/authcert.c: NSS_GetClientAuthData"},
 			Files:   FileRules{Takes: certstore.PKCS12, Reader: certstore.NSSReader, Kinds: pkcs12, Imports: true, Unloaded: declines},
-			Late:    byRenegotiation, Gate: Gate{ExtKeyUsage: true, KeyUsage12: declines, KeyUsage13: declines}, Chain: BuiltNewest, Several: FirstFit, MaxRequest: 131072,
+			Late:    byRenegotiation, Gate: Gate{ExtKeyUsage: true, KeyUsage12: declines, KeyUsage13: declines}, Chain: BuiltNewest, MaxRequest: 131072,
 			Schemes: nss,
 		},
 		{
@@ -144,6 +145,7 @@ func Profiles() []*Profile {
 			Program: Program{ID: "java-sunx509", Name: "Java SunX509", Versions: "JDK 8 to 25, the default key manager", Confidence: Run, Citation: "OpenJDK sun/security/ssl/SunX509KeyManagerImpl.java, CertificateRequest.java"},
 			Files:   FileRules{Takes: certstore.PKCS12, Reader: certstore.JavaReader, Kinds: javaFiles, Imports: true},
 			Late:    byRenegotiation, Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, // a PKCS #12 key store links by issuer
+			Several: HashOrder,
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, None: Misfit{In12: Failure{SendsAlerts, 80}, In13: Failure{SendsAlerts, 80}}},
 		},
 		{
@@ -151,18 +153,19 @@ func Profiles() []*Profile {
 			Files:   FileRules{Takes: certstore.PKCS12, Reader: certstore.JavaReader, Kinds: javaFiles, Imports: true},
 			Load:    LoadRules{MinRSA: 1024, ShortRSA: declines},
 			Late:    byRenegotiation, Names: FoldedStored, MaxRequest: 32768, Chain: Sorted, // a PKCS #12 key store links by issuer
+			Several: StoreOrder,
 			Schemes: SchemeRules{Types: true, KeyTypeOnly: true, CurveBound12: true, Signed: EachSignature, None: Misfit{In12: Failure{SendsAlerts, 80}, In13: Failure{SendsAlerts, 80}}},
 		},
 		{
 			Program: Program{ID: "dotnet-httpclient", Name: ".NET HttpClient", Versions: "8, ClientCertificateOptions.Manual", Confidence: Source, Citation: "dotnet/runtime CertificateHelper.GetEligibleClientCertificate"},
 			Files:   FileRules{Takes: certstore.PKCS12},
-			Gate:    Gate{ExtKeyUsage: true, KeyUsage12: declines, KeyUsage13: declines}, Chain: Engine, Several: FirstFit,
+			Gate:    Gate{ExtKeyUsage: true, KeyUsage12: declines, KeyUsage13: declines}, Chain: Engine,
 			Schemes: SchemeRules{None: Misfit{In12: declines, In13: declines}},
 		},
 		{
 			Program: Program{ID: "dotnet-sslstream", Name: ".NET SslStream", Versions: "8 on Linux, certificates without a callback", Confidence: Source, Citation: "dotnet/runtime SslStream.Protocol.cs"},
 			Files:   FileRules{Takes: certstore.PKCS12},
-			Chain:   Engine, Several: FirstFit,
+			Chain:   Engine,
 			Schemes: SchemeRules{None: Misfit{In12: declines, In13: declines}},
 		},
 		{
@@ -181,34 +184,34 @@ func Profiles() []*Profile {
 			Program: Program{ID: "rustls", Name: "rustls", Versions: "0.20 to 0.23", Confidence: Run, Citation: "rustls client/common.rs: ClientAuthDetails::resolve; crypto/signer.rs"},
 			Files:   FileRules{Takes: certstore.PEM, ClearKey: true, Pairs: Pairing{Leading12: unseen, Leading13: unseen}},
 			Load:    LoadRules{MinRSA: 2048},
-			Late:    neverLate, Several: LastLoaded, MaxRequest: 65535,
+			Late:    neverLate, MaxRequest: 65535,
 			Schemes: SchemeRules{CurveBound12: true, NoSHA1: true, None: Misfit{In12: declines, In13: declines}},
 		},
 		{
 			Program: Program{ID: "boringssl", Name: "BoringSSL", Versions: "2026, as in gRPC and Envoy", Confidence: Run, Citation: "BoringSSL ssl/ssl_credential.cc, ssl/handshake_client.cc"},
 			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.BoringSSLReader, Undecrypted: []pbe.Algorithm{{Family: pbe.PKCS5v1}, {Family: pbe.Scrypt}}, Pairs: Pairing{Leading12: fails, Leading13: fails}},
-			Late:    Late{PostHandshake: say.No}, Several: LastLoaded, MaxRequest: 102400, Gate: Gate{KeyUsage12: fails, KeyUsage13: fails, KeyUsageECDSA: true},
+			Late:    Late{PostHandshake: say.No}, MaxRequest: 102400, Gate: Gate{KeyUsage12: fails, KeyUsage13: fails, KeyUsageECDSA: true},
 			Schemes: boringSSL(),
 		},
 		{
 			Program: Program{ID: "erlang", Name: "Erlang", Versions: "OTP 25, as in RabbitMQ and Elixir", Confidence: Run, Citation: "Erlang/OTP lib/ssl/src/ssl_certificate.erl: handle_cert_auths"},
 			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.ErlangReader, Kinds: pemAlone, Undecrypted: []pbe.Algorithm{{Family: pbe.PKCS12}, {Family: pbe.Scrypt}}, OneKey: true, Pairs: Pairing{Leading12: signsAway, Leading13: signsAway}},
 			Load:    LoadRules{NoMLDSA: true},
-			Late:    byRenegotiation, Names: RawAbove13, Several: FirstFit,
+			Late:    byRenegotiation, Names: RawAbove13,
 			Schemes: SchemeRules{Ed25519: NoEd25519To12, Signed: LeafByHash, None: Misfit{In12: declines, In13: declines}},
 		},
 		{
-			Program: Program{ID: "mbedtls", Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h"},
-			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.MbedTLSReader, Kinds: pemDER, Mixed: true, Undecrypted: noAES, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: unseen}},
-			Several: FirstFit, MaxRequest: 16384,
-			Schemes: SchemeRules{NoSHA1: true, PKCS1Only12: true, Ed25519: UnreadEd25519, None: Misfit{In12: signsAway, In13: alerts40}},
+			Program:    Program{ID: "mbedtls", Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h"},
+			Files:      FileRules{Takes: certstore.PEM, Reader: certstore.MbedTLSReader, Kinds: pemDER, Mixed: true, Undecrypted: noAES, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: unseen}},
+			MaxRequest: 16384,
+			Schemes:    SchemeRules{NoSHA1: true, PKCS1Only12: true, Ed25519: UnreadEd25519, None: Misfit{In12: signsAway, In13: alerts40}},
 		},
 		{
-			Program: Program{ID: "wolfssl", Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: PickHashSigAlgo, MAX_HANDSHAKE_SZ"},
-			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.WolfSSLReader, ClearKey: true, Kinds: pemAlone, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: signsAway}},
-			Load:    LoadRules{MinRSA: 1024},
-			Several: LastLoaded, MaxRequest: 18500,
-			Schemes: SchemeRules{NoSHA1: true, Length: LengthRules{Unchecked12: true, Unchecked13: true}, PKCS1Only12: true, None: Misfit{SHA1: fails, In12: Failure{Action: Fails}, In13: Failure{Alerts, 47}, RSA12: signsAway}},
+			Program:    Program{ID: "wolfssl", Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: PickHashSigAlgo, MAX_HANDSHAKE_SZ"},
+			Files:      FileRules{Takes: certstore.PEM, Reader: certstore.WolfSSLReader, ClearKey: true, Kinds: pemAlone, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: signsAway}},
+			Load:       LoadRules{MinRSA: 1024},
+			MaxRequest: 18500,
+			Schemes:    SchemeRules{NoSHA1: true, Length: LengthRules{Unchecked12: true, Unchecked13: true}, PKCS1Only12: true, None: Misfit{SHA1: fails, In12: Failure{Action: Fails}, In13: Failure{Alerts, 47}, RSA12: signsAway}},
 		},
 	}
 }

@@ -31,6 +31,7 @@ const (
 	Declines    Action = "empty certificate"  // a Certificate message without certificates
 	Alerts      Action = "alert"              // a fatal alert in place of a Certificate
 	SendsAlerts Action = "sends, then alerts" // a Certificate, and an alert in place of the signature
+	SendsOther  Action = "sends another"      // the certificate of another identity in the same store
 	BadSigns    Action = "signs wrongly"      // with a scheme the server did not offer, or a key too short
 	Fails       Action = "local error"        // the client does not come as far
 	NotKnown    Action = "unknown"
@@ -73,6 +74,8 @@ func (p *Prediction) ServerLog() string {
 		return "the client ended the handshake with an alert, and no certificate was seen"
 	case SendsAlerts:
 		return "a certificate came, and then an alert of the client's in place of its signature"
+	case SendsOther:
+		return "another certificate out of the same store"
 	case BadSigns:
 		return "a certificate came, and its signature does not verify"
 	case Fails:
@@ -273,29 +276,6 @@ func (p *Predictor) size(profile *Profile, _ *certstore.Identity) *Prediction {
 	}
 	return &Prediction{Sends: say.No, Action: Alerts, Reason: tooLarge(size, profile.MaxRequest),
 		Remedy: say.Text("let the server name fewer CAs")}
-}
-
-// Select returns which of the question's identities the stack would choose if it
-// were given all of them in this order, or nil if none or not known.
-func (p *Predictor) Select(profile *Profile) *certstore.Identity {
-	var best *certstore.Identity
-	for _, i := range p.question.Identities {
-		if prediction := p.Predict(profile, i); prediction.Sends != say.Yes {
-			continue
-		}
-		switch {
-		case best == nil:
-			best = i
-		case profile.Several == FirstFit:
-		case profile.Several == LastLoaded:
-			best = i
-		case profile.Several == OnlyOne:
-			return nil
-		default:
-			return nil // an order that is not known from here
-		}
-	}
-	return best
 }
 
 // A store is the CA certificates that a client can look up.

@@ -1,8 +1,8 @@
 package stack_test
 
 import (
-	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -188,25 +188,54 @@ func TestPredictLimits(t *testing.T) {
 	}
 }
 
-func TestSelect(t *testing.T) {
-	p := certtest.New(certtest.Edge{Subject: "CA", Issuer: "CA"}, certtest.Edge{Subject: "Other", Issuer: "Other"},
-		certtest.Edge{Subject: "a", Issuer: "Other"}, certtest.Edge{Subject: "b", Issuer: "CA"}, certtest.Edge{Subject: "c", Issuer: "CA"})
-	var identities []*certstore.Identity
-	for _, name := range []string{"a", "b", "c"} {
-		identities = append(identities, &certstore.Identity{Label: name, Leaf: p.Cert(name), Key: certstore.Key{State: certstore.Usable, Signer: p.Key(name)}})
-	}
-	q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("CA").RawSubject})[0], Identities: identities, Graph: chain.NewGraph(), Now: certtest.Now}
-	if q.Request.Version != tls.VersionTLS13 {
-		t.Fatal("not TLS 1.3")
-	}
-	predictor := stack.New(q)
-	for id, want := range map[string]string{"go": "b", "curl": "c", "nss": ""} {
-		got := ""
-		if i := predictor.Select(stack.Lookup(id)); i != nil {
-			got = i.Label
+// Of several identities in one store a program takes one; each case was run with the real programs,
+// see TestStores.
+func TestPredictAll(t *testing.T) {
+	p := certtest.New(certtest.Edge{Subject: "CA", Issuer: "CA"}, certtest.Edge{Subject: "a", Issuer: "CA"},
+		certtest.Edge{Subject: "b", Issuer: "CA"}, certtest.Edge{Subject: "old", Issuer: "CA", Mutate: func(c *x509.Certificate) {
+			c.NotAfter = certtest.Now.AddDate(0, 0, -1)
+		}})
+	for _, tt := range []struct {
+		client  string
+		kind    certstore.FileKind
+		aliases []string // of the entries, in their order
+		leaves  []string
+		want    []stack.Action
+	}{
+		{"java-sunx509", certstore.PKCS12Kind, []string{"old", "new"}, []string{"a", "b"}, []stack.Action{stack.SendsOther, stack.Sends}},
+		{"java-sunx509", certstore.PKCS12Kind, []string{"new", "old"}, []string{"a", "b"}, []stack.Action{stack.Sends, stack.SendsOther}},
+		{"java-sunx509", certstore.JavaKind, []string{"b", "a"}, []string{"a", "b"}, []stack.Action{stack.SendsOther, stack.Sends}},
+		{"java-pkix", certstore.PKCS12Kind, []string{"old", "new"}, []string{"a", "b"}, []stack.Action{stack.Sends, stack.SendsOther}},
+		{"java-pkix", certstore.JavaKind, []string{"new", "old"}, []string{"a", "b"}, []stack.Action{stack.SendsOther, stack.Sends}},
+		{"java-pkix", certstore.JavaKind, []string{"a", "b"}, []string{"a", "b"}, []stack.Action{stack.SendsOther, stack.Sends}},
+		{"java-pkix", certstore.PKCS12Kind, []string{"q", "zz"}, []string{"old", "b"}, []stack.Action{stack.SendsOther, stack.Sends}},
+		{"curl", certstore.PKCS12Kind, []string{"b", "a"}, []string{"a", "b"}, []stack.Action{stack.Sends, stack.SendsOther}},
+		{"go", certstore.PKCS12Kind, []string{"a", "b"}, []string{"a", "b"}, []stack.Action{stack.Fails, stack.Fails}},
+		{"firefox", certstore.PKCS12Kind, []string{"a", "b"}, []string{"a", "b"}, []stack.Action{stack.Sends, stack.Sends}},
+		{"java-sunx509", certstore.PKCS12Kind, []string{"a"}, []string{"a"}, []stack.Action{stack.Sends}},
+	} {
+		var identities []*certstore.Identity
+		for n, leaf := range tt.leaves {
+			key := certstore.Key{State: certstore.Usable, Signer: p.Key(leaf), KeyForm: certstore.KeyForm{Index: n}}
+			identities = append(identities, &certstore.Identity{Label: tt.aliases[n], FriendlyName: tt.aliases[n], Kind: tt.kind,
+				Source: "one.store", Leaf: p.Cert(leaf), Key: key, Container: &certstore.Container{}})
 		}
-		if got != want {
-			t.Errorf("%s chooses %q, want %q", id, got, want)
+		q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("CA").RawSubject})[0], Identities: identities,
+			Graph: chain.NewGraph(), Now: certtest.Now}
+		var got []stack.Action
+		for _, prediction := range stack.New(q).PredictAll(stack.Lookup(tt.client), identities) {
+			got = append(got, prediction.Action)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s, %v: %q, want %q", tt.client, tt.aliases, got, tt.want)
+		}
+		for n := range identities { // the same ones in files of their own
+			identities[n].Source = fmt.Sprint(n)
+		}
+		for n, prediction := range stack.New(q).PredictAll(stack.Lookup(tt.client), identities) {
+			if prediction.Action != stack.Sends && tt.leaves[n] != "old" {
+				t.Errorf("%s, %s in a file of its own: %s", tt.client, tt.aliases[n], prediction.Action)
+			}
 		}
 	}
 }
