@@ -73,7 +73,7 @@ func TestKeyForm(t *testing.T) {
 	t.Chdir(writeFiles(t, map[string][]byte{"client.pem": p.CertPEM("client"), "key.der": block.Bytes,
 		"key.pem": p.KeyPEM("client"), "two.pem": join(p.KeyPEM("Issuing"), p.KeyPEM("client"))}))
 	for name, want := range map[string]KeyForm{"key.der": {Kind: DERKind}, "key.pem": {Kind: PEMKind},
-		"two.pem": {Kind: PEMKind, After: wire.ECDSAKey}} {
+		"two.pem": {Kind: PEMKind, Index: 1, After: wire.ECDSAKey}} {
 		h, err := Load(t.Context(), nil, Source{Path: "client.pem"}, Source{Path: name, Role: KeyFile})
 		if err != nil || len(h.Identities) != 1 {
 			t.Fatalf("%s: %v", name, err)

@@ -64,8 +64,9 @@ func (p *Predictor) choose(profile *Profile, identities []*certstore.Identity, p
 	switch kind := identities[members[0]].Kind; {
 	case profile.Several == NoSeveral && profile.Files.Kinds.has(kind):
 		for _, n := range members {
-			out := profile.rewrite("write it to a file of its own", say.Text("this client reads no such file with several keys"))
-			out.Profile, predictions[n] = profile, *out
+			predictions[n] = *profile.rewrite("write it to a file of its own",
+				say.Text("this client reads no such file with several keys"))
+			predictions[n].Profile = profile
 		}
 		return
 	case profile.Several == FirstKey && profile.Files.Kinds.has(kind):

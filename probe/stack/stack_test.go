@@ -225,6 +225,9 @@ func TestPredictAll(t *testing.T) {
 		var got []stack.Action
 		for _, prediction := range stack.New(q).PredictAll(stack.Lookup(tt.client), identities) {
 			got = append(got, prediction.Action)
+			if prediction.Profile == nil || prediction.Profile.ID != tt.client {
+				t.Errorf("%s, %v: a prediction of %v", tt.client, tt.aliases, prediction.Profile)
+			}
 		}
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%s, %v: %q, want %q", tt.client, tt.aliases, got, tt.want)
