@@ -51,7 +51,11 @@ SSLVerifyDepth 3
 func TestLate(t *testing.T) {
 	slow, stop := slowClients(t)
 	defer stop()
-	list := slices.DeleteFunc(slices.Concat(clients(), slow), func(c client) bool { return c.greet != nil })
+	alike, stopAlike := aliases(t)
+	defer stopAlike()
+	list := slices.DeleteFunc(slices.Concat(clients(), slow, alike, compiled(t)), func(c client) bool {
+		return c.greet != nil || c.quick // which do not speak HTTP
+	})
 	w := newWorld(t)
 	s := scenario{name: "late", leaf: "rsa", chain: []string{"Int A"}, named: []string{"Root A"}}
 	f := w.files(t, s)
@@ -74,6 +78,9 @@ func TestLate(t *testing.T) {
 		for _, c := range list {
 			if _, err := exec.LookPath(c.tool); c.tool != "" && err != nil {
 				debian.Missing(t, c.pkg)
+				continue
+			}
+			if c.only != "" && c.only != version {
 				continue
 			}
 			before := len(must(os.ReadFile(log)))
