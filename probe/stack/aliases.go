@@ -1,6 +1,9 @@
 package stack
 
-import "mtlsprobe/certstore"
+import (
+	"mtlsprobe/certstore"
+	"mtlsprobe/report/say"
+)
 
 // Aliases are programs that select as another profile says, or nearly so: they have that
 // profile's rules under a name of their own, and [Profile.Like] names it. They are left out of
@@ -46,16 +49,19 @@ func Aliases() []*Profile {
 		like("openssl", Program{ID: "ruby", Name: "Ruby Net::HTTP", Versions: "3.1", Confidence: Run, Citation: "Ruby lib/net/http.rb; ext/openssl/ossl_ssl.c"}, leafAlone,
 			func(p *Profile) {
 				p.Files.Kinds, p.Files.Reader = Kinds{certstore.PEMKind, certstore.DERKind}, certstore.RubyReader
+				p.Late.PostHandshake = say.Yes
 			}),
 		like("python", Program{ID: "perl", Name: "Perl IO::Socket::SSL", Versions: "2.081", Confidence: Run, Citation: "IO::Socket::SSL lib/IO/Socket/SSL.pm"}, unnoticed, func(p *Profile) {
 			p.Files.Kinds, p.Files.Mixed = base["curl"].Files.Kinds, true
 			p.Load.WeakLate, p.Chain = base["curl"].Load.WeakLate, base["curl"].Chain
+			p.Late.PostHandshake = say.Yes
 		}),
 		like("python", Program{ID: "mosquitto", Name: "mosquitto_pub, mosquitto_sub", Versions: "2.0", Confidence: Run, Citation: "mosquitto lib/net_mosq.c: net__init_ssl_ctx"},
 			clearKey), // it asks for a password on the terminal
 		like("gnutls", Program{ID: "ldapsearch", Name: "ldapsearch with GnuTLS", Versions: "2.5 (Debian)", Confidence: Run, Citation: "OpenLDAP libraries/libldap/tls_g.c"},
 			pemAlone, func(p *Profile) { p.Files.Unloaded, p.Files.Pairs.Leading12 = Failure{}, fails }),
 		like("gnutls-forced", Program{ID: "gnutls-cli", Name: "gnutls-cli", Versions: "3.7", Confidence: Run, Citation: "GnuTLS src/cli.c: cert_callback"}, func(p *Profile) {
+			p.Late.Renegotiation = say.Yes
 			p.Chain, p.Files.Pairs = AsStored, Pairing{OtherKey: signsAway, OtherType: declines, Leading12: alerts80, Leading13: signsAway}
 			p.Gate.KeyUsage12, p.Gate.KeyUsage13 = alerts80, Failure{}
 			p.Schemes.None.In12, p.Schemes.Length.Short13 = alerts40, alerts80
@@ -76,7 +82,7 @@ func Aliases() []*Profile {
 		like("boringssl", Program{ID: "bun", Name: "Bun", Versions: "1.4", Confidence: Run, Citation: "Bun packages/bun-usockets/src/crypto/openssl.c"},
 			func(p *Profile) {
 				p.Files.Kinds, p.Chain = Kinds{certstore.PEMKind, certstore.PKCS12Kind}, SortedPKCS12
-				p.Several = NoSeveral
+				p.Several, p.Late.Renegotiation = NoSeveral, say.Yes
 			}),
 		like("rustls", Program{ID: "deno", Name: "Deno", Versions: "2", Confidence: Run, Citation: "Deno ext/tls/lib.rs: create_client_config"},
 			pemAlone, func(p *Profile) {

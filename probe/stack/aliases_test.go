@@ -4,6 +4,7 @@ package stack_test
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,7 +90,13 @@ func aliases(t *testing.T) (list []client, stop func()) {
 			port, version string) ([]byte, error) {
 			cmd := exec.CommandContext(ctx, "gnutls-cli", "--x509cafile="+w.root(), "--x509certfile="+f.bundle,
 				"--x509keyfile="+f.keyFile(), "--priority="+priority(version), "--port="+port, "localhost")
-			cmd.Stdin, cmd.WaitDelay = strings.NewReader(getRequest), time.Second
+			stdin, err := cmd.StdinPipe() // at whose end it would leave
+			if err != nil {
+				return nil, err
+			}
+			defer stdin.Close()
+			_, _ = io.WriteString(stdin, getRequest) // into the pipe
+			cmd.WaitDelay = time.Second
 			return cmd.CombinedOutput()
 		}},
 		{profile: "librdkafka", tool: "kcat", pkg: "kcat", quick: true, run: kcat(func(f *files) []string {

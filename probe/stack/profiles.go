@@ -201,17 +201,17 @@ func Profiles() []*Profile {
 			Schemes: SchemeRules{Ed25519: NoEd25519To12, Signed: LeafByHash, None: Misfit{In12: declines, In13: declines}},
 		},
 		{
-			Program:    Program{ID: "mbedtls", Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h"},
-			Files:      FileRules{Takes: certstore.PEM, Reader: certstore.MbedTLSReader, Kinds: pemDER, Mixed: true, Undecrypted: noAES, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: unseen}},
-			MaxRequest: 16384,
-			Schemes:    SchemeRules{NoSHA1: true, PKCS1Only12: true, Ed25519: UnreadEd25519, None: Misfit{In12: signsAway, In13: alerts40}},
+			Program: Program{ID: "mbedtls", Name: "Mbed TLS", Versions: "2.28 in TLS 1.2; 3 in TLS 1.3, from its source", Confidence: Run, Citation: "Mbed TLS library/ssl_tls12_client.c, include/mbedtls/ssl.h"},
+			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.MbedTLSReader, Kinds: pemDER, Mixed: true, Undecrypted: noAES, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: unseen}},
+			Late:    Late{Renegotiation: say.No}, MaxRequest: 16384,
+			Schemes: SchemeRules{NoSHA1: true, PKCS1Only12: true, Ed25519: UnreadEd25519, None: Misfit{In12: signsAway, In13: alerts40}},
 		},
 		{
-			Program:    Program{ID: "wolfssl", Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: PickHashSigAlgo, MAX_HANDSHAKE_SZ"},
-			Files:      FileRules{Takes: certstore.PEM, Reader: certstore.WolfSSLReader, ClearKey: true, Kinds: pemAlone, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: signsAway}},
-			Load:       LoadRules{MinRSA: 1024},
-			MaxRequest: 18500,
-			Schemes:    SchemeRules{NoSHA1: true, Length: LengthRules{Unchecked12: true, Unchecked13: true}, PKCS1Only12: true, None: Misfit{SHA1: fails, In12: Failure{Action: Fails}, In13: Failure{Alerts, 47}, RSA12: signsAway}},
+			Program: Program{ID: "wolfssl", Name: "wolfSSL", Versions: "5.5", Confidence: Run, Citation: "wolfSSL src/internal.c: PickHashSigAlgo, MAX_HANDSHAKE_SZ"},
+			Files:   FileRules{Takes: certstore.PEM, Reader: certstore.WolfSSLReader, ClearKey: true, Kinds: pemAlone, Pairs: Pairing{OtherKey: signsAway, Leading12: signsAway, Leading13: signsAway}},
+			Load:    LoadRules{MinRSA: 1024},
+			Late:    neverLate, MaxRequest: 18500,
+			Schemes: SchemeRules{NoSHA1: true, Length: LengthRules{Unchecked12: true, Unchecked13: true}, PKCS1Only12: true, None: Misfit{SHA1: fails, In12: Failure{Action: Fails}, In13: Failure{Alerts, 47}, RSA12: signsAway}},
 		},
 	}
 }
