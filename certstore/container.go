@@ -66,14 +66,16 @@ const (
 	ErlangReader    Reader = "Erlang"
 	MbedTLSReader   Reader = "Mbed TLS"
 	WolfSSLReader   Reader = "wolfSSL"
-	// OpenSSL35Reader and RubyReader are OpenSSL's but for what an Obstacle says of them.
+	// OpenSSL35Reader, RubyReader and OpenVPNReader are OpenSSL's but for what an Obstacle says
+	// of them.
 	OpenSSL35Reader Reader = "OpenSSL 3.5"
 	RubyReader      Reader = "Ruby"
+	OpenVPNReader   Reader = "OpenVPN"
 )
 
 // in reports whether it is one of the readers, by itself or as one of a family.
 func (r Reader) in(readers []Reader) bool {
-	ofOpenSSL := r == OpenSSL35Reader || r == RubyReader
+	ofOpenSSL := r == OpenSSL35Reader || r == RubyReader || r == OpenVPNReader
 	return slices.Contains(readers, r) || ofOpenSSL && slices.Contains(readers, OpenSSLReader)
 }
 

@@ -17,7 +17,7 @@ var (
 	byteOrder = []Reader{JavaReader, GoReader, BoringSSLReader, RustReader, ErlangReader}
 	headers   = []Reader{OpenSSLReader, JavaReader, GnuTLSReader, NSSReader, MbedTLSReader, WolfSSLReader}
 	oldLabel  = []Reader{GoReader, RustReader, ErlangReader, MbedTLSReader, WolfSSLReader}
-	trusted   = append([]Reader{RubyReader, GnuTLSReader}, oldLabel...)
+	trusted   = append([]Reader{RubyReader, OpenVPNReader, GnuTLSReader}, oldLabel...)
 	joinedEnd = []Reader{OpenSSLReader, GoReader, BoringSSLReader} // OpenSSL not all, by the last line's length
 	spacing   = []Reader{OpenSSLReader, BoringSSLReader}           // wolfSSL not where END follows
 	lineEnd   = []Reader{OpenSSLReader, GoReader, BoringSSLReader, MbedTLSReader, WolfSSLReader}

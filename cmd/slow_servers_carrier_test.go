@@ -2,82 +2,18 @@
 
 package cmd
 
-import "strings"
+import (
+	"strings"
+
+	"mtlsprobe/certstore/certtest/debian"
+)
 
 // carrierServers ask for certificates in what carries TLS for them, and those that came with them.
 // hostapd's server listens on every address, and so it is not run here.
 func carrierServers() []setup {
 	const (
-		secret   = "a secret of this test"
 		rejected = "refused: Access-Reject" // FreeRADIUS sends no alert with it
-		radius   = `prefix = /usr
-name = radiusd
-logdir = "$dir"
-raddbdir = "$dir"
-run_dir = "$dir"
-libdir = /usr/lib/freeradius
-pidfile = "$dir/pid"
-max_requests = 16384
-security {
-  max_attributes = 200
-  reject_delay = 0
-  status_server = yes
-}
-proxy_requests = no
-thread pool {
-  start_servers = 2
-  max_servers = 8
-}
-`
-		eap = `modules {
-  eap {
-    default_eap_type = tls
-    timer_expire = 60
-    max_sessions = 4096
-    tls-config common {
-      private_key_file = $pki/server.key
-      certificate_file = $pki/server.pem
-      ca_file = $pki/ca.pem
-      cipher_list = "DEFAULT"
-      tls_min_version = "1.2"
-      tls_max_version = "1.3"
-      fragment_size = 1024
-      ecdh_curve = "prime256v1"
-    }
-    tls {
-      tls = common
-    }
-    peap {
-      tls = common
-      virtual_server = default
-      require_client_cert = yes
-      default_eap_type = md5
-    }
-    md5 {
-    }
-  }
-}
-client local {
-  ipaddr = 127.0.0.1
-  secret = "` + secret + `"
-}
-server default {
-  listen {
-    type = auth
-    ipaddr = 127.0.0.1
-    port = $udp
-  }
-  authorize {
-    eap {
-      ok = return
-    }
-  }
-  authenticate {
-    eap
-  }
-}
-`
-		radsec = `modules {
+		radsec   = `modules {
   always reject {
     rcode = reject
   }
@@ -141,21 +77,10 @@ realm * {
   server nowhere
 }
 `
-		openVPN = `dev tun
-local 127.0.0.1
-topology subnet
-server 10.97.THIRD.0 255.255.255.0
-ifconfig-noexec
-ca $pki/ca.pem
-cert $pki/server.pem
-key $pki/server.key
-dh none
-verb 3
-`
 		nats = "listen: \"127.0.0.1:$port\"\ntls {\n cert_file: \"$pki/server.pem\"\n key_file: \"$pki/server.key\"\n" +
 			" ca_file: \"$pki/ca.pem\"\n"
 	)
-	eapTLS := target{"radius://127.0.0.1:$udp", []string{"--radius-secret", "pass:" + secret},
+	eapTLS := target{"radius://127.0.0.1:$udp", []string{"--radius-secret", "pass:" + debian.RADIUSSecret},
 		byOne(rejected, rejected), byOne(rejected, rejected)}
 	drops := "refused: drops the session"
 	key := "-----BEGIN OpenVPN Static key V1-----\n" + strings.Repeat("00112233445566778899aabbccddeeff\n", 16) +
@@ -164,23 +89,23 @@ verb 3
 	return []setup{
 		{name: "OpenVPN UDP, tls-crypt, with login", program: "openvpn", pkg: "openvpn", root: true,
 			version: []string{"--version"},
-			files: map[string]string{"server.conf": strings.Replace(openVPN, "THIRD", "1", 1) +
+			files: map[string]string{"server.conf": strings.Replace(debian.OpenVPN, "THIRD", "1", 1) +
 				"proto udp\nport $udp\ntls-crypt $dir/key\nkeepalive 10 60\n", "key": key, "client.ovpn": "tls-crypt key\n"},
 			args:  []string{"--config", "$dir/server.conf", "--log", "$dir/log"},
 			ready: []string{"grep", "-q", "Initialization Sequence Completed", "$dir/log"},
 			targets: []target{{"openvpn://127.0.0.1:$udp", []string{"--openvpn-config", "$dir/client.ovpn", "--openvpn-login"},
 				byOne(drops, drops), byOne(drops, drops)}}},
 		{name: "OpenVPN TCP", program: "openvpn", pkg: "openvpn", root: true, version: []string{"--version"},
-			files:   map[string]string{"server.conf": strings.Replace(openVPN, "THIRD", "2", 1) + "proto tcp-server\nport $port\n"},
+			files:   map[string]string{"server.conf": strings.Replace(debian.OpenVPN, "THIRD", "2", 1) + "proto tcp-server\nport $port\n"},
 			args:    []string{"--config", "$dir/server.conf", "--log", "$dir/log"},
 			ready:   []string{"grep", "-q", "Initialization Sequence Completed", "$dir/log"},
 			targets: []target{{"openvpn-tcp://127.0.0.1:$port", nil, byOne("closed", "closed"), expect{}}}},
 		{name: "FreeRADIUS EAP-TLS", program: "freeradius", pkg: "freeradius", version: []string{"-v"},
-			files: map[string]string{"radiusd.conf": radius + eap}, args: []string{"-d", "$dir", "-f", "-l", "$dir/log"},
+			files: map[string]string{"radiusd.conf": debian.FreeRADIUS + debian.EAP}, args: []string{"-d", "$dir", "-f", "-l", "$dir/log"},
 			ready: []string{"grep", "-q", "Ready to process requests", "$dir/log"}, targets: []target{eapTLS, peap}},
 		{name: "FreeRADIUS RadSec", program: "freeradius", pkg: "freeradius", version: []string{"-v"},
 			// It closes the connection where it wants to send an alert.
-			files: map[string]string{"radiusd.conf": radius + radsec}, args: []string{"-d", "$dir", "-f", "-l", "$dir/log"},
+			files: map[string]string{"radiusd.conf": debian.FreeRADIUS + radsec}, args: []string{"-d", "$dir", "-f", "-l", "$dir/log"},
 			ready:   []string{"grep", "-q", "Ready to process requests", "$dir/log"},
 			targets: []target{{"radsec://127.0.0.1:$port", nil, byOne("closed", "closed"), byOne("closed", "closed")}}},
 		{name: "radsecproxy", program: "radsecproxy", pkg: "radsecproxy", version: []string{"-v"},

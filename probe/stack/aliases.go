@@ -73,9 +73,15 @@ func Aliases() []*Profile {
 		like("go", Program{ID: "docker", Name: "Docker", Versions: "28, certs.d", Confidence: Source, Citation: "moby/moby daemon/pkg/registry/registry.go: loadTLSConfig"}, pemAlone),
 		like("client-go", Program{ID: "prometheus", Name: "Prometheus", Versions: "3", Confidence: Source, Citation: "prometheus/common config/http_config.go: NewTLSConfig sets GetClientCertificate"}, loadsFirst),
 		like("client-go", Program{ID: "etcdctl", Name: "etcdctl", Versions: "3.5", Confidence: Source, Citation: "etcd client/pkg/transport/listener.go: baseConfig sets GetClientCertificate"}, loadsFirst),
-		like("openssl", Program{ID: "openvpn", Name: "OpenVPN", Versions: "2.6 with OpenSSL 3.0", Confidence: Documented, Citation: "OpenVPN 2.6 manual page: --cert, --key, --pkcs12"},
-			func(p *Profile) { p.Files.Kinds, p.Files.Mixed = Kinds{certstore.PEMKind, certstore.PKCS12Kind}, false }),
-		like("openssl", Program{ID: "wpa_supplicant", Name: "wpa_supplicant", Versions: "2.10 with OpenSSL 3.0", Confidence: Source, Citation: "hostap src/crypto/tls_openssl.c: tls_connection_client_cert, tls_connection_private_key"}),
+		like("openssl", Program{ID: "openvpn", Name: "OpenVPN", Versions: "2.6 with OpenSSL 3.0", Confidence: Run, Citation: "OpenVPN src/openvpn/ssl_openssl.c; its manual page: --cert, --key, --pkcs12"},
+			func(p *Profile) {
+				p.Files.Kinds, p.Files.Mixed = Kinds{certstore.PEMKind, certstore.PKCS12Kind}, false
+				p.Files.Reader = certstore.OpenVPNReader
+			}),
+		like("openssl", Program{ID: "wpa_supplicant", Name: "wpa_supplicant", Versions: "2.10 with OpenSSL 3.0", Confidence: Run, Citation: "hostap src/crypto/tls_openssl.c: tls_connection_client_cert, tls_connection_private_key"},
+			func(p *Profile) { // it loads the legacy provider, and leaves out what it cannot add from a PKCS #12 file
+				p.Files.NoLegacy, p.Load.WeakLate = false, Failure{Action: Sends}
+			}),
 		like("dotnet-httpclient", Program{ID: "powershell", Name: "PowerShell", Versions: "7, Invoke-WebRequest -Certificate", Confidence: Documented, Citation: "Microsoft, Invoke-WebRequest: -Certificate, -SslProtocol"}),
 		like("boringssl", Program{ID: "envoy", Name: "Envoy", Versions: "2026", Confidence: Documented, Citation: "Envoy documentation, TLS: built on BoringSSL; tls_certificates"}, pemAlone),
 		like("boringssl", Program{ID: "grpc", Name: "gRPC (C core)", Versions: "2026", Confidence: Source, Citation: "gRPC src/core/tsi/ssl_transport_security.cc: ssl_ctx_use_certificate_chain"}, pemAlone),

@@ -269,9 +269,16 @@ func weak(profile *Profile, i *certstore.Identity) *Prediction {
 		if !chain.IsWeak(c.SignatureAlgorithm) || selfIssued(c) {
 			continue
 		}
+		var late Failure
+		if n > 0 && i.Kind == certstore.PKCS12Kind {
+			late = profile.Load.WeakLate
+		}
+		if late.Action == Sends {
+			continue
+		}
 		out := profile.fails(say.Text(match.Name(c.RawSubject), " is signed with ", c.SignatureAlgorithm,
 			", which is refused when it is loaded"), say.Text("have it issued again with SHA-256"))
-		if late := profile.Load.WeakLate; n > 0 && i.Kind == certstore.PKCS12Kind && late != (Failure{}) {
+		if late != (Failure{}) {
 			out.Action, out.Alert = late.Action, late.Alert
 		}
 		return out

@@ -243,6 +243,22 @@ func (f *files) load(t *testing.T) *certstore.Identity {
 	return nil
 }
 
+// formed writes a form, and loads it; a form that cannot be loaded has no leaf.
+func (w *world) formed(t *testing.T, form form) (scenario, *forming, *certstore.Identity) {
+	t.Helper()
+	s := scenario{name: form.name, leaf: cmp.Or(form.leaf, "rsa"), chain: []string{"Int A"}, named: []string{"Root A", "Int A"}}
+	f := &forming{files: w.files(t, s)}
+	f.leaf, f.int, f.private = must(os.ReadFile(f.certOnly)), must(os.ReadFile(f.chain)), must(os.ReadFile(f.key))
+	f.root, f.weak, f.beside = w.pki.CertPEM("Root A"), w.pki.CertPEM("Weak CA"), w.pki.CertPEM("Root B")
+	f.other = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(w.leaves["p384"].key))})
+	form.write(t, f)
+	identity := f.load(t)
+	if identity == nil { // which says that no client reads it
+		identity = &certstore.Identity{}
+	}
+	return s, f, identity
+}
+
 // TestLoading holds what the real clients make of each form of file against the models.
 // The command line of OpenSSL is left out: it reads files as no other program does.
 func TestLoading(t *testing.T) {
@@ -256,16 +272,7 @@ func TestLoading(t *testing.T) {
 	w := newWorld(t)
 	scores := make(map[string]*score)
 	for _, form := range forms() {
-		s := scenario{name: form.name, leaf: cmp.Or(form.leaf, "rsa"), chain: []string{"Int A"}, named: []string{"Root A", "Int A"}}
-		f := &forming{files: w.files(t, s)}
-		f.leaf, f.int, f.private = must(os.ReadFile(f.certOnly)), must(os.ReadFile(f.chain)), must(os.ReadFile(f.key))
-		f.root, f.weak, f.beside = w.pki.CertPEM("Root A"), w.pki.CertPEM("Weak CA"), w.pki.CertPEM("Root B")
-		f.other = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(w.leaves["p384"].key))})
-		form.write(t, f)
-		identity := f.load(t)
-		if identity == nil { // which says that no client reads it
-			identity = &certstore.Identity{}
-		}
+		s, f, identity := w.formed(t, form)
 		if identity.Key.Signer != nil && (f.kind == "" || f.kind == "DER") { // what fix writes for those that read no PEM
 			named := *identity
 			named.FriendlyName = f.FriendlyName

@@ -221,7 +221,8 @@ type LoadRules struct {
 	ShortRSA Failure
 	// Weak says that certificates signed with SHA-1 or MD5 are refused, roots aside.
 	Weak bool
-	// WeakLate is what becomes of that where it is a CA in a PKCS #12 file; zero means the same.
+	// WeakLate is what becomes of that where it is a CA in a PKCS #12 file; zero means the same,
+	// and Sends that it is left out.
 	WeakLate Failure
 	// NoMLDSA says that the program was seen not to read keys of ML-DSA; of others it is not
 	// known.
