@@ -47,7 +47,8 @@ func (p *Predictor) PredictAll(profile *Profile, identities []*certstore.Identit
 
 // choose changes the predictions of a store's members to what comes of there being several. It
 // changes none where it is not known which one is taken.
-func (p *Predictor) choose(profile *Profile, identities []*certstore.Identity, predictions []Prediction, members []int) {
+func (p *Predictor) choose(profile *Profile, identities []*certstore.Identity, predictions []Prediction,
+	members []int) {
 	slices.SortStableFunc(members, func(a, b int) int {
 		return cmp.Compare(identities[a].Key.Index, identities[b].Key.Index)
 	})
