@@ -204,7 +204,8 @@ func (w *world) refusesKey(c *x509.Certificate) bool {
 	case *rsa.PublicKey:
 		return key.N.BitLen() < max(rsaBits, w.Keys.MinRSA)
 	case *ecdsa.PublicKey:
-		return key.Curve.Params().BitSize < ecBits || w.Keys.NoP224 && key.Curve == elliptic.P224()
+		return key.Curve.Params().BitSize < ecBits || w.Keys.NoP224 && key.Curve == elliptic.P224() ||
+			w.Keys.NoP521 && key.Curve == elliptic.P521()
 	}
 	return false
 }

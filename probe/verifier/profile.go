@@ -99,6 +99,8 @@ type Refusal struct {
 	Other  uint8
 	// CADates is sent for the dates of CA certificates; 0 for the same as for the leaf's.
 	CADates uint8
+	// LeafKey is sent for the kind or length of the leaf's key; 0 for the same as for a CA's.
+	LeafKey uint8
 	Status  int // the HTTP status by which it refuses, after the handshake; 0 for none
 }
 
@@ -241,6 +243,7 @@ type KeyRules struct {
 	MD5       bool // is taken
 	NoEd25519 bool
 	NoP224    bool
+	NoP521    bool
 	NoPSS     bool // RSASSA-PSS in a certificate's signature
 }
 
@@ -285,6 +288,9 @@ func (w *world) alert(o outcome) uint8 {
 	ofCA := o.certificate != nil && !o.certificate.Equal(w.Leaf)
 	if w.Refusal.CADates != 0 && ofCA && (o.reason == Expired || o.reason == NotYetValid) {
 		return w.Refusal.CADates
+	}
+	if w.Refusal.LeafKey != 0 && !ofCA && o.reason == Key {
+		return w.Refusal.LeafKey
 	}
 	return w.Refusal.alert(o.reason)
 }

@@ -8,7 +8,7 @@ import (
 // Profiles returns every profile, in the order in which people think of them. The slice is
 // the caller's.
 func Profiles() []*Profile {
-	return append(onOpenSSL(), boringSSL(), golang(), java(), gnuTLS(), nss(), mbedTLS(), wolfSSL(), erlang())
+	return append(onOpenSSL(), boringSSL(), golang(), java(), gnuTLS(), nss(), mbedTLS(), wolfSSL(), rustls(), erlang())
 }
 
 func golang() *Profile {
@@ -128,6 +128,20 @@ func wolfSSL() *Profile {
 			wire.AlertCertificateExpired: {Expired, NotYetValid},
 			wire.AlertUnknownCA:          {NoIssuer, NotCA, NoBasicConstraints, TooLong},
 		}.byReason()},
+	}
+}
+
+func rustls() *Profile {
+	return &Profile{
+		ID: "rustls", Name: "rustls", Versions: "0.20 with webpki 0.22", Confidence: Run,
+		Citation: "webpki src/verify_cert.rs: build_chain, check_issuer_independent_properties",
+		Path:     EveryPath, Names: Exact, Choice: Choice{NoLeaf: true},
+		Settable:  Settable{Defaults: Settings{PartialChain: on(true), Depth: of(6)}},
+		LeafRules: LeafRules{EKU: ClientAuth, NoCA: true}, CA: CARules{EKU: ClientAuth},
+		Keys:       KeyRules{MinRSA: 2048, NoSHA1: true, NoP224: true, NoP521: true},
+		Extensions: ExtensionRules{Unhandled: []int{nameConstraints}},
+		Reasons:    ReasonRules{Ignored: []Reason{MaySign}, OnAnchor: []Reason{Key, Critical, Constraint, Usage, LeafIsCA}},
+		Refusal:    Refusal{Other: wire.AlertHandshakeFailure, LeafKey: wire.AlertAccessDenied},
 	}
 }
 

@@ -29,6 +29,8 @@ type program struct {
 	// separate says that what a server has seen changes what it accepts: each case gets a
 	// server of its own.
 	separate bool
+	// build makes the program, and returns its path; nil for one that is installed.
+	build func(t *testing.T) string
 }
 
 // programs are the servers that are run, each with a model.
@@ -111,6 +113,7 @@ frontend f
 		{profile: "nss", program: "selfserv", pkg: "libnss3-tools", args: []string{"-d", "sql:$dir/nss", "-n", "server", "-p", "$port", "-r", "-r", "-N"},
 			prepare: nssDatabase, separate: true},
 		lighttpd("mbedtls", "mbedtls", false), lighttpd("wolfssl", "wolfssl", true),
+		{profile: "rustls", program: "cargo", pkg: "cargo", args: []string{"$port", "$dir"}, build: rustlsServer},
 		{profile: "erlang", program: "escript", pkg: "erlang-base", args: []string{"$dir/server.erl", "$port", "$dir"},
 			files: map[string]string{"server.erl": debian.ErlangServer}},
 	}
@@ -160,7 +163,13 @@ func (p *program) begin(t *testing.T, serverFiles map[string][]byte, trusted []*
 	for _, arg := range p.args {
 		args = append(args, expand(arg))
 	}
-	cmd := exec.Command(debian.Program(t, p.pkg, p.program), args...)
+	path := ""
+	if p.build != nil {
+		path = p.build(t)
+	} else {
+		path = debian.Program(t, p.pkg, p.program)
+	}
+	cmd := exec.Command(path, args...)
 	cmd.Dir = dir
 	debian.Serve(t, cmd, port)
 	return port
@@ -173,6 +182,24 @@ func run(t *testing.T, dir, name string, args ...string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
+}
+
+// rustlsServer builds the server of testdata/rustls from Debian's crates.
+func rustlsServer(t *testing.T) string {
+	t.Helper()
+	if _, err := os.Stat("/usr/share/cargo/registry"); err != nil {
+		debian.Missing(t, "librust-rustls-dev, librust-rustls-pemfile-dev")
+	}
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("testdata/rustls")); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/usr/bin/cargo", "build", "--offline", "--quiet")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "RUSTC=/usr/bin/rustc")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("cargo build: %v\n%s", err, out)
+	}
+	return filepath.Join(dir, "target", "debug", "server")
 }
 
 func pkcs12(t *testing.T, dir string, _ []*x509.Certificate) {
