@@ -71,7 +71,8 @@ func runCheck(ctx context.Context, s *Streams, o *checkOptions) error {
 	if err != nil {
 		return err
 	}
-	settings.NTP, settings.Client = o.judge.clock(ctx, s, holding), o.output.client
+	settings.NTP = o.judge.clock(ctx, s, holding)
+	settings.Client, settings.Server = o.output.client, o.output.server
 	d, err := diagnosis.New(settings).Check(ctx, o.phases.mode(), phases...)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/stack"
+	"mtlsprobe/probe/verifier"
 	"mtlsprobe/report"
 
 	"github.com/spf13/pflag"
@@ -182,12 +183,16 @@ func (f *outputFlags) checkRequired(r *report.Report) error {
 	return nil
 }
 
-// checkPredicted checks that a saved report has predictions for the client: those that are modelled
-// on another one are predicted only when they are asked for.
+// checkPredicted checks that a saved report has predictions for the client and the server: those that
+// are modelled on another one are predicted only when they are asked for.
 func (f *outputFlags) checkPredicted(r *report.Report) error {
 	if p := stack.Lookup(f.client); p != nil && p.Like != "" && !r.Predicts(p.ID) {
 		return usage(fmt.Errorf("--client %s: this report has no prediction for it; make it again with --client %s, or ask "+
 			"for %s, which it is modelled on", p.ID, p.ID, p.Like))
+	}
+	if f.server != "" && !slices.ContainsFunc(verifier.Profiles(), verifier.Lookup(f.server).Is) && !r.Judges(f.server) {
+		return usage(fmt.Errorf("--server %s: this report does not have it; make it again with --server %s", f.server,
+			f.server))
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ func (f *outputFlags) by() report.By { return report.By{Client: f.client, Server
 // serverIDs are the server programs that there are models of.
 func serverIDs() []string {
 	var ids []string
-	for _, p := range verifier.Profiles() {
+	for _, p := range append(verifier.Profiles(), verifier.Versions()...) {
 		ids = append(ids, p.ID)
 	}
 	return ids

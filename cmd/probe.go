@@ -113,7 +113,8 @@ func runProbe(ctx context.Context, s *Streams, o *probeOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	settings.NTP, settings.Client = o.judge.clock(ctx, s, holding), o.output.client
+	settings.NTP = o.judge.clock(ctx, s, holding)
+	settings.Client, settings.Server = o.output.client, o.output.server
 	settings.Plan = o.connect.plan()
 	settings.Plan.NoTry, settings.Plan.Repeat = o.noTry, o.repeat
 	recorder := &recorder{flags: o.record, force: o.output.force}

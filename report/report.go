@@ -416,6 +416,12 @@ func (r *Report) Predicts(client string) bool {
 	}) || slices.ContainsFunc(r.Reports, func(inner *Report) bool { return inner.Predicts(client) })
 }
 
+// Judges likewise reports whether it says of any identity what the server program would do.
+func (r *Report) Judges(server string) bool {
+	return slices.ContainsFunc(r.Identities, func(i Identity) bool { return i.serverModel(server) != nil }) ||
+		slices.ContainsFunc(r.Reports, func(inner *Report) bool { return inner.Judges(server) })
+}
+
 func (i *Identity) sentBy(client string) bool {
 	return slices.ContainsFunc(i.Predictions, func(p Prediction) bool {
 		return p.Stack == client && p.Sends == "yes" &&

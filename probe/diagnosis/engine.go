@@ -32,6 +32,8 @@ type Settings struct {
 	// Client is the ID of a client model to predict for besides [stack.Profiles], and whose chain is
 	// tried where it differs from the file's; empty for none.
 	Client string
+	// Server is the ID of a server model to ask besides [verifier.Profiles]; empty for none.
+	Server string
 	Plan   Plan
 	// Progress, if set, is told how many of how many trials are done. It is called by
 	// one goroutine at a time for one target.
@@ -262,7 +264,7 @@ func (e *Engine) judge(d *Diagnosis, q *match.Question, phases ...match.Phase) {
 		return
 	}
 	verdicts, predictions := match.Evaluate(q), e.predict(q)
-	servers := serversOf(q).judge()
+	servers := serversOf(q).judge(e.settings.Server)
 	for n := range d.Identities {
 		d.Identities[n].Judgement, d.Identities[n].Servers = &verdicts[n], servers[n]
 		if predictions != nil {

@@ -57,13 +57,17 @@ func best(certs []*chain.Certificate) []*chain.Certificate {
 }
 
 // judge asks every server model about each identity, whose whole bundle is sent; the answers are nil where
-// nothing is trusted, or there are too many identities.
-func (s *servers) judge() [][]verifier.Judgement {
+// nothing is trusted, or there are too many identities. The one that is asked for besides may be of
+// another version.
+func (s *servers) judge(besides string) [][]verifier.Judgement {
 	judgements := make([][]verifier.Judgement, len(s.question.Identities))
 	if len(s.anchors) == 0 || len(judgements) > maxPredicted {
 		return judgements
 	}
 	group, profiles := new(errgroup.Group), verifier.Profiles()
+	if p := verifier.Lookup(besides); p != nil && !slices.ContainsFunc(profiles, p.Is) {
+		profiles = append(profiles, p)
+	}
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for n, i := range s.question.Identities {
 		if i.Leaf == nil {

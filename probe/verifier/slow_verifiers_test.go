@@ -55,7 +55,7 @@ func TestVerifiers(t *testing.T) {
 					if p.separate {
 						trusted = append(slices.Clip(m.trusted), own)
 					}
-					if p.profile == "go" {
+					if p.profile == "go" && p.build == nil {
 						port = goServer(t, files, trusted)
 					} else {
 						port = p.begin(t, files, trusted)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -73,6 +72,9 @@ func setup(t *testing.T, name string) (*verifier.Profile, verifier.Settings) {
 	t.Helper()
 	var s verifier.Settings
 	on := true
+	if p := verifier.Lookup(name); p != nil {
+		return p, s
+	}
 	id, rest, _ := strings.Cut(name, "-")
 	switch {
 	case rest == "partial-chain":
@@ -86,12 +88,11 @@ func setup(t *testing.T, name string) (*verifier.Profile, verifier.Settings) {
 		}
 		s.Depth = &depth
 	}
-	profiles := verifier.Profiles()
-	at := slices.IndexFunc(profiles, func(p *verifier.Profile) bool { return p.ID == id })
-	if at < 0 {
+	p := verifier.Lookup(id)
+	if p == nil {
 		t.Fatalf("no profile is called %q", id)
 	}
-	return profiles[at], s
+	return p, s
 }
 
 // predict words a judgement as observe words a trial.
@@ -154,5 +155,19 @@ func TestTooDeep(t *testing.T) {
 		if _, setting := j.TooDeep(tt.alert); setting.String() != tt.want {
 			t.Errorf("%s, alert %d: %q, want %q", tt.server, tt.alert, setting, tt.want)
 		}
+	}
+}
+
+// IDs stand once, and versions are found by them.
+func TestLookup(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, p := range append(verifier.Profiles(), verifier.Versions()...) {
+		if seen[p.ID] || verifier.Lookup(p.ID).Name != p.Name {
+			t.Errorf("%s stands twice, or is not found", p.ID)
+		}
+		seen[p.ID] = true
+	}
+	if verifier.Lookup("netscape") != nil {
+		t.Error("a profile that is not there was found")
 	}
 }
