@@ -25,6 +25,7 @@ func Aliases() []*Profile {
 	leafAlone := func(p *Profile) { p.Chain = LeafAlone }
 	clearKey := func(p *Profile) { p.Files.ClearKey = true }
 	pemAlone := func(p *Profile) { p.Files.Kinds = Kinds{certstore.PEMKind} }
+	pemPKCS12 := func(p *Profile) { p.Files.Kinds = Kinds{certstore.PEMKind, certstore.PKCS12Kind} }
 	unnoticed := func(p *Profile) { p.Files.Pairs.OtherType = declines } // a key of another type
 	loadsFirst := func(p *Profile) { p.Files.Pairs.Leading12 = fails }   // once before any connection
 	return []*Profile{
@@ -84,10 +85,18 @@ func Aliases() []*Profile {
 			}),
 		like("dotnet-httpclient", Program{ID: "powershell", Name: "PowerShell", Versions: "7, Invoke-WebRequest -Certificate", Confidence: Documented, Citation: "Microsoft, Invoke-WebRequest: -Certificate, -SslProtocol"}),
 		like("boringssl", Program{ID: "envoy", Name: "Envoy", Versions: "2026", Confidence: Documented, Citation: "Envoy documentation, TLS: built on BoringSSL; tls_certificates"}, pemAlone),
+		like("boringssl", Program{ID: "dart", Name: "Dart", Versions: "3, dart:io", Confidence: Documented, Citation: "Dart API, SecurityContext: useCertificateChain, usePrivateKey; built on BoringSSL"}, pemPKCS12),
+		like("boringssl", Program{ID: "postman", Name: "Postman", Versions: "11", Confidence: Documented, Citation: "Postman, Add and manage client certificates; Electron, which has BoringSSL in place of OpenSSL"}, pemPKCS12),
+		like("chromium-linux", Program{ID: "electron", Name: "Electron", Versions: "on Linux, without a handler of select-client-certificate", Confidence: Documented, Citation: "Electron, app: event select-client-certificate"}),
+		like("java-sunx509", Program{ID: "conscrypt", Name: "Conscrypt", Versions: "Android, with the platform's key manager", Confidence: Source, Citation: "Conscrypt org/conscrypt/KeyManagerImpl.java: chooseAlias"},
+			func(p *Profile) { // which signs with BoringSSL
+				p.Files.Kinds, p.Several = Kinds{certstore.PKCS12Kind}, AsAsked
+				p.Schemes.None, p.Late = Misfit{In12: unseen, In13: unseen}, Late{PostHandshake: say.No}
+			}),
 		like("boringssl", Program{ID: "grpc", Name: "gRPC (C core)", Versions: "2026", Confidence: Source, Citation: "gRPC src/core/tsi/ssl_transport_security.cc: ssl_ctx_use_certificate_chain"}, pemAlone),
 		like("boringssl", Program{ID: "bun", Name: "Bun", Versions: "1.4", Confidence: Run, Citation: "Bun packages/bun-usockets/src/crypto/openssl.c"},
-			func(p *Profile) {
-				p.Files.Kinds, p.Chain = Kinds{certstore.PEMKind, certstore.PKCS12Kind}, SortedPKCS12
+			pemPKCS12, func(p *Profile) {
+				p.Chain = SortedPKCS12
 				p.Several, p.Late.Renegotiation = NoSeveral, say.Yes
 			}),
 		like("rustls", Program{ID: "deno", Name: "Deno", Versions: "2", Confidence: Run, Citation: "Deno ext/tls/lib.rs: create_client_config"},
