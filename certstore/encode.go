@@ -26,16 +26,26 @@ const (
 	PKCS12Legacy Encoding = "pkcs12-legacy" // 3DES and SHA-1: everything, old Windows and Java among it
 	PEM          Encoding = "pem"
 	JKS          Encoding = "jks" // Java's own, which only Java reads
+	DER          Encoding = "der" // the certificate alone, its key in a file of its own
 )
 
 // Encodings returns all of them.
-func Encodings() []Encoding { return []Encoding{PKCS12, PKCS12Legacy, PEM, JKS} }
+func Encodings() []Encoding { return []Encoding{PKCS12, PKCS12Legacy, PEM, DER, JKS} }
+
+// A Form is how a bundle is written.
+type Form struct {
+	Encoding Encoding
+	// MAC is the integrity check of a PKCS #12 file; empty for what the encoding has by default.
+	MAC      pfx.MAC
+	Password string
+}
 
 // Encode writes identities as a bundle: for each its key, leaf and chain in order, and the
 // friendly name in PKCS #12. The password protects the keys; in PEM an empty one leaves the key
 // in clear, and in JKS it needs six characters. Each needs a leaf and a usable key that can be
-// exported; PEM takes one identity, and of several each needs a friendly name of its own.
-func Encode(encoding Encoding, password string, identities ...*Identity) ([]byte, error) {
+// exported; PEM and DER take one identity, and of several each needs a friendly name of its own.
+// DER is the leaf alone.
+func Encode(form Form, identities ...*Identity) ([]byte, error) {
 	var entries []pfx.Entry
 	named := make(map[string]bool)
 	for _, i := range identities {
@@ -58,21 +68,23 @@ func Encode(encoding Encoding, password string, identities ...*Identity) ([]byte
 		}
 		entries = append(entries, pfx.Entry{FriendlyName: i.FriendlyName, Key: key, Certificates: certs})
 	}
-	switch {
+	switch encoding := form.Encoding; {
 	case len(entries) == 0:
 		return nil, errors.New("writing a bundle: there is no identity")
 	case encoding == PKCS12:
-		return pfx.Write(pfx.Modern, password, entries...)
+		return pfx.Write(pfx.Modern, form.MAC, form.Password, entries...)
 	case encoding == PKCS12Legacy:
-		return pfx.Write(pfx.Legacy, password, entries...)
-	case encoding == PEM && len(entries) > 1:
-		return nil, errors.New("writing a bundle: PEM takes one identity: programs use the first key of a file")
+		return pfx.Write(pfx.Legacy, form.MAC, form.Password, entries...)
+	case (encoding == PEM || encoding == DER) && len(entries) > 1:
+		return nil, errors.New("writing a bundle: PEM and DER take one identity: programs use the first key of a file")
 	case encoding == PEM:
-		return encodePEM(entries[0].Key, entries[0].Certificates, password)
+		return encodePEM(entries[0].Key, entries[0].Certificates, form.Password)
+	case encoding == DER:
+		return entries[0].Certificates[0], nil
 	case encoding == JKS:
-		return encodeJKS(entries, password)
+		return encodeJKS(entries, form.Password)
 	}
-	return nil, fmt.Errorf("writing a bundle: unknown encoding %q", encoding)
+	return nil, fmt.Errorf("writing a bundle: unknown encoding %q", form.Encoding)
 }
 
 // encodeJKS writes a store, each of whose entries is of the day on which its certificate begins.

@@ -50,7 +50,7 @@ func TestHostileAddresses(t *testing.T) {
 func TestHostileWork(t *testing.T) {
 	p := certtest.New(certtest.Edge{Subject: "Root", Issuer: "Root"}, certtest.Edge{Subject: "client", Issuer: "Root"})
 	id := &Identity{Leaf: p.Cert("client"), Key: Key{State: Usable, Signer: p.Key("client")}}
-	cheap, err := Encode(PKCS12, "secret", id)
+	cheap, err := Encode(Form{Encoding: PKCS12, Password: "secret"}, id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -279,7 +279,7 @@ func TestFriendlyNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := pfx.Write(pfx.Modern, "", pfx.Entry{FriendlyName: "mine", Key: pkcs8,
+	data, err := pfx.Write(pfx.Modern, pfx.DefaultMAC, "", pfx.Entry{FriendlyName: "mine", Key: pkcs8,
 		Certificates: [][]byte{p.Cert("client").Raw, p.Cert("other").Raw}})
 	if err != nil {
 		t.Fatal(err)

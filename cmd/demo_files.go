@@ -86,7 +86,7 @@ func writeDemo(dir string, p *certtest.PKI) ([]string, error) {
 	}
 	good := &certstore.Identity{Leaf: p.Cert("good"), Chain: p.Certs("Demo Issuing CA", "Demo Root"),
 		Key: certstore.Key{Signer: p.Key("good")}}
-	if files[0].data, err = certstore.Encode(certstore.PKCS12, "", good); err != nil {
+	if files[0].data, err = certstore.Encode(certstore.Form{Encoding: certstore.PKCS12, Password: ""}, good); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "authorities"), 0o700); err != nil {

@@ -31,6 +31,7 @@ type fixOptions struct {
 	encoding string
 	client   string // the bundle is for
 	keyOut   string
+	mac      string // of PKCS #12
 	labels   []string
 	aliases  []string
 	force    bool
@@ -60,14 +61,17 @@ func newFix(s *Streams, run func(context.Context, *Streams, *fixOptions) error) 
 
 func (o *fixOptions) registerBundle(flags *pflag.FlagSet) {
 	flags.StringVar(&o.out, "out", "",
-		"write the bundle to this `FILE`: .pem for PEM, .p12 or .pfx for PKCS#12, .jks for Java's own")
+		"write the bundle to this `FILE`: .pem for PEM, .der for DER, .p12 or .pfx for PKCS#12, .jks for Java's own")
 	flags.StringArrayVar(&o.passOut, "pass-out", nil,
 		"password of the new bundle, `FROM` as for --pass (default: the first --pass)")
 	flags.StringVar(&o.encoding, "encoding", "",
-		"write this `KIND`: pkcs12, pkcs12-legacy, pem or jks (default: by the ending of --out)")
+		"write this `KIND`: pkcs12, pkcs12-legacy, pem, der or jks (default: by the ending of --out)")
+	flags.StringVar(&o.mac, "mac", "",
+		"integrity check of a PKCS#12 file by this `DIGEST`: sha1, sha256, sha384, sha512 or none (default sha256, and "+
+			"sha1 in pkcs12-legacy)")
 	flags.StringVar(&o.client, "for", "",
 		"write what this client `STACK` reads, such as curl, go, java-pkix, libpq; the exit code answers for it")
-	flags.StringVar(&o.keyOut, "key-out", "", "write the private key to this `FILE` of its own, with PEM")
+	flags.StringVar(&o.keyOut, "key-out", "", "write the private key to this `FILE` of its own, with PEM and DER")
 	flags.StringArrayVar(&o.labels, "label", nil,
 		"which identity, where the sources contain several: its `LABEL` as \"inspect\" shows it; repeat it "+
 			"to write several, with PKCS#12 and JKS")
@@ -171,8 +175,11 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 		return err
 	}
 	if o.clearKey() && password != "" {
-		warn(s.Err, fmt.Sprintf("%s reads no encrypted private key: it is written in clear, readable by you alone",
-			o.client))
+		who := o.client + " reads no encrypted private key"
+		if o.encoding == string(certstore.DER) {
+			who = "the private key is not encrypted in DER"
+		}
+		warn(s.Err, who+": it is written in clear, readable by you alone")
 		password = ""
 	}
 	given := len(phases) > 0
@@ -201,6 +208,9 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	}
 	if err := o.write(identities, password); err != nil {
 		return err
+	}
+	if n := len(identities[0].Chain); n > 0 && o.encoding == string(certstore.DER) {
+		warn(s.Err, fmt.Sprintf("a file in DER holds one certificate: the %d of its chain are left out", n))
 	}
 	if password == "" && !o.clearKey() {
 		warn(s.Err, "the new bundle has no password; give one with --pass-out")

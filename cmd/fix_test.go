@@ -78,7 +78,7 @@ func TestFixRefuses(t *testing.T) {
 		{"several", "--cert old.p12 --cert good.p12 --named-ca ca.pem --out x.p12", 2,
 			`choose with --label, of ["old.p12" "good.p12"]`},
 		{"several in PEM", "--cert old.p12 --cert good.p12 --label old.p12 --label good.p12 --out x.pem", 2,
-			"PEM takes one identity, without an alias"},
+			"PEM and DER take one identity, without an alias"},
 		{"a label twice", "--cert old.p12 --label old.p12 --label old.p12 --out x.p12", 2, `"old.p12" stands twice`},
 		{"an alias for two", "--cert old.p12 --cert good.p12 --label old.p12 --label good.p12 --alias a --out x.p12", 2,
 			"1 of --alias for 2 identities"},
@@ -89,12 +89,15 @@ func TestFixRefuses(t *testing.T) {
 		{"a form that the client does not read", "--cert good.p12 --for python --out x.p12", 2,
 			`--out "x.p12": Python does not read pkcs12: give it a name for pem`},
 		{"no such client", "--cert good.p12 --for netscape --out x.p12", 2, `invalid --for "netscape"; choose one of`},
-		{"a key of its own in PKCS#12", "--cert good.p12 --out x.p12 --key-out x.key", 2, "--key-out goes with PEM only"},
+		{"a key of its own in PKCS#12", "--cert good.p12 --out x.p12 --key-out x.key", 2, "--key-out goes with PEM and DER only"},
 		{"no folder", "--cert good.p12 --named-ca ca.pem --out no/x.p12", 2, `--out: no such directory: "no"`},
 		{"a name without a format", "--cert good.p12 --named-ca ca.pem --out html", 2, "the name tells no format"},
 		{"-o", "--cert good.p12 --named-ca ca.pem -o x.p12", 2, "the bundle is written with --out FILE"},
 		{"encoding", "--cert good.p12 --named-ca ca.pem --out x.p12 --encoding jceks", 2,
-			`invalid --encoding "jceks"; choose one of pkcs12, pkcs12-legacy, pem, jks`},
+			`invalid --encoding "jceks"; choose one of pkcs12, pkcs12-legacy, pem, der, jks`},
+		{"DER without a file for the key", "--cert good.p12 --named-ca ca.pem --out x.der", 2, "give --key-out FILE for its key"},
+		{"a MAC of PEM", "--cert good.p12 --named-ca ca.pem --out x.pem --mac sha1", 2, "--mac goes with PKCS#12 only"},
+		{"no such MAC", "--cert good.p12 --named-ca ca.pem --out x.p12 --mac md2", 2, `invalid --mac "md2"; choose one of sha1`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -293,5 +296,38 @@ func TestFixForKeys(t *testing.T) {
 	}
 	if data, err := os.ReadFile("pg.crt"); err != nil || strings.Contains(string(data), "PRIVATE KEY") {
 		t.Error("the key is beside the certificates, too", err)
+	}
+}
+
+// DER is a certificate and a key in two files, and a PKCS#12 file has the integrity check that is asked for.
+func TestFixForms(t *testing.T) {
+	openssl := tool(t, "openssl", "openssl")
+	serverFiles(t)
+	code, stdout, stderr := run(t, "fix", "--cert", "good.p12", "--for", "curl", "--out", "c.der", "--key-out", "k.der",
+		"--pass-out", "pass:secret")
+	if code != 0 || !strings.Contains(stdout, "curl reads it.") ||
+		!strings.Contains(stderr, "the private key is not encrypted in DER") {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	do(t, openssl, "pkey", "-inform", "DER", "-in", "k.der", "-pubout", "-out", "key.pub")
+	do(t, openssl, "x509", "-inform", "DER", "-in", "c.der", "-noout", "-pubkey", "-out", "cert.pub")
+	ofKey, _ := os.ReadFile("key.pub")
+	if ofCert, err := os.ReadFile("cert.pub"); err != nil || !bytes.Equal(ofKey, ofCert) {
+		t.Errorf("certificate and key do not belong together: %v\n%s%s", err, ofKey, ofCert)
+	}
+	for mac, want := range map[string]string{"": "MAC: sha256", "sha1": "MAC: sha1", "sha384": "MAC: sha384",
+		"sha512": "MAC: sha512", "none": "MAC is absent"} {
+		args := []string{"fix", "--cert", "good.p12", "--out", "mac.p12", "--pass-out", "pass:hunter2secret", "--force"}
+		if mac != "" {
+			args = append(args, "--mac", mac)
+		}
+		if code, stdout, stderr := run(t, args...); code != 0 {
+			t.Fatalf("%s: exit code %d\n%s%s", mac, code, stdout, stderr)
+		}
+		out, err := exec.Command(openssl, "pkcs12", "-in", "mac.p12", "-info", "-noout", "-passin", "pass:hunter2secret").
+			CombinedOutput()
+		if err != nil || mac != "none" && !strings.Contains(string(out), want) || mac == "none" && strings.Contains(string(out), "MAC: ") {
+			t.Errorf("%s: %v, want %q\n%s", mac, err, want, out)
+		}
 	}
 }

@@ -72,7 +72,7 @@ func scriptPKI() *certtest.PKI {
 func writeScriptFiles(dir string, p *certtest.PKI) error {
 	good := &certstore.Identity{Leaf: p.Cert("good"), Chain: p.Certs("Issuing"),
 		Key: certstore.Key{Signer: p.Key("good")}}
-	secret, err := certstore.Encode(certstore.PKCS12, "hunter2secret", good)
+	secret, err := certstore.Encode(certstore.Form{Encoding: certstore.PKCS12, Password: "hunter2secret"}, good)
 	if err != nil {
 		return err
 	}

@@ -270,7 +270,7 @@ func writeBundles(t *testing.T, pki string) []string {
 		path := filepath.Join(pki, "bundle-"+name)
 		for ending, e := range map[string]certstore.Encoding{".pem": certstore.PEM, ".p12": certstore.PKCS12} {
 			password := map[string]string{".p12": "secret"}[ending]
-			data, err := certstore.Encode(e, password, holding.Identities[0])
+			data, err := certstore.Encode(certstore.Form{Encoding: e, Password: password}, holding.Identities[0])
 			if err == nil {
 				err = os.WriteFile(path+ending, data, 0o600)
 			}

@@ -27,7 +27,7 @@ func testFile(t testing.TB, encoding Encoding, password string) (data, leaf, ca,
 	}
 	leaf, ca = p.Cert("client").Raw, p.Cert("CA").Raw
 	entry := Entry{FriendlyName: "Büro 𝔸", Key: key, Certificates: [][]byte{leaf, ca}}
-	if data, err = Write(encoding, password, entry); err != nil {
+	if data, err = Write(encoding, DefaultMAC, password, entry); err != nil {
 		t.Fatal(err)
 	}
 	return data, leaf, ca, key

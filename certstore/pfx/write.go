@@ -1,9 +1,11 @@
 package pfx
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // what old readers need
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/asn1"
 	"encoding/binary"
 	"fmt"
@@ -31,6 +33,37 @@ const (
 	Legacy Encoding = "legacy"
 )
 
+// A MAC is the digest of a file's integrity check.
+type MAC string
+
+// The digests. DefaultMAC is SHA256 in modern files, and SHA1 in those for old readers.
+const (
+	DefaultMAC MAC = ""
+	NoMAC      MAC = "none" // which OpenSSL's command line and Java read, and Go and NSS do not
+	SHA1       MAC = "sha1"
+	SHA256     MAC = "sha256"
+	SHA384     MAC = "sha384"
+	SHA512     MAC = "sha512"
+)
+
+// MACs returns all but the default.
+func MACs() []MAC { return []MAC{SHA1, SHA256, SHA384, SHA512, NoMAC} }
+
+// digest returns the hash of a MAC, and its object identifier.
+func (m MAC) digest() (func() hash.Hash, string, error) {
+	switch m {
+	case SHA1:
+		return sha1.New, "1.3.14.3.2.26", nil
+	case SHA256:
+		return sha256.New, "2.16.840.1.101.3.4.2.1", nil
+	case SHA384:
+		return sha512.New384, "2.16.840.1.101.3.4.2.2", nil
+	case SHA512:
+		return sha512.New, "2.16.840.1.101.3.4.2.3", nil
+	}
+	return nil, "", fmt.Errorf("no MAC is called %q", m)
+}
+
 // iterations of what is written. Java 8 before 8u301 takes up to 5,000,000, old
 // Windows up to 600,000; OpenSSL writes 2,048.
 const iterations = 2048
@@ -44,10 +77,10 @@ type Entry struct {
 }
 
 // Write makes a file of entries. A certificate of a CA that several have stands once.
-func Write(encoding Encoding, password string, entries ...Entry) ([]byte, error) {
-	encrypt, mac, name := pbe.EncryptAES256, sha256.New, "2.16.840.1.101.3.4.2.1"
+func Write(encoding Encoding, mac MAC, password string, entries ...Entry) ([]byte, error) {
+	encrypt := pbe.EncryptAES256
 	if encoding == Legacy {
-		encrypt, mac, name = pbe.Encrypt3DES, sha1.New, "1.3.14.3.2.26"
+		encrypt, mac = pbe.Encrypt3DES, cmp.Or(mac, SHA1)
 	}
 	certBags, err := build(func(b *cryptobyte.Builder) {
 		seen := make(map[string]bool)
@@ -109,16 +142,26 @@ func Write(encoding Encoding, password string, entries ...Entry) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	return seal(safe, password, mac, name)
+	return seal(safe, password, cmp.Or(mac, SHA256))
 }
 
 // seal writes the PFX around the authenticated safe, with its MAC.
-func seal(safe []byte, password string, mac func() hash.Hash, oid string) ([]byte, error) {
+func seal(safe []byte, password string, mac MAC) ([]byte, error) {
+	if mac == NoMAC {
+		return build(func(b *cryptobyte.Builder) {
+			b.AddASN1Int64(3)
+			addContentInfo(b, oidData, func(b *cryptobyte.Builder) { b.AddASN1OctetString(safe) })
+		})
+	}
+	digested, oid, err := mac.digest()
+	if err != nil {
+		return nil, err
+	}
 	salt := make([]byte, 16)
 	if _, err := rand.Read(salt); err != nil {
 		return nil, err
 	}
-	digest := pbe.NewMAC(mac, "", salt, iterations).Sum(password, safe)
+	digest := pbe.NewMAC(digested, "", salt, iterations).Sum(password, safe)
 	return build(func(b *cryptobyte.Builder) {
 		b.AddASN1Int64(3)
 		addContentInfo(b, oidData, func(b *cryptobyte.Builder) { b.AddASN1OctetString(safe) })

@@ -93,7 +93,7 @@ func forms() []form {
 	ours := func(encoding certstore.Encoding, kind, password string) func(*testing.T, *forming) {
 		return func(t *testing.T, f *forming) {
 			f.kind, f.key, f.password = kind, "", password
-			f.bundle = f.put(t, "form."+string(encoding), must(certstore.Encode(encoding, password, f.Identity)))
+			f.bundle = f.put(t, "form."+string(encoding), must(certstore.Encode(certstore.Form{Encoding: encoding, Password: password}, f.Identity)))
 		}
 	}
 	keytool := func(kind string) func(*testing.T, *forming) {
@@ -277,7 +277,7 @@ func TestLoading(t *testing.T) {
 			named := *identity
 			named.FriendlyName = f.FriendlyName
 			f.Identity = &named
-			f.pkcs12 = f.put(t, "fixed.p12", must(certstore.Encode(certstore.PKCS12, formPassword, &named)))
+			f.pkcs12 = f.put(t, "fixed.p12", must(certstore.Encode(certstore.Form{Encoding: certstore.PKCS12, Password: formPassword}, &named)))
 		}
 		for _, c := range list {
 			if _, err := exec.LookPath(c.tool); c.tool != "" && err != nil {

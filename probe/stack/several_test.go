@@ -102,7 +102,7 @@ func (w *world) store(t *testing.T, name, kind string, encoding certstore.Encodi
 			Key: certstore.Key{Signer: l.key}})
 	}
 	f := &storeFile{files: files{dir: t.TempDir(), kind: kind, password: formPassword}}
-	f.bundle = w.write(t, name, must(certstore.Encode(encoding, formPassword, identities...)))
+	f.bundle = w.write(t, name, must(certstore.Encode(certstore.Form{Encoding: encoding, Password: formPassword}, identities...)))
 	holding, err := certstore.Load(t.Context(), &certstore.Options{Passwords: []string{formPassword}},
 		certstore.Source{Path: f.bundle, Role: certstore.Candidate})
 	if err != nil {

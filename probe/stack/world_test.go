@@ -305,6 +305,6 @@ func (w *world) files(t *testing.T, s scenario) *files {
 		f.certOnly = f.bundle
 	}
 	f.key = put("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(l.key))}))
-	f.pkcs12 = put("client.p12", must(certstore.Encode(certstore.PKCS12, "secret", i)))
+	f.pkcs12 = put("client.p12", must(certstore.Encode(certstore.Form{Encoding: certstore.PKCS12, Password: "secret"}, i)))
 	return f
 }
