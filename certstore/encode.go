@@ -32,11 +32,17 @@ const (
 // Encodings returns all of them.
 func Encodings() []Encoding { return []Encoding{PKCS12, PKCS12Legacy, PEM, DER, JKS} }
 
+// A MAC is the digest of a PKCS #12 file's integrity check; empty for what an encoding has by
+// default.
+type MAC = pfx.MAC
+
+// MACs returns those that can be asked for.
+func MACs() []MAC { return pfx.MACs() }
+
 // A Form is how a bundle is written.
 type Form struct {
 	Encoding Encoding
-	// MAC is the integrity check of a PKCS #12 file; empty for what the encoding has by default.
-	MAC      pfx.MAC
+	MAC      MAC
 	Password string
 }
 

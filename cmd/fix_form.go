@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"mtlsprobe/certstore"
-	"mtlsprobe/certstore/pfx"
 	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/stack"
 	"mtlsprobe/probe/wire"
@@ -27,7 +26,8 @@ func (o *fixOptions) chooseForm() error {
 		return invalid("--for", o.client, stackIDs())
 	}
 	byName := map[string]certstore.Encoding{".pem": certstore.PEM, ".crt": certstore.PEM, ".cer": certstore.PEM,
-		".der": certstore.DER, ".p12": certstore.PKCS12, ".pfx": certstore.PKCS12, ".jks": certstore.JKS, ".ks": certstore.JKS,
+		".der": certstore.DER, ".p12": certstore.PKCS12, ".pfx": certstore.PKCS12,
+		".jks": certstore.JKS, ".ks": certstore.JKS,
 		".keystore": certstore.JKS}[strings.ToLower(filepath.Ext(o.out))]
 	switch {
 	case o.encoding != "":
@@ -64,7 +64,7 @@ func (o *fixOptions) checkForm(encoding certstore.Encoding) error {
 		return nil
 	case textual || encoding == certstore.JKS:
 		return usage(errors.New("--mac goes with PKCS#12 only"))
-	case !slices.Contains(pfx.MACs(), pfx.MAC(o.mac)):
+	case !slices.Contains(certstore.MACs(), certstore.MAC(o.mac)):
 		return invalid("--mac", o.mac, macs())
 	}
 	return nil
@@ -72,7 +72,7 @@ func (o *fixOptions) checkForm(encoding certstore.Encoding) error {
 
 func macs() []string {
 	var names []string
-	for _, m := range pfx.MACs() {
+	for _, m := range certstore.MACs() {
 		names = append(names, string(m))
 	}
 	return names
@@ -84,7 +84,8 @@ func formFor(p *stack.Profile, byName certstore.Encoding) (certstore.Encoding, e
 	switch {
 	case byName == "", byName == p.Files.Takes, byName == certstore.PKCS12 && pkcs12:
 		return p.Files.Takes, nil
-	case byName == certstore.JKS && p.Reads(certstore.JavaKind), byName == certstore.DER && p.Reads(certstore.DERKind),
+	case byName == certstore.JKS && p.Reads(certstore.JavaKind),
+		byName == certstore.DER && p.Reads(certstore.DERKind),
 		byName == certstore.PKCS12 && p.Reads(certstore.PKCS12Kind):
 		return byName, nil
 	}
@@ -105,8 +106,8 @@ func (o *fixOptions) clearKey() bool {
 
 // write writes the bundle, and the key to a file of its own if there is one.
 func (o *fixOptions) write(identities []*certstore.Identity, password string) error {
-	data, err := certstore.Encode(certstore.Form{Encoding: certstore.Encoding(o.encoding), MAC: pfx.MAC(o.mac), Password: password},
-		identities...)
+	data, err := certstore.Encode(certstore.Form{Encoding: certstore.Encoding(o.encoding), MAC: certstore.MAC(o.mac),
+		Password: password}, identities...)
 	if err != nil {
 		return err
 	}
