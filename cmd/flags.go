@@ -84,6 +84,10 @@ func (f *connectFlags) destination(s *Streams, target string, common *probe.Opti
 	if err != nil {
 		return t, nil, err
 	}
+	if t.Password {
+		warn(s.Err, fmt.Sprintf("the password in the target is not used, and visible to other users of this host: only the "+
+			"certificate is tried (%s)", t.Address()))
+	}
 	o := *common
 	t.User = login(s, t)
 	if err := f.carrier.apply(&t, &o); err != nil {

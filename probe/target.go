@@ -33,6 +33,8 @@ type Target struct {
 	StartTLS bool
 	// User is what databases are told; empty for one that nobody has.
 	User string
+	// Password says that the URL had one, which is not kept: only the certificate is tried.
+	Password bool
 	// Login goes on to a login where that is a step of its own, and has effects: at OpenVPN the
 	// server may end the tunnel of another client with the same certificate.
 	Login bool
@@ -105,6 +107,7 @@ func ParseTarget(s string) (Target, error) {
 			return Target{}, &UnknownScheme{Target: shown(s), Scheme: name}
 		}
 		t.Protocol, t.StartTLS, t.User, port = p.Name, scheme.StartTLS, u.User.Username(), scheme.Port
+		_, t.Password = u.User.Password()
 		if u.RequestURI() != "" {
 			t.Path = u.RequestURI()
 		}
