@@ -52,6 +52,7 @@ func (e *explainer) close() {
 type traced struct {
 	connection report.Connection
 	request    *wire.CertificateRequest // nil where none is known
+	answering  reading.Answering
 }
 
 // shown is what a connection shows.
@@ -82,7 +83,8 @@ func (e *explainer) typed(ctx context.Context, list *capture.Typed, now time.Tim
 
 func (e *explainer) judged(ctx context.Context, c report.Connection, x *reading.Exchange, at time.Time) (traced,
 	error) {
-	t := traced{connection: c}
+	t := traced{connection: c, answering: x.Answering}
+	t.answering.Server, t.answering.ServerName = c.Server, c.ServerName
 	if x.Request != nil {
 		t.request = x.Request.Request
 	}

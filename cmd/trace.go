@@ -129,8 +129,15 @@ func runTrace(ctx context.Context, s *Streams, o *traceOptions) error {
 			return fmt.Errorf("--save: %w", err)
 		}
 	}
-	r.Connections = []report.Connection{}
+	answering := make([]reading.Answering, len(all))
 	for n := range all {
+		answering[n] = all[n].answering
+	}
+	r.Connections = []report.Connection{}
+	for n, otherwise := range reading.Compare(answering) {
+		if otherwise != nil {
+			all[n].connection.Reading = append(all[n].connection.Reading, otherwise)
+		}
 		r.Connections = append(r.Connections, all[n].connection)
 	}
 	r.Complete()
