@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"time"
 
@@ -83,8 +84,11 @@ func (e *explainer) typed(ctx context.Context, list *capture.Typed, now time.Tim
 
 func (e *explainer) judged(ctx context.Context, c report.Connection, x *reading.Exchange, at time.Time) (traced,
 	error) {
-	t := traced{connection: c, answering: x.Answering}
-	t.answering.Server, t.answering.ServerName = c.Server, c.ServerName
+	t := traced{connection: c, answering: reading.Answering{Server: c.Server, ServerName: c.ServerName, Asked: x.Asked}}
+	if x.Server != nil {
+		t.answering.Subject = certstore.NameString(x.Server.RawSubject)
+		t.answering.Key = sha256.Sum256(x.Server.RawSubjectPublicKeyInfo)
+	}
 	if x.Request != nil {
 		t.request = x.Request.Request
 	}

@@ -64,9 +64,11 @@ type Exchange struct {
 	// Application is what the server answered over HTTP to what the client sent; nil where that
 	// cannot be read.
 	Application *protocol.Answer
-	// Answering is what the server did; the caller knows its address.
-	Answering   Answering
-	Resumed     bool // an earlier session: no certificates are sent then
+	// Server is the server's certificate; nil where it was not seen. Asked says whether it asked for
+	// the client's in the handshake, where it gave its own.
+	Server  *x509.Certificate
+	Asked   say.Answer
+	Resumed bool // an earlier session: no certificates are sent then
 	// Failed says that the connection ended before both sides had finished or by a fatal alert,
 	// or that the application wants another certificate.
 	Failed  bool
@@ -106,14 +108,14 @@ func (x *Exchange) gather(tr *wire.Transcript) {
 			e.Alert.Description == wire.AlertCertificateRequired, // only who asked says so
 			x.Request == nil && message(e, wire.Client, wire.Certificate): // and only who was asked sends one
 			x.Request = &wire.RequestSeen{When: wire.InHandshake}
-		case x.Answering.Subject == "" && message(e, wire.Server, wire.Certificate):
+		case x.Server == nil && message(e, wire.Server, wire.Certificate):
 			if chain := certificates(tr.Version, e.Body); len(chain) > 0 {
-				x.Answering.leaf(chain[0])
+				x.Server = chain[0]
 			}
 		}
 	}
 	if asked, known := tr.AskedInHandshake(); known && tr.Sent(wire.Server, wire.Certificate) { // not resumed
-		x.Answering.Asked = say.Known(asked)
+		x.Asked = say.Known(asked)
 	}
 	x.Resumed = tr.Version != 0 && tr.Version < tls.VersionTLS13 && tr.Sent(wire.Server, wire.ServerHello) &&
 		!tr.Sent(wire.Server, wire.Certificate) && !tr.Sent(wire.Server, wire.ServerHelloDone) &&

@@ -2,10 +2,8 @@ package reading
 
 import (
 	"crypto/sha256"
-	"crypto/x509"
 	"fmt"
 
-	"mtlsprobe/certstore"
 	"mtlsprobe/report/say"
 )
 
@@ -18,11 +16,6 @@ type Answering struct {
 	Subject string
 	Key     [sha256.Size]byte
 	Asked   say.Answer // whether it asked for a client certificate in the handshake
-}
-
-// leaf notes the server's certificate.
-func (a *Answering) leaf(c *x509.Certificate) {
-	a.Subject, a.Key = certstore.NameString(c.RawSubject), sha256.Sum256(c.RawSubjectPublicKeyInfo)
 }
 
 // Compare says of each connection how others of the same capture, to the same address and name,
@@ -62,11 +55,11 @@ func (a *Answering) against(all []Answering, group []int) say.Phrase {
 	const hint = ": several servers share the address, or something in between answers in place of the server"
 	switch {
 	case otherKey > 0:
-		text := say.Text("the same address answered ", others(otherKey), " with the certificate of ", say.Quote(subject),
-			" in place of that of ", say.Quote(a.Subject))
+		text := say.Text("the same address answered ", others(otherKey), " with the certificate of ", say.DN(subject),
+			" in place of that of ", say.DN(a.Subject))
 		if subject == a.Subject {
 			text = say.Text("the same address answered ", others(otherKey), " with another certificate and key of ",
-				say.Quote(subject))
+				say.DN(subject))
 		}
 		if otherAnswer > 0 {
 			text = say.Text(text, ", and ", asks(a.Asked))

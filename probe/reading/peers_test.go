@@ -25,12 +25,12 @@ func TestCompare(t *testing.T) {
 	}{
 		{"the same", []reading.Answering{a, a}, []string{"", ""}},
 		{"another certificate", []reading.Answering{a, proxy}, []string{
-			`answered another connection of this capture with the certificate of "CN=proxy" in place of that of "CN=a", and did not ask`,
-			`of "CN=a" in place of that of "CN=proxy", and asked for a client certificate`}},
+			`answered another connection of this capture with the certificate of CN=proxy in place of that of CN=a, and did not ask`,
+			`of CN=a in place of that of CN=proxy, and asked for a client certificate`}},
 		{"twice", []reading.Answering{a, proxy, proxy}, []string{"answered 2 other connections", "answered another connection",
 			"answered another connection"}},
-		{"another key", []reading.Answering{a, renewed}, []string{`another certificate and key of "CN=a": several`,
-			`another certificate and key of "CN=a": several`}},
+		{"another key", []reading.Answering{a, renewed}, []string{`another certificate and key of CN=a: several`,
+			`another certificate and key of CN=a: several`}},
 		{"another name", []reading.Answering{a, elsewhere}, []string{"", ""}},
 		{"hidden", []reading.Answering{a, hidden}, []string{"", ""}},
 		{"another answer alone", []reading.Answering{a, silent}, []string{"did not ask for a client certificate: several",
