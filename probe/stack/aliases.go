@@ -21,11 +21,11 @@ func Aliases() []*Profile {
 		}
 		return &out
 	}
-	alerts80 := Failure{Alerts, 80}
+	alerts80 := failure{Alerts, 80}
 	leafAlone := func(p *Profile) { p.Chain = LeafAlone }
 	clearKey := func(p *Profile) { p.Files.ClearKey = true }
-	pemAlone := func(p *Profile) { p.Files.Kinds = Kinds{certstore.PEMKind} }
-	pemPKCS12 := func(p *Profile) { p.Files.Kinds = Kinds{certstore.PEMKind, certstore.PKCS12Kind} }
+	pemAlone := func(p *Profile) { p.Files.Kinds = kinds{certstore.PEMKind} }
+	pemPKCS12 := func(p *Profile) { p.Files.Kinds = kinds{certstore.PEMKind, certstore.PKCS12Kind} }
 	unnoticed := func(p *Profile) { p.Files.Pairs.OtherType = declines } // a key of another type
 	loadsFirst := func(p *Profile) { p.Files.Pairs.Leading12 = fails }   // once before any connection
 	return []*Profile{
@@ -34,8 +34,8 @@ func Aliases() []*Profile {
 		like("gnutls-forced", Program{ID: "libcurl-gnutls", Name: "libcurl with GnuTLS", Versions: "7.88, as git has it", Confidence: Run, Citation: "curl lib/vtls/gtls.c"}),
 		like("librdkafka", Program{ID: "librdkafka-keystore", Name: "librdkafka key store", Versions: "2.0, as in kcat; ssl.keystore.location before 2.7", Confidence: Run, Citation: "librdkafka src/rdkafka_ssl.c; pull request 4894"},
 			leafAlone, func(p *Profile) {
-				p.Files.Takes, p.Files.Kinds = certstore.PKCS12, Kinds{certstore.PKCS12Kind}
-				p.Files.Pairs.Leading12, p.Files.Pairs.Leading13 = Failure{}, Failure{} // of PEM files
+				p.Files.Takes, p.Files.Kinds = certstore.PKCS12, kinds{certstore.PKCS12Kind}
+				p.Files.Pairs.Leading12, p.Files.Pairs.Leading13 = failure{}, failure{} // of PEM files
 			}),
 		like("java-sunx509", Program{ID: "okhttp", Name: "OkHttp", Versions: "3.13 on a JDK", Confidence: Run, Citation: "OkHttp OkHttpClient.Builder.sslSocketFactory"}),
 		like("java-sunx509", Program{ID: "httpclient", Name: "Apache HttpClient", Versions: "4.5", Confidence: Run, Citation: "Apache HttpClient SSLConnectionSocketFactory"}),
@@ -49,7 +49,7 @@ func Aliases() []*Profile {
 		like("curl", Program{ID: "php-curl", Name: "PHP curl", Versions: "8.2 with OpenSSL", Confidence: Run, Citation: "PHP ext/curl/interface.c; curl lib/vtls/openssl.c"}),
 		like("openssl", Program{ID: "ruby", Name: "Ruby Net::HTTP", Versions: "3.1", Confidence: Run, Citation: "Ruby lib/net/http.rb; ext/openssl/ossl_ssl.c"}, leafAlone,
 			func(p *Profile) {
-				p.Files.Kinds, p.Files.Reader = Kinds{certstore.PEMKind, certstore.DERKind}, certstore.RubyReader
+				p.Files.Kinds, p.Files.Reader = kinds{certstore.PEMKind, certstore.DERKind}, certstore.RubyReader
 				p.Late.PostHandshake = say.Yes
 			}),
 		like("python", Program{ID: "perl", Name: "Perl IO::Socket::SSL", Versions: "2.081", Confidence: Run, Citation: "IO::Socket::SSL lib/IO/Socket/SSL.pm"}, unnoticed, func(p *Profile) {
@@ -60,11 +60,11 @@ func Aliases() []*Profile {
 		like("python", Program{ID: "mosquitto", Name: "mosquitto_pub, mosquitto_sub", Versions: "2.0", Confidence: Run, Citation: "mosquitto lib/net_mosq.c: net__init_ssl_ctx"},
 			clearKey), // it asks for a password on the terminal
 		like("gnutls", Program{ID: "ldapsearch", Name: "ldapsearch with GnuTLS", Versions: "2.5 (Debian)", Confidence: Run, Citation: "OpenLDAP libraries/libldap/tls_g.c"},
-			pemAlone, func(p *Profile) { p.Files.Unloaded, p.Files.Pairs.Leading12 = Failure{}, fails }),
+			pemAlone, func(p *Profile) { p.Files.Unloaded, p.Files.Pairs.Leading12 = failure{}, fails }),
 		like("gnutls-forced", Program{ID: "gnutls-cli", Name: "gnutls-cli", Versions: "3.7", Confidence: Run, Citation: "GnuTLS src/cli.c: cert_callback"}, func(p *Profile) {
 			p.Late.Renegotiation = say.Yes
-			p.Chain, p.Files.Pairs = AsStored, Pairing{OtherKey: signsAway, OtherType: declines, Leading12: alerts80, Leading13: signsAway}
-			p.Gate.KeyUsage12, p.Gate.KeyUsage13 = alerts80, Failure{}
+			p.Chain, p.Files.Pairs = asStored, pairing{OtherKey: signsAway, OtherType: declines, Leading12: alerts80, Leading13: signsAway}
+			p.Gate.KeyUsage12, p.Gate.KeyUsage13 = alerts80, failure{}
 			p.Schemes.None.In12, p.Schemes.Length.Short13 = alerts40, alerts80
 		}),
 		like("node", Program{ID: "node24", Name: "Node.js 24", Versions: "24", Confidence: Run, Citation: "Node.js src/crypto/crypto_context.cc, with OpenSSL 3.5"}, func(p *Profile) {
@@ -76,12 +76,12 @@ func Aliases() []*Profile {
 		like("client-go", Program{ID: "etcdctl", Name: "etcdctl", Versions: "3.5", Confidence: Source, Citation: "etcd client/pkg/transport/listener.go: baseConfig sets GetClientCertificate"}, loadsFirst),
 		like("openssl", Program{ID: "openvpn", Name: "OpenVPN", Versions: "2.6 with OpenSSL 3.0", Confidence: Run, Citation: "OpenVPN src/openvpn/ssl_openssl.c; its manual page: --cert, --key, --pkcs12"},
 			func(p *Profile) {
-				p.Files.Kinds, p.Files.Mixed = Kinds{certstore.PEMKind, certstore.PKCS12Kind}, false
+				p.Files.Kinds, p.Files.Mixed = kinds{certstore.PEMKind, certstore.PKCS12Kind}, false
 				p.Files.Reader = certstore.OpenVPNReader
 			}),
 		like("openssl", Program{ID: "wpa_supplicant", Name: "wpa_supplicant", Versions: "2.10 with OpenSSL 3.0", Confidence: Run, Citation: "hostap src/crypto/tls_openssl.c: tls_connection_client_cert, tls_connection_private_key"},
 			func(p *Profile) { // it loads the legacy provider, and leaves out what it cannot add from a PKCS #12 file
-				p.Files.NoLegacy, p.Load.WeakLate = false, Failure{Action: Sends}
+				p.Files.NoLegacy, p.Load.WeakLate = false, failure{Action: Sends}
 			}),
 		like("dotnet-httpclient", Program{ID: "powershell", Name: "PowerShell", Versions: "7, Invoke-WebRequest -Certificate", Confidence: Documented, Citation: "Microsoft, Invoke-WebRequest: -Certificate, -SslProtocol"}),
 		like("boringssl", Program{ID: "envoy", Name: "Envoy", Versions: "2026", Confidence: Documented, Citation: "Envoy documentation, TLS: built on BoringSSL; tls_certificates"}, pemAlone),
@@ -90,14 +90,14 @@ func Aliases() []*Profile {
 		like("chromium-linux", Program{ID: "electron", Name: "Electron", Versions: "on Linux, without a handler of select-client-certificate", Confidence: Documented, Citation: "Electron, app: event select-client-certificate"}),
 		like("java-sunx509", Program{ID: "conscrypt", Name: "Conscrypt", Versions: "Android, with the platform's key manager", Confidence: Source, Citation: "Conscrypt org/conscrypt/KeyManagerImpl.java: chooseAlias"},
 			func(p *Profile) { // which signs with BoringSSL
-				p.Files.Kinds, p.Several = Kinds{certstore.PKCS12Kind}, AsAsked
-				p.Schemes.None, p.Late = Misfit{In12: unseen, In13: unseen}, Late{PostHandshake: say.No}
+				p.Files.Kinds, p.Several = kinds{certstore.PKCS12Kind}, AsAsked
+				p.Schemes.None, p.Late = misfit{In12: unseen, In13: unseen}, late{PostHandshake: say.No}
 			}),
 		like("boringssl", Program{ID: "grpc", Name: "gRPC (C core)", Versions: "2026", Confidence: Source, Citation: "gRPC src/core/tsi/ssl_transport_security.cc: ssl_ctx_use_certificate_chain"}, pemAlone),
 		like("boringssl", Program{ID: "bun", Name: "Bun", Versions: "1.4", Confidence: Run, Citation: "Bun packages/bun-usockets/src/crypto/openssl.c"},
 			pemPKCS12, func(p *Profile) {
-				p.Chain = SortedPKCS12
-				p.Several, p.Late.Renegotiation = NoSeveral, say.Yes
+				p.Chain = sortedPKCS12
+				p.Several, p.Late.Renegotiation = noSeveral, say.Yes
 			}),
 		like("rustls", Program{ID: "deno", Name: "Deno", Versions: "2", Confidence: Run, Citation: "Deno ext/tls/lib.rs: create_client_config"},
 			pemAlone, func(p *Profile) {

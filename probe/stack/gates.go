@@ -47,21 +47,21 @@ func (p *Predictor) keyUsage(profile *Profile, i *certstore.Identity) *Predictio
 	if i.Leaf.KeyUsage == 0 || i.Leaf.KeyUsage&x509.KeyUsageDigitalSignature != 0 || g.KeyUsageECDSA && !isECDSA {
 		return nil
 	}
-	failure := g.KeyUsage12
+	f := g.KeyUsage12
 	if p.question.Request.Version >= tls.VersionTLS13 {
-		failure = g.KeyUsage13
+		f = g.KeyUsage13
 	}
-	if g.KeyUsageUnnamed != (Failure{}) && len(p.named) == 0 {
-		failure = g.KeyUsageUnnamed
+	if g.KeyUsageUnnamed != (failure{}) && len(p.named) == 0 {
+		f = g.KeyUsageUnnamed
 	}
 	reason := say.Text("its keyUsage lacks digitalSignature, and this client gives up")
-	switch failure.Action {
+	switch f.Action {
 	case "":
 		return nil
 	case Declines:
 		reason = say.Text("its keyUsage lacks digitalSignature, and this client does not offer it")
 	}
-	return failure.of(failure, reason, say.Text("have a certificate issued with keyUsage digitalSignature"))
+	return f.of(f, reason, say.Text("have a certificate issued with keyUsage digitalSignature"))
 }
 
 // schemes asks whether the key can make a signature that the server allows.
@@ -72,31 +72,31 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 	none := s.None.In13
 	if old {
 		none = s.None.In12
-		if s.None.RSA12 != (Failure{}) && certstore.KeyType(i.Leaf) == wire.RSAKey {
+		if s.None.RSA12 != (failure{}) && certstore.KeyType(i.Leaf) == wire.RSAKey {
 			none = s.None.RSA12
 		}
 		withSHA1 := s
 		withSHA1.NoSHA1 = false
-		if s.None.SHA1 != (Failure{}) && len(p.fitting(withSHA1, i.Leaf, true)) > 0 {
+		if s.None.SHA1 != (failure{}) && len(p.fitting(withSHA1, i.Leaf, true)) > 0 {
 			none = s.None.SHA1
 		}
 	}
-	cannot := func(reason say.Phrase, f Failure) *Prediction {
+	cannot := func(reason say.Phrase, f failure) *Prediction {
 		return f.of(f, reason, say.Text("use a certificate with a kind of key that the server allows"))
 	}
 	switch {
-	case isEd25519 && s.Ed25519 == NoEd25519:
+	case isEd25519 && s.Ed25519 == noEd25519:
 		return cannot(say.Text("it has no support for Ed25519"), declines)
-	case isEd25519 && s.Ed25519 == UnreadEd25519:
+	case isEd25519 && s.Ed25519 == unreadEd25519:
 		return cannot(say.Text("it reads no keys of Ed25519"), fails)
-	case isEd25519 && s.Ed25519 == NoEd25519To12 && old:
+	case isEd25519 && s.Ed25519 == noEd25519To12 && old:
 		return cannot(say.Text("it has no support for Ed25519 up to TLS 1.2"), declines)
-	case isEd25519 && s.Ed25519 == TypedEd25519To12 && old && len(p.named) > 0:
+	case isEd25519 && s.Ed25519 == typedEd25519To12 && old && len(p.named) > 0:
 		return cannot(say.Text("up to TLS 1.2 no certificate type stands for an Ed25519 key, so that none of the names "+
 			"fits"), declines)
 	case s.Types && old && len(r.CertificateTypes) > 0 && !slices.Contains(r.CertificateTypes, certificateType(i.Leaf)):
 		return cannot(say.Text("the server's certificate types ", r.CertificateTypes, " have none for this key"),
-			Failure{Action: cmp.Or(s.None.Type.Action, Declines), Alert: s.None.Type.Alert})
+			failure{Action: cmp.Or(s.None.Type.Action, Declines), Alert: s.None.Type.Alert})
 	case len(r.SignatureSchemes) == 0 || r.Version == 0:
 		return nil // nothing is known of them
 	case len(p.fitting(s, i.Leaf, true)) == 0 && !s.KeyTypeOnly:
@@ -105,7 +105,7 @@ func (p *Predictor) schemes(profile *Profile, i *certstore.Identity) *Prediction
 			if old {
 				short = s.Length.Short12
 			}
-			if short == (Failure{}) {
+			if short == (failure{}) {
 				short = signsAway
 			}
 			return cannot(say.Text("the key is too short for the schemes that the server allows"), short)
@@ -135,12 +135,12 @@ func (p *Predictor) signed(profile *Profile, i *certstore.Identity) *Prediction 
 	same := func(a, b wire.Scheme) bool { return a.ID == b.ID }
 	certs := []*x509.Certificate{i.Leaf}
 	switch {
-	case profile.Schemes.Signed == NoSignature:
+	case profile.Schemes.Signed == noSignature:
 		return nil
-	case profile.Schemes.Signed == LeafByHash:
+	case profile.Schemes.Signed == leafByHash:
 		same = func(a, b wire.Scheme) bool { return a.Key == b.Key && a.Hash == b.Hash }
-	case profile.Chain == Sorted:
-		certs = append(certs, sorted(i)...)
+	case profile.Chain == sorted:
+		certs = append(certs, sortedChain(i)...)
 	default:
 		certs = append(certs, i.Chain...)
 	}
@@ -167,7 +167,7 @@ func certificateType(c *x509.Certificate) wire.CertificateType {
 }
 
 // fitting returns the schemes that the key can be used with under the rules.
-func (p *Predictor) fitting(s SchemeRules, leaf *x509.Certificate, size bool) []tls.SignatureScheme {
+func (p *Predictor) fitting(s schemeRules, leaf *x509.Certificate, size bool) []tls.SignatureScheme {
 	version := p.question.Request.Version
 	if s.CurveBound12 && leaf.PublicKeyAlgorithm == x509.ECDSA {
 		version = tls.VersionTLS13

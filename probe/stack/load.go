@@ -30,7 +30,7 @@ func again(profile *Profile) string { return "mtlsprobe fix --for " + profile.ID
 
 // fails is what a program does that cannot load its file.
 func (p *Profile) fails(reason say.Phrase, remedy say.Phrase) *Prediction {
-	return p.Files.Unloaded.of(Failure{Action: Fails}, reason, remedy)
+	return p.Files.Unloaded.of(failure{Action: Fails}, reason, remedy)
 }
 
 // rewrite is what a program does that cannot load its file, where another file helps.
@@ -41,15 +41,15 @@ func (p *Profile) rewrite(remedy string, reason say.Phrase) *Prediction {
 }
 
 // of is a prediction of the failure, or of another one where there is none.
-func (f Failure) of(otherwise Failure, reason, remedy say.Phrase) *Prediction {
-	if f == (Failure{}) {
+func (f failure) of(otherwise failure, reason, remedy say.Phrase) *Prediction {
+	if f == (failure{}) {
 		f = otherwise
 	}
 	return &Prediction{Sends: f.sends(), Action: f.Action, Alert: f.Alert, Fault: true, Reason: reason, Remedy: remedy}
 }
 
 // sends says whether the server gets to see a certificate all the same.
-func (f Failure) sends() say.Answer {
+func (f failure) sends() say.Answer {
 	switch f.Action {
 	case SendsAlerts, BadSigns:
 		return say.Yes
@@ -61,7 +61,7 @@ func (f Failure) sends() say.Answer {
 
 // leading is the gate of a PEM file that begins with another certificate.
 func (p *Predictor) leading(profile *Profile, i *certstore.Identity) *Prediction {
-	if i.Preceding == nil || profile.Files.Pairs.Leading13 == (Failure{}) {
+	if i.Preceding == nil || profile.Files.Pairs.Leading13 == (failure{}) {
 		return nil
 	}
 	rest := slices.DeleteFunc(slices.Clone(i.Chain), i.Preceding.Equal)
@@ -76,7 +76,7 @@ func (p *Predictor) first(profile *Profile, i *certstore.Identity, other *x509.C
 	if p.question.Request.Version < tls.VersionTLS13 {
 		f = profile.Files.Pairs.Leading12
 	}
-	if otherType := profile.Files.Pairs.OtherType; otherType != (Failure{}) &&
+	if otherType := profile.Files.Pairs.OtherType; otherType != (failure{}) &&
 		certstore.KeyType(other) != certstore.KeyType(i.Leaf) {
 		f = otherType
 	}
@@ -147,7 +147,7 @@ func (p *Predictor) unread(profile *Profile, i *certstore.Identity) *Prediction 
 	for _, o := range container.ObstaclesFor(profile.Files.Reader) {
 		passes := func(c *x509.Certificate) bool { return o.PassesOver(profile.Files.Reader, c) }
 		switch {
-		case len(i.Chain) > 0 && profile.Files.Pairs.Leading13 != (Failure{}) && passes(i.Leaf):
+		case len(i.Chain) > 0 && profile.Files.Pairs.Leading13 != (failure{}) && passes(i.Leaf):
 			return p.first(profile, i, i.Chain[0], i.Chain[1:])
 		case o.Block != nil && !passes(i.Leaf) && o.Skips(profile.Files.Reader):
 			continue // of the chain: see read
@@ -180,7 +180,7 @@ func unreadKey(profile *Profile, i *certstore.Identity) *Prediction {
 		if key.After != certstore.KeyType(i.Leaf) {
 			f = cmp.Or(l.Pairs.OtherType, f)
 		}
-		if f != (Failure{}) {
+		if f != (failure{}) {
 			out.Action, out.Alert, out.Sends = f.Action, f.Alert, f.sends()
 		}
 		return out
@@ -214,7 +214,7 @@ func unreadKey(profile *Profile, i *certstore.Identity) *Prediction {
 }
 
 // decrypts reports whether keys are read that are encrypted so, as far as that is known.
-func (l *FileRules) decrypts(algorithm pbe.Algorithm) bool {
+func (l *fileRules) decrypts(algorithm pbe.Algorithm) bool {
 	return !slices.ContainsFunc(l.Undecrypted, func(a pbe.Algorithm) bool {
 		return a.Family == algorithm.Family && (a.Cipher == "" || a.Cipher == algorithm.Cipher)
 	})
@@ -252,7 +252,7 @@ func short(profile *Profile, i *certstore.Identity) *Prediction {
 	if !ok || key.N.BitLen() >= profile.Load.MinRSA {
 		return nil
 	}
-	return profile.Load.ShortRSA.of(Failure{Action: Fails}, say.Text("an RSA key of ", key.N.BitLen(),
+	return profile.Load.ShortRSA.of(failure{Action: Fails}, say.Text("an RSA key of ", key.N.BitLen(),
 		" bits is refused when it is loaded; ", profile.Load.MinRSA, " are required"), say.Text("use a longer key"))
 }
 
@@ -269,7 +269,7 @@ func weak(profile *Profile, i *certstore.Identity) *Prediction {
 		if !chain.IsWeak(c.SignatureAlgorithm) || selfIssued(c) {
 			continue
 		}
-		var late Failure
+		var late failure
 		if n > 0 && i.Kind == certstore.PKCS12Kind {
 			late = profile.Load.WeakLate
 		}
@@ -278,7 +278,7 @@ func weak(profile *Profile, i *certstore.Identity) *Prediction {
 		}
 		out := profile.fails(say.Text(match.Name(c.RawSubject), " is signed with ", c.SignatureAlgorithm,
 			", which is refused when it is loaded"), say.Text("have it issued again with SHA-256"))
-		if late != (Failure{}) {
+		if late != (failure{}) {
 			out.Action, out.Alert = late.Action, late.Alert
 		}
 		return out
@@ -286,11 +286,11 @@ func weak(profile *Profile, i *certstore.Identity) *Prediction {
 	return nil
 }
 
-// Kinds are the kinds of files that a program reads; nil stands for a program of which that
+// kinds are the kinds of files that a program reads; nil stands for a program of which that
 // is not known, and that reads what programs usually do.
-type Kinds []certstore.FileKind
+type kinds []certstore.FileKind
 
-func (f Kinds) has(kind certstore.FileKind) bool {
+func (f kinds) has(kind certstore.FileKind) bool {
 	if f == nil {
 		return kind != certstore.JavaKind && kind != certstore.PKCS7Kind
 	}

@@ -17,7 +17,7 @@ const maxClimb = 20
 
 // names compares the server's list as the stack does.
 func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
-	if _, free := i.Leaf.PublicKey.(ed25519.PublicKey); profile.Names == FoldedStoredTo12 &&
+	if _, free := i.Leaf.PublicKey.(ed25519.PublicKey); profile.Names == foldedStoredTo12 &&
 		p.question.Request.Version >= tls.VersionTLS13 && !free {
 		return &Prediction{Sends: say.No, Action: Declines,
 			Reason: say.Text("in TLS 1.3 the strict check also wants a certificate type, which no request has there"),
@@ -28,24 +28,24 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 	}
 	withheld := &Prediction{Sends: say.No, Action: Declines}
 	sent := i.Chain
-	if profile.Chain == Sorted {
-		sent = sorted(i)
+	if profile.Chain == sorted {
+		sent = sortedChain(i)
 	}
 	switch profile.Names {
-	case RawStored:
+	case rawStored:
 		if p.stored(i.Leaf, sent, p.raw, rawKey) {
 			return nil
 		}
 		withheld.Reason, withheld.Remedy = say.Text("no issuer in the stored chain is on the list, byte for byte"),
 			p.storedRemedy(i)
-	case FoldedStored, FoldedStoredTo12:
+	case foldedStored, foldedStoredTo12:
 		if p.stored(i.Leaf, sent, p.folded, p.question.Graph.Key) {
 			return nil
 		}
 		withheld.Reason, withheld.Remedy = say.Text("no issuer in the stored chain is on the list"), p.storedRemedy(i)
-	case TextBuilt, RawBuilt:
+	case textBuilt, rawBuilt:
 		accepted, key := p.raw, rawKey
-		if profile.Names == TextBuilt {
+		if profile.Names == textBuilt {
 			accepted, key = p.text, certstore.NameString
 		}
 		walked := p.walk(i, accepted, key)
@@ -73,26 +73,26 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 			withheld.Remedy = say.Text("remove that certificate from the client's store, or have the other one issued again " +
 				"with a later notBefore")
 		}
-	case RawAll:
+	case rawAll:
 		if p.anyPath(i.Leaf, i, rawKey, p.raw, profile.Gate.PathDates) {
 			return nil
 		}
 		withheld.Reason, withheld.Remedy = say.Text("no path that can be built has a name that is on the list, byte for "+
 			"byte"), say.Text("import the intermediates up to a named CA into the client's store")
-	case FoldedAll:
+	case foldedAll:
 		if p.anyPath(i.Leaf, i, p.question.Graph.Key, p.folded, false) {
 			return nil
 		}
 		withheld.Reason, withheld.Remedy = say.Text("no path that can be built has a name on the list"),
 			say.Text("import the intermediates up to a named CA into the client's store")
-	case RawAbove13:
+	case rawAbove13:
 		if p.question.Request.Version < tls.VersionTLS13 || len(sent) == 0 || p.stored(sent[0], sent[1:], p.raw, rawKey) {
 			return nil
 		}
 		withheld.Reason = say.Text("no issuer of the CA certificates in the file is on the list, byte for byte; the leaf's " +
 			"own issuer does not count")
 		withheld.Remedy = say.Text("put the CA certificates up to the one below a named CA into the file")
-	case EngineBest:
+	case engineBest:
 		return p.engine(i)
 	}
 	return withheld
@@ -100,9 +100,9 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 
 func rawKey(name []byte) string { return string(name) }
 
-// sorted returns of the stored chain each one's issuer after it, the first of
+// sortedChain returns of the stored chain each one's issuer after it, the first of
 // each name.
-func sorted(i *certstore.Identity) []*x509.Certificate {
+func sortedChain(i *certstore.Identity) []*x509.Certificate {
 	var chain []*x509.Certificate
 	for at := i.Leaf; ; {
 		next := slices.IndexFunc(i.Chain,
@@ -259,7 +259,7 @@ func (w *ways) from(c *x509.Certificate) outcome {
 // chain returns what the stack sends, or nil if that is not known.
 func (p *Predictor) chain(profile *Profile, i *certstore.Identity) []*x509.Certificate {
 	leaf := []*x509.Certificate{i.Leaf}
-	if len(p.named) == 0 && profile.Empty == EmptyMeansLeaf {
+	if len(p.named) == 0 && profile.Empty == emptyMeansLeaf {
 		return leaf
 	}
 	stored, pkcs12 := i.Chain, i.Kind == certstore.PKCS12Kind
@@ -267,26 +267,26 @@ func (p *Predictor) chain(profile *Profile, i *certstore.Identity) []*x509.Certi
 		stored = i.Written
 	}
 	switch profile.Chain {
-	case Sorted:
-		return append(leaf, sorted(i)...)
-	case SortedPKCS12:
+	case sorted:
+		return append(leaf, sortedChain(i)...)
+	case sortedPKCS12:
 		if pkcs12 {
-			return append(leaf, sorted(i)...)
+			return append(leaf, sortedChain(i)...)
 		}
 		fallthrough
-	case AsStored:
+	case asStored:
 		return append(leaf, stored...)
-	case ReversedPKCS12:
+	case reversedPKCS12:
 		if stored = slices.Clone(stored); pkcs12 {
 			slices.Reverse(stored)
 		}
 		fallthrough
-	case TrustStore:
+	case trustStore:
 		if len(stored) > 0 {
 			return append(leaf, stored...)
 		}
 		return nil // completed from a file that is not known here
-	case BuiltNewest:
+	case builtNewest:
 		w := p.walk(i, nil, rawKey)
 		if w.tied {
 			return nil
@@ -297,7 +297,7 @@ func (p *Predictor) chain(profile *Profile, i *certstore.Identity) []*x509.Certi
 			}
 		}
 		return leaf
-	case WalkedToName:
+	case walkedToName:
 		w := p.walk(i, p.raw, rawKey)
 		if w.tied {
 			return nil

@@ -14,16 +14,16 @@ import (
 	"mtlsprobe/report/say"
 )
 
-// Several says which identity a program takes of several in one store of keys.
-type Several int
+// several says which identity a program takes of several in one store of keys.
+type several int
 
 // The choices.
 const (
-	AsAsked    Several = iota // the one that somebody names or chooses, or that is not known here
-	FirstKey                  // the first of the file, whether it fits or not
-	NoSeveral                 // none: such a file is not read
-	HashOrder                 // of those that fit the first one in the order of a java.util.HashMap
-	StoreOrder                // of those the one with the least against it, then the store's first
+	AsAsked    several = iota // the one that somebody names or chooses, or that is not known here
+	firstKey                  // the first of the file, whether it fits or not
+	noSeveral                 // none: such a file is not read
+	hashOrder                 // of those that fit the first one in the order of a java.util.HashMap
+	storeOrder                // of those the one with the least against it, then the store's first
 )
 
 // PredictAll is Predict for each identity, where the program is given the files as they are: of
@@ -63,16 +63,16 @@ func (p *Predictor) choose(profile *Profile, identities []*certstore.Identity, p
 	}
 	others, why := fitting, say.Text("of the ", len(fitting), " in this store that fit, this client takes ")
 	switch kind := identities[members[0]].Kind; {
-	case profile.Several == NoSeveral && profile.Files.Kinds.has(kind):
+	case profile.Several == noSeveral && profile.Files.Kinds.has(kind):
 		for _, n := range members {
 			predictions[n] = *profile.rewrite("write it to a file of its own",
 				say.Text("this client reads no such file with several keys"))
 			predictions[n].Profile = profile
 		}
 		return
-	case profile.Several == FirstKey && profile.Files.Kinds.has(kind):
+	case profile.Several == firstKey && profile.Files.Kinds.has(kind):
 		others, why = members, say.Text("this client takes the first key of the file, that of ")
-	case len(fitting) < 2, profile.Several != HashOrder && profile.Several != StoreOrder:
+	case len(fitting) < 2, profile.Several != hashOrder && profile.Several != storeOrder:
 		return
 	default:
 		if !p.order(profile, identities, members, fitting) {
@@ -102,13 +102,13 @@ func (p *Predictor) order(profile *Profile, identities []*certstore.Identity, me
 		aliases = append(aliases, alias)
 	}
 	places := hashMapOrder(aliases)
-	if profile.Several == StoreOrder {
-		if places = storeOrder(identities[members[0]], aliases); places == nil {
+	if profile.Several == storeOrder {
+		if places = listedOrder(identities[members[0]], aliases); places == nil {
 			return false
 		}
 	}
 	rank := func(n int) (fault, kind, place int) {
-		if profile.Several == StoreOrder {
+		if profile.Several == storeOrder {
 			fault = p.against(identities[n])
 		}
 		kind = slices.IndexFunc(p.question.Request.SignatureSchemes, func(s tls.SignatureScheme) bool {
@@ -168,10 +168,10 @@ func hashMapOrder(keys []string) []int {
 	return order
 }
 
-// storeOrder returns the indices of the aliases as a store of Java lists them: PKCS #12 as they
+// listedOrder returns the indices of the aliases as a store of Java lists them: PKCS #12 as they
 // came, JKS as java.util.Hashtable does, from the last bucket to the first and within one the
 // latest first; nil for a table that has grown, whose order depends on its other entries.
-func storeOrder(one *certstore.Identity, aliases []string) []int {
+func listedOrder(one *certstore.Identity, aliases []string) []int {
 	const buckets, threshold = 11, 8
 	order := indices(aliases)
 	if one.Kind == certstore.PKCS12Kind {

@@ -237,7 +237,7 @@ func (p *Prediction) tried(taken say.Answer) {
 	remedy := say.Text("let the server have the intermediates, or leave the client only those that the file has")
 	sent := say.Text("another chain than the file's, up to a certificate by ",
 		match.Name(p.Chain[len(p.Chain)-1].RawIssuer))
-	if p.Profile.Chain == ReversedPKCS12 {
+	if p.Profile.Chain == reversedPKCS12 {
 		sent = say.Text("the CA certificates of the file in reverse")
 		remedy = say.Text("write the file as PEM, which this client sends as it stands: ", again(p.Profile))
 	}

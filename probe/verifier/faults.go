@@ -96,8 +96,8 @@ func (w *world) faults(path []*x509.Certificate) []fault {
 	if !w.LeafRules.KeyUsage.allows(leaf) {
 		add(0, LeafKeyUsage)
 	}
-	if w.LeafRules.Netscape == NetscapeCounts && !netscapeAllows(leaf) ||
-		w.LeafRules.Netscape == NetscapeWithoutEKU && len(leaf.ExtKeyUsage) == 0 && !netscapeAllows(leaf) {
+	if w.LeafRules.Netscape == netscapeCounts && !netscapeAllows(leaf) ||
+		w.LeafRules.Netscape == netscapeWithoutEKU && len(leaf.ExtKeyUsage) == 0 && !netscapeAllows(leaf) {
 		add(0, NetscapeType)
 	}
 	if w.LeafRules.NoCA && leaf.IsCA {
@@ -132,7 +132,7 @@ func (w *world) faults(path []*x509.Certificate) []fault {
 			add(index, NoKeyIdentifier)
 		}
 		if depth := w.settings.Depth; depth != nil && index > *depth &&
-			(w.Settable.Counts == CACertificates || index < len(path)-1) {
+			(w.Settable.Counts == caCertificates || index < len(path)-1) {
 			add(index, TooLong)
 		}
 	}

@@ -20,11 +20,11 @@ func (w *world) selfSigned(c *x509.Certificate) bool {
 	switch {
 	case !w.named(c, c):
 		return false
-	case w.Choice.Self == SelfNamed:
+	case w.Choice.Self == selfNamed:
 		return true
-	case w.Choice.Self == SelfIdentified:
+	case w.Choice.Self == selfIdentified:
 		return w.identified(c, c)
-	case w.Choice.Self == SelfIssuing:
+	case w.Choice.Self == selfIssuing:
 		return w.identified(c, c) && (c.KeyUsage == 0 || c.KeyUsage&x509.KeyUsageCertSign != 0)
 	}
 	return chain.Signed(c, c)
@@ -37,11 +37,11 @@ func (w *world) named(child, parent *x509.Certificate) bool {
 	}
 	a, b := w.graph.Key(child.RawIssuer), w.graph.Key(parent.RawSubject)
 	switch w.Names {
-	case Exact:
+	case exact:
 		return false
-	case ExactToAnchor:
+	case exactToAnchor:
 		return !w.trusts(parent) && certstore.NameString(child.RawIssuer) == certstore.NameString(parent.RawSubject)
-	case FoldedCase:
+	case foldedCase:
 		spaces := func(name []byte) int { return strings.Count(certstore.NameString(name), " ") }
 		return a == b && spaces(child.RawIssuer) == spaces(parent.RawSubject)
 	default:

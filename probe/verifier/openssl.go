@@ -13,12 +13,12 @@ func onOpenSSL() []*Profile {
 	nginx.Settable.Directives = map[Setting]string{Depth: "ssl_verify_depth"}
 	apache := openSSL("apache", "Apache", "2.4 with OpenSSL 3.0",
 		"Apache modules/ssl/ssl_engine_kernel.c: ssl_callback_SSLVerify")
-	apache.Settable.Defaults.Depth, apache.Settable.Counts = of(1), CACertificates
+	apache.Settable.Defaults.Depth, apache.Settable.Counts = of(1), caCertificates
 	apache.Settable.Directives = map[Setting]string{Depth: "SSLVerifyDepth"}
 	apache.Refusal.Alerts[TooLong] = wire.AlertInternalError
 	haproxy := openSSL("haproxy", "HAProxy", "2.6 with OpenSSL 3.0", "HAProxy src/ssl_sock.c: ssl_sock_bind_verifycbk")
 	node := openSSL("node", "Node.js", "20", "Node.js src/crypto/crypto_tls.cc; its own OpenSSL, at security level 1")
-	node.Settable.Defaults.SecurityLevel, node.Refusal = of(1), Refusal{}
+	node.Settable.Defaults.SecurityLevel, node.Refusal = of(1), refusal{}
 	return []*Profile{openssl, nginx, apache, haproxy, node}
 }
 
@@ -26,12 +26,12 @@ func onOpenSSL() []*Profile {
 func openSSL(id, name, versions, citation string) *Profile {
 	return &Profile{
 		ID: id, Name: name, Versions: versions, Confidence: Run, Citation: citation,
-		Choice: Choice{Identifiers: true, Serials: true, Current: true, TrustedOnly: true, Self: SelfIdentified},
-		Settable: Settable{Defaults: Settings{Depth: of(100), PartialChain: on(false), Strict: on(false),
+		Choice: choice{Identifiers: true, Serials: true, Current: true, TrustedOnly: true, Self: selfIdentified},
+		Settable: settable{Defaults: Settings{Depth: of(100), PartialChain: on(false), Strict: on(false),
 			SecurityLevel: of(2)}},
-		LeafRules: LeafRules{EKU: ClientAuth, KeyUsage: SignsOrAgreesKeys, Netscape: NetscapeCounts},
-		CA:        CARules{EKU: ClientAuth},
-		Reasons: ReasonRules{
+		LeafRules: leafRules{EKU: clientAuth, KeyUsage: signsOrAgreesKeys, Netscape: netscapeCounts},
+		CA:        caRules{EKU: clientAuth},
+		Reasons: reasonRules{
 			Ignored: []Reason{Policy},
 			OnAnchor: []Reason{Expired, NotYetValid, NotCA, MaySign, Length, CAUsage, Key, Critical, Constraint, TooLong,
 				Usage, LeafKeyUsage, NetscapeType},
@@ -43,7 +43,7 @@ func openSSL(id, name, versions, citation string) *Profile {
 				{Key, Weak}, {Signature, Expired, NotYetValid, TooLong}, {Constraint},
 			},
 		},
-		Refusal: Refusal{Other: wire.AlertUnknownCA, Alerts: alerts{
+		Refusal: refusal{Other: wire.AlertUnknownCA, Alerts: alerts{
 			wire.AlertCertificateExpired:     {Expired},
 			wire.AlertBadCertificate:         {NotYetValid, Key, Weak},
 			wire.AlertUnsupportedCertificate: {Usage, CAUsage, LeafKeyUsage, NetscapeType},
@@ -57,10 +57,10 @@ func openSSL(id, name, versions, citation string) *Profile {
 func boringSSL() *Profile {
 	p := openSSL("boringssl", "BoringSSL", "as in Bun 1.4", "BoringSSL crypto/x509/x509_vfy.cc")
 	p.Settable.Defaults = Settings{Depth: of(100), PartialChain: on(false)}
-	p.Choice = Choice{Identifiers: true, Serials: true, AnchorCurrent: true, Unordered: true, TrustedOnly: true,
-		Self: SelfIssuing, Issuing: []Reason{MaySign}}
-	p.LeafRules.KeyUsage, p.LeafRules.Netscape = Signs, NetscapeIgnored
-	p.Reasons.Ignored, p.Refusal = nil, Refusal{}
+	p.Choice = choice{Identifiers: true, Serials: true, AnchorCurrent: true, Unordered: true, TrustedOnly: true,
+		Self: selfIssuing, Issuing: []Reason{MaySign}}
+	p.LeafRules.KeyUsage, p.LeafRules.Netscape = signs, netscapeIgnored
+	p.Reasons.Ignored, p.Refusal = nil, refusal{}
 	return p
 }
 

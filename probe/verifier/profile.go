@@ -24,46 +24,46 @@ type Profile struct {
 	Confidence Confidence
 	Citation   string
 
-	Path       PathRule
-	Choice     Choice   // which issuer is followed
-	Names      NameRule // how an issuer's name is compared
-	Settable   Settable
-	LeafRules  LeafRules
-	CA         CARules
-	Keys       KeyRules
-	Extensions ExtensionRules
-	Reasons    ReasonRules
-	Refusal    Refusal
+	Path       pathRule
+	Choice     choice   // which issuer is followed
+	Names      nameRule // how an issuer's name is compared
+	Settable   settable
+	LeafRules  leafRules
+	CA         caRules
+	Keys       keyRules
+	Extensions extensionRules
+	Reasons    reasonRules
+	Refusal    refusal
 }
 
-// Settable is what an administrator can set.
-type Settable struct {
+// settable is what an administrator can set.
+type settable struct {
 	Defaults Settings
 	// Directives are how the settings are called in the program's configuration; what is
 	// missing cannot be set there.
 	Directives map[Setting]string
-	Counts     DepthRule // what Settings.Depth counts
+	Counts     depthRule // what Settings.Depth counts
 	// MaxCertificates is the greatest number of certificates that a client may send, the leaf
 	// included; 0 for no limit that is known.
 	MaxCertificates int
 }
 
-// LeafRules are for the client's own certificate.
-type LeafRules struct {
-	EKU      UsageRule
-	KeyUsage KeyUsageRule
-	Netscape NetscapeRule
+// leafRules are for the client's own certificate.
+type leafRules struct {
+	EKU      usageRule
+	KeyUsage keyUsageRule
+	Netscape netscapeRule
 	NoCA     bool // a CA's certificate is refused
 }
 
-// CARules are for the certificates above it.
-type CARules struct {
-	EKU           UsageRule
+// caRules are for the certificates above it.
+type caRules struct {
+	EKU           usageRule
 	NeedsKeyUsage bool // one without keyUsage may not sign
 }
 
-// ExtensionRules say how extensions are understood.
-type ExtensionRules struct {
+// extensionRules say how extensions are understood.
+type extensionRules struct {
 	Forms []chain.NameForm // of names under name constraints that are not judged
 	// HostsNeeded says that a constraint on host names wants one to be there.
 	HostsNeeded bool
@@ -78,8 +78,8 @@ type ExtensionRules struct {
 	DecodesAll bool
 }
 
-// ReasonRules say which reasons count, and which is told.
-type ReasonRules struct {
+// reasonRules say which reasons count, and which is told.
+type reasonRules struct {
 	Ignored []Reason
 	// OnAnchor are the reasons that count for the trusted certificate at the end of the path,
 	// and OnIntermediate those that count, too, if it is an intermediate. OnBuilt are those that
@@ -91,8 +91,8 @@ type ReasonRules struct {
 	Order [][]Reason
 }
 
-// A Refusal says how a program refuses.
-type Refusal struct {
+// A refusal says how a program refuses.
+type refusal struct {
 	// Alerts are sent for the reasons; Other for those that are not in it. Zero closes the
 	// connection without an alert.
 	Alerts map[Reason]uint8
@@ -104,19 +104,19 @@ type Refusal struct {
 	Status  int // the HTTP status by which it refuses, after the handshake; 0 for none
 }
 
-// A PathRule says how a program looks for a path.
-type PathRule int
+// A pathRule says how a program looks for a path.
+type pathRule int
 
 // The ways of looking for a path.
 const (
-	FirstIssuer PathRule = iota // follows the issuer that it likes best, and does not turn back
-	EveryPath                   // takes any path that holds
-	AsSent                      // sorts what was sent, and looks for an anchor at its end
-	EachSent                    // judges every certificate sent, the last one first
+	firstIssuer pathRule = iota // follows the issuer that it likes best, and does not turn back
+	everyPath                   // takes any path that holds
+	asSent                      // sorts what was sent, and looks for an anchor at its end
+	eachSent                    // judges every certificate sent, the last one first
 )
 
-// A Choice says which of several possible issuers is followed.
-type Choice struct {
+// A choice says which of several possible issuers is followed.
+type choice struct {
 	// SentFirst prefers certificates that the client sent to those of the trust file.
 	SentFirst bool
 	// Identifiers says that an authority key identifier must not contradict; Serials that the
@@ -141,7 +141,7 @@ type Choice struct {
 	Later bool
 	// Newest prefers the certificate that began latest, and of those the last one sent.
 	Newest bool
-	Self   SelfRule
+	Self   selfRule
 	// Ordered judges one path, along what was sent, where that is in order. Then key identifiers
 	// count for the step to the trusted certificate alone.
 	Ordered bool
@@ -149,95 +149,95 @@ type Choice struct {
 	TrustedOnly bool
 }
 
-// A SelfRule says what is taken for self-signed, and ends a path.
-type SelfRule int
+// A selfRule says what is taken for self-signed, and ends a path.
+type selfRule int
 
 // The rules for self-signed certificates.
 const (
-	SelfSigned     SelfRule = iota // what its own key signed
-	SelfIdentified                 // what names itself as issuer, unless its identifiers contradict
-	SelfIssuing                    // likewise, if its keyUsage lets it sign certificates
-	SelfNamed                      // what names itself as issuer
-	SelfGoesOn                     // what its own key signed, and it does not end a path
+	selfSigned     selfRule = iota // what its own key signed
+	selfIdentified                 // what names itself as issuer, unless its identifiers contradict
+	selfIssuing                    // likewise, if its keyUsage lets it sign certificates
+	selfNamed                      // what names itself as issuer
+	selfGoesOn                     // what its own key signed, and it does not end a path
 )
 
-// A NameRule says how names are compared.
-type NameRule int
+// A nameRule says how names are compared.
+type nameRule int
 
 // The ways of comparing names.
 const (
-	Folded        NameRule = iota // RFC 5280, Section 7.1
-	FoldedCase                    // by case, not by spaces
-	Exact                         // byte by byte
-	ExactToAnchor                 // byte by byte to trusted certificates, by the strings' values to others
+	folded        nameRule = iota // RFC 5280, Section 7.1
+	foldedCase                    // by case, not by spaces
+	exact                         // byte by byte
+	exactToAnchor                 // byte by byte to trusted certificates, by the strings' values to others
 )
 
-// A DepthRule says what a depth counts.
-type DepthRule int
+// A depthRule says what a depth counts.
+type depthRule int
 
 // The ways of counting.
 const (
-	Intermediates  DepthRule = iota // between the leaf and the end of the path
-	CACertificates                  // above the leaf
+	intermediates  depthRule = iota // between the leaf and the end of the path
+	caCertificates                  // above the leaf
 )
 
 // of is the depth that a path has.
-func (r DepthRule) of(path []*x509.Certificate) int {
-	if r == CACertificates {
+func (r depthRule) of(path []*x509.Certificate) int {
+	if r == caCertificates {
 		return len(path) - 1
 	}
 	return max(0, len(path)-2)
 }
 
-// A UsageRule says which extendedKeyUsage will do. A certificate without the extension always
+// A usageRule says which extendedKeyUsage will do. A certificate without the extension always
 // does.
-type UsageRule int
+type usageRule int
 
 // The usages.
 const (
-	AnyUsage        UsageRule = iota // it is not looked at
-	ClientAuth                       // clientAuth
-	ClientAuthOrAny                  // clientAuth or anyExtendedKeyUsage
-	TLSUsage                         // clientAuth or serverAuth
+	anyUsage        usageRule = iota // it is not looked at
+	clientAuth                       // clientAuth
+	clientAuthOrAny                  // clientAuth or anyExtendedKeyUsage
+	tlsUsage                         // clientAuth or serverAuth
 )
 
-func (r UsageRule) allows(c *x509.Certificate) bool {
-	if r == AnyUsage || len(c.ExtKeyUsage) == 0 && len(c.UnknownExtKeyUsage) == 0 {
+func (r usageRule) allows(c *x509.Certificate) bool {
+	if r == anyUsage || len(c.ExtKeyUsage) == 0 && len(c.UnknownExtKeyUsage) == 0 {
 		return true
 	}
 	has := func(u x509.ExtKeyUsage) bool { return slices.Contains(c.ExtKeyUsage, u) }
-	return has(x509.ExtKeyUsageClientAuth) || r == ClientAuthOrAny && has(x509.ExtKeyUsageAny) ||
-		r == TLSUsage && has(x509.ExtKeyUsageServerAuth)
+	return has(x509.ExtKeyUsageClientAuth) || r == clientAuthOrAny && has(x509.ExtKeyUsageAny) ||
+		r == tlsUsage && has(x509.ExtKeyUsageServerAuth)
 }
 
-// A KeyUsageRule says which keyUsage of the leaf will do. A certificate without the extension
+// A keyUsageRule says which keyUsage of the leaf will do. A certificate without the extension
 // always does.
-type KeyUsageRule int
+type keyUsageRule int
 
 // The key usages.
 const (
-	AnyKeyUsage       KeyUsageRule = iota // it is not looked at
-	Signs                                 // digitalSignature
-	SignsOrAgreesKeys                     // digitalSignature or keyAgreement
+	anyKeyUsage       keyUsageRule = iota // it is not looked at
+	signs                                 // digitalSignature
+	signsOrAgreesKeys                     // digitalSignature or keyAgreement
 )
 
-func (r KeyUsageRule) allows(c *x509.Certificate) bool {
-	return r == AnyKeyUsage || c.KeyUsage == 0 || c.KeyUsage&x509.KeyUsageDigitalSignature != 0 ||
-		r == SignsOrAgreesKeys && c.KeyUsage&x509.KeyUsageKeyAgreement != 0
+func (r keyUsageRule) allows(c *x509.Certificate) bool {
+	return r == anyKeyUsage || c.KeyUsage == 0 || c.KeyUsage&x509.KeyUsageDigitalSignature != 0 ||
+		r == signsOrAgreesKeys && c.KeyUsage&x509.KeyUsageKeyAgreement != 0
 }
 
-// A NetscapeRule says when nsCertType counts.
-type NetscapeRule int
+// A netscapeRule says when nsCertType counts.
+type netscapeRule int
 
 // The rules for nsCertType.
 const (
-	NetscapeIgnored    NetscapeRule = iota
-	NetscapeCounts                  // it has to name SSL clients
-	NetscapeWithoutEKU              // likewise, where there is no extendedKeyUsage
+	netscapeIgnored    netscapeRule = iota
+	netscapeCounts                  // it has to name SSL clients
+	netscapeWithoutEKU              // likewise, where there is no extendedKeyUsage
 )
 
-// KeyRules say which keys and signatures are refused.
-type KeyRules struct {
+// keyRules say which keys and signatures are refused.
+type keyRules struct {
 	MinRSA    int  // bits, of every key on the path; a security level may ask for more
 	NoSHA1    bool // in signatures, roots aside
 	SHA1Level int  // up to which security level SHA-1 is taken; 0 is OpenSSL's from 3.0 on
@@ -296,7 +296,7 @@ func (w *world) alert(o outcome) uint8 {
 	return w.Refusal.alert(o.reason)
 }
 
-func (r *Refusal) alert(reason Reason) uint8 {
+func (r *refusal) alert(reason Reason) uint8 {
 	if alert, ok := r.Alerts[reason]; ok {
 		return alert
 	}

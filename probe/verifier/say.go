@@ -98,7 +98,7 @@ func (j *Judgement) noIssuer(name say.Phrase) say.Phrase {
 		return say.Text("the authority key identifier of ", name, " contradicts the certificate of its issuer")
 	case bytes.Equal(c.RawIssuer, c.RawSubject):
 		return say.Text("it follows the path to ", dn(c.RawSubject), ", self-signed, which it does not trust")
-	case j.Profile.Path == AsSent, j.Profile.Path == EachSent:
+	case j.Profile.Path == asSent, j.Profile.Path == eachSent:
 		return say.Text("it finds no path from ", dn(j.Path[0].RawSubject), " to a certificate that it trusts")
 	}
 	return say.Text("nothing that it is sent or trusts counts as the issuer of ", name)

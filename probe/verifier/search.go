@@ -10,7 +10,7 @@ import (
 // anyPath takes any path that holds. Of several that do not, it tells the first that leads to
 // a trusted certificate.
 func (w *world) anyPath() outcome {
-	if len(w.Sent) == 0 && w.Choice.Self == SelfNamed && w.named(w.Leaf, w.Leaf) {
+	if len(w.Sent) == 0 && w.Choice.Self == selfNamed && w.named(w.Leaf, w.Leaf) {
 		return w.broken([]*x509.Certificate{w.Leaf}, Untrusted)
 	}
 	if w.Choice.Ordered && !w.inOrder() {

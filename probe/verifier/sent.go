@@ -94,7 +94,7 @@ func (w *world) anchored(list []*x509.Certificate, name []byte) []*x509.Certific
 // before it, and what does not refuses them all, unless it is a CA's whose issuer is unknown.
 func (w *world) eachSent() outcome {
 	issuing, rules := *w, *w.Profile // what is wanted of a client's certificate is not of a CA's
-	rules.LeafRules.EKU, rules.LeafRules.KeyUsage = AnyUsage, AnyKeyUsage
+	rules.LeafRules.EKU, rules.LeafRules.KeyUsage = anyUsage, anyKeyUsage
 	issuing.Profile = &rules
 	var signers [][]*x509.Certificate // each with its path, the latest last
 	for _, c := range w.Anchors {

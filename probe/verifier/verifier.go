@@ -103,11 +103,11 @@ func (j *Judge) Judge(p *Profile) Judgement {
 // elsewhere looks for a path that the program would accept if nothing else were sent, and notes it.
 func (j *Judge) elsewhere(said *Judgement, settings Settings) bool {
 	p := said.Profile
-	if p.Path == EveryPath {
+	if p.Path == everyPath {
 		return false
 	}
 	search, deep := *p, settings
-	search.Path, search.Choice, deep.Depth = EveryPath, Choice{}, nil
+	search.Path, search.Choice, deep.Depth = everyPath, choice{}, nil
 	found := j.judge(&search, deep)
 	if found.Accepts != say.Yes || slices.EqualFunc(found.Path[1:], j.c.Sent, (*x509.Certificate).Equal) {
 		return false
@@ -228,11 +228,11 @@ func (w *world) receive() outcome {
 // look finds the path that the program takes, and judges it.
 func (w *world) look() outcome {
 	switch w.Path {
-	case EveryPath:
+	case everyPath:
 		return w.anyPath()
-	case EachSent:
+	case eachSent:
 		return w.eachSent()
-	case AsSent:
+	case asSent:
 		return w.asSent()
 	default:
 		return w.firstIssuers()

@@ -21,7 +21,7 @@ func Versions() []*Profile {
 			p.Settable.Defaults.SecurityLevel = of(2)
 		}),
 		version("go", "go-1.19", "Go 1.19", "1.19", func(p *Profile) {
-			p.Refusal = Refusal{Other: wire.AlertBadCertificate} // whatever the reason
+			p.Refusal = refusal{Other: wire.AlertBadCertificate} // whatever the reason
 		}),
 	}
 }

@@ -15,7 +15,7 @@ func (w *world) firstIssuers() outcome {
 		if w.ends(path) {
 			return w.judge(path)
 		}
-		if w.selfSigned(last) && w.Choice.Self != SelfGoesOn {
+		if w.selfSigned(last) && w.Choice.Self != selfGoesOn {
 			return w.broken(path, Untrusted)
 		}
 		next, ambiguous := w.issuer(path)
