@@ -161,26 +161,10 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if err != nil {
 		return err
 	}
-	password, err := o.password(ctx, s)
-	if err != nil {
-		return err
-	}
 	o.hold.namedCAs = o.phases.namedCAs()
-	asked := s.remember(&password)
-	holding, err := holdIdentities(ctx, asked, &o.hold)
+	holding, password, err := o.load(ctx, s)
 	if err != nil {
 		return err
-	}
-	if holding.Identities, err = o.choose(holding.Identities); err != nil {
-		return err
-	}
-	if o.clearKey() && password != "" {
-		who := o.client + " reads no encrypted private key"
-		if o.encoding == string(certstore.DER) {
-			who = "the private key is not encrypted in DER"
-		}
-		warn(s.Err, who+": it is written in clear, readable by you alone")
-		password = ""
 	}
 	given := len(phases) > 0
 	if !given {
@@ -194,17 +178,9 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if err != nil {
 		return err
 	}
-	identities := o.named(holding.Identities)
-	for n, i := range identities {
-		var reached int
-		if i.Chain, reached = match.Bundle(d.Identities[n].Judgement); reached > 0 {
-			continue
-		}
-		if err := (&outputFlags{format: "table", color: "auto"}).write(s, report.New(d, false)); err != nil {
-			return err
-		}
-		warn(s.Err, fmt.Sprintf("nothing was written: no path leads from %q to a named CA", i.Label))
-		return errNoneFits
+	identities, err := o.complete(s, d)
+	if err != nil {
+		return err
 	}
 	if err := o.write(identities, password); err != nil {
 		return err
@@ -215,17 +191,59 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 	if password == "" && !o.clearKey() {
 		warn(s.Err, "the new bundle has no password; give one with --pass-out")
 	}
-	if !given {
-		holding, err := o.again(ctx, password)
-		if err != nil {
-			return err
-		}
-		o.written(s, holding.Identities)
-		fmt.Fprintln(s.Out, "No server's request was given: try the bundle with \"mtlsprobe probe\", or judge it with "+
-			"\"mtlsprobe check\".")
-		return o.reads(ctx, s, settings, holding, phases[0].Request)
+	if given {
+		return o.verdict(ctx, s, settings, password, phases)
 	}
-	return o.verdict(ctx, s, settings, password, phases)
+	if holding, err = o.again(ctx, password); err != nil {
+		return err
+	}
+	o.written(s, holding.Identities)
+	fmt.Fprintln(s.Out, "No server's request was given: try the bundle with \"mtlsprobe probe\", or judge it with "+
+		"\"mtlsprobe check\".")
+	return o.reads(ctx, s, settings, holding, phases[0].Request)
+}
+
+// load loads the identities that are meant, and finds out the password of the new bundle; empty
+// where its key is to be in clear.
+func (o *fixOptions) load(ctx context.Context, s *Streams) (*certstore.Holding, string, error) {
+	password, err := o.password(ctx, s)
+	if err != nil {
+		return nil, "", err
+	}
+	holding, err := holdIdentities(ctx, s.remember(&password), &o.hold)
+	if err != nil {
+		return nil, "", err
+	}
+	if holding.Identities, err = o.choose(holding.Identities); err != nil {
+		return nil, "", err
+	}
+	if o.clearKey() && password != "" {
+		who := o.client + " reads no encrypted private key"
+		if o.encoding == string(certstore.DER) {
+			who = "the private key is not encrypted in DER"
+		}
+		warn(s.Err, who+": it is written in clear, readable by you alone")
+		password = ""
+	}
+	return holding, password, nil
+}
+
+// complete returns the identities with their aliases, and the chains that lead to the named CAs. It says
+// what is wrong where one has none.
+func (o *fixOptions) complete(s *Streams, d *diagnosis.Diagnosis) ([]*certstore.Identity, error) {
+	identities := o.named(d.Holding.Identities)
+	for n, i := range identities {
+		var reached int
+		if i.Chain, reached = match.Bundle(d.Identities[n].Judgement); reached > 0 {
+			continue
+		}
+		if err := (&outputFlags{format: "table", color: "auto"}).write(s, report.New(d, false)); err != nil {
+			return nil, err
+		}
+		warn(s.Err, fmt.Sprintf("nothing was written: no path leads from %q to a named CA", i.Label))
+		return nil, errNoneFits
+	}
+	return identities, nil
 }
 
 // anyAuthority asks as a server would that names every authority at hand, or if there is none, every

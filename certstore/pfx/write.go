@@ -82,24 +82,7 @@ func Write(encoding Encoding, mac MAC, password string, entries ...Entry) ([]byt
 	if encoding == Legacy {
 		encrypt, mac = pbe.Encrypt3DES, cmp.Or(mac, SHA1)
 	}
-	certBags, err := build(func(b *cryptobyte.Builder) {
-		seen := make(map[string]bool)
-		for _, e := range entries {
-			id := sha1.Sum(e.Certificates[0])
-			for n, cert := range e.Certificates {
-				if n > 0 && seen[string(cert)] {
-					continue
-				}
-				seen[string(cert)] = true
-				addBag(b, "3", func(b *cryptobyte.Builder) {
-					b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
-						addOID(b, oidX509Cert)
-						b.AddASN1(explicit(0), func(b *cryptobyte.Builder) { b.AddASN1OctetString(cert) })
-					})
-				}, n == 0, e.FriendlyName, id[:])
-			}
-		}
-	})
+	certBags, err := build(func(b *cryptobyte.Builder) { addCertificates(b, entries) })
 	if err != nil {
 		return nil, err
 	}
@@ -114,13 +97,12 @@ func Write(encoding Encoding, mac MAC, password string, entries ...Entry) ([]byt
 				b.SetError(fmt.Errorf("encrypting the key: %w", err))
 				return
 			}
-			id := sha1.Sum(e.Certificates[0])
 			addBag(b, "2", func(b *cryptobyte.Builder) {
 				b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
 					b.AddBytes(algorithm)
 					b.AddASN1OctetString(sealed)
 				})
-			}, true, e.FriendlyName, id[:])
+			}, &e)
 		}
 	})
 	if err != nil {
@@ -143,6 +125,29 @@ func Write(encoding Encoding, mac MAC, password string, entries ...Entry) ([]byt
 		return nil, err
 	}
 	return seal(safe, password, cmp.Or(mac, SHA256))
+}
+
+// addCertificates adds a bag for each certificate.
+func addCertificates(b *cryptobyte.Builder, entries []Entry) {
+	seen := make(map[string]bool)
+	for _, e := range entries {
+		for n, cert := range e.Certificates {
+			of := &e
+			if n > 0 {
+				if seen[string(cert)] {
+					continue
+				}
+				of = nil
+			}
+			seen[string(cert)] = true
+			addBag(b, "3", func(b *cryptobyte.Builder) {
+				b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					addOID(b, oidX509Cert)
+					b.AddASN1(explicit(0), func(b *cryptobyte.Builder) { b.AddASN1OctetString(cert) })
+				})
+			}, of)
+		}
+	}
 }
 
 // seal writes the PFX around the authenticated safe, with its MAC.
@@ -206,19 +211,20 @@ func addContentInfo(b *cryptobyte.Builder, kind string, add func(*cryptobyte.Bui
 	})
 }
 
-func addBag(b *cryptobyte.Builder, kind string, value func(*cryptobyte.Builder), named bool, friendlyName string,
-	id []byte) {
+// addBag adds a bag with the name of its entry and the local key ID; of is nil for a CA's certificate.
+func addBag(b *cryptobyte.Builder, kind string, value func(*cryptobyte.Builder), of *Entry) {
 	b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		addOID(b, oidBags+kind)
 		b.AddASN1(explicit(0), value)
-		if !named {
+		if of == nil {
 			return
 		}
+		id := sha1.Sum(of.Certificates[0])
 		b.AddASN1(casn1.SET, func(b *cryptobyte.Builder) {
-			if friendlyName != "" {
-				addAttribute(b, oidFriendlyName, 30, encodeBMP(friendlyName))
+			if of.FriendlyName != "" {
+				addAttribute(b, oidFriendlyName, 30, encodeBMP(of.FriendlyName))
 			}
-			addAttribute(b, oidLocalKeyID, casn1.OCTET_STRING, id)
+			addAttribute(b, oidLocalKeyID, casn1.OCTET_STRING, id[:])
 		})
 	})
 }
