@@ -44,35 +44,7 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 		}
 		withheld.Reason, withheld.Remedy = say.Text("no issuer in the stored chain is on the list"), p.storedRemedy(i)
 	case textBuilt, rawBuilt:
-		accepted, key := p.raw, rawKey
-		if profile.Names == textBuilt {
-			accepted, key = p.text, certstore.NameString
-		}
-		walked := p.walk(i, accepted, key)
-		switch {
-		case walked.tied && p.anyPath(i.Leaf, i, key, accepted, false):
-			return &Prediction{Sends: say.Unknown, Action: NotKnown,
-				Reason: say.Text("several issuers of one name are equally new, and not all ways need lead to a CA on the list: " +
-					"which one this client prefers is not known here"),
-				Remedy: say.Text("leave only the path to the named CA in the client's store")}
-		case walked.found:
-			return nil
-		}
-		withheld.Reason = say.Text("no issuer on the path that this client builds is on the list")
-		withheld.Remedy = say.Text("import the intermediates up to a named CA into the client's store")
-		if walked.twin != nil && !contains(i.Chain, walked.twin) { // it may not have what is at hand here
-			return &Prediction{Sends: say.Unknown, Action: NotKnown,
-				Reason: say.Text("if the client's store has the newer ", match.Name(walked.twin.RawSubject), ", signed by ",
-					match.Name(walked.twin.RawIssuer), ", it follows that, which leads to no CA on the list"),
-				Remedy: say.Text("keep that certificate out of the client's store, or have the other one issued again with a " +
-					"later notBefore")}
-		}
-		if walked.twin != nil {
-			withheld.Reason = say.Text("it builds its path through the newest ", match.Name(walked.twin.RawSubject),
-				", signed by ", match.Name(walked.twin.RawIssuer), ", and that path leads to no CA on the list")
-			withheld.Remedy = say.Text("remove that certificate from the client's store, or have the other one issued again " +
-				"with a later notBefore")
-		}
+		return p.built(profile, i)
 	case rawAll:
 		if p.anyPath(i.Leaf, i, rawKey, p.raw, profile.Gate.PathDates) {
 			return nil
@@ -94,6 +66,41 @@ func (p *Predictor) names(profile *Profile, i *certstore.Identity) *Prediction {
 		withheld.Remedy = say.Text("put the CA certificates up to the one below a named CA into the file")
 	case engineBest:
 		return p.engine(i)
+	}
+	return withheld
+}
+
+// built compares the list with the one path that a client builds, by the newest issuers.
+func (p *Predictor) built(profile *Profile, i *certstore.Identity) *Prediction {
+	withheld := &Prediction{Sends: say.No, Action: Declines}
+	accepted, key := p.raw, rawKey
+	if profile.Names == textBuilt {
+		accepted, key = p.text, certstore.NameString
+	}
+	walked := p.walk(i, accepted, key)
+	switch {
+	case walked.tied && p.anyPath(i.Leaf, i, key, accepted, false):
+		return &Prediction{Sends: say.Unknown, Action: NotKnown,
+			Reason: say.Text("several issuers of one name are equally new, and not all ways need lead to a CA on the list: " +
+				"which one this client prefers is not known here"),
+			Remedy: say.Text("leave only the path to the named CA in the client's store")}
+	case walked.found:
+		return nil
+	}
+	withheld.Reason = say.Text("no issuer on the path that this client builds is on the list")
+	withheld.Remedy = say.Text("import the intermediates up to a named CA into the client's store")
+	if walked.twin != nil && !contains(i.Chain, walked.twin) { // it may not have what is at hand here
+		return &Prediction{Sends: say.Unknown, Action: NotKnown,
+			Reason: say.Text("if the client's store has the newer ", match.Name(walked.twin.RawSubject), ", signed by ",
+				match.Name(walked.twin.RawIssuer), ", it follows that, which leads to no CA on the list"),
+			Remedy: say.Text("keep that certificate out of the client's store, or have the other one issued again with a " +
+				"later notBefore")}
+	}
+	if walked.twin != nil {
+		withheld.Reason = say.Text("it builds its path through the newest ", match.Name(walked.twin.RawSubject),
+			", signed by ", match.Name(walked.twin.RawIssuer), ", and that path leads to no CA on the list")
+		withheld.Remedy = say.Text("remove that certificate from the client's store, or have the other one issued again " +
+			"with a later notBefore")
 	}
 	return withheld
 }
