@@ -53,6 +53,9 @@ func (c *contents) addCert(der []byte, place string) {
 func (c *contents) hold(cert *x509.Certificate, place string) {
 	c.written = append(c.written, cert)
 	if c.seen[string(cert.Raw)] {
+		if c.kind == PKCS12Kind && cert.IsCA { // Java writes one for each entry
+			return
+		}
 		c.problem(place, errors.New("the same certificate once more"))
 		return
 	}
@@ -120,8 +123,9 @@ func (c *contents) take(key crypto.Signer, form KeyForm) {
 		}
 	}
 	form.Index = len(c.keys)
+	_, again := c.forms[id]
 	c.keys = append(c.keys, key)
-	if form != (KeyForm{}) && c.forms[id] == (KeyForm{}) {
+	if !again {
 		c.forms[id] = form
 	}
 }

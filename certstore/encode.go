@@ -93,7 +93,8 @@ func Encode(form Form, identities ...*Identity) ([]byte, error) {
 	return nil, fmt.Errorf("writing a bundle: unknown encoding %q", form.Encoding)
 }
 
-// encodeJKS writes a store, each of whose entries is of the day on which its certificate begins.
+// encodeJKS writes a store, in the order of the aliases. Each entry is of the day on which its
+// certificate begins.
 func encodeJKS(entries []pfx.Entry, password string) ([]byte, error) {
 	const shortest = 6 // keytool opens no store with less
 	if len(password) < shortest {
@@ -101,6 +102,10 @@ func encodeJKS(entries []pfx.Entry, password string) ([]byte, error) {
 	}
 	store := keystore.New(keystore.WithOrderedAliases())
 	for _, e := range entries {
+		if strings.ContainsFunc(e.FriendlyName, func(r rune) bool { return r == 0 || r > 0xFFFF }) {
+			return nil, fmt.Errorf("writing a Java key store: the alias %q has a character that Java writes in another way: "+
+				"give another one, or write PKCS#12", e.FriendlyName)
+		}
 		leaf, err := x509.ParseCertificate(e.Certificates[0])
 		if err != nil {
 			return nil, fmt.Errorf("writing a Java key store: %w", err)

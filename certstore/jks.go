@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"mtlsprobe/certstore/pbe"
 
@@ -197,7 +198,7 @@ func (r *jksReader) entry() (*jksEntry, error) {
 	if !r.s.ReadUint32(&tag) || !r.s.ReadUint16LengthPrefixed(&alias) || !r.s.ReadBytes(&date, 8) {
 		return nil, errors.New("it is cut off")
 	}
-	e := &jksEntry{alias: string(alias)}
+	e := &jksEntry{alias: modifiedUTF8(alias)}
 	chain := uint32(1)
 	switch tag {
 	case 1:
@@ -226,6 +227,34 @@ func (r *jksReader) entry() (*jksEntry, error) {
 		e.certs = append(e.certs, der)
 	}
 	return e, nil
+}
+
+// modifiedUTF8 decodes what java.io.DataOutput.writeUTF writes: each half of a surrogate pair by
+// itself, and NUL in two bytes. What cannot be decoded becomes U+FFFD.
+func modifiedUTF8(b []byte) string {
+	var units []uint16
+	for len(b) > 0 {
+		lead := b[0]
+		size := 1
+		switch {
+		case lead&0xE0 == 0xC0:
+			size = 2
+		case lead&0xF0 == 0xE0:
+			size = 3
+		}
+		if size > len(b) || lead >= 0x80 && size == 1 {
+			return string(utf16.Decode(append(units, utf8.RuneError)))
+		}
+		unit := uint16(lead)
+		if size > 1 {
+			unit &= 0x7F >> size
+		}
+		for _, next := range b[1:size] {
+			unit = unit<<6 | uint16(next&0x3F)
+		}
+		units, b = append(units, unit), b[size:]
+	}
+	return string(utf16.Decode(units))
 }
 
 // block reads bytes after their length in four bytes, without allocating what is

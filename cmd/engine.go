@@ -12,7 +12,6 @@ import (
 	"mtlsprobe/certstore"
 	"mtlsprobe/probe/diagnosis"
 	"mtlsprobe/probe/stack"
-	"mtlsprobe/probe/verifier"
 	"mtlsprobe/report"
 
 	"github.com/spf13/pflag"
@@ -190,7 +189,7 @@ func (f *outputFlags) checkPredicted(r *report.Report) error {
 		return usage(fmt.Errorf("--client %s: this report has no prediction for it; make it again with --client %s, or ask "+
 			"for %s, which it is modelled on", p.ID, p.ID, p.Like))
 	}
-	if f.server != "" && !slices.ContainsFunc(verifier.Profiles(), verifier.Lookup(f.server).Is) && !r.Judges(f.server) {
+	if f.server != "" && r.Lacks(f.server) {
 		return usage(fmt.Errorf("--server %s: this report does not have it; make it again with --server %s", f.server,
 			f.server))
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"mtlsprobe/certstore"
 	"mtlsprobe/certstore/account"
@@ -88,6 +89,10 @@ func (o *fixOptions) check() error {
 		return usage(errors.New("give --out FILE"))
 	case o.out == "-":
 		return usage(errors.New("--out -: a private key is written to a file only, which nobody else may read"))
+	case o.keyOut != "" && (filepath.Clean(o.keyOut) == filepath.Clean(o.out) || sameFile(o.keyOut, o.out)):
+		return usage(fmt.Errorf("--out and --key-out are both %q: give the key a file of its own", o.out))
+	case slices.ContainsFunc(o.aliases, func(a string) bool { return strings.ContainsFunc(a, unicode.IsControl) }):
+		return usage(errors.New("--alias: a name has control characters"))
 	case len(o.passOut) > 1:
 		return usage(errors.New("--pass-out stands once"))
 	}
@@ -186,7 +191,7 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 		return err
 	}
 	if n := len(identities[0].Chain); n > 0 && o.encoding == string(certstore.DER) {
-		warn(s.Err, fmt.Sprintf("a file in DER holds one certificate: the %d of its chain are left out", n))
+		warn(s.Err, fmt.Sprintf("a file in DER holds one certificate: its chain of %d is left out", n))
 	}
 	if password == "" && !o.clearKey() {
 		warn(s.Err, "the new bundle has no password; give one with --pass-out")
@@ -217,12 +222,12 @@ func (o *fixOptions) load(ctx context.Context, s *Streams) (*certstore.Holding, 
 	if holding.Identities, err = o.choose(holding.Identities); err != nil {
 		return nil, "", err
 	}
-	if o.clearKey() && password != "" {
-		who := o.client + " reads no encrypted private key"
-		if o.encoding == string(certstore.DER) {
-			who = "the private key is not encrypted in DER"
-		}
-		warn(s.Err, who+": it is written in clear, readable by you alone")
+	switch {
+	case o.encoding == string(certstore.DER):
+		warn(s.Err, "the private key is not encrypted in DER: it is written in clear, readable by you alone")
+		password = ""
+	case o.clearKey() && password != "":
+		warn(s.Err, o.client+" reads no encrypted private key: it is written in clear, readable by you alone")
 		password = ""
 	}
 	return holding, password, nil
@@ -231,7 +236,10 @@ func (o *fixOptions) load(ctx context.Context, s *Streams) (*certstore.Holding, 
 // complete returns the identities with their aliases, and the chains that lead to the named CAs. It says
 // what is wrong where one has none.
 func (o *fixOptions) complete(s *Streams, d *diagnosis.Diagnosis) ([]*certstore.Identity, error) {
-	identities := o.named(d.Holding.Identities)
+	identities, err := o.named(d.Holding.Identities)
+	if err != nil {
+		return nil, err
+	}
 	for n, i := range identities {
 		var reached int
 		if i.Chain, reached = match.Bundle(d.Identities[n].Judgement); reached > 0 {
@@ -349,7 +357,7 @@ func (o *fixOptions) choose(identities []*certstore.Identity) ([]*certstore.Iden
 
 // named returns copies of the identities with the aliases that they are to have: of several each
 // needs one.
-func (o *fixOptions) named(identities []*certstore.Identity) []*certstore.Identity {
+func (o *fixOptions) named(identities []*certstore.Identity) ([]*certstore.Identity, error) {
 	var out []*certstore.Identity
 	for n, i := range identities {
 		named := *i
@@ -359,9 +367,14 @@ func (o *fixOptions) named(identities []*certstore.Identity) []*certstore.Identi
 		case len(identities) > 1 && named.FriendlyName == "":
 			named.FriendlyName = i.Label
 		}
+		same := func(other *certstore.Identity) bool { return strings.EqualFold(other.FriendlyName, named.FriendlyName) }
+		if slices.ContainsFunc(out, same) {
+			return nil, usage(fmt.Errorf("two identities would have the alias %q, where case does not count: give one --alias "+
+				"for each --label", named.FriendlyName))
+		}
 		out = append(out, &named)
 	}
-	return out
+	return out, nil
 }
 
 // verdict loads what was written as anybody would, and judges it in each phase.

@@ -416,10 +416,12 @@ func (r *Report) Predicts(client string) bool {
 	}) || slices.ContainsFunc(r.Reports, func(inner *Report) bool { return inner.Predicts(client) })
 }
 
-// Judges likewise reports whether it says of any identity what the server program would do.
-func (r *Report) Judges(server string) bool {
-	return slices.ContainsFunc(r.Identities, func(i Identity) bool { return i.serverModel(server) != nil }) ||
-		slices.ContainsFunc(r.Reports, func(inner *Report) bool { return inner.Judges(server) })
+// Lacks reports whether it says of some identity what server programs would do, and leaves out this
+// one.
+func (r *Report) Lacks(server string) bool {
+	return slices.ContainsFunc(r.Identities, func(i Identity) bool {
+		return len(i.ServerModels) > 0 && i.serverModel(server) == nil
+	}) || slices.ContainsFunc(r.Reports, func(inner *Report) bool { return inner.Lacks(server) })
 }
 
 func (i *Identity) sentBy(client string) bool {

@@ -32,7 +32,8 @@ type Settings struct {
 	// Client is the ID of a client model to predict for besides [stack.Profiles], and whose chain is
 	// tried where it differs from the file's; empty for none.
 	Client string
-	// Server is the ID of a server model to ask besides [verifier.Profiles]; empty for none.
+	// Server is the ID of a version of a server model to ask in place of that of [verifier.Profiles];
+	// empty for none.
 	Server string
 	Plan   Plan
 	// Progress, if set, is told how many of how many trials are done. It is called by

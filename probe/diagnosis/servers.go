@@ -57,16 +57,16 @@ func best(certs []*chain.Certificate) []*chain.Certificate {
 }
 
 // judge asks every server model about each identity, whose whole bundle is sent; the answers are nil where
-// nothing is trusted, or there are too many identities. The one that is asked for besides may be of
-// another version.
-func (s *servers) judge(besides string) [][]verifier.Judgement {
+// nothing is trusted, or there are too many identities. The one that is asked for may be another
+// version, in place of the one that is known.
+func (s *servers) judge(asked string) [][]verifier.Judgement {
 	judgements := make([][]verifier.Judgement, len(s.question.Identities))
 	if len(s.anchors) == 0 || len(judgements) > maxPredicted {
 		return judgements
 	}
 	group, profiles := new(errgroup.Group), verifier.Profiles()
-	if p := verifier.Lookup(besides); p != nil && !slices.ContainsFunc(profiles, p.Is) {
-		profiles = append(profiles, p)
+	if version := verifier.Lookup(asked); version != nil && version.Like != "" {
+		profiles[slices.IndexFunc(profiles, func(p *verifier.Profile) bool { return p.ID == version.Like })] = version
 	}
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	for n, i := range s.question.Identities {

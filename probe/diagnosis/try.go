@@ -183,14 +183,14 @@ func (w *trying) rechained(d *Diagnosis, q *match.Question) {
 	if profile == nil {
 		return
 	}
-	predictor, tried := stack.New(q), 0
+	predictions, tried := stack.New(q).PredictAll(profile, q.Identities), 0
 	for n := range d.Identities {
 		i := &d.Identities[n]
 		trials := w.evidence.Identities[n]
 		if trials[len(trials)-1].Outcome != reading.Accepted {
 			continue
 		}
-		p := predictor.Predict(profile, i.Identity)
+		p := &predictions[n]
 		if i.Rechained = p.Rechained; !i.Rechained || tried >= maxAlone {
 			continue
 		}

@@ -39,93 +39,203 @@ func (p *Predictor) PredictAll(profile *Profile, identities []*certstore.Identit
 	}
 	for _, members := range stores {
 		if len(members) > 1 {
-			p.choose(profile, identities, predictions, members)
+			(&keyStore{p, profile, identities, predictions, members}).choose()
 		}
 	}
 	return predictions
 }
 
-// choose changes the predictions of a store's members to what comes of there being several. It
-// changes none where it is not known which one is taken.
-func (p *Predictor) choose(profile *Profile, identities []*certstore.Identity, predictions []Prediction,
-	members []int) {
-	slices.SortStableFunc(members, func(a, b int) int {
-		return cmp.Compare(identities[a].Key.Index, identities[b].Key.Index)
+// A keyStore is the identities of one file, in the order of their keys.
+type keyStore struct {
+	*Predictor
+	profile     *Profile
+	identities  []*certstore.Identity
+	predictions []Prediction
+	members     []int
+}
+
+// choose changes the predictions of the members to what comes of there being several.
+func (s *keyStore) choose() {
+	slices.SortStableFunc(s.members, func(a, b int) int {
+		return cmp.Compare(s.identities[a].Key.Index, s.identities[b].Key.Index)
 	})
-	var fitting []int
-	for _, n := range members {
-		switch {
-		case identities[n].Key.State != certstore.Usable, predictions[n].Sends == say.Unknown:
-			return
-		case predictions[n].Sends == say.Yes:
-			fitting = append(fitting, n)
-		}
+	reads := s.profile.Files.Kinds.has(s.identities[s.members[0]].Kind)
+	locked := func(n int) bool {
+		state := s.identities[n].Key.State
+		return state == certstore.Locked || state == certstore.Unknown
 	}
-	others, why := fitting, say.Text("of the ", len(fitting), " in this store that fit, this client takes ")
-	switch kind := identities[members[0]].Kind; {
-	case profile.Several == noSeveral && profile.Files.Kinds.has(kind):
-		for _, n := range members {
-			predictions[n] = *profile.rewrite("write it to a file of its own",
+	keys := slices.DeleteFunc(slices.Clone(s.members), func(n int) bool {
+		return s.identities[n].Key.State != certstore.Usable && !locked(n)
+	})
+	switch {
+	case s.profile.Several == AsAsked || !reads || len(keys) == 0:
+	case s.profile.Several == noSeveral && len(keys) == 1:
+	case s.profile.Several == noSeveral:
+		for _, n := range s.members {
+			s.predictions[n] = *s.profile.rewrite("write it to a file of its own, with --label LABEL",
 				say.Text("this client reads no such file with several keys"))
-			predictions[n].Profile = profile
+			s.predictions[n].Profile = s.profile
 		}
-		return
-	case profile.Several == firstKey && profile.Files.Kinds.has(kind):
-		others, why = members, say.Text("this client takes the first key of the file, that of ")
-	case len(fitting) < 2, profile.Several != hashOrder && profile.Several != storeOrder:
-		return
+	case slices.ContainsFunc(s.members, locked):
+		s.unknown(say.Text("another key of the file has a password that was not given, and whether this client reads the " +
+			"file then is not known"))
+	case s.profile.Several == firstKey:
+		s.first()
 	default:
-		if !p.order(profile, identities, members, fitting) {
-			return
-		}
-	}
-	for _, n := range others[1:] {
-		predictions[n] = Prediction{Profile: profile, Sends: say.No, Action: SendsOther, Fault: true,
-			Reason: say.Text(why, say.Quote(identities[others[0]].Label)),
-			Remedy: say.Text("name the alias in the client's configuration, or write a store with it alone: ",
-				again(profile), " --label ", say.Quote(identities[n].Label))}
+		s.fitting()
 	}
 }
 
-// order sorts those that fit as Java's key managers prefer them, and reports whether that is
-// known: the kind of key that the server lists first wins, and with PKIX before that the one that
-// has the least against it (OpenJDK SunX509KeyManagerImpl, X509KeyManagerImpl).
-func (p *Predictor) order(profile *Profile, identities []*certstore.Identity, members, fitting []int) bool {
-	var aliases []string
+// usable are the members with a key.
+func (s *keyStore) usable() []int {
+	return slices.DeleteFunc(slices.Clone(s.members), func(n int) bool {
+		return s.identities[n].Key.State != certstore.Usable
+	})
+}
+
+// unknown makes what would be sent unknown.
+func (s *keyStore) unknown(why say.Phrase) {
+	for _, n := range s.members {
+		if s.predictions[n].Sends == say.Yes {
+			s.predictions[n] = Prediction{Profile: s.profile, Sends: say.Unknown, Action: NotKnown, Fault: true, Reason: why,
+				Remedy: s.alone()}
+		}
+	}
+}
+
+func (s *keyStore) alone() say.Phrase {
+	return say.Text("write a file with it alone: ", again(s.profile), " --label LABEL")
+}
+
+// others makes the members that are not sent so, where one is taken before them.
+func (s *keyStore) others(taken int, among []int, why, remedy say.Phrase) {
+	for _, n := range among {
+		if n != taken {
+			s.predictions[n] = Prediction{Profile: s.profile, Sends: say.No, Action: SendsOther, Fault: true,
+				Reason: say.Text(why, say.Quote(s.identities[taken].Label)), Remedy: remedy}
+		}
+	}
+}
+
+// first is for programs that take the first key of the file, with the certificate that belongs to
+// it (OpenSSL crypto/pkcs12/p12_kiss.c: PKCS12_parse).
+func (s *keyStore) first() {
+	usable := s.usable()
+	if len(usable) > 0 && s.identities[usable[0]].Key.Index == 0 {
+		s.others(usable[0], usable, say.Text("this client takes the first key of the file, that of "), s.alone())
+		return
+	}
+	for _, n := range usable {
+		s.predictions[n] = *s.profile.rewrite("write a file with it alone, with --label LABEL",
+			say.Text("this client takes the first key of the file, which has no certificate there"))
+		s.predictions[n].Profile = s.profile
+	}
+}
+
+// fitting is for Java's key managers, which take one of those that fit.
+func (s *keyStore) fitting() {
+	entries, replaced := s.entries()
+	for _, n := range replaced {
+		s.predictions[n] = Prediction{Profile: s.profile, Sends: say.No, Action: Declines, Fault: true,
+			Reason: say.Text("a later entry of the store has the same alias, by which Java replaces this one"),
+			Remedy: say.Text("give it an alias of its own")}
+	}
+	var fitting []int
+	for _, e := range entries {
+		switch s.predictions[e.member].Sends {
+		case say.Unknown:
+			return // as it says itself
+		case say.Yes:
+			fitting = append(fitting, e.member)
+		}
+	}
+	if len(fitting) < 2 {
+		return
+	}
+	taken, known := s.preferred(entries, fitting)
+	if !known {
+		s.unknown(say.Text("of the ", len(fitting), " in this store that fit, this client takes one, and which one is not ",
+			"known here"))
+		return
+	}
+	s.others(taken, fitting, say.Text("of the ", len(fitting), " in this store that fit, this client takes "),
+		say.Text("name the alias in the client's configuration, or write a store with it alone: ", again(s.profile),
+			" --label LABEL"))
+}
+
+// An entry is a key of a store by its alias.
+type entry struct {
+	alias  string
+	member int
+}
+
+// entries are what Java makes of the file: an entry replaces an earlier one of its alias, in whose
+// place it stands. Aliases are in lower case.
+func (s *keyStore) entries() (entries []entry, replaced []int) {
 	unnamed := 0
-	for _, n := range members {
-		alias := strings.ToLower(identities[n].FriendlyName)
-		if alias == "" { // as Java's PKCS #12 store names it
+	for _, n := range s.usable() {
+		alias := strings.ToLower(strings.ReplaceAll(s.identities[n].FriendlyName, "\u0130", "i\u0307"))
+		if alias == "" && s.identities[n].Kind == certstore.PKCS12Kind { // as Java's store names it
 			unnamed++
 			alias = strconv.Itoa(unnamed)
 		}
-		aliases = append(aliases, alias)
-	}
-	places := hashMapOrder(aliases)
-	if profile.Several == storeOrder {
-		if places = listedOrder(identities[members[0]], aliases); places == nil {
-			return false
+		at := slices.IndexFunc(entries, func(e entry) bool { return e.alias == alias })
+		if at < 0 {
+			entries = append(entries, entry{alias, n})
+			continue
 		}
+		replaced = append(replaced, entries[at].member)
+		entries[at].member = n
 	}
-	rank := func(n int) (fault, kind, place int) {
-		if profile.Several == storeOrder {
-			fault = p.against(identities[n])
+	return entries, replaced
+}
+
+// preferred is the one of those that fit that Java takes, and known says whether that is known: by
+// the place of the entry, and of the kind of key among those that the server lists (OpenJDK
+// SunX509KeyManagerImpl: chooseClientAlias, X509KeyManagerImpl: chooseAlias).
+func (s *keyStore) preferred(entries []entry, fitting []int) (taken int, known bool) {
+	kind := func(n int) int {
+		if len(s.question.Request.SignatureSchemes) == 0 {
+			return 0
 		}
-		kind = slices.IndexFunc(p.question.Request.SignatureSchemes, func(s tls.SignatureScheme) bool {
-			scheme, known := wire.LookupScheme(s)
-			return known && scheme.Key == certstore.KeyType(identities[n].Leaf)
+		return slices.IndexFunc(s.question.Request.SignatureSchemes, func(id tls.SignatureScheme) bool {
+			scheme, found := wire.LookupScheme(id)
+			return found && scheme.Key == certstore.KeyType(s.identities[n].Leaf)
 		})
-		return fault, kind, slices.Index(places, slices.Index(members, n))
 	}
-	slices.SortFunc(fitting, func(a, b int) int {
-		faultA, kindA, placeA := rank(a)
-		faultB, kindB, placeB := rank(b)
-		return cmp.Or(cmp.Compare(faultA, faultB), cmp.Compare(kindA, kindB), cmp.Compare(placeA, placeB))
-	})
-	kinds := len(p.question.Request.SignatureSchemes)
-	return kinds > 0 || !slices.ContainsFunc(fitting, func(n int) bool {
-		return certstore.KeyType(identities[n].Leaf) != certstore.KeyType(identities[fitting[0]].Leaf)
-	})
+	for _, n := range fitting {
+		one, other := s.identities[fitting[0]].Leaf, s.identities[n].Leaf
+		if len(s.question.Request.SignatureSchemes) == 0 && certstore.KeyType(one) != certstore.KeyType(other) {
+			return 0, false // which the server prefers is not known
+		}
+	}
+	listed := listedOrder(s.identities[entries[0].member], entries)
+	if listed == nil || slices.ContainsFunc(entries, func(e entry) bool { return strings.Contains(e.alias, "σ") }) {
+		return 0, false // Java's lower case of that depends on what follows
+	}
+	if s.profile.Several == hashOrder {
+		listed = hashMapOrder(listed)
+	}
+	var order []int
+	for _, e := range listed {
+		if slices.Contains(fitting, e.member) {
+			order = append(order, e.member)
+		}
+	}
+	byKind := func(a, b int) int { return cmp.Compare(kind(a), kind(b)) }
+	if s.profile.Several == hashOrder {
+		return slices.MinFunc(order, byKind), true
+	}
+	clean := func(n int) bool { return s.against(s.identities[n]) == 0 }
+	if at := slices.IndexFunc(order, func(n int) bool { return clean(n) && kind(n) == 0 }); at >= 0 {
+		return order[at], true
+	}
+	if clean(order[0]) {
+		return order[0], true
+	}
+	return slices.MinFunc(order, func(a, b int) int {
+		return cmp.Or(cmp.Compare(s.against(s.identities[a]), s.against(s.identities[b])), byKind(a, b))
+	}), true
 }
 
 // against is how much Java's PKIX key manager has against a certificate: nothing, its dates, or
@@ -151,45 +261,37 @@ func javaHash(s string) uint32 {
 	return h
 }
 
-// hashMapOrder returns the indices of the keys as java.util.HashMap lists them that were put in
-// this order: by bucket, and within one as they came.
-func hashMapOrder(keys []string) []int {
+// hashMapOrder returns entries as java.util.HashMap lists them that were put in this order: by
+// bucket, and within one as they came.
+func hashMapOrder(entries []entry) []entry {
 	const initial, full = 16, 0.75
 	size := initial
-	for float64(len(keys)) > full*float64(size) {
+	for float64(len(entries)) > full*float64(size) {
 		size *= 2
 	}
-	bucket := func(key string) uint32 {
-		h := javaHash(key)
+	bucket := func(alias string) uint32 {
+		h := javaHash(alias)
 		return (h ^ h>>16) & uint32(size-1)
 	}
-	order := indices(keys)
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(bucket(keys[a]), bucket(keys[b])) })
+	order := slices.Clone(entries)
+	slices.SortStableFunc(order, func(a, b entry) int { return cmp.Compare(bucket(a.alias), bucket(b.alias)) })
 	return order
 }
 
-// listedOrder returns the indices of the aliases as a store of Java lists them: PKCS #12 as they
-// came, JKS as java.util.Hashtable does, from the last bucket to the first and within one the
-// latest first; nil for a table that has grown, whose order depends on its other entries.
-func listedOrder(one *certstore.Identity, aliases []string) []int {
+// listedOrder returns entries as a store of Java lists them: PKCS #12 as they came, JKS as
+// java.util.Hashtable does, from the last bucket to the first and within one the latest first; nil
+// for a table that has grown, whose order depends on its other entries.
+func listedOrder(one *certstore.Identity, entries []entry) []entry {
 	const buckets, threshold = 11, 8
-	order := indices(aliases)
+	order := slices.Clone(entries)
 	if one.Kind == certstore.PKCS12Kind {
 		return order
 	}
 	if one.Container == nil || len(one.Container.Parts) > threshold {
 		return nil
 	}
-	bucket := func(n int) uint32 { return javaHash(aliases[n]) & 0x7FFFFFFF % buckets }
+	bucket := func(e entry) uint32 { return javaHash(e.alias) & 0x7FFFFFFF % buckets }
 	slices.Reverse(order)
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(bucket(b), bucket(a)) })
-	return order
-}
-
-func indices(of []string) []int {
-	order := make([]int, len(of))
-	for n := range of {
-		order[n] = n
-	}
+	slices.SortStableFunc(order, func(a, b entry) int { return cmp.Compare(bucket(b), bucket(a)) })
 	return order
 }

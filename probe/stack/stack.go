@@ -242,6 +242,8 @@ func (p *Prediction) tried(taken say.Answer) {
 		remedy = say.Text("write the file as PEM, which this client sends as it stands: ", again(p.Profile))
 	}
 	switch taken {
+	case say.Unknown:
+		p.Reason = say.Text(p.Reason, "; it sends ", sent, ", and what the server makes of that was not found out")
 	case say.Yes:
 		p.Reason = say.Text(p.Reason, "; it sends ", sent, ", and the server accepts that (tried)")
 	case say.No:

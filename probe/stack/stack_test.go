@@ -326,3 +326,56 @@ func TestPassedOver(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be told of a store with several keys is unknown, and never a yes for each of them.
+func TestPredictAllUnknown(t *testing.T) {
+	p := certtest.New(certtest.Edge{Subject: "CA", Issuer: "CA"}, certtest.Edge{Subject: "a", Issuer: "CA"},
+		certtest.Edge{Subject: "b", Issuer: "CA"})
+	for _, tt := range []struct {
+		name, client string
+		kind         certstore.FileKind
+		change       func([]*certstore.Identity)
+		want         []stack.Action
+	}{
+		{"a key with another password", "curl", certstore.PKCS12Kind, func(i []*certstore.Identity) {
+			i[0].Key.State, i[0].Key.Signer = certstore.Locked, nil
+		}, []stack.Action{stack.NotKnown, stack.NotKnown}},
+		{"the same in Java", "java-sunx509", certstore.PKCS12Kind, func(i []*certstore.Identity) {
+			i[0].Key.State, i[0].Key.Signer = certstore.Locked, nil
+		}, []stack.Action{stack.NotKnown, stack.NotKnown}},
+		{"the same in Go", "go", certstore.PKCS12Kind, func(i []*certstore.Identity) {
+			i[0].Key.State, i[0].Key.Signer = certstore.Locked, nil
+		}, []stack.Action{stack.Fails, stack.Fails}},
+		{"the first key has no certificate", "curl", certstore.PKCS12Kind, func(i []*certstore.Identity) {
+			i[0].Key.Index, i[1].Key.Index = 1, 2
+		}, []stack.Action{stack.Fails, stack.Fails}},
+		{"a certificate without a key", "go", certstore.PKCS12Kind, func(i []*certstore.Identity) {
+			i[0].Key = certstore.Key{State: certstore.Missing}
+			i[1].Key.Index = 0
+		}, []stack.Action{stack.Declines, stack.Sends}},
+		{"a large table", "java-pkix", certstore.JavaKind, func(i []*certstore.Identity) {
+			i[0].Container.Parts = make([]string, 9)
+		}, []stack.Action{stack.NotKnown, stack.NotKnown}},
+		{"one alias twice", "java-sunx509", certstore.PKCS12Kind, func(i []*certstore.Identity) {
+			i[0].FriendlyName, i[1].FriendlyName = "x", "X"
+		}, []stack.Action{stack.Declines, stack.Sends}},
+	} {
+		var identities []*certstore.Identity
+		container := &certstore.Container{}
+		for n, name := range []string{"a", "b"} {
+			key := certstore.Key{State: certstore.Usable, Signer: p.Key(name), KeyForm: certstore.KeyForm{Index: n}}
+			identities = append(identities, &certstore.Identity{Label: name, FriendlyName: name, Kind: tt.kind, Source: "store",
+				Leaf: p.Cert(name), Key: key, Container: container})
+		}
+		tt.change(identities)
+		q := &match.Question{Request: mirror.Suppose([][]byte{p.Cert("CA").RawSubject})[0], Identities: identities,
+			Graph: chain.NewGraph(), Now: certtest.Now}
+		var got []stack.Action
+		for _, prediction := range stack.New(q).PredictAll(stack.Lookup(tt.client), identities) {
+			got = append(got, prediction.Action)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}

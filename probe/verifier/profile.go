@@ -23,6 +23,8 @@ type Profile struct {
 	Versions   string
 	Confidence Confidence
 	Citation   string
+	// Like is the ID of the profile that a version judges nearly as; empty for others.
+	Like string
 
 	Path       pathRule
 	Choice     choice   // which issuer is followed

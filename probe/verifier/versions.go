@@ -11,7 +11,7 @@ import (
 func Versions() []*Profile {
 	version := func(like, id, name, versions string, change func(*Profile)) *Profile {
 		out := *find(Profiles(), like)
-		out.ID, out.Name, out.Versions = id, name, versions
+		out.ID, out.Name, out.Versions, out.Like = id, name, versions, like
 		change(&out)
 		return &out
 	}
@@ -28,9 +28,6 @@ func Versions() []*Profile {
 
 // Lookup returns the profile or version of an ID, or nil if there is none.
 func Lookup(id string) *Profile { return find(append(Profiles(), Versions()...), id) }
-
-// Is reports whether both have one ID.
-func (p *Profile) Is(other *Profile) bool { return p.ID == other.ID }
 
 func find(profiles []*Profile, id string) *Profile {
 	if at := slices.IndexFunc(profiles, func(p *Profile) bool { return p.ID == id }); at >= 0 {
