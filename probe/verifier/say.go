@@ -110,7 +110,7 @@ func (j *Judgement) rule(name say.Phrase) say.Phrase {
 		NotCA:              "has basicConstraints with CA:FALSE",
 		NoBasicConstraints: "lacks basicConstraints, which a CA certificate needs",
 		MaySign:            "may not sign certificates: its keyUsage lacks keyCertSign",
-		NoKeyUsage:         "lacks keyUsage",
+		NoKeyUsage:         "lacks keyUsage, which this program needs of a CA certificate",
 		NoKeyIdentifier:    "lacks an authority key identifier",
 		Length:             "allows fewer CA certificates below it than there are: pathLenConstraint",
 		Constraint:         "limits the names below it, and one is outside: nameConstraints",

@@ -137,7 +137,10 @@ func (w *world) eachSent() outcome {
 		if !c.IsCA {
 			continue
 		}
-		if c.KeyUsage&x509.KeyUsageCertSign == 0 { // without the extension, too
+		if c.KeyUsage == 0 {
+			return outcome{path: path, reason: NoKeyUsage, certificate: c}
+		}
+		if c.KeyUsage&x509.KeyUsageCertSign == 0 {
 			return outcome{path: path, reason: MaySign, certificate: c}
 		}
 		signers = append(signers, path)
