@@ -191,7 +191,7 @@ func runFix(ctx context.Context, s *Streams, o *fixOptions) error {
 		return err
 	}
 	if n := len(identities[0].Chain); n > 0 && o.encoding == string(certstore.DER) {
-		warn(s.Err, fmt.Sprintf("a file in DER holds one certificate: its chain of %d is left out", n))
+		warn(s.Err, fmt.Sprintf("a file in DER contains one certificate: its chain of %d is left out", n))
 	}
 	if password == "" && !o.clearKey() {
 		warn(s.Err, "the new bundle has no password; give one with --pass-out")

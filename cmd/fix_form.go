@@ -59,7 +59,7 @@ func (o *fixOptions) checkForm(encoding certstore.Encoding) error {
 	case o.keyOut != "" && !textual:
 		return usage(errors.New("--key-out goes with PEM and DER only: other files have the key beside the certificates"))
 	case o.keyOut == "" && encoding == certstore.DER:
-		return usage(errors.New("a file in DER holds one certificate: give --key-out FILE for its key"))
+		return usage(errors.New("a file in DER contains one certificate: give --key-out FILE for its key"))
 	case o.mac == "":
 		return nil
 	case textual || encoding == certstore.JKS:
