@@ -36,7 +36,7 @@ var packages = map[string][]string{
 	"probe/capture":             {"probe/wire", "probe/carrier"},
 	"probe/scan":                {},
 	"probe/relay":               {"probe/wire", "probe/capture", "probe/recording"},
-	"probe":                     {"report/say", "probe/wire", "probe/protocol", "probe/carrier", "probe/reading", "probe/tlspeer", "probe/recording"},
+	"probe":                     {"report/say", "probe/wire", "probe/protocol", "probe/carrier", "probe/reading", "probe/tlspeer", "probe/recording", "probe/quic"},
 	"certstore/pbe":             {},
 	"certstore/pfx":             {"certstore/pbe"},
 	"certstore/nss":             {"certstore/pbe"},
@@ -53,6 +53,7 @@ var packages = map[string][]string{
 	"probe/match":               {"report/say", "probe/wire", "certstore", "certstore/account", "certstore/process", "certstore/chain"},
 	"probe/mirror":              {"probe/wire", "probe/tlspeer"},
 	"probe/stack":               {"report/say", "probe/wire", "probe/match", "certstore", "certstore/chain", "certstore/pbe"},
+	"probe/quic":                {"probe/wire"},
 	"probe/verifier":            {"report/say", "probe/wire", "certstore", "certstore/chain"},
 	"probe/diagnosis":           {"report/say", "probe", "probe/verifier", "probe/wire", "probe/protocol", "probe/reading", "probe/match", "probe/stack", "certstore", "certstore/chain"},
 	"report":                    {"report/say", "probe", "probe/wire", "probe/reading", "probe/match", "probe/mirror", "probe/capture", "probe/stack", "probe/verifier", "probe/diagnosis", "certstore", "certstore/account", "certstore/chain"},
@@ -64,7 +65,8 @@ var packages = map[string][]string{
 
 // modules lists who may import what from elsewhere, by file or by package.
 var modules = map[string][]string{
-	"golang.org/x/crypto":                        {"probe/wire", "probe/tlspeer", "probe/mirror", "certstore", "certstore/chain", "certstore/config/embedded.go", "certstore/pbe", "certstore/pfx", "certstore/platform", "certstore/token", "certstore/nss"},
+	"github.com/quic-go/qpack":                   {"probe/protocol/http3.go"},
+	"golang.org/x/crypto":                        {"probe/quic", "probe/wire", "probe/tlspeer", "probe/mirror", "certstore", "certstore/chain", "certstore/config/embedded.go", "certstore/pbe", "certstore/pfx", "certstore/platform", "certstore/token", "certstore/nss"},
 	"golang.org/x/sys":                           {"certstore/account/acl_linux.go", "certstore/platform"},
 	"go.yaml.in/yaml":                            {"certstore/config", "cmd/exporter_config.go"},
 	"google.golang.org/protobuf":                 {"certstore/workload"},

@@ -77,6 +77,14 @@ realm * {
   server nowhere
 }
 `
+		caddy = `{"admin": {"disabled": true}, "apps": {
+  "http": {"http_port": 1, "https_port": 2, "servers": {"s": {
+    "listen": ["127.0.0.1:$port"], "protocols": ["h1", "h2", "h3"], "automatic_https": {"disable": true}, "strict_sni_host": false,
+    "routes": [{"handle": [{"handler": "static_response", "body": "ok"}]}],
+    "tls_connection_policies": [{"default_sni": "localhost",
+      "client_authentication": {"trusted_ca_certs_pem_files": ["$pki/ca.pem"], "mode": "MODE"}}]}}},
+  "tls": {"certificates": {"load_files": [{"certificate": "$pki/server.pem", "key": "$pki/server.key"}]}}}}
+`
 		nats = "listen: \"127.0.0.1:$port\"\ntls {\n cert_file: \"$pki/server.pem\"\n key_file: \"$pki/server.key\"\n" +
 			" ca_file: \"$pki/ca.pem\"\n"
 	)
@@ -100,6 +108,16 @@ realm * {
 			args:    []string{"--config", "$dir/server.conf", "--log", "$dir/log"},
 			ready:   []string{"grep", "-q", "Initialization Sequence Completed", "$dir/log"},
 			targets: []target{{"openvpn-tcp://127.0.0.1:$port", nil, byOne("closed", "closed"), expect{}}}},
+		{name: "Caddy HTTP/3, required", program: "caddy", pkg: "caddy", version: []string{"version"},
+			files: map[string]string{"caddy.json": strings.Replace(caddy, "MODE", "require_and_verify", 1)},
+			env:   []string{"XDG_DATA_HOME=$dir", "XDG_CONFIG_HOME=$dir"}, args: []string{"run", "--config", "$dir/caddy.json"},
+			targets: []target{{"h3://127.0.0.1:$port", nil, expect{}, byOne(badCertificate, badCertificate)},
+				{"https://127.0.0.1:$port", nil, byOne(badCertificate, badCertificate), byOne(badCertificate, badCertificate)}}},
+		{name: "Caddy HTTP/3, optional", program: "caddy", pkg: "caddy", version: []string{"version"},
+			files: map[string]string{"caddy.json": strings.Replace(caddy, "MODE", "verify_if_given", 1)},
+			env:   []string{"XDG_DATA_HOME=$dir", "XDG_CONFIG_HOME=$dir"}, args: []string{"run", "--config", "$dir/caddy.json"},
+			targets: []target{{"h3://127.0.0.1:$port", nil, expect{}, expect{"optional", "accepted", "accepted", badCertificate,
+				badCertificate, badCertificate, badCertificate, badCertificate}}}},
 		{name: "FreeRADIUS EAP-TLS", program: "freeradius", pkg: "freeradius", version: []string{"-v"},
 			files: map[string]string{"radiusd.conf": debian.FreeRADIUS + debian.EAP}, args: []string{"-d", "$dir", "-f", "-l", "$dir/log"},
 			ready: []string{"grep", "-q", "Ready to process requests", "$dir/log"}, targets: []target{eapTLS, peap}},

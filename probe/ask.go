@@ -18,6 +18,10 @@ import (
 // or else the first one, with the first one in Earlier; and the options to try
 // certificates with.
 func Ask(ctx context.Context, t Target, o *Options) (*Observation, *Options, error) {
+	if t.protocol().QUIC { // in which there is TLS 1.3 alone, and no request after the handshake
+		obs, err := Capture(ctx, t, o)
+		return obs, o.withDefaults(), err
+	}
 	first, err := Capture(ctx, t, o)
 	old := o == nil || o.MinVersion == 0 // SSL 3.0 is not ruled out
 	o = o.withDefaults()

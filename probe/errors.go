@@ -68,7 +68,7 @@ func dialError(t Target, err error) error {
 		kind = Refused
 	case errors.As(err, &before):
 		kind, detail = NoStartTLS, before.Error()
-		if t.protocol().Carry != nil {
+		if t.carried() {
 			kind = NoCarrier
 		}
 	case errors.As(err, &dns):
@@ -81,7 +81,7 @@ func dialError(t Target, err error) error {
 			detail = sys.Err.Error()
 		}
 	}
-	return &ConnectError{Address: t.Address(), Kind: kind, Err: err, Detail: detail, Carried: t.protocol().Carry != nil}
+	return &ConnectError{Address: t.Address(), Kind: kind, Err: err, Detail: detail, Carried: t.carried()}
 }
 
 // A preambleError says why TLS was not begun on a connection that came about.
@@ -112,7 +112,7 @@ func isTimeout(err error) bool {
 // server asks.
 func handshakeError(t Target, tr *wire.Transcript, err error, end reading.End) error {
 	e := &ConnectError{Address: t.Address(), Kind: Malformed, Err: err, Version: tr.Version,
-		Carried: t.protocol().Carry != nil}
+		Carried: t.carried()}
 	for _, entry := range tr.Entries {
 		if entry.ContentType == wire.NotTLS && entry.From == wire.Server && tr.Version == 0 {
 			e.Kind, e.Detail = NotTLS, foreign(entry.Body)

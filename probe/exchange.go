@@ -13,6 +13,7 @@ import (
 
 	"mtlsprobe/probe/carrier"
 	"mtlsprobe/probe/protocol"
+	"mtlsprobe/probe/quic"
 	"mtlsprobe/probe/reading"
 	"mtlsprobe/probe/tlspeer"
 	"mtlsprobe/probe/wire"
@@ -36,6 +37,7 @@ type exchange struct {
 	protocol *protocol.Protocol
 	options  *Options
 	carrier  carrier.Carrier // nil where TLS goes over the connection itself
+	quic     *quic.Conn      // nil but for QUIC
 	tap      *tap
 	keyLog   bytes.Buffer
 	begun    time.Time // the handshake
@@ -70,7 +72,7 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 		x.seen.Established = true
 		err = x.converse(limited, s, state, quiet)
 		x.times.Answer = time.Since(x.begun) - x.times.Handshake
-	} else {
+	} else if x.quic == nil {
 		left := max(time.Until(x.begun.Add(x.options.Timeout)), 0)
 		if x.carrier == nil { // which sends nothing to read on
 			left = drainTime
@@ -79,6 +81,13 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 	}
 	if ctx.Err() != nil { // what this end cut off is not the server's doing
 		return nil, ctx.Err()
+	}
+	if x.quic != nil && x.quic.Silent() {
+		if errors.Is(err, syscall.ECONNREFUSED) { // of UDP: nothing listens
+			return nil, dialError(t, err)
+		}
+		return nil, dialError(t, &preambleError{&carrier.SilentError{
+			Why: "nothing there speaks QUIC, or UDP does not get through", Packets: 1}})
 	}
 	x.conclude(err)
 	return x, nil
@@ -98,11 +107,12 @@ func (x *exchange) conclude(err error) {
 func endOf(err error) (reading.End, error) {
 	var alert *tlspeer.AlertError
 	var op *net.OpError
+	var closed *quic.CloseError
 	switch {
 	case err == nil, errors.Is(err, net.ErrClosed):
 		return reading.Open, nil
 	// crypto/tls has no type for alerts over TCP (go #35234)
-	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error",
+	case errors.As(err, &closed), errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error",
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
 		errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNREFUSED): // of UDP: it has gone
 		return reading.ByServer, nil
@@ -123,6 +133,9 @@ func (x *exchange) record() {
 // handshake makes it with crypto/tls, or with this program's own client where
 // requests after the handshake are looked for.
 func (x *exchange) handshake(ctx context.Context, cert *tls.Certificate) (io.ReadWriter, tls.ConnectionState, error) {
+	if x.protocol.QUIC { // which has no requests after the handshake (RFC 9001, Section 4.4)
+		return x.overQUIC(ctx, cert)
+	}
 	if !x.options.PostHandshake {
 		client := tls.Client(x.tap, x.config(cert))
 		err := error(nil)
@@ -142,6 +155,21 @@ func (x *exchange) handshake(ctx context.Context, cert *tls.Certificate) (io.Rea
 	defer bound(ctx, x.tap)()
 	err := client.Handshake()
 	return client, client.State(), err
+}
+
+// overQUIC makes the handshake, and opens HTTP/3's control stream.
+func (x *exchange) overQUIC(ctx context.Context, cert *tls.Certificate) (io.ReadWriter, tls.ConnectionState, error) {
+	config := x.config(cert)
+	if config.MaxVersion != 0 && config.MaxVersion < tls.VersionTLS13 {
+		return nil, tls.ConnectionState{}, errors.New("QUIC has TLS 1.3 alone")
+	}
+	config.MinVersion = tls.VersionTLS13
+	x.quic = quic.Client(x.tap.Conn, config, x.tap.keep, x.tap.hear)
+	err := x.quic.Handshake(ctx)
+	if err == nil {
+		err = x.quic.Announce(protocol.ControlStream3())
+	}
+	return x.quic, x.quic.ConnectionState(), err
 }
 
 // connect dials, and has the preamble spoken that leads to TLS.
@@ -339,6 +367,9 @@ func (x *exchange) converse(ctx context.Context, s io.ReadWriter, state tls.Conn
 		x.seen.Application.At = time.Now()
 	}
 	ended := in.over(0)
+	if x.quic != nil {
+		_ = x.quic.Close() // it says so
+	}
 	_ = x.tap.Conn.Close()
 	<-in.ended // the reader sees the closed connection
 	if !ended {

@@ -19,6 +19,9 @@ import (
 // about certificates is not seen. Where no flight shows a request it is [Ask]: the server may ask
 // later, or in another version.
 func Flight(ctx context.Context, t Target, o *Options) (*Observation, *Options, error) {
+	if t.protocol().QUIC {
+		return Ask(ctx, t, o)
+	}
 	given := o
 	o = o.withDefaults()
 	why := say.Text("the connection was ended after the server's first flight")

@@ -34,6 +34,9 @@ type VersionResult struct {
 // other version. The error is the context's.
 func Sweep(ctx context.Context, t Target, seen *Observation, mode reading.Mode, control *tls.Certificate,
 	o *Options) ([]VersionResult, error) {
+	if t.protocol().QUIC { // which has TLS 1.3 alone
+		return nil, nil
+	}
 	o = o.withDefaults()
 	versions := []uint16{tls.VersionTLS13, tls.VersionTLS12, tls.VersionTLS11, tls.VersionTLS10, wire.VersionSSL30}
 	results := make([]VersionResult, len(versions))

@@ -41,10 +41,7 @@ func (t *tap) Read(b []byte) (int, error) {
 	n, err := t.Conn.Read(b)
 	if n > 0 {
 		t.keep(wire.Server, b[:n])
-		select {
-		case t.heard <- struct{}{}:
-		default:
-		}
+		t.hear()
 	}
 	switch {
 	case errors.Is(err, io.EOF):
@@ -53,6 +50,14 @@ func (t *tap) Read(b []byte) (int, error) {
 		t.ended(recording.Reset)
 	}
 	return n, err
+}
+
+// hear says that the server said something.
+func (t *tap) hear() {
+	select {
+	case t.heard <- struct{}{}:
+	default:
+	}
 }
 
 func (t *tap) Write(b []byte) (int, error) {

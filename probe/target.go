@@ -45,6 +45,9 @@ type Target struct {
 // Address returns host and port as net.Dial takes them.
 func (t Target) Address() string { return net.JoinHostPort(t.Host, t.Port) }
 
+// carried reports whether TLS goes over something else than TCP.
+func (t Target) carried() bool { return t.protocol().Carry != nil || t.protocol().QUIC }
+
 // Datagrams reports whether the target is spoken to over UDP.
 func (t Target) Datagrams() bool { return t.protocol().Network == "udp" }
 

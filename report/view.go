@@ -57,6 +57,8 @@ func protocolLabel(name string) string {
 	switch name {
 	case "h2":
 		return "HTTP/2"
+	case "h3":
+		return "HTTP/3"
 	case "postgres":
 		return "PostgreSQL"
 	case "mysql":

@@ -106,7 +106,11 @@ func (r *http2Reader) block(flags byte, block []byte) (done bool) {
 		return false
 	}
 	r.headers = nil
-	fields, err := r.decoder.DecodeFull(block)
+	decoded, err := r.decoder.DecodeFull(block)
+	var fields []field
+	for _, f := range decoded {
+		fields = append(fields, field{f.Name, f.Value})
+	}
 	if err != nil {
 		r.answer = &Answer{Protocol: "h2", Complete: true, Detail: "headers that cannot be decoded"}
 		return true
@@ -122,19 +126,22 @@ func (r *http2Reader) block(flags byte, block []byte) (done bool) {
 	return r.answer.Status < 400 || flags&endStream != 0
 }
 
+// A field is one of HTTP/2 or HTTP/3.
+type field struct{ name, value string }
+
 // fields reads the status, the date, and what gRPC says of a response; 16 and 7
 // are its UNAUTHENTICATED and PERMISSION_DENIED.
-func (a *Answer) fields(fields []hpack.HeaderField) {
+func (a *Answer) fields(fields []field) {
 	grpc := ""
 	for _, f := range fields {
-		switch f.Name {
+		switch f.name {
 		case ":status":
-			a.Status, _ = replyCode(f.Value + "   ")
+			a.Status, _ = replyCode(f.value + "   ")
 		case "date":
-			a.Date, a.DateFrom = parseHTTPDate(f.Value)
+			a.Date, a.DateFrom = parseHTTPDate(f.value)
 		case "grpc-status":
-			grpc = f.Value
-			a.Detail = shorten("grpc-status " + f.Value)
+			grpc = f.value
+			a.Detail = shorten("grpc-status " + f.value)
 		}
 	}
 	a.Verdict = httpVerdict(a.Status, a.Detail)

@@ -29,6 +29,8 @@ type Protocol struct {
 	ALPN []string
 	// Network is "udp", or empty for "tcp".
 	Network string
+	// QUIC says that TLS goes over QUIC, and that what is asked is on its first stream.
+	QUIC bool
 	// Carry brings TLS to the server over a connection, in place of StartTLS; nil where TLS goes
 	// over the connection itself.
 	Carry func(net.Conn, *carrier.Options) carrier.Carrier
@@ -153,7 +155,8 @@ func All() []*Protocol { return all() }
 // all makes them once, when the first is needed.
 var all = sync.OnceValue(func() []*Protocol {
 	return []*Protocol{
-		httpProtocol(), http2Protocol(), proxyProtocol(), smtpProtocol(), lmtpProtocol(), imapProtocol(), pop3Protocol(),
+		httpProtocol(), http2Protocol(), http3Protocol(), proxyProtocol(), smtpProtocol(), lmtpProtocol(),
+		imapProtocol(), pop3Protocol(),
 		ftpProtocol(), ldapProtocol(), postgresProtocol(), mysqlProtocol(), xmppProtocol(), nntpProtocol(), sieveProtocol(),
 		ircProtocol(), redisProtocol(), mqttProtocol(), amqpProtocol(), mongoProtocol(), kafkaProtocol(), natsProtocol(),
 		memcachedProtocol(), cassandraProtocol(), sipProtocol(), dnsProtocol(), radiusProtocol(), radsecProtocol(),
@@ -189,7 +192,7 @@ func ByScheme(name string) (*Protocol, Scheme) {
 // of nobody.
 func ByPort(port string) (*Protocol, Scheme) {
 	for _, p := range All() {
-		if p.Name == "http" || p.Name == "h2" || p.Name == "tls" {
+		if p.Name == "http" || p.Name == "h2" || p.Name == "tls" || p.QUIC {
 			continue
 		}
 		if n := slices.IndexFunc(p.Schemes, func(s Scheme) bool { return s.Port == port }); n >= 0 {

@@ -1,0 +1,317 @@
+package quic
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"mtlsprobe/probe/wire"
+)
+
+// queueCrypto queues handshake messages.
+func (c *Conn) queueCrypto(l level, data []byte) {
+	s := &c.spaces[l]
+	for len(data) > 0 {
+		part := data[:min(len(data), payloadSize-20)]
+		f := appendVarint([]byte{frameCrypto}, s.written)
+		f = append(appendVarint(f, uint64(len(part))), part...)
+		s.queue, s.written, data = append(s.queue, f), s.written+uint64(len(part)), data[len(part):]
+	}
+}
+
+// queueStream queues all that is ever sent on a stream.
+func (c *Conn) queueStream(id uint64, data []byte, fin bool) {
+	s := &c.spaces[application]
+	for offset := 0; offset == 0 || offset < len(data); {
+		part := data[offset:min(len(data), offset+payloadSize-20)]
+		last := offset+len(part) == len(data)
+		kind := byte(frameStream | 4 | 2) // with an offset and a length
+		if fin && last {
+			kind |= 1
+		}
+		f := appendVarint(appendVarint([]byte{kind}, id), uint64(offset))
+		s.queue = append(s.queue, append(appendVarint(f, uint64(len(part))), part...))
+		if offset += len(part); last {
+			return
+		}
+	}
+}
+
+// flush sends what is queued or owed.
+func (c *Conn) flush() error {
+	for l := range c.spaces {
+		s := &c.spaces[l]
+		for c.seal[l] != nil && !s.over && (len(s.queue) > 0 || s.owes) {
+			if err := c.send(level(l)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// send sends one packet in a datagram of its own.
+func (c *Conn) send(l level) error {
+	s := &c.spaces[l]
+	var payload []byte
+	p := sent{number: s.number, at: time.Now()}
+	if s.owes && len(s.received) > 0 {
+		payload = s.ack()
+	}
+	s.owes = false
+	for len(s.queue) > 0 && (len(p.frames) == 0 || len(payload)+len(s.queue[0]) <= payloadSize) {
+		payload = append(payload, s.queue[0]...)
+		p.frames, s.queue = append(p.frames, s.queue[0]), s.queue[1:]
+	}
+	if len(p.frames) > 0 {
+		s.sent = append(s.sent, p)
+	}
+	return c.transmit(l, payload)
+}
+
+// transmit seals a payload.
+func (c *Conn) transmit(l level, payload []byte) error {
+	s, keys := &c.spaces[l], c.seal[l]
+	least := sampleSize // enough to take the sample from
+	if l == initial {
+		least = initialDatagram - len(longHeader(l, c.peer, c.own, c.token, 0, 0)) - keys.aead.Overhead()
+	}
+	if len(payload) < least {
+		payload = append(payload, make([]byte, least-len(payload))...) // PADDING
+	}
+	header := shortHeader(c.peer, s.number)
+	if l != application {
+		header = longHeader(l, c.peer, c.own, c.token, s.number, len(payload)+keys.aead.Overhead())
+	}
+	datagram := keys.seal(header, s.number, payload)
+	s.number++
+	_, err := c.conn.Write(datagram)
+	return err
+}
+
+// step waits for one datagram, or until something has to be sent again. It is called, and returns, with
+// the lock, which it gives up while it waits.
+func (c *Conn) step(ctx context.Context) error {
+	if c.failed != nil {
+		return c.failed
+	}
+	until := time.Now().Add(c.patience())
+	if over, ok := ctx.Deadline(); ok && over.Before(until) {
+		until = over
+	}
+	buffer := make([]byte, 1<<16)
+	c.mu.Unlock()
+	err := c.conn.SetReadDeadline(until)
+	n := 0
+	if err == nil {
+		n, err = c.conn.Read(buffer)
+	}
+	c.mu.Lock()
+	switch {
+	case c.failed != nil:
+		return c.failed
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		if ctx.Err() != nil || !c.waiting() {
+			return ctx.Err()
+		}
+		c.again()
+		return c.flush()
+	case err != nil:
+		return err
+	}
+	c.any = true
+	c.heard()
+	if err := c.datagram(buffer[:n]); err != nil {
+		c.fail(err)
+		return err
+	}
+	return c.flush()
+}
+
+// waiting reports whether something is to be sent again when the server says nothing.
+func (c *Conn) waiting() bool {
+	if !c.spaces[handshake].over { // not confirmed
+		return true
+	}
+	return len(c.spaces[application].sent) > 0
+}
+
+// fail ends the connection, and tells the server why where this end found something wrong.
+func (c *Conn) fail(err error) {
+	var closed *CloseError
+	var alert tls.AlertError
+	c.failed = err
+	switch {
+	case errors.As(err, &closed):
+	case errors.As(err, &alert):
+		c.records.alert(wire.Client, uint8(alert))
+		c.sendClose(cryptoError+uint64(alert), false)
+	default:
+		const protocolViolation = 0x0a
+		c.sendClose(protocolViolation, false)
+	}
+}
+
+// sendClose sends CONNECTION_CLOSE at the highest level there is, and the one below.
+func (c *Conn) sendClose(code uint64, ofApplication bool) {
+	for l := application; l >= initial; l-- {
+		if c.seal[l] == nil || c.spaces[l].over {
+			continue
+		}
+		f := append(appendVarint([]byte{frameClose}, code), 0, 0) // no frame, no reason
+		if ofApplication && l == application {
+			const noError = 0x100 // of HTTP/3 (RFC 9114, Section 8.1)
+			f = append(appendVarint([]byte{frameApplicationEnds}, noError), 0)
+		}
+		_ = c.transmit(l, f) // the peer may have gone
+		return
+	}
+}
+
+// datagram takes what one holds. What cannot be opened is dropped: anybody can have sent it.
+func (c *Conn) datagram(data []byte) error {
+	for len(data) > 0 {
+		p, rest, ok := next(data, c.own)
+		if !ok {
+			return nil
+		}
+		data = rest
+		switch {
+		case p.versions != nil:
+			if !c.started && c.retried == nil {
+				return &VersionError{p.versions}
+			}
+		case p.retry:
+			if err := c.retry(&p); err != nil {
+				return err
+			}
+		default:
+			if err := c.packet(&p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// retry begins again with the server's token, once (RFC 9000, Section 17.2.5).
+func (c *Conn) retry(p *packet) error {
+	if c.started || c.retried != nil || len(p.token) <= 16 || !retryFits(p.raw, c.peer) {
+		return nil
+	}
+	c.retried, c.token = bytes.Clone(p.source), bytes.Clone(p.token[:len(p.token)-16])
+	c.peer = c.retried
+	var err error
+	if c.seal[initial], c.open[initial], err = initialKeys(c.peer); err != nil {
+		return err
+	}
+	s := &c.spaces[initial]
+	for _, old := range s.sent {
+		s.queue = append(s.queue, old.frames...)
+	}
+	s.sent = nil
+	return nil
+}
+
+func (c *Conn) packet(p *packet) error {
+	s, keys := &c.spaces[p.level], c.open[p.level]
+	if keys == nil || s.over {
+		return nil
+	}
+	largest := int64(-1)
+	if len(s.received) > 0 {
+		largest = int64(s.received[0].most)
+	}
+	number, payload, err := keys.open(p.raw, p.at, largest)
+	if err != nil {
+		return nil //nolint:nilerr // dropped
+	}
+	if p.level == initial && !c.started {
+		c.started, c.peer = true, bytes.Clone(p.source)
+	}
+	if s.has(number) {
+		s.owes = true
+		return nil
+	}
+	all, err := frames(payload)
+	if err != nil {
+		return err
+	}
+	c.backoff = 0
+	for n := range all {
+		f := &all[n]
+		if f.kind != framePadding && f.kind != frameAck && f.kind != frameAckECN && f.kind != frameClose &&
+			f.kind != frameApplicationEnds {
+			s.owes = true
+		}
+		if err := c.take(p.level, f); err != nil {
+			return err
+		}
+	}
+	if p.level == handshake { // the server has this end's Initial packets (RFC 9001, Section 4.9.1)
+		c.spaces[initial].over = true
+	}
+	return nil
+}
+
+// take does what a frame says.
+func (c *Conn) take(l level, f *frame) error {
+	switch f.kind {
+	case frameAck, frameAckECN:
+		if f.acked[0].most >= c.spaces[l].number {
+			return fmt.Errorf("%w: it acknowledges what was not sent", errBroken)
+		}
+		if at := c.spaces[l].acked(f.acked); !at.IsZero() {
+			c.measure(time.Since(at))
+		}
+	case frameCrypto:
+		return c.message(l, f)
+	case frameStream:
+		if f.stream != 0 {
+			return nil // a control stream, of which this client needs nothing
+		}
+		ready, ok := c.answer.add(f.offset, f.data, f.fin)
+		if !ok {
+			return fmt.Errorf("%w: it sends more than it may", errBroken)
+		}
+		c.records.write(wire.Server, wire.ApplicationData, ready)
+		c.ready = append(c.ready, ready...)
+	case frameResetStream, frameStopSending:
+		if f.stream == 0 && f.kind == frameResetStream {
+			c.reset = &CloseError{Code: f.code, Application: true, Reason: "the stream was reset"}
+		}
+	case framePathChallenge:
+		c.spaces[l].queue = append(c.spaces[l].queue, append([]byte{framePathResponse}, f.data...))
+	case frameHandshakeDone:
+		c.spaces[initial].over, c.spaces[handshake].over = true, true
+	case frameClose, frameApplicationEnds:
+		closed := &CloseError{Code: f.code, Application: f.kind == frameApplicationEnds, Reason: string(f.data)}
+		if number, ok := closed.Alert(); ok {
+			c.records.alert(wire.Server, number)
+		} else {
+			c.records.alert(wire.Server, 0) // close_notify
+		}
+		return closed
+	}
+	return nil
+}
+
+// message hands over handshake messages of the server.
+func (c *Conn) message(l level, f *frame) error {
+	ready, ok := c.crypto[l].add(f.offset, f.data, false)
+	if !ok {
+		return fmt.Errorf("%w: it sends more than it may", errBroken)
+	}
+	if len(ready) == 0 {
+		return nil
+	}
+	c.records.write(wire.Server, wire.HandshakeRecord, ready)
+	if err := c.tls.HandleData(tlsLevel(l), ready); err != nil {
+		return errors.Join(err, c.events()) // what it still has to say
+	}
+	return c.events()
+}
