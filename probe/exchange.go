@@ -67,6 +67,9 @@ func run(ctx context.Context, t Target, cert *tls.Certificate, o *Options) (*exc
 	quiet := min(max(3*(x.times.Connect+x.times.Preamble), minQuiet), maxQuiet)
 	x.begun = time.Now()
 	s, state, err := x.handshake(limited, cert)
+	if x.quic != nil {
+		defer x.quic.Close() //nolint:errcheck // it may be over
+	}
 	x.times.Handshake = time.Since(x.begun)
 	if err == nil {
 		x.seen.Established = true
@@ -112,6 +115,8 @@ func endOf(err error) (reading.End, error) {
 	case err == nil, errors.Is(err, net.ErrClosed):
 		return reading.Open, nil
 	// crypto/tls has no type for alerts over TCP (go #35234)
+	case errors.As(err, &closed) && !closed.Orderly(): // which is not about a certificate
+		return reading.Stopped, err
 	case errors.As(err, &closed), errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error",
 		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET),
 		errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNREFUSED): // of UDP: it has gone
@@ -163,7 +168,7 @@ func (x *exchange) overQUIC(ctx context.Context, cert *tls.Certificate) (io.Read
 	if config.MaxVersion != 0 && config.MaxVersion < tls.VersionTLS13 {
 		return nil, tls.ConnectionState{}, errors.New("QUIC has TLS 1.3 alone")
 	}
-	config.MinVersion = tls.VersionTLS13
+	config.MinVersion, config.NextProtos = tls.VersionTLS13, x.protocol.ALPN
 	x.quic = quic.Client(x.tap.Conn, config, x.tap.keep, x.tap.hear)
 	err := x.quic.Handshake(ctx)
 	if err == nil {

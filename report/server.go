@@ -263,7 +263,7 @@ func explainRefusal(i *Identity) (e refusal) {
 // name is an answer as a sentence calls it.
 func (a *Application) name() string {
 	switch {
-	case a.Protocol == "http", a.Protocol == "h2":
+	case a.Protocol == "http", a.Protocol == "h2", a.Protocol == "h3":
 		return fmt.Sprintf("HTTP %d", a.Status)
 	case a.Status != 0:
 		return fmt.Sprintf("the answer %d (%s)", a.Status, a.Protocol)

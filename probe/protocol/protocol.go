@@ -140,7 +140,9 @@ func (a *Answer) BadGateway() bool {
 	return a.isHTTP() && (a.Status == http.StatusBadGateway || a.Status == http.StatusGatewayTimeout)
 }
 
-func (a *Answer) isHTTP() bool { return a.Protocol == "http" || a.Protocol == "h2" }
+func (a *Answer) isHTTP() bool {
+	return a.Protocol == "http" || a.Protocol == "h2" || a.Protocol == "h3"
+}
 
 // A Refusal says that a server would not start TLS, in its own words.
 type Refusal struct{ Protocol, Said string }

@@ -92,7 +92,15 @@ type frame struct {
 	fin    bool
 	data   []byte
 	acked  []span // of packet numbers, the greatest first
-	code   uint64 // of an error
+	// code is that of an error; of NEW_CONNECTION_ID what is retired, and offset its number.
+	code uint64
+}
+
+// early reports whether a frame may come before the handshake is complete (Section 12.4, Table 3):
+// what anybody can send who sees the first packet has to say no more than that.
+func (f *frame) early() bool {
+	return f.kind == framePing || f.kind == frameAck || f.kind == frameAckECN || f.kind == frameCrypto ||
+		f.kind == frameClose
 }
 
 // A span is of packet numbers, both ends included.
@@ -108,7 +116,9 @@ func frames(payload []byte) ([]frame, error) {
 	for len(b.data) > 0 && !b.bad {
 		f := frame{kind: b.varint()}
 		switch k := f.kind; {
-		case k == framePadding || k == framePing || k == frameHandshakeDone:
+		case k == framePadding:
+			continue
+		case k == framePing || k == frameHandshakeDone:
 		case k == frameAck || k == frameAckECN:
 			f.acked = b.ack()
 			if k == frameAckECN {
@@ -139,10 +149,8 @@ func frames(payload []byte) ([]frame, error) {
 		case k == frameMaxData || k >= frameMaxStreamsBidi && k <= frameStreamsUni || k == frameRetireID:
 			b.skip(1)
 		case k == frameNewID:
-			b.skip(2)
-			if size := b.bytes(1); size != nil {
-				b.bytes(uint64(size[0]))
-			}
+			f.offset, f.code = b.varint(), b.varint()
+			f.data = b.id()
 			b.bytes(16)
 		case k == framePathChallenge || k == framePathResponse:
 			f.data = b.bytes(8)

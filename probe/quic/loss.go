@@ -15,6 +15,8 @@ const (
 	maxDatagram     = 1472 // that is received
 	payloadSize     = 1100 // of what this client sends, before it is sealed
 	initialDatagram = 1200 // at least, of Initial packets
+	// drainTime is how long the rest of a message is waited for that crypto/tls does not take.
+	drainTime = 300 * time.Millisecond
 )
 
 // A space is one of packet numbers, with what is to be sent in it and what was.
@@ -70,11 +72,13 @@ func (s *space) has(number uint64) bool {
 
 // ack is the frame that acknowledges what was received.
 func (s *space) ack() []byte {
-	first := s.received[0]
+	const told = 32 // spans, which leave room for something else
+	spans := s.received[:min(len(s.received), told)]
+	first := spans[0]
 	f := appendVarint([]byte{frameAck}, first.most)
-	f = appendVarint(appendVarint(appendVarint(f, 0), uint64(len(s.received)-1)), first.most-first.least)
+	f = appendVarint(appendVarint(appendVarint(f, 0), uint64(len(spans)-1)), first.most-first.least)
 	least := first.least
-	for _, r := range s.received[1:] {
+	for _, r := range spans[1:] {
 		f = appendVarint(appendVarint(f, least-r.most-2), r.most-r.least)
 		least = r.least
 	}
@@ -129,14 +133,11 @@ func (c *Conn) again() {
 	packets := 2
 	for l := range c.spaces {
 		s := &c.spaces[l]
-		if s.over || c.seal[l] == nil || len(s.sent) == 0 || packets == 0 {
-			continue
+		for !s.over && c.seal[l] != nil && len(s.sent) > 0 && packets > 0 {
+			s.queue = append(s.queue, s.sent[0].frames...)
+			s.sent = s.sent[1:]
+			packets--
 		}
-		for _, p := range s.sent {
-			s.queue = append(s.queue, p.frames...)
-		}
-		s.sent = nil
-		packets--
 	}
 	for l := application; l >= initial && packets > 0; l-- {
 		if s := &c.spaces[l]; c.seal[l] != nil && !s.over && len(s.queue) == 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/hex"
+	"errors"
 	"testing"
 )
 
@@ -186,4 +187,43 @@ func FuzzAssembly(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What comes in an Initial packet, whose keys anybody knows who sees the first one, ends nothing and
+// answers nothing.
+func TestForged(t *testing.T) {
+	_, server, err := initialKeys([]byte("original"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, payload := range map[string][]byte{
+		"an answer":           append([]byte{frameStream | 3, 0, 3, 1, 1}, 'x'),
+		"a reset":             {frameResetStream, 0, 0, 0},
+		"the end of all":      {frameHandshakeDone},
+		"a close of HTTP's":   {frameApplicationEnds, 0, 0},
+		"what is no frame":    {0x3f},
+		"a close, with later": {frameClose, 0x41, 0x74, 0, 0},
+	} {
+		c := &Conn{own: []byte("own"), peer: []byte("peer"), heard: func() {}}
+		c.open[initial] = server
+		if name == "a close, with later" { // keys, which make a close in Initial one of nobody's
+			c.open[handshake] = server
+		}
+		payload = append(payload, make([]byte, 40)...)
+		header := longHeader(initial, []byte("own"), []byte("peer"), nil, 0, len(payload)+server.aead.Overhead())
+		if err := c.datagram(server.seal(header, 0, payload)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if c.any || len(c.ready) > 0 || c.reset != nil || c.spaces[handshake].over {
+			t.Errorf("%s was believed", name)
+		}
+	}
+	c := &Conn{own: []byte("own"), peer: []byte("peer"), heard: func() {}}
+	c.open[initial] = server
+	payload := append([]byte{frameClose, 0x41, 0x28, 0, 0}, make([]byte, 40)...)
+	header := longHeader(initial, []byte("own"), []byte("peer"), nil, 0, len(payload)+server.aead.Overhead())
+	var closed *CloseError
+	if err := c.datagram(server.seal(header, 0, payload)); !errors.As(err, &closed) {
+		t.Errorf("a server that refuses the hello: %v", err)
+	}
 }

@@ -39,6 +39,13 @@ func (e *CloseError) Alert() (number uint8, ok bool) {
 	return uint8(e.Code - cryptoError), true
 }
 
+// Orderly reports whether it is an alert, or the end that a server gives without complaint.
+func (e *CloseError) Orderly() bool {
+	const noError, noError3 = 0, 0x100 // of QUIC, and of HTTP/3
+	_, isAlert := e.Alert()
+	return isAlert || !e.Application && e.Code == noError || e.Application && e.Code == noError3
+}
+
 func (e *CloseError) Error() string {
 	text := fmt.Sprintf("the server closed the connection: QUIC error %#x", e.Code)
 	if e.Application {
@@ -73,6 +80,7 @@ type Conn struct {
 	mu       sync.Mutex
 	own      []byte // connection IDs
 	peer     []byte
+	server   []byte // the one that the server chose in the handshake
 	original []byte // the one that the client chose for the server first
 	retried  []byte // the one that a Retry packet gave; nil without
 	token    []byte
@@ -91,6 +99,13 @@ type Conn struct {
 	rtt      time.Duration
 	variance time.Duration
 	backoff  int
+	probeAt  time.Time // when something is to be sent again
+	ending   error     // of TLS, after which messages are only recorded
+	sequence uint64    // of the peer's connection ID
+	paths    int       // challenges that were answered
+	told     int       // pieces of the answer that were recorded
+	streams  struct{ both, own uint64 }
+	buffer   []byte // of one datagram, for whoever reads
 }
 
 // Client prepares a connection over UDP. record receives what is sent and received as TLS records, and
@@ -129,12 +144,19 @@ func (c *Conn) Handshake(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
+	var drained time.Time
 	for !c.done {
-		if err := ctx.Err(); err != nil {
+		err := c.step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
 			return err
-		}
-		if err := c.step(ctx); err != nil {
-			return err
+		case c.ending != nil && drained.IsZero(): // the rest of what is too long for crypto/tls
+			drained = time.Now().Add(drainTime)
+		case c.ending != nil && !time.Now().Before(drained):
+			c.fail(c.ending)
+			return c.ending
 		}
 	}
 	return nil
@@ -178,16 +200,23 @@ func (c *Conn) Write(b []byte) (int, error) {
 	if c.failed != nil {
 		return 0, c.failed
 	}
+	if c.streams.both == 0 {
+		return 0, errors.New("the server allows no request")
+	}
 	c.records.write(wire.Client, wire.ApplicationData, b)
 	c.queueStream(0, b, true)
 	return len(b), c.flush()
 }
 
-// Announce sends data on a stream of this end's own, which stays open.
+// Announce sends data on a stream of this end's own, which stays open; where the server allows none
+// it does nothing.
 func (c *Conn) Announce(b []byte) error {
 	const firstOwn = 2 // the client's first unidirectional stream
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.streams.own == 0 {
+		return nil
+	}
 	c.queueStream(firstOwn, b, false)
 	return c.flush()
 }
@@ -198,7 +227,9 @@ func (c *Conn) Close() error {
 	defer c.mu.Unlock()
 	if c.failed == nil {
 		c.failed = net.ErrClosed
-		c.sendClose(0, true)
+		if c.seal[initial] != nil {
+			c.sendClose(0, true)
+		}
 	}
 	return errors.Join(c.tls.Close(), c.conn.Close())
 }
@@ -291,9 +322,14 @@ func (c *Conn) check(raw []byte) error {
 		id := b.varint()
 		found[id] = b.bytes(b.varint())
 	}
+	for id, limit := range map[uint64]*uint64{paramStreamsBidi: &c.streams.both, paramStreamsUni: &c.streams.own} {
+		*limit = (&buffer{data: found[id]}).varint()
+	}
 	retry, retried := found[paramRetryID]
-	if b.bad || !bytes.Equal(found[paramOriginalID], c.original) || !bytes.Equal(found[paramInitialID], c.peer) ||
-		retried != (c.retried != nil) || !bytes.Equal(retry, c.retried) {
+	_, named := found[paramInitialID]
+	if b.bad || !named || !bytes.Equal(found[paramOriginalID], c.original) ||
+		!bytes.Equal(found[paramInitialID], c.server) || retried != (c.retried != nil) ||
+		!bytes.Equal(retry, c.retried) {
 		return errForged
 	}
 	return nil

@@ -26,7 +26,7 @@ func (a *assembly) add(offset uint64, data []byte, fin bool) ([]byte, bool) {
 		if a.pieces == nil {
 			a.pieces = make(map[uint64][]byte)
 		}
-		if len(data) > len(a.pieces[offset]) {
+		if len(data) > len(a.pieces[offset]) && len(a.pieces) < maxPieces {
 			a.pieces[offset] = append([]byte(nil), data...)
 		}
 	}
@@ -46,10 +46,11 @@ func (a *assembly) add(offset uint64, data []byte, fin bool) ([]byte, bool) {
 			}
 		}
 	}
-	return ready, len(a.pieces) <= maxPieces
+	return ready, true
 }
 
-// maxPieces bounds how many pieces may wait for one before them.
+// maxPieces bounds how many pieces may wait for one before them. More are dropped, and have to be sent
+// again.
 const maxPieces = 256
 
 // whole reports whether all up to the end was read.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"syscall"
 	"time"
 
 	"mtlsprobe/probe/wire"
@@ -69,6 +71,7 @@ func (c *Conn) send(l level) error {
 	}
 	if len(p.frames) > 0 {
 		s.sent = append(s.sent, p)
+		c.probeAt = p.at.Add(c.patience())
 	}
 	return c.transmit(l, payload)
 }
@@ -89,8 +92,10 @@ func (c *Conn) transmit(l level, payload []byte) error {
 	}
 	datagram := keys.seal(header, s.number, payload)
 	s.number++
-	_, err := c.conn.Write(datagram)
-	return err
+	if _, err := c.conn.Write(datagram); err != nil && !c.started { // later it is as if it had been lost
+		return err
+	}
+	return nil
 }
 
 // step waits for one datagram, or until something has to be sent again. It is called, and returns, with
@@ -99,35 +104,52 @@ func (c *Conn) step(ctx context.Context) error {
 	if c.failed != nil {
 		return c.failed
 	}
-	until := time.Now().Add(c.patience())
-	if over, ok := ctx.Deadline(); ok && over.Before(until) {
+	now := time.Now()
+	if c.probeAt.Before(now) {
+		c.probeAt = now.Add(c.patience())
+	}
+	until := c.probeAt
+	over, bounded := ctx.Deadline()
+	if bounded && over.Before(until) {
 		until = over
 	}
-	buffer := make([]byte, 1<<16)
+	if c.ending != nil {
+		until = now.Add(drainTime)
+	}
+	if c.buffer == nil {
+		c.buffer = make([]byte, 1<<16)
+	}
 	c.mu.Unlock()
-	err := c.conn.SetReadDeadline(until)
-	n := 0
+	n, err := 0, c.conn.SetReadDeadline(until)
 	if err == nil {
-		n, err = c.conn.Read(buffer)
+		if err = ctx.Err(); err == nil {
+			n, err = c.conn.Read(c.buffer)
+		}
 	}
 	c.mu.Lock()
 	switch {
 	case c.failed != nil:
 		return c.failed
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		if ctx.Err() != nil || !c.waiting() {
+		switch {
+		case bounded && !time.Now().Before(over):
+			return context.DeadlineExceeded
+		case ctx.Err() != nil || c.ending != nil || !c.waiting():
 			return ctx.Err()
 		}
 		c.again()
 		return c.flush()
+	case errors.Is(err, syscall.ECONNREFUSED) && c.started: // anybody can send what says so
+		return nil
 	case err != nil:
 		return err
 	}
-	c.any = true
-	c.heard()
-	if err := c.datagram(buffer[:n]); err != nil {
+	if err := c.datagram(c.buffer[:n]); err != nil {
 		c.fail(err)
 		return err
+	}
+	if c.ending != nil {
+		return nil
 	}
 	return c.flush()
 }
@@ -156,19 +178,26 @@ func (c *Conn) fail(err error) {
 	}
 }
 
-// sendClose sends CONNECTION_CLOSE at the highest level there is, and the one below.
+// sendClose sends CONNECTION_CLOSE at each level that the server may have keys for (RFC 9000, Section
+// 10.2.3).
 func (c *Conn) sendClose(code uint64, ofApplication bool) {
+	const (
+		applicationError = 0x0c
+		noError          = 0x100 // of HTTP/3 (RFC 9114, Section 8.1)
+	)
 	for l := application; l >= initial; l-- {
 		if c.seal[l] == nil || c.spaces[l].over {
 			continue
 		}
-		f := append(appendVarint([]byte{frameClose}, code), 0, 0) // no frame, no reason
+		number := code
+		if ofApplication {
+			number = applicationError
+		}
+		f := append(appendVarint([]byte{frameClose}, number), 0, 0) // no frame, no reason
 		if ofApplication && l == application {
-			const noError = 0x100 // of HTTP/3 (RFC 9114, Section 8.1)
 			f = append(appendVarint([]byte{frameApplicationEnds}, noError), 0)
 		}
 		_ = c.transmit(l, f) // the peer may have gone
-		return
 	}
 }
 
@@ -182,8 +211,9 @@ func (c *Conn) datagram(data []byte) error {
 		data = rest
 		switch {
 		case p.versions != nil:
-			if !c.started && c.retried == nil {
-				return &VersionError{p.versions}
+			if !c.started && c.retried == nil && bytes.Equal(p.source, c.original) && !slices.Contains(p.versions, version1) {
+				c.any = true
+				return &VersionError{p.versions[:min(len(p.versions), 16)]}
 			}
 		case p.retry:
 			if err := c.retry(&p); err != nil {
@@ -200,10 +230,13 @@ func (c *Conn) datagram(data []byte) error {
 
 // retry begins again with the server's token, once (RFC 9000, Section 17.2.5).
 func (c *Conn) retry(p *packet) error {
-	if c.started || c.retried != nil || len(p.token) <= 16 || !retryFits(p.raw, c.peer) {
+	const tag, most = 16, 512 // bytes behind the token, and of both
+	if c.started || c.retried != nil || len(p.token) <= tag || len(p.token) > most || bytes.Equal(p.source, c.original) ||
+		!retryFits(p.raw, c.peer) {
 		return nil
 	}
-	c.retried, c.token = bytes.Clone(p.source), bytes.Clone(p.token[:len(p.token)-16])
+	c.any = true
+	c.retried, c.token = bytes.Clone(p.source), bytes.Clone(p.token[:len(p.token)-tag])
 	c.peer = c.retried
 	var err error
 	if c.seal[initial], c.open[initial], err = initialKeys(c.peer); err != nil {
@@ -219,7 +252,7 @@ func (c *Conn) retry(p *packet) error {
 
 func (c *Conn) packet(p *packet) error {
 	s, keys := &c.spaces[p.level], c.open[p.level]
-	if keys == nil || s.over {
+	if keys == nil || s.over || c.started && p.level != application && !bytes.Equal(p.source, c.server) {
 		return nil
 	}
 	largest := int64(-1)
@@ -230,21 +263,30 @@ func (c *Conn) packet(p *packet) error {
 	if err != nil {
 		return nil //nolint:nilerr // dropped
 	}
-	if p.level == initial && !c.started {
-		c.started, c.peer = true, bytes.Clone(p.source)
-	}
-	if s.has(number) {
-		s.owes = true
-		return nil
-	}
 	all, err := frames(payload)
-	if err != nil {
+	forbidden := func(f frame) bool {
+		return p.level != application && !f.early() || p.level == initial && f.kind == frameClose && c.open[handshake] != nil
+	}
+	switch {
+	case p.level == initial && (err != nil || slices.ContainsFunc(all, forbidden)): // its keys are no secret
+		return nil
+	case err != nil:
 		return err
+	case slices.ContainsFunc(all, forbidden):
+		return fmt.Errorf("%w: a frame came too early", errBroken)
+	}
+	c.any = true
+	if p.level == initial && !c.started {
+		c.started, c.server = true, bytes.Clone(p.source)
+		c.peer = c.server
+	}
+	if s.has(number) { // what is sent again has another number
+		return nil
 	}
 	c.backoff = 0
 	for n := range all {
 		f := &all[n]
-		if f.kind != framePadding && f.kind != frameAck && f.kind != frameAckECN && f.kind != frameClose &&
+		if f.kind != frameAck && f.kind != frameAckECN && f.kind != frameClose &&
 			f.kind != frameApplicationEnds {
 			s.owes = true
 		}
@@ -268,24 +310,39 @@ func (c *Conn) take(l level, f *frame) error {
 		if at := c.spaces[l].acked(f.acked); !at.IsZero() {
 			c.measure(time.Since(at))
 		}
+		c.probeAt = time.Now().Add(c.patience())
 	case frameCrypto:
 		return c.message(l, f)
 	case frameStream:
 		if f.stream != 0 {
 			return nil // a control stream, of which this client needs nothing
 		}
-		ready, ok := c.answer.add(f.offset, f.data, f.fin)
-		if !ok {
+		if f.offset+uint64(len(f.data)) > maxStream {
 			return fmt.Errorf("%w: it sends more than it may", errBroken)
 		}
-		c.records.write(wire.Server, wire.ApplicationData, ready)
+		ready, _ := c.answer.add(f.offset, f.data, f.fin)
+		const enough = 256
+		if c.told < enough && len(ready) > 0 {
+			c.told++
+			c.records.write(wire.Server, wire.ApplicationData, ready)
+		}
+		c.heard()
 		c.ready = append(c.ready, ready...)
 	case frameResetStream, frameStopSending:
 		if f.stream == 0 && f.kind == frameResetStream {
 			c.reset = &CloseError{Code: f.code, Application: true, Reason: "the stream was reset"}
 		}
 	case framePathChallenge:
-		c.spaces[l].queue = append(c.spaces[l].queue, append([]byte{framePathResponse}, f.data...))
+		const most = 4 // there is one path
+		if c.paths < most {
+			c.paths++
+			c.spaces[l].queue = append(c.spaces[l].queue, append([]byte{framePathResponse}, f.data...))
+		}
+	case frameNewID:
+		if f.code > c.sequence && f.offset >= f.code { // the one in use is retired
+			c.spaces[l].queue = append(c.spaces[l].queue, appendVarint([]byte{frameRetireID}, c.sequence))
+			c.peer, c.sequence = bytes.Clone(f.data), f.offset
+		}
 	case frameHandshakeDone:
 		c.spaces[initial].over, c.spaces[handshake].over = true, true
 	case frameClose, frameApplicationEnds:
@@ -295,6 +352,7 @@ func (c *Conn) take(l level, f *frame) error {
 		} else {
 			c.records.alert(wire.Server, 0) // close_notify
 		}
+		c.heard()
 		return closed
 	}
 	return nil
@@ -309,9 +367,18 @@ func (c *Conn) message(l level, f *frame) error {
 	if len(ready) == 0 {
 		return nil
 	}
+	c.heard()
 	c.records.write(wire.Server, wire.HandshakeRecord, ready)
+	if c.ending != nil {
+		return nil
+	}
 	if err := c.tls.HandleData(tlsLevel(l), ready); err != nil {
-		return errors.Join(err, c.events()) // what it still has to say
+		err = errors.Join(err, c.events()) // what it still has to say
+		if c.done {
+			return err
+		}
+		c.ending = err
+		return nil
 	}
 	return c.events()
 }
