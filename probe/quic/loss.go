@@ -106,41 +106,48 @@ func (s *space) acked(spans []span) (newest time.Time) {
 	return newest
 }
 
+// timing is what the waits follow from.
+type timing struct {
+	rtt, variance time.Duration
+	backoff       int
+	probeAt       time.Time // when something is to be sent again
+}
+
 // measure takes one round trip (RFC 9002, Section 5.3).
-func (c *Conn) measure(trip time.Duration) {
-	if c.rtt == 0 {
-		c.rtt, c.variance = trip, trip/2
+func (t *timing) measure(trip time.Duration) {
+	if t.rtt == 0 {
+		t.rtt, t.variance = trip, trip/2
 		return
 	}
-	c.variance = (3*c.variance + (c.rtt - trip).Abs()) / 4
-	c.rtt = (7*c.rtt + trip) / 8
+	t.variance = (3*t.variance + (t.rtt - trip).Abs()) / 4
+	t.rtt = (7*t.rtt + trip) / 8
 }
 
 // patience is how long to wait before something is sent again (Section 6.2).
-func (c *Conn) patience() time.Duration {
-	rtt, variance := c.rtt, c.variance
+func (t *timing) patience() time.Duration {
+	rtt, variance := t.rtt, t.variance
 	if rtt == 0 {
 		rtt, variance = firstRTT, firstRTT/2
 	}
-	return (rtt + max(4*variance, granularity) + ackDelay) << min(c.backoff, maxBackoff)
+	return (rtt + max(4*variance, granularity) + ackDelay) << min(t.backoff, maxBackoff)
 }
 
 // again queues what was sent and not acknowledged, in up to two packets (RFC 9002, Section 6.2.4).
 // Before the handshake is confirmed there is always something to send, for the server may wait for
 // packets to be allowed more (Section 6.2.2.1), or have said in a lost one that it refuses.
 func (c *Conn) again() {
-	c.backoff++
+	c.timing.backoff++
 	packets := 2
-	for l := range c.spaces {
-		s := &c.spaces[l]
-		for !s.over && c.seal[l] != nil && len(s.sent) > 0 && packets > 0 {
+	for l := range c.at {
+		s := &c.at[l].space
+		for !s.over && c.at[l].seal != nil && len(s.sent) > 0 && packets > 0 {
 			s.queue = append(s.queue, s.sent[0].frames...)
 			s.sent = s.sent[1:]
 			packets--
 		}
 	}
 	for l := application; l >= initial && packets > 0; l-- {
-		if s := &c.spaces[l]; c.seal[l] != nil && !s.over && len(s.queue) == 0 {
+		if s := &c.at[l].space; c.at[l].seal != nil && !s.over && len(s.queue) == 0 {
 			s.queue = append(s.queue, []byte{framePing})
 			packets--
 		}

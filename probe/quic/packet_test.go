@@ -25,25 +25,30 @@ func TestVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := hex.EncodeToString(client.iv) + hex.EncodeToString(server.iv); got != "fa044b2f42a3fd3b46fb255c"+"0ac1493ca1905853b0bba03e" {
+	const ivs = "fa044b2f42a3fd3b46fb255c" + "0ac1493ca1905853b0bba03e"
+	if got := hex.EncodeToString(client.iv) + hex.EncodeToString(server.iv); got != ivs {
 		t.Errorf("initialization vectors %s", got)
 	}
-	reply := unhex(t, "cf000000010008f067a5502a4262b5004075c0d95a482cd0991cd25b0aac406a5816b6394100f37a1c69797554780bb38cc5a99f5ede4cf73c3ec2"+
-		"493a1839b3dbcba3f6ea46c5b7684df3548e7ddeb9c3bf9c73cc3f3bded74b562bfb19fb84022f8ef4cdd93795d77d06edbb7aaf2f58891850abbdca3d20398c276456cbc42158407dd074ee")
+	reply := unhex(t, "cf000000010008f067a5502a4262b5004075c0d95a482cd0991cd25b0aac406a5816b6394100f37a1c6979755478"+
+		"0bb38cc5a99f5ede4cf73c3ec2493a1839b3dbcba3f6ea46c5b7684df3548e7ddeb9c3bf9c73cc3f3bded74b562bfb19"+
+		"fb84022f8ef4cdd93795d77d06edbb7aaf2f58891850abbdca3d20398c276456cbc42158407dd074ee")
 	p, rest, ok := next(reply, nil)
 	if !ok || len(rest) != 0 || p.level != initial || hex.EncodeToString(p.source) != "f067a5502a4262b5" {
 		t.Fatalf("%+v, %d bytes behind", p, len(rest))
 	}
 	number, payload, err := server.open(p.raw, p.at, -1)
 	all, err2 := frames(payload)
-	if err != nil || err2 != nil || number != 1 || len(all) != 2 || all[0].kind != frameAck || all[1].kind != frameCrypto || len(all[1].data) != 90 {
+	if err != nil || err2 != nil || number != 1 || len(all) != 2 || all[0].kind != frameAck ||
+		all[1].kind != frameCrypto || len(all[1].data) != 90 {
 		t.Errorf("packet %d: %+v, %v, %v", number, all, err, err2)
 	}
 	retry := unhex(t, "ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d829058fb3f0f2496ba")
-	if p, _, ok := next(retry, nil); !ok || !p.retry || string(p.token[:5]) != "token" || !retryFits(p.raw, id) || retryFits(p.raw, id[1:]) {
+	p, _, ok = next(retry, nil)
+	if !ok || !p.retry || string(p.token[:5]) != "token" || !retryFits(p.raw, id) || retryFits(p.raw, id[1:]) {
 		t.Errorf("retry: %+v", p)
 	}
-	chacha, err := newProtection(tls.TLS_CHACHA20_POLY1305_SHA256, unhex(t, "9ac312a7f877468ebe69422748ad00a15443f18203a07d6060f688f30f21632b"))
+	chacha, err := newProtection(tls.TLS_CHACHA20_POLY1305_SHA256,
+		unhex(t, "9ac312a7f877468ebe69422748ad00a15443f18203a07d6060f688f30f21632b"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,22 +209,22 @@ func TestForged(t *testing.T) {
 		"what is no frame":    {0x3f},
 		"a close, with later": {frameClose, 0x41, 0x74, 0, 0},
 	} {
-		c := &Conn{own: []byte("own"), peer: []byte("peer"), heard: func() {}}
-		c.open[initial] = server
+		c := &Conn{ids: connectionIDs{own: []byte("own"), peer: []byte("peer")}, heard: func() {}}
+		c.at[initial].open = server
 		if name == "a close, with later" { // keys, which make a close in Initial one of nobody's
-			c.open[handshake] = server
+			c.at[handshake].open = server
 		}
 		payload = append(payload, make([]byte, 40)...)
 		header := longHeader(initial, []byte("own"), []byte("peer"), nil, 0, len(payload)+server.aead.Overhead())
 		if err := c.datagram(server.seal(header, 0, payload)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if c.any || len(c.ready) > 0 || c.reset != nil || c.spaces[handshake].over {
+		if c.progress.heard || len(c.reply.ready) > 0 || c.reply.reset != nil || c.at[handshake].space.over {
 			t.Errorf("%s was believed", name)
 		}
 	}
-	c := &Conn{own: []byte("own"), peer: []byte("peer"), heard: func() {}}
-	c.open[initial] = server
+	c := &Conn{ids: connectionIDs{own: []byte("own"), peer: []byte("peer")}, heard: func() {}}
+	c.at[initial].open = server
 	payload := append([]byte{frameClose, 0x41, 0x28, 0, 0}, make([]byte, 40)...)
 	header := longHeader(initial, []byte("own"), []byte("peer"), nil, 0, len(payload)+server.aead.Overhead())
 	var closed *CloseError

@@ -75,37 +75,52 @@ var (
 type Conn struct {
 	conn  net.Conn // UDP
 	tls   *tls.QUICConn
-	heard func() // is called for each datagram of the server
+	heard func() // is called whenever the server says something
 
 	mu       sync.Mutex
-	own      []byte // connection IDs
-	peer     []byte
-	server   []byte // the one that the server chose in the handshake
-	original []byte // the one that the client chose for the server first
-	retried  []byte // the one that a Retry packet gave; nil without
-	token    []byte
-	open     [levels]*protection
-	seal     [levels]*protection
-	spaces   [levels]space
-	crypto   [levels]assembly
+	ids      connectionIDs
+	at       [levels]keyed
 	records  translation
-	any      bool // datagram of the server came
-	started  bool // handshake messages of the server were seen
-	done     bool // the handshake is complete for this end
-	answer   assembly
-	ready    []byte // of the answer, not yet read
-	reset    error
-	failed   error // ends everything
-	rtt      time.Duration
-	variance time.Duration
-	backoff  int
-	probeAt  time.Time // when something is to be sent again
-	ending   error     // of TLS, after which messages are only recorded
-	sequence uint64    // of the peer's connection ID
-	paths    int       // challenges that were answered
-	told     int       // pieces of the answer that were recorded
-	streams  struct{ both, own uint64 }
+	reply    reply
+	timing   timing
+	progress progress
+	failed   error  // ends everything
 	buffer   []byte // of one datagram, for whoever reads
+}
+
+// connectionIDs are both ends', and what they rest on.
+type connectionIDs struct {
+	own, peer []byte // in use
+	sequence  uint64 // of the peer's
+	server    []byte // the one that the server chose in the handshake
+	original  []byte // the one that the client chose for it first
+	retried   []byte // the one that a Retry packet gave; nil without
+	token     []byte // that came with it
+}
+
+// A keyed is what belongs to one level of keys.
+type keyed struct {
+	open, seal *protection // nil before there are keys
+	space      space
+	crypto     assembly
+}
+
+// A reply is what comes on the stream of the request.
+type reply struct {
+	stream  assembly
+	ready   []byte // and not yet read
+	reset   error
+	told    int                        // pieces that were recorded
+	allowed struct{ both, own uint64 } // streams that this end may open
+}
+
+// progress is how far a connection has come.
+type progress struct {
+	heard   bool  // something of the server that could be opened
+	started bool  // a packet of its handshake
+	done    bool  // the handshake is complete for this end
+	ending  error // of TLS, after which messages are only recorded
+	paths   int   // challenges that were answered
 }
 
 // Client prepares a connection over UDP. record receives what is sent and received as TLS records, and
@@ -130,9 +145,9 @@ func (c *Conn) Handshake(ctx context.Context) error {
 	if _, err := rand.Read(ids); err != nil {
 		return err
 	}
-	c.own, c.original, c.peer = ids[:8], ids[8:], ids[8:]
+	c.ids.own, c.ids.original, c.ids.peer = ids[:8], ids[8:], ids[8:]
 	var err error
-	if c.seal[initial], c.open[initial], err = initialKeys(c.original); err != nil {
+	if c.at[initial].seal, c.at[initial].open, err = initialKeys(c.ids.original); err != nil {
 		return err
 	}
 	c.tls.SetTransportParameters(c.parameters())
@@ -145,18 +160,18 @@ func (c *Conn) Handshake(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { _ = c.conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	var drained time.Time
-	for !c.done {
+	for !c.progress.done {
 		err := c.step(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
 			return err
-		case c.ending != nil && drained.IsZero(): // the rest of what is too long for crypto/tls
+		case c.progress.ending != nil && drained.IsZero(): // the rest of what is too long for crypto/tls
 			drained = time.Now().Add(drainTime)
-		case c.ending != nil && !time.Now().Before(drained):
-			c.fail(c.ending)
-			return c.ending
+		case c.progress.ending != nil && !time.Now().Before(drained):
+			c.fail(c.progress.ending)
+			return c.progress.ending
 		}
 	}
 	return nil
@@ -166,7 +181,7 @@ func (c *Conn) Handshake(ctx context.Context) error {
 func (c *Conn) Silent() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.any
+	return !c.progress.heard
 }
 
 // Read reads the answer; io.EOF is its end.
@@ -175,15 +190,15 @@ func (c *Conn) Read(b []byte) (int, error) {
 	defer c.mu.Unlock()
 	for {
 		switch {
-		case len(c.ready) > 0:
-			n := copy(b, c.ready)
-			c.ready = c.ready[n:]
+		case len(c.reply.ready) > 0:
+			n := copy(b, c.reply.ready)
+			c.reply.ready = c.reply.ready[n:]
 			return n, nil
 		case c.failed != nil:
 			return 0, c.failed
-		case c.reset != nil:
-			return 0, c.reset
-		case c.answer.whole():
+		case c.reply.reset != nil:
+			return 0, c.reply.reset
+		case c.reply.stream.whole():
 			return 0, io.EOF
 		}
 		if err := c.step(context.Background()); err != nil {
@@ -200,7 +215,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 	if c.failed != nil {
 		return 0, c.failed
 	}
-	if c.streams.both == 0 {
+	if c.reply.allowed.both == 0 {
 		return 0, errors.New("the server allows no request")
 	}
 	c.records.write(wire.Client, wire.ApplicationData, b)
@@ -214,7 +229,7 @@ func (c *Conn) Announce(b []byte) error {
 	const firstOwn = 2 // the client's first unidirectional stream
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.streams.own == 0 {
+	if c.reply.allowed.own == 0 {
 		return nil
 	}
 	c.queueStream(firstOwn, b, false)
@@ -227,7 +242,7 @@ func (c *Conn) Close() error {
 	defer c.mu.Unlock()
 	if c.failed == nil {
 		c.failed = net.ErrClosed
-		if c.seal[initial] != nil {
+		if c.at[initial].seal != nil {
 			c.sendClose(0, true)
 		}
 	}
@@ -246,12 +261,13 @@ func (c *Conn) events() error {
 			if err != nil {
 				return err
 			}
-			keys, from := &c.open, wire.Server
-			if e.Kind == tls.QUICSetWriteSecret {
-				keys, from = &c.seal, wire.Client
+			if at := &c.at[levelOf(e.Level)]; e.Kind == tls.QUICSetReadSecret {
+				at.open = p
+				c.records.rekey(wire.Server, e.Suite, e.Data)
+			} else {
+				at.seal = p
+				c.records.rekey(wire.Client, e.Suite, e.Data)
 			}
-			keys[levelOf(e.Level)] = p
-			c.records.rekey(from, e.Suite, e.Data)
 		case tls.QUICWriteData:
 			c.records.write(wire.Client, wire.HandshakeRecord, e.Data)
 			c.queueCrypto(levelOf(e.Level), bytes.Clone(e.Data))
@@ -260,7 +276,7 @@ func (c *Conn) events() error {
 				return err
 			}
 		case tls.QUICHandshakeDone:
-			c.done = true
+			c.progress.done = true
 		}
 	}
 }
@@ -310,7 +326,7 @@ func (c *Conn) parameters() []byte {
 	number(paramUni, maxStream)
 	number(paramStreamsBidi, 0)
 	number(paramStreamsUni, 16)
-	return append(append(appendVarint(out, paramInitialID), byte(len(c.own))), c.own...)
+	return append(append(appendVarint(out, paramInitialID), byte(len(c.ids.own))), c.ids.own...)
 }
 
 // check holds the server's parameters against the connection IDs that were seen (RFC 9000, Section
@@ -322,14 +338,13 @@ func (c *Conn) check(raw []byte) error {
 		id := b.varint()
 		found[id] = b.bytes(b.varint())
 	}
-	for id, limit := range map[uint64]*uint64{paramStreamsBidi: &c.streams.both, paramStreamsUni: &c.streams.own} {
-		*limit = (&buffer{data: found[id]}).varint()
-	}
+	c.reply.allowed.both = (&buffer{data: found[paramStreamsBidi]}).varint()
+	c.reply.allowed.own = (&buffer{data: found[paramStreamsUni]}).varint()
 	retry, retried := found[paramRetryID]
 	_, named := found[paramInitialID]
-	if b.bad || !named || !bytes.Equal(found[paramOriginalID], c.original) ||
-		!bytes.Equal(found[paramInitialID], c.server) || retried != (c.retried != nil) ||
-		!bytes.Equal(retry, c.retried) {
+	if b.bad || !named || !bytes.Equal(found[paramOriginalID], c.ids.original) ||
+		!bytes.Equal(found[paramInitialID], c.ids.server) || retried != (c.ids.retried != nil) ||
+		!bytes.Equal(retry, c.ids.retried) {
 		return errForged
 	}
 	return nil

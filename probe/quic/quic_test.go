@@ -36,7 +36,8 @@ func serve(t *testing.T, p *certtest.PKI, retry bool) string {
 	t.Helper()
 	roots := x509.NewCertPool()
 	roots.AddCert(p.Cert("Root"))
-	config := &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots, Time: func() time.Time { return certtest.Now },
+	config := &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots,
+		Time:         func() time.Time { return certtest.Now },
 		Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("localhost").Raw}, PrivateKey: p.Key("localhost")}}}
 	socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -57,12 +58,13 @@ func serve(t *testing.T, p *certtest.PKI, retry bool) string {
 
 // ask makes the handshake and a request with a certificate, none if its name is empty, and returns
 // what was answered, with the transcript.
-func ask(t *testing.T, conn net.Conn, p *certtest.PKI, name string, patience time.Duration) (answer []byte, tr *wire.Transcript, err error) {
+func ask(t *testing.T, conn net.Conn, p *certtest.PKI, name string, patience time.Duration) (answer []byte,
+	tr *wire.Transcript, err error) {
 	t.Helper()
 	var keys bytes.Buffer
 	var flows []wire.Flow
-	config := &tls.Config{ServerName: "localhost", MinVersion: tls.VersionTLS13, NextProtos: []string{"h3"}, KeyLogWriter: &keys,
-		InsecureSkipVerify: true, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	config := &tls.Config{ServerName: "localhost", MinVersion: tls.VersionTLS13, NextProtos: []string{"h3"},
+		KeyLogWriter: &keys, InsecureSkipVerify: true, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			if name == "" {
 				return &tls.Certificate{}, nil
 			}
@@ -212,7 +214,8 @@ func TestNoServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close() //nolint:errcheck // the test is over
-	c := quic.Client(dial(t, silent.LocalAddr().String()), &tls.Config{ServerName: "localhost", MinVersion: tls.VersionTLS13}, nil, nil)
+	config := &tls.Config{ServerName: "localhost", MinVersion: tls.VersionTLS13}
+	c := quic.Client(dial(t, silent.LocalAddr().String()), config, nil, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
 	if err := c.Handshake(ctx); !errors.Is(err, context.DeadlineExceeded) || !c.Silent() {

@@ -16,7 +16,7 @@ import (
 
 // queueCrypto queues handshake messages.
 func (c *Conn) queueCrypto(l level, data []byte) {
-	s := &c.spaces[l]
+	s := &c.at[l].space
 	for len(data) > 0 {
 		part := data[:min(len(data), payloadSize-20)]
 		f := appendVarint([]byte{frameCrypto}, s.written)
@@ -27,7 +27,7 @@ func (c *Conn) queueCrypto(l level, data []byte) {
 
 // queueStream queues all that is ever sent on a stream.
 func (c *Conn) queueStream(id uint64, data []byte, fin bool) {
-	s := &c.spaces[application]
+	s := &c.at[application].space
 	for offset := 0; offset == 0 || offset < len(data); {
 		part := data[offset:min(len(data), offset+payloadSize-20)]
 		last := offset+len(part) == len(data)
@@ -45,9 +45,9 @@ func (c *Conn) queueStream(id uint64, data []byte, fin bool) {
 
 // flush sends what is queued or owed.
 func (c *Conn) flush() error {
-	for l := range c.spaces {
-		s := &c.spaces[l]
-		for c.seal[l] != nil && !s.over && (len(s.queue) > 0 || s.owes) {
+	for l := range c.at {
+		s := &c.at[l].space
+		for c.at[l].seal != nil && !s.over && (len(s.queue) > 0 || s.owes) {
 			if err := c.send(level(l)); err != nil {
 				return err
 			}
@@ -58,7 +58,7 @@ func (c *Conn) flush() error {
 
 // send sends one packet in a datagram of its own.
 func (c *Conn) send(l level) error {
-	s := &c.spaces[l]
+	s := &c.at[l].space
 	var payload []byte
 	p := sent{number: s.number, at: time.Now()}
 	if s.owes && len(s.received) > 0 {
@@ -71,28 +71,28 @@ func (c *Conn) send(l level) error {
 	}
 	if len(p.frames) > 0 {
 		s.sent = append(s.sent, p)
-		c.probeAt = p.at.Add(c.patience())
+		c.timing.probeAt = p.at.Add(c.timing.patience())
 	}
 	return c.transmit(l, payload)
 }
 
 // transmit seals a payload.
 func (c *Conn) transmit(l level, payload []byte) error {
-	s, keys := &c.spaces[l], c.seal[l]
+	s, keys := &c.at[l].space, c.at[l].seal
 	least := sampleSize // enough to take the sample from
 	if l == initial {
-		least = initialDatagram - len(longHeader(l, c.peer, c.own, c.token, 0, 0)) - keys.aead.Overhead()
+		least = initialDatagram - len(longHeader(l, c.ids.peer, c.ids.own, c.ids.token, 0, 0)) - keys.aead.Overhead()
 	}
 	if len(payload) < least {
 		payload = append(payload, make([]byte, least-len(payload))...) // PADDING
 	}
-	header := shortHeader(c.peer, s.number)
+	header := shortHeader(c.ids.peer, s.number)
 	if l != application {
-		header = longHeader(l, c.peer, c.own, c.token, s.number, len(payload)+keys.aead.Overhead())
+		header = longHeader(l, c.ids.peer, c.ids.own, c.ids.token, s.number, len(payload)+keys.aead.Overhead())
 	}
 	datagram := keys.seal(header, s.number, payload)
 	s.number++
-	if _, err := c.conn.Write(datagram); err != nil && !c.started { // later it is as if it had been lost
+	if _, err := c.conn.Write(datagram); err != nil && !c.progress.started { // later it is as if it had been lost
 		return err
 	}
 	return nil
@@ -105,15 +105,15 @@ func (c *Conn) step(ctx context.Context) error {
 		return c.failed
 	}
 	now := time.Now()
-	if c.probeAt.Before(now) {
-		c.probeAt = now.Add(c.patience())
+	if c.timing.probeAt.Before(now) {
+		c.timing.probeAt = now.Add(c.timing.patience())
 	}
-	until := c.probeAt
+	until := c.timing.probeAt
 	over, bounded := ctx.Deadline()
 	if bounded && over.Before(until) {
 		until = over
 	}
-	if c.ending != nil {
+	if c.progress.ending != nil {
 		until = now.Add(drainTime)
 	}
 	if c.buffer == nil {
@@ -134,12 +134,12 @@ func (c *Conn) step(ctx context.Context) error {
 		switch {
 		case bounded && !time.Now().Before(over):
 			return context.DeadlineExceeded
-		case ctx.Err() != nil || c.ending != nil || !c.waiting():
+		case ctx.Err() != nil || c.progress.ending != nil || !c.waiting():
 			return ctx.Err()
 		}
 		c.again()
 		return c.flush()
-	case errors.Is(err, syscall.ECONNREFUSED) && c.started: // anybody can send what says so
+	case errors.Is(err, syscall.ECONNREFUSED) && c.progress.started: // anybody can send what says so
 		return nil
 	case err != nil:
 		return err
@@ -148,7 +148,7 @@ func (c *Conn) step(ctx context.Context) error {
 		c.fail(err)
 		return err
 	}
-	if c.ending != nil {
+	if c.progress.ending != nil {
 		return nil
 	}
 	return c.flush()
@@ -156,10 +156,10 @@ func (c *Conn) step(ctx context.Context) error {
 
 // waiting reports whether something is to be sent again when the server says nothing.
 func (c *Conn) waiting() bool {
-	if !c.spaces[handshake].over { // not confirmed
+	if !c.at[handshake].space.over { // not confirmed
 		return true
 	}
-	return len(c.spaces[application].sent) > 0
+	return len(c.at[application].space.sent) > 0
 }
 
 // fail ends the connection, and tells the server why where this end found something wrong.
@@ -186,7 +186,7 @@ func (c *Conn) sendClose(code uint64, ofApplication bool) {
 		noError          = 0x100 // of HTTP/3 (RFC 9114, Section 8.1)
 	)
 	for l := application; l >= initial; l-- {
-		if c.seal[l] == nil || c.spaces[l].over {
+		if c.at[l].seal == nil || c.at[l].space.over {
 			continue
 		}
 		number := code
@@ -204,15 +204,16 @@ func (c *Conn) sendClose(code uint64, ofApplication bool) {
 // datagram takes what one holds. What cannot be opened is dropped: anybody can have sent it.
 func (c *Conn) datagram(data []byte) error {
 	for len(data) > 0 {
-		p, rest, ok := next(data, c.own)
+		p, rest, ok := next(data, c.ids.own)
 		if !ok {
 			return nil
 		}
 		data = rest
 		switch {
 		case p.versions != nil:
-			if !c.started && c.retried == nil && bytes.Equal(p.source, c.original) && !slices.Contains(p.versions, version1) {
-				c.any = true
+			answers := !c.progress.started && c.ids.retried == nil && bytes.Equal(p.source, c.ids.original)
+			if answers && !slices.Contains(p.versions, version1) {
+				c.progress.heard = true
 				return &VersionError{p.versions[:min(len(p.versions), 16)]}
 			}
 		case p.retry:
@@ -231,18 +232,18 @@ func (c *Conn) datagram(data []byte) error {
 // retry begins again with the server's token, once (RFC 9000, Section 17.2.5).
 func (c *Conn) retry(p *packet) error {
 	const tag, most = 16, 512 // bytes behind the token, and of both
-	if c.started || c.retried != nil || len(p.token) <= tag || len(p.token) > most || bytes.Equal(p.source, c.original) ||
-		!retryFits(p.raw, c.peer) {
+	if c.progress.started || c.ids.retried != nil || bytes.Equal(p.source, c.ids.original) ||
+		len(p.token) <= tag || len(p.token) > most || !retryFits(p.raw, c.ids.peer) {
 		return nil
 	}
-	c.any = true
-	c.retried, c.token = bytes.Clone(p.source), bytes.Clone(p.token[:len(p.token)-tag])
-	c.peer = c.retried
+	c.progress.heard = true
+	c.ids.retried, c.ids.token = bytes.Clone(p.source), bytes.Clone(p.token[:len(p.token)-tag])
+	c.ids.peer = c.ids.retried
 	var err error
-	if c.seal[initial], c.open[initial], err = initialKeys(c.peer); err != nil {
+	if c.at[initial].seal, c.at[initial].open, err = initialKeys(c.ids.peer); err != nil {
 		return err
 	}
-	s := &c.spaces[initial]
+	s := &c.at[initial].space
 	for _, old := range s.sent {
 		s.queue = append(s.queue, old.frames...)
 	}
@@ -251,8 +252,8 @@ func (c *Conn) retry(p *packet) error {
 }
 
 func (c *Conn) packet(p *packet) error {
-	s, keys := &c.spaces[p.level], c.open[p.level]
-	if keys == nil || s.over || c.started && p.level != application && !bytes.Equal(p.source, c.server) {
+	s, keys := &c.at[p.level].space, c.at[p.level].open
+	if keys == nil || s.over || c.progress.started && p.level != application && !bytes.Equal(p.source, c.ids.server) {
 		return nil
 	}
 	largest := int64(-1)
@@ -265,7 +266,8 @@ func (c *Conn) packet(p *packet) error {
 	}
 	all, err := frames(payload)
 	forbidden := func(f frame) bool {
-		return p.level != application && !f.early() || p.level == initial && f.kind == frameClose && c.open[handshake] != nil
+		nobodys := p.level == initial && f.kind == frameClose && c.at[handshake].open != nil
+		return p.level != application && !f.early() || nobodys
 	}
 	switch {
 	case p.level == initial && (err != nil || slices.ContainsFunc(all, forbidden)): // its keys are no secret
@@ -275,15 +277,15 @@ func (c *Conn) packet(p *packet) error {
 	case slices.ContainsFunc(all, forbidden):
 		return fmt.Errorf("%w: a frame came too early", errBroken)
 	}
-	c.any = true
-	if p.level == initial && !c.started {
-		c.started, c.server = true, bytes.Clone(p.source)
-		c.peer = c.server
+	c.progress.heard = true
+	if p.level == initial && !c.progress.started {
+		c.progress.started, c.ids.server = true, bytes.Clone(p.source)
+		c.ids.peer = c.ids.server
 	}
 	if s.has(number) { // what is sent again has another number
 		return nil
 	}
-	c.backoff = 0
+	c.timing.backoff = 0
 	for n := range all {
 		f := &all[n]
 		if f.kind != frameAck && f.kind != frameAckECN && f.kind != frameClose &&
@@ -295,7 +297,7 @@ func (c *Conn) packet(p *packet) error {
 		}
 	}
 	if p.level == handshake { // the server has this end's Initial packets (RFC 9001, Section 4.9.1)
-		c.spaces[initial].over = true
+		c.at[initial].space.over = true
 	}
 	return nil
 }
@@ -304,13 +306,13 @@ func (c *Conn) packet(p *packet) error {
 func (c *Conn) take(l level, f *frame) error {
 	switch f.kind {
 	case frameAck, frameAckECN:
-		if f.acked[0].most >= c.spaces[l].number {
+		if f.acked[0].most >= c.at[l].space.number {
 			return fmt.Errorf("%w: it acknowledges what was not sent", errBroken)
 		}
-		if at := c.spaces[l].acked(f.acked); !at.IsZero() {
-			c.measure(time.Since(at))
+		if at := c.at[l].space.acked(f.acked); !at.IsZero() {
+			c.timing.measure(time.Since(at))
 		}
-		c.probeAt = time.Now().Add(c.patience())
+		c.timing.probeAt = time.Now().Add(c.timing.patience())
 	case frameCrypto:
 		return c.message(l, f)
 	case frameStream:
@@ -320,31 +322,31 @@ func (c *Conn) take(l level, f *frame) error {
 		if f.offset+uint64(len(f.data)) > maxStream {
 			return fmt.Errorf("%w: it sends more than it may", errBroken)
 		}
-		ready, _ := c.answer.add(f.offset, f.data, f.fin)
+		ready, _ := c.reply.stream.add(f.offset, f.data, f.fin)
 		const enough = 256
-		if c.told < enough && len(ready) > 0 {
-			c.told++
+		if c.reply.told < enough && len(ready) > 0 {
+			c.reply.told++
 			c.records.write(wire.Server, wire.ApplicationData, ready)
 		}
 		c.heard()
-		c.ready = append(c.ready, ready...)
+		c.reply.ready = append(c.reply.ready, ready...)
 	case frameResetStream, frameStopSending:
 		if f.stream == 0 && f.kind == frameResetStream {
-			c.reset = &CloseError{Code: f.code, Application: true, Reason: "the stream was reset"}
+			c.reply.reset = &CloseError{Code: f.code, Application: true, Reason: "the stream was reset"}
 		}
 	case framePathChallenge:
 		const most = 4 // there is one path
-		if c.paths < most {
-			c.paths++
-			c.spaces[l].queue = append(c.spaces[l].queue, append([]byte{framePathResponse}, f.data...))
+		if c.progress.paths < most {
+			c.progress.paths++
+			c.at[l].space.queue = append(c.at[l].space.queue, append([]byte{framePathResponse}, f.data...))
 		}
 	case frameNewID:
-		if f.code > c.sequence && f.offset >= f.code { // the one in use is retired
-			c.spaces[l].queue = append(c.spaces[l].queue, appendVarint([]byte{frameRetireID}, c.sequence))
-			c.peer, c.sequence = bytes.Clone(f.data), f.offset
+		if f.code > c.ids.sequence && f.offset >= f.code { // the one in use is retired
+			c.at[l].space.queue = append(c.at[l].space.queue, appendVarint([]byte{frameRetireID}, c.ids.sequence))
+			c.ids.peer, c.ids.sequence = bytes.Clone(f.data), f.offset
 		}
 	case frameHandshakeDone:
-		c.spaces[initial].over, c.spaces[handshake].over = true, true
+		c.at[initial].space.over, c.at[handshake].space.over = true, true
 	case frameClose, frameApplicationEnds:
 		closed := &CloseError{Code: f.code, Application: f.kind == frameApplicationEnds, Reason: string(f.data)}
 		if number, ok := closed.Alert(); ok {
@@ -360,7 +362,7 @@ func (c *Conn) take(l level, f *frame) error {
 
 // message hands over handshake messages of the server.
 func (c *Conn) message(l level, f *frame) error {
-	ready, ok := c.crypto[l].add(f.offset, f.data, false)
+	ready, ok := c.at[l].crypto.add(f.offset, f.data, false)
 	if !ok {
 		return fmt.Errorf("%w: it sends more than it may", errBroken)
 	}
@@ -369,15 +371,15 @@ func (c *Conn) message(l level, f *frame) error {
 	}
 	c.heard()
 	c.records.write(wire.Server, wire.HandshakeRecord, ready)
-	if c.ending != nil {
+	if c.progress.ending != nil {
 		return nil
 	}
 	if err := c.tls.HandleData(tlsLevel(l), ready); err != nil {
 		err = errors.Join(err, c.events()) // what it still has to say
-		if c.done {
+		if c.progress.done {
 			return err
 		}
-		c.ending = err
+		c.progress.ending = err
 		return nil
 	}
 	return c.events()
