@@ -25,7 +25,8 @@ func TestDescribePKCS12(t *testing.T) {
 		t.Fatal(err)
 	}
 	write := func(encoding pfx.Encoding, certs ...[]byte) []byte {
-		data, err := pfx.Write(encoding, pfx.DefaultMAC, "secret", pfx.Entry{FriendlyName: "mine", Key: key, Certificates: certs})
+		entry := pfx.Entry{FriendlyName: "mine", Key: key, Certificates: certs}
+		data, err := pfx.Write(encoding, pfx.DefaultMAC, "secret", entry)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,8 @@ func TestDamagedPKCS12(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, err := pfx.Write(pfx.Modern, pfx.DefaultMAC, "right", pfx.Entry{Key: key, Certificates: [][]byte{p.Cert("client").Raw}})
+	entry := pfx.Entry{Key: key, Certificates: [][]byte{p.Cert("client").Raw}}
+	whole, err := pfx.Write(pfx.Modern, pfx.DefaultMAC, "right", entry)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -317,7 +317,7 @@ func TestFixForms(t *testing.T) {
 		t.Errorf("certificate and key do not belong together: %v\n%s%s", err, ofKey, ofCert)
 	}
 	for mac, want := range map[string]string{"": "MAC: sha256", "sha1": "MAC: sha1", "sha384": "MAC: sha384",
-		"sha512": "MAC: sha512", "none": "MAC is absent"} {
+		"sha512": "MAC: sha512", "none": "MAC: "} {
 		args := []string{"fix", "--cert", "good.p12", "--out", "mac.p12", "--pass-out", "pass:hunter2secret", "--force"}
 		if mac != "" {
 			args = append(args, "--mac", mac)
@@ -327,7 +327,7 @@ func TestFixForms(t *testing.T) {
 		}
 		out, err := exec.Command(openssl, "pkcs12", "-in", "mac.p12", "-info", "-noout", "-passin", "pass:hunter2secret").
 			CombinedOutput()
-		if err != nil || mac != "none" && !strings.Contains(string(out), want) || mac == "none" && strings.Contains(string(out), "MAC: ") {
+		if found := strings.Contains(string(out), want); err != nil || found != (mac != "none") {
 			t.Errorf("%s: %v, want %q\n%s", mac, err, want, out)
 		}
 	}

@@ -62,8 +62,8 @@ func writeServerFiles(t *testing.T, dir string) {
 		certtest.Edge{Subject: "migrated", Issuer: "Migrating"},
 	)
 	p12 := func(password, leaf string, chain ...string) []byte {
-		data, err := certstore.Encode(certstore.Form{Encoding: certstore.PKCS12, Password: password}, &certstore.Identity{Leaf: p.Cert(leaf),
-			Chain: p.Certs(chain...), Key: certstore.Key{Signer: p.Key(leaf)}})
+		i := &certstore.Identity{Leaf: p.Cert(leaf), Chain: p.Certs(chain...), Key: certstore.Key{Signer: p.Key(leaf)}}
+		data, err := certstore.Encode(certstore.Form{Encoding: certstore.PKCS12, Password: password}, i)
 		if err != nil {
 			t.Fatal(err)
 		}

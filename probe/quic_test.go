@@ -20,7 +20,8 @@ import (
 
 // A server of HTTP/3 that somebody else wrote is asked, and certificates are tried, as over TCP.
 func TestHTTP3(t *testing.T) {
-	p := certtest.NewAt("http3", time.Now(), certtest.Edge{Subject: "Root", Issuer: "Root"}, certtest.Edge{Subject: "client", Issuer: "Root"},
+	p := certtest.NewAt("http3", time.Now(), certtest.Edge{Subject: "Root", Issuer: "Root"},
+		certtest.Edge{Subject: "client", Issuer: "Root"},
 		certtest.Edge{Subject: "localhost", Issuer: "Root", Mutate: func(c *x509.Certificate) {
 			c.ExtKeyUsage, c.DNSNames = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, []string{"localhost"}
 		}})
@@ -30,7 +31,8 @@ func TestHTTP3(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http3.Server{TLSConfig: http3.ConfigureTLSConfig(&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots,
+	server := &http3.Server{TLSConfig: http3.ConfigureTLSConfig(&tls.Config{
+		ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: roots,
 		Certificates: []tls.Certificate{{Certificate: [][]byte{p.Cert("localhost").Raw}, PrivateKey: p.Key("localhost")}}}),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/forbidden" {
@@ -66,7 +68,8 @@ func TestHTTP3(t *testing.T) {
 		}
 		if trial.Outcome != tt.outcome || tt.alert != 0 && (trial.Alert == nil || trial.Alert.Description != tt.alert) ||
 			tt.status != 0 && (trial.Application == nil || trial.Application.Status != tt.status) {
-			t.Errorf("%s, %q: %s, alert %v, application %+v: %s", tt.path, tt.cert, trial.Outcome, trial.Alert, trial.Application, trial.Detail)
+			t.Errorf("%s, %q: %s, alert %v, application %+v: %s", tt.path, tt.cert, trial.Outcome, trial.Alert,
+				trial.Application, trial.Detail)
 		}
 		obs, _, err := probe.Ask(t.Context(), target, options)
 		if err != nil || obs.Asked != say.Yes || obs.Version != tls.VersionTLS13 || obs.Verification.Result != say.Yes ||
@@ -84,8 +87,8 @@ func TestHTTP3(t *testing.T) {
 		t.Fatal(err)
 	}
 	var connect *probe.ConnectError
-	if _, _, err := probe.Ask(t.Context(), target, &probe.Options{Timeout: 300 * time.Millisecond}); !errors.As(err, &connect) ||
-		connect.Kind != probe.NoCarrier {
+	_, _, err = probe.Ask(t.Context(), target, &probe.Options{Timeout: 300 * time.Millisecond})
+	if !errors.As(err, &connect) || connect.Kind != probe.NoCarrier {
 		t.Errorf("nobody there: %v", err)
 	}
 }

@@ -64,7 +64,8 @@ func ask(t *testing.T, conn net.Conn, p *certtest.PKI, name string, patience tim
 	var keys bytes.Buffer
 	var flows []wire.Flow
 	config := &tls.Config{ServerName: "localhost", MinVersion: tls.VersionTLS13, NextProtos: []string{"h3"},
-		KeyLogWriter: &keys, InsecureSkipVerify: true, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		KeyLogWriter: &keys, InsecureSkipVerify: true,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			if name == "" {
 				return &tls.Certificate{}, nil
 			}

@@ -40,7 +40,8 @@ func TestCarried(t *testing.T) {
 	put("server.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
 	put("radiusd.conf", []byte(fill.Replace(debian.FreeRADIUS+debian.EAP)))
 	put("server.conf", []byte(fill.Replace(debian.OpenVPN+"proto tcp-server\nport $port\n")))
-	radius := exec.Command(debian.Program(t, "freeradius", "freeradius"), "-d", dir, "-f", "-l", filepath.Join(dir, "radius.log"))
+	radius := exec.Command(debian.Program(t, "freeradius", "freeradius"), "-d", dir, "-f", "-l",
+		filepath.Join(dir, "radius.log"))
 	radius.Dir = dir
 	debian.Serve(t, radius)
 	vpn := exec.Command(debian.Program(t, "openvpn", "openvpn"), "--config", filepath.Join(dir, "server.conf"))

@@ -63,7 +63,8 @@ func TestStores(t *testing.T) {
 				}
 				f := w.store(t, fmt.Sprintf("store-%d.%s", n, kind), kind, encoding, entries)
 				for _, version := range []string{"1.2", "1.3"} {
-					for _, schemes := range [][]tls.SignatureScheme{nil, {tls.Ed25519, tls.PSSWithSHA256, tls.ECDSAWithP256AndSHA256}} {
+					for _, schemes := range [][]tls.SignatureScheme{nil,
+						{tls.Ed25519, tls.PSSWithSHA256, tls.ECDSAWithP256AndSHA256}} {
 						s := scenario{name: entries + ", " + kind, named: []string{"Root A"}}
 						r := w.request(s, versions[version])
 						if schemes != nil {
@@ -86,7 +87,8 @@ func sameAlias(a, b string) bool {
 }
 
 // fromStore lets a client connect with a store, and compares what it sends of it.
-func (w *world) fromStore(t *testing.T, c *client, f *storeFile, s scenario, r *wire.CertificateRequest, version string, scored *score) {
+func (w *world) fromStore(t *testing.T, c *client, f *storeFile, s scenario, r *wire.CertificateRequest,
+	version string, scored *score) {
 	t.Helper()
 	q := &match.Question{Request: r, Identities: f.identities, Graph: chain.NewGraph(), Now: w.now}
 	predictions := stack.New(q).PredictAll(stack.Lookup(c.profile), f.identities)
@@ -133,7 +135,8 @@ func (w *world) store(t *testing.T, name, kind string, encoding certstore.Encodi
 	if encoding == certstore.PKCS12 { // with aliases that certstore does not write
 		var all []pfx.Entry
 		for _, i := range identities {
-			e := pfx.Entry{FriendlyName: i.FriendlyName, Key: must(x509.MarshalPKCS8PrivateKey(i.Key.Signer)), Certificates: [][]byte{i.Leaf.Raw}}
+			e := pfx.Entry{FriendlyName: i.FriendlyName, Certificates: [][]byte{i.Leaf.Raw},
+				Key: must(x509.MarshalPKCS8PrivateKey(i.Key.Signer))}
 			for _, c := range i.Chain {
 				e.Certificates = append(e.Certificates, c.Raw)
 			}
