@@ -28,7 +28,7 @@ var packages = map[string][]string{
 	"report/say":                {}, // a leaf: whoever has something to tell imports it
 	"probe/wire":                {"report/say"},
 	"probe/carrier":             {},
-	"probe/protocol":            {"probe/carrier"},
+	"probe/protocol":            {"probe/carrier", "probe/quic"},
 	"probe/probetest":           {},
 	"probe/reading":             {"report/say", "probe/wire", "probe/protocol"},
 	"probe/tlspeer":             {"probe/wire"},

@@ -83,7 +83,7 @@ func (r Reader) in(readers []Reader) bool {
 type Obstacle struct {
 	Readers []Reader
 	Why     string
-	// Except are those of a family among the Readers that read it all the same.
+	// Except are those of a family among the Readers that do read it.
 	Except []Reader
 	// Passing are those of them that pass over the block in question, and read on; Block is what
 	// that has, where it is a certificate: DER, to which OpenSSL may have added.

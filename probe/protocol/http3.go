@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 
+	"mtlsprobe/probe/quic"
+
 	"github.com/quic-go/qpack"
 )
 
@@ -31,11 +33,12 @@ func askHTTP3(c *Conversation, q *Question) *Answer {
 		{"user-agent", "mtlsprobe"}} {
 		_ = encoder.WriteField(qpack.HeaderField{Name: field[0], Value: field[1]}) // into memory
 	}
-	c.sendBytes(append(varint3(varint3(nil, headers3), block.Len()), block.Bytes()...))
+	head := quic.AppendVarint(quic.AppendVarint(nil, headers3), uint64(block.Len()))
+	c.sendBytes(append(head, block.Bytes()...))
 	var answer *Answer
 	for range maxLines {
-		kind, err1 := c.varint3()
-		size, err2 := c.varint3()
+		kind, err1 := c.varint()
+		size, err2 := c.varint()
 		if errors.Join(err1, err2) != nil || size > MaxAnswer {
 			return answer
 		}
@@ -81,8 +84,8 @@ func answer3(block []byte) *Answer {
 	return a
 }
 
-// varint3 reads an integer of variable length (RFC 9000, Section 16).
-func (c *Conversation) varint3() (int, error) {
+// varint reads an integer of variable length (RFC 9000, Section 16).
+func (c *Conversation) varint() (int, error) {
 	first, err := c.bytes(1)
 	if err != nil {
 		return 0, err
@@ -93,15 +96,4 @@ func (c *Conversation) varint3() (int, error) {
 		n = n<<8 | int(next)
 	}
 	return n, err
-}
-
-// varint3 adds an integer below 2^30.
-func varint3(b []byte, n int) []byte {
-	switch {
-	case n < 1<<6:
-		return append(b, byte(n))
-	case n < 1<<14:
-		return append(b, 1<<6|byte(n>>8), byte(n))
-	}
-	return append(b, 2<<6|byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
 }

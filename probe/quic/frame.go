@@ -71,8 +71,8 @@ func (b *buffer) bytes(n uint64) []byte {
 	return out
 }
 
-// appendVarint adds an integer in as few bytes as it needs.
-func appendVarint(b []byte, n uint64) []byte {
+// AppendVarint adds an integer below 2^62 in as few bytes as it needs (RFC 9000, Section 16).
+func AppendVarint(b []byte, n uint64) []byte {
 	switch size := bits.Len64(n); {
 	case size <= 6:
 		return append(b, byte(n))

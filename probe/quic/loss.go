@@ -75,11 +75,11 @@ func (s *space) ack() []byte {
 	const told = 32 // spans, which leave room for something else
 	spans := s.received[:min(len(s.received), told)]
 	first := spans[0]
-	f := appendVarint([]byte{frameAck}, first.most)
-	f = appendVarint(appendVarint(appendVarint(f, 0), uint64(len(spans)-1)), first.most-first.least)
+	f := AppendVarint([]byte{frameAck}, first.most)
+	f = AppendVarint(AppendVarint(AppendVarint(f, 0), uint64(len(spans)-1)), first.most-first.least)
 	least := first.least
 	for _, r := range spans[1:] {
-		f = appendVarint(appendVarint(f, least-r.most-2), r.most-r.least)
+		f = AppendVarint(AppendVarint(f, least-r.most-2), r.most-r.least)
 		least = r.least
 	}
 	return f

@@ -108,7 +108,7 @@ func longHeader(l level, destination, source, token []byte, number uint64, seale
 	h = append(append(h, byte(len(destination))), destination...)
 	h = append(append(h, byte(len(source))), source...)
 	if l == initial {
-		h = append(appendVarint(h, uint64(len(token))), token...)
+		h = append(AppendVarint(h, uint64(len(token))), token...)
 	}
 	h = binary.BigEndian.AppendUint16(h, 1<<14|uint16(4+sealed)) // an integer of two bytes
 	return binary.BigEndian.AppendUint32(h, uint32(number))

@@ -315,8 +315,8 @@ const (
 func (c *Conn) parameters() []byte {
 	var out []byte
 	number := func(id, n uint64) {
-		value := appendVarint(nil, n)
-		out = append(appendVarint(appendVarint(out, id), uint64(len(value))), value...)
+		value := AppendVarint(nil, n)
+		out = append(AppendVarint(AppendVarint(out, id), uint64(len(value))), value...)
 	}
 	number(paramIdle, 30_000)
 	number(paramPayloadSize, maxDatagram)
@@ -326,7 +326,7 @@ func (c *Conn) parameters() []byte {
 	number(paramUni, maxStream)
 	number(paramStreamsBidi, 0)
 	number(paramStreamsUni, 16)
-	return append(append(appendVarint(out, paramInitialID), byte(len(c.ids.own))), c.ids.own...)
+	return append(append(AppendVarint(out, paramInitialID), byte(len(c.ids.own))), c.ids.own...)
 }
 
 // check holds the server's parameters against the connection IDs that were seen (RFC 9000, Section

@@ -19,8 +19,8 @@ func (c *Conn) queueCrypto(l level, data []byte) {
 	s := &c.at[l].space
 	for len(data) > 0 {
 		part := data[:min(len(data), payloadSize-20)]
-		f := appendVarint([]byte{frameCrypto}, s.written)
-		f = append(appendVarint(f, uint64(len(part))), part...)
+		f := AppendVarint([]byte{frameCrypto}, s.written)
+		f = append(AppendVarint(f, uint64(len(part))), part...)
 		s.queue, s.written, data = append(s.queue, f), s.written+uint64(len(part)), data[len(part):]
 	}
 }
@@ -35,8 +35,8 @@ func (c *Conn) queueStream(id uint64, data []byte, fin bool) {
 		if fin && last {
 			kind |= 1
 		}
-		f := appendVarint(appendVarint([]byte{kind}, id), uint64(offset))
-		s.queue = append(s.queue, append(appendVarint(f, uint64(len(part))), part...))
+		f := AppendVarint(AppendVarint([]byte{kind}, id), uint64(offset))
+		s.queue = append(s.queue, append(AppendVarint(f, uint64(len(part))), part...))
 		if offset += len(part); last {
 			return
 		}
@@ -193,9 +193,9 @@ func (c *Conn) sendClose(code uint64, ofApplication bool) {
 		if ofApplication {
 			number = applicationError
 		}
-		f := append(appendVarint([]byte{frameClose}, number), 0, 0) // no frame, no reason
+		f := append(AppendVarint([]byte{frameClose}, number), 0, 0) // no frame, no reason
 		if ofApplication && l == application {
-			f = append(appendVarint([]byte{frameApplicationEnds}, noError), 0)
+			f = append(AppendVarint([]byte{frameApplicationEnds}, noError), 0)
 		}
 		_ = c.transmit(l, f) // the peer may have gone
 	}
@@ -266,8 +266,8 @@ func (c *Conn) packet(p *packet) error {
 	}
 	all, err := frames(payload)
 	forbidden := func(f frame) bool {
-		nobodys := p.level == initial && f.kind == frameClose && c.at[handshake].open != nil
-		return p.level != application && !f.early() || nobodys
+		unproved := p.level == initial && f.kind == frameClose && c.at[handshake].open != nil
+		return p.level != application && !f.early() || unproved
 	}
 	switch {
 	case p.level == initial && (err != nil || slices.ContainsFunc(all, forbidden)): // its keys are no secret
@@ -302,6 +302,9 @@ func (c *Conn) packet(p *packet) error {
 	return nil
 }
 
+// maxReason bounds what is shown of a peer's reason, in bytes.
+const maxReason = 200
+
 // take does what a frame says.
 func (c *Conn) take(l level, f *frame) error {
 	switch f.kind {
@@ -330,8 +333,8 @@ func (c *Conn) take(l level, f *frame) error {
 		}
 		c.heard()
 		c.reply.ready = append(c.reply.ready, ready...)
-	case frameResetStream, frameStopSending:
-		if f.stream == 0 && f.kind == frameResetStream {
+	case frameResetStream:
+		if f.stream == 0 {
 			c.reply.reset = &CloseError{Code: f.code, Application: true, Reason: "the stream was reset"}
 		}
 	case framePathChallenge:
@@ -342,13 +345,14 @@ func (c *Conn) take(l level, f *frame) error {
 		}
 	case frameNewID:
 		if f.code > c.ids.sequence && f.offset >= f.code { // the one in use is retired
-			c.at[l].space.queue = append(c.at[l].space.queue, appendVarint([]byte{frameRetireID}, c.ids.sequence))
+			c.at[l].space.queue = append(c.at[l].space.queue, AppendVarint([]byte{frameRetireID}, c.ids.sequence))
 			c.ids.peer, c.ids.sequence = bytes.Clone(f.data), f.offset
 		}
 	case frameHandshakeDone:
 		c.at[initial].space.over, c.at[handshake].space.over = true, true
 	case frameClose, frameApplicationEnds:
-		closed := &CloseError{Code: f.code, Application: f.kind == frameApplicationEnds, Reason: string(f.data)}
+		reason := string(f.data[:min(len(f.data), maxReason)])
+		closed := &CloseError{Code: f.code, Application: f.kind == frameApplicationEnds, Reason: reason}
 		if number, ok := closed.Alert(); ok {
 			c.records.alert(wire.Server, number)
 		} else {

@@ -48,7 +48,7 @@ func (f failure) of(otherwise failure, reason, remedy say.Phrase) *Prediction {
 	return &Prediction{Sends: f.sends(), Action: f.Action, Alert: f.Alert, Fault: true, Reason: reason, Remedy: remedy}
 }
 
-// sends says whether the server gets to see a certificate all the same.
+// sends says whether the server nevertheless gets to see a certificate.
 func (f failure) sends() say.Answer {
 	switch f.Action {
 	case SendsAlerts, BadSigns:
